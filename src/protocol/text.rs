@@ -1,0 +1,77 @@
+//! How a name is shown to people.
+
+use std::fmt::{self, Write as _};
+
+/// Shows bytes from the network as text that can forge nothing.
+///
+/// The bytes are read as UTF-8; what is not becomes U+FFFD. Letters of every script stay as they are.
+/// Control characters, escapes, bidirectional and other invisible format characters, line separators
+/// and the backslash are escaped, so that no name can begin a log line, drive a terminal, or look like
+/// another name's escape.
+///
+/// ```
+/// use welcomed::protocol::Shown;
+///
+/// assert_eq!(Shown(b"Rafatul").to_string(), "Rafatul");
+/// assert_eq!(Shown("Zoë O'Brien".as_bytes()).to_string(), "Zoë O'Brien");
+/// assert_eq!(Shown(b"\x1b[31mred\r\n").to_string(), r"\u{1b}[31mred\r\n");
+/// assert_eq!(Shown("a\u{202e}b".as_bytes()).to_string(), r"a\u{202e}b");
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Shown<'a>(pub &'a [u8]);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for chunk in self.0.utf8_chunks() {
+            // `escape_debug` escapes quotes as well, which a log line has no need of.
+            for part in chunk.valid().split_inclusive(['\'', '"']) {
+                let quote = part.strip_suffix(['\'', '"']);
+                write!(f, "{}", quote.unwrap_or(part).escape_debug())?;
+                if quote.is_some() {
+                    f.write_str(&part[part.len() - 1..])?;
+                }
+            }
+            if !chunk.invalid().is_empty() {
+                f.write_char(char::REPLACEMENT_CHARACTER)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(bytes: &[u8]) -> String {
+        Shown(bytes).to_string()
+    }
+
+    #[test]
+    fn letters_of_any_script_stay_as_they_are() {
+        for name in ["Rafatul", "রাফাতুল", "Zoë", "李小龍", "محمد", "O'Brien \"Bob\"", "🦀"]
+        {
+            assert_eq!(shown(name.as_bytes()), name);
+        }
+    }
+
+    #[test]
+    fn nothing_that_moves_a_cursor_or_reorders_a_line_is_left() {
+        let hidden = ('\0'..=' ').chain('\u{7f}'..='\u{a0}').chain('\u{200b}'..='\u{200f}');
+        let bidi = ['\u{61c}'].into_iter().chain('\u{2028}'..='\u{202e}').chain('\u{2066}'..='\u{2069}');
+        for c in hidden.chain(bidi).filter(|c| *c != ' ') {
+            let text = shown(format!("a{c}b").as_bytes());
+            assert!(text.starts_with("a\\") && text.ends_with('b') && text.is_ascii(), "{c:?} gave {text}");
+        }
+    }
+
+    #[test]
+    fn a_name_cannot_look_like_the_escape_of_another() {
+        assert_ne!(shown(b"\x1b"), shown(br"\u{1b}"));
+    }
+
+    #[test]
+    fn what_is_no_utf8_becomes_the_replacement_character() {
+        assert_eq!(shown(b"a\xff\xfeb\xe2\x82"), "a\u{fffd}\u{fffd}b\u{fffd}");
+    }
+}
