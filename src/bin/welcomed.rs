@@ -1,1 +1,228 @@
-fn main() {}
+//! The server program: options, log, run, exit code.
+
+use std::io::{self, ErrorKind, Write as _};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{ArgAction, Parser, ValueEnum};
+use log::LevelFilter;
+use welcomed::command_line;
+use welcomed::endpoint::Endpoint;
+use welcomed::kernel::mio::raise_descriptor_limit;
+use welcomed::kernel::{Kernel, Mio};
+use welcomed::logging;
+use welcomed::protocol::Welcome;
+use welcomed::protocol::diagram::{self, Dot, Mermaid};
+use welcomed::server::{Server, Settings};
+
+const PROGRAM: &str = "welcomed";
+
+/// Descriptors that are kept for other things than connections: standard streams, listening sockets,
+/// the selector, signals, name servers.
+const RESERVED_DESCRIPTORS: usize = 32;
+
+/// How long the program waits at its end for the rest of the log to be taken.
+const LOG_TIMEOUT: Duration = Duration::from_secs(1);
+
+const EXAMPLES: &str = "\
+Examples:
+  welcomed                                      welcome whoever connects to 127.0.0.1:9999
+  nc 127.0.0.1 9999                             be welcomed: type a name, Enter
+  welcomed -l localhost:7000 -l 0.0.0.0:8000    listen on several addresses
+  welcomed --welcome 'Hello, {name}!'           welcome by name
+  welcomed -vv                                  show every step of every connection
+  welcomed --diagram=dot | dot -Tsvg > a.svg    draw the state machines
+  kill -USR1 $(pidof welcomed)                  write the counts to the log";
+
+/// Reads a name from every client, answers with a welcome, and closes.
+#[derive(Parser, Debug)]
+#[command(name = PROGRAM, version, before_help = EXAMPLES, before_long_help = EXAMPLES)]
+struct Options {
+    /// Where to listen, HOST:PORT; once for each place. Port 0 takes a free port, and the log says which
+    #[arg(short, long, value_name = "ENDPOINT", default_value = "tcp://127.0.0.1:9999")]
+    listen: Vec<Endpoint>,
+
+    /// What to answer; {name} stands for the name
+    #[arg(long, value_name = "TEXT", default_value = "welcome ")]
+    welcome: Welcome,
+
+    /// A name without a line end ends after this silence; 0: as soon as nothing more is there
+    #[arg(long, value_name = "DURATION", default_value = "50ms", value_parser = duration_or_zero)]
+    name_gap: Duration,
+
+    /// Close clients whose name has not ended by then, without a welcome
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = positive_duration)]
+    name_timeout: Duration,
+
+    /// Close clients who have not taken their welcome by then
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = positive_duration)]
+    write_timeout: Duration,
+
+    /// After SIGINT or SIGTERM, how long open connections may take to finish
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration_or_zero)]
+    drain_timeout: Duration,
+
+    /// The most connections at a time; others wait in the backlog [default: what the descriptor limit allows]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    max_connections: Option<u32>,
+
+    /// How many clients may wait to be accepted; the system may cap it (net.core.somaxconn)
+    #[arg(long, value_name = "COUNT", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..=65_535))]
+    backlog: u32,
+
+    /// Print the state machines and exit
+    #[arg(long, value_name = "LANGUAGE", num_args = 0..=1, require_equals = true, default_missing_value = "mermaid")]
+    diagram: Option<Language>,
+
+    /// No line for every visitor: only warnings, errors and the counts
+    #[arg(short, long, conflicts_with = "verbose")]
+    quiet: bool,
+
+    /// Also log why connections failed; twice: every transition. Without -q and -v, RUST_LOG sets the level
+    #[arg(short, long, action = ArgAction::Count)]
+    #[expect(clippy::doc_markdown, reason = "it is shown as it stands")]
+    verbose: u8,
+}
+
+/// A language for diagrams.
+#[derive(Clone, Copy, ValueEnum, Debug)]
+enum Language {
+    Mermaid,
+    Dot,
+}
+
+fn duration_or_zero(text: &str) -> Result<Duration, String> {
+    command_line::duration(text, Duration::ZERO)
+}
+
+fn positive_duration(text: &str) -> Result<Duration, String> {
+    command_line::duration(text, Duration::from_millis(1))
+}
+
+fn main() -> ExitCode {
+    let options: Options = match command_line::parse(PROGRAM) {
+        Ok(options) => options,
+        Err(code) => return code,
+    };
+    let result = match options.diagram {
+        Some(language) => draw(language).map_err(|error| format!("cannot write the diagram: {error}")),
+        None => log_and_serve(options),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => command_line::fail(PROGRAM, &why, ExitCode::FAILURE),
+    }
+}
+
+fn draw(language: Language) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match language {
+        Language::Mermaid => write!(out, "{}", Mermaid(&diagram::ALL)),
+        Language::Dot => write!(out, "{}", Dot(&diagram::ALL)),
+    }
+}
+
+fn log_and_serve(options: Options) -> Result<(), String> {
+    let logging =
+        logging::start(level(&options)?).map_err(|error| format!("cannot begin to log: {error}"))?;
+    let result = serve(options);
+    logging.finish(LOG_TIMEOUT);
+    result
+}
+
+/// The level that the options ask for, or else the environment.
+fn level(options: &Options) -> Result<LevelFilter, String> {
+    match (options.quiet, options.verbose) {
+        (true, _) => Ok(LevelFilter::Warn),
+        (false, 0) => match std::env::var("RUST_LOG") {
+            Ok(level) if !level.is_empty() => level.parse().map_err(|_| {
+                format!(
+                    "RUST_LOG={level:?} is no level; accepted are off, error, warn, info, debug and trace"
+                )
+            }),
+            _ => Ok(LevelFilter::Info),
+        },
+        (false, 1) => Ok(LevelFilter::Debug),
+        (false, _) => Ok(LevelFilter::Trace),
+    }
+}
+
+fn serve(options: Options) -> Result<(), String> {
+    let most =
+        raise_descriptor_limit().map_err(|error| format!("cannot raise the descriptor limit: {error}"))?;
+    let settings = Settings {
+        max_connections: capacity(options.max_connections, most),
+        welcome: options.welcome,
+        name_gap: options.name_gap,
+        name_timeout: options.name_timeout,
+        write_timeout: options.write_timeout,
+        drain_timeout: options.drain_timeout,
+        backlog: options.backlog,
+    };
+    let kernel = Mio::new().map_err(|error| format!("cannot begin to wait for events: {error}"))?;
+    let mut server = Server::new(kernel, settings);
+    for endpoint in &options.listen {
+        listen(&mut server, endpoint)?;
+    }
+    server.run().map_err(|error| format!("cannot go on serving: {error}"))
+}
+
+/// The most connections at a time, given what was asked for and the limit of descriptors.
+fn capacity(asked: Option<u32>, descriptor_limit: usize) -> usize {
+    let most = descriptor_limit.saturating_sub(RESERVED_DESCRIPTORS).max(1);
+    match asked.and_then(|asked| usize::try_from(asked).ok()) {
+        Some(asked) if asked > most => {
+            log::warn!(
+                "--max-connections {asked} is lowered to {most}: the descriptor limit is {descriptor_limit}"
+            );
+            most
+        }
+        Some(asked) => asked,
+        None => most,
+    }
+}
+
+/// Listens on every address that the endpoint has. One at least has to work; of the others it is said.
+fn listen<K: Kernel>(server: &mut Server<K>, endpoint: &Endpoint) -> Result<(), String> {
+    let addresses = endpoint.resolve().map_err(|error| format!("cannot resolve {endpoint}: {error}"))?;
+    let mut port = None;
+    let mut failures = Vec::new();
+    for mut address in addresses {
+        // Where port 0 took a free port for the first address, the others shall have the same.
+        address.set_port(port.unwrap_or(address.port()));
+        match server.listen(address) {
+            Ok(real) => port = Some(real.port()),
+            Err(error) => {
+                failures.push(format!(
+                    "cannot listen on {}: {error}{}",
+                    Endpoint::from(address),
+                    advice(&error)
+                ));
+            }
+        }
+    }
+    if port.is_none() {
+        return Err(failures.join("; "));
+    }
+    for failure in failures {
+        log::warn!("{failure}");
+    }
+    Ok(())
+}
+
+/// What to do about an address that one cannot listen on.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the standard library adds kinds of errors")]
+fn advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::AddrInUse => {
+            "; stop the program that has it, or choose another port with --listen HOST:PORT"
+        }
+        ErrorKind::AddrNotAvailable => {
+            "; this machine does not have that address (`ip address` lists its own)"
+        }
+        ErrorKind::PermissionDenied => {
+            "; ports below 1024 need privilege: choose another with --listen HOST:PORT"
+        }
+        _ => "",
+    }
+}

@@ -68,6 +68,7 @@ macro_rules! machine {
 
         /// `TABLE` by state and event. Built at compile time, and with it the proof that no state has
         /// two arrows for one event.
+        #[expect(clippy::indexing_slicing, reason = "it runs while the crate compiles")]
         const NEXT: [[Option<State>; Event::ALL.len()]; State::ALL.len()] = {
             let mut next = [[None; Event::ALL.len()]; State::ALL.len()];
             let mut row = 0;
@@ -132,7 +133,8 @@ macro_rules! machine {
             /// A machine in its first state.
             #[must_use]
             pub const fn new() -> Self {
-                Machine { state: State::ALL[0] }
+                const FIRST: State = *State::ALL.first().unwrap();
+                Machine { state: FIRST }
             }
 
             /// Where it stands.

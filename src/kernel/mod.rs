@@ -1,0 +1,95 @@
+//! The operating system as the event loop sees it.
+//!
+//! [`Kernel`] is the seam: every system call that the loop makes is one of its methods, and it is the
+//! only place where the loop can learn the time. [`Mio`](mio::Mio) is the real one. A test can put a
+//! scripted or a simulated one in its place, and the loop runs on it unchanged.
+
+pub mod mio;
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+pub use self::mio::Mio;
+
+/// Something that the kernel reports. It is a hint: only the result of the call that follows decides.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Ready {
+    /// The listening socket that was given this index may have a client to accept.
+    Listener(usize),
+    /// The stream that was watched under this key may be readable or writable, or have failed.
+    Stream(usize),
+    /// A signal was sent to the process.
+    Signal(Signal),
+}
+
+/// The signals that the loop answers.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Signal {
+    /// SIGINT or SIGTERM: stop.
+    Stop,
+    /// SIGUSR1: say the counts.
+    Report,
+}
+
+/// What a stream is watched for.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Interest {
+    /// Bytes, the end of input, or a failure.
+    Readable,
+    /// Room in the send buffer, or a failure.
+    Writable,
+}
+
+/// The system calls of the loop.
+///
+/// Nothing here blocks but [`wait`](Kernel::wait). Readiness is edge-triggered (epoll(7), `EPOLLET`):
+/// it is reported when it begins, and again only after a call has answered [`io::ErrorKind::WouldBlock`].
+/// Reports may be spurious, merged, or late: for a stream that is closed by now, or whose key serves
+/// another one.
+pub trait Kernel {
+    /// A listening socket, or one on its way there. Dropping it closes it.
+    type Listener;
+    /// An accepted connection, non-blocking.
+    type Stream;
+
+    /// The present moment of a clock that never goes back.
+    fn now(&self) -> Instant;
+
+    /// socket(2): a socket of the kind that `address` needs.
+    fn socket(&mut self, address: SocketAddr) -> io::Result<Self::Listener>;
+
+    /// bind(2), with `SO_REUSEADDR`, so that a restart does not wait for old connections to time out.
+    /// Port 0 takes a free one. Gives the address that the socket really has.
+    fn bind(&mut self, listener: &mut Self::Listener, address: SocketAddr) -> io::Result<SocketAddr>;
+
+    /// listen(2) with room for `backlog` clients that wait to be accepted (the system may cap it:
+    /// on Linux at `net.core.somaxconn`), and watches the socket as [`Ready::Listener`] `(index)`.
+    fn listen(&mut self, listener: &mut Self::Listener, index: usize, backlog: u32) -> io::Result<()>;
+
+    /// accept(2): the client that has waited longest, or `WouldBlock`.
+    fn accept(&mut self, listener: &Self::Listener) -> io::Result<(Self::Stream, SocketAddr)>;
+
+    /// Waits until something is ready, at most `timeout` (`None`: for ever), and adds it to `ready`.
+    /// `Interrupted` means that a signal came and nothing was added.
+    fn wait(&mut self, ready: &mut Vec<Ready>, timeout: Option<Duration>) -> io::Result<()>;
+
+    /// Watches a stream for `interest` under `key`, instead of what it was watched for before. If it is
+    /// ready already, that is reported too, so a second call for the same interest raises the edge anew.
+    /// Closing the stream ends the watch.
+    fn watch(&mut self, stream: &mut Self::Stream, key: usize, interest: Interest) -> io::Result<()>;
+
+    /// recv(2): at most `buffer.len()` bytes; 0 is the end of input.
+    fn read(&mut self, stream: &mut Self::Stream, buffer: &mut [u8]) -> io::Result<usize>;
+
+    /// send(2): at most `bytes.len()` bytes. The kernel may hold back a last segment that is not full,
+    /// because the loop promises that more follows at once: bytes, [`shut`](Kernel::shut) or
+    /// [`close`](Kernel::close). So the welcome and the FIN can leave in one segment.
+    fn write(&mut self, stream: &mut Self::Stream, bytes: &[u8]) -> io::Result<usize>;
+
+    /// shutdown(2) of the write side: what was written leaves, then a FIN. Reading goes on.
+    fn shut(&mut self, stream: &mut Self::Stream) -> io::Result<()>;
+
+    /// close(2). There is nothing to be done about a failure: Linux frees the descriptor in any case.
+    fn close(&mut self, stream: Self::Stream);
+}

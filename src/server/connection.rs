@@ -1,0 +1,150 @@
+//! One stream drives one [`Session`].
+
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+
+use super::stats::Stats;
+use crate::kernel::{Interest, Kernel};
+use crate::protocol::state::connection::{Arrow, State};
+use crate::protocol::{Session, Shown, Want, Welcome};
+
+/// The most that is read from one stream in one turn of the loop: one that sends without end gets its
+/// turn like all others.
+pub(crate) const READ_BYTES_PER_TURN: usize = 64 * 1024;
+
+/// What all connections share while they are driven.
+pub(crate) struct Shared<'a, K> {
+    pub(crate) kernel: &'a mut K,
+    pub(crate) welcome: &'a Welcome,
+    /// Whether a name ends as soon as the socket runs dry: the lab report's own rule.
+    pub(crate) ends_when_dry: bool,
+    /// Where bytes are read to. It serves all connections, so that an idle one holds no buffer.
+    pub(crate) buffer: &'a mut [u8],
+    pub(crate) stats: &'a mut Stats,
+}
+
+/// Why a connection cannot be driven further now.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Halt {
+    /// It has to wait for the kernel.
+    Blocked(Interest),
+    /// It is over.
+    Closed,
+}
+
+/// A stream and the conversation on it.
+#[derive(Debug)]
+pub(crate) struct Connection<Stream> {
+    pub(crate) stream: Stream,
+    pub(crate) session: Session,
+    peer: SocketAddr,
+    /// What the kernel has been asked to watch the stream for, once it would have blocked.
+    watched: Option<Interest>,
+}
+
+impl<Stream> Connection<Stream> {
+    pub(crate) fn new(stream: Stream, peer: SocketAddr) -> Connection<Stream> {
+        Connection { stream, session: Session::new(), peer, watched: None }
+    }
+
+    /// Reads and writes until the stream would block or the conversation is over.
+    pub(crate) fn drive<K: Kernel<Stream = Stream>>(&mut self, shared: &mut Shared<'_, K>) -> Halt {
+        let mut bytes_read = 0;
+        loop {
+            let result = match self.session.want() {
+                Want::Read if bytes_read >= READ_BYTES_PER_TURN => {
+                    self.watched = None; // there may be more: watching again raises the edge anew
+                    return Halt::Blocked(Interest::Readable);
+                }
+                Want::Read => self.read(shared, &mut bytes_read),
+                Want::Write => self.write(shared),
+                Want::Close => return Halt::Closed,
+            };
+            match result {
+                Ok(arrow) => self.moved(arrow, shared),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => match self.session.want() {
+                    Want::Read => return Halt::Blocked(Interest::Readable),
+                    Want::Write => return Halt::Blocked(Interest::Writable),
+                    Want::Close => return Halt::Closed,
+                },
+                Err(error) => self.fail(&error, shared),
+            }
+        }
+    }
+
+    /// Asks the kernel to say when there is something to do, unless it has been asked just that.
+    pub(crate) fn watch<K>(&mut self, key: usize, interest: Interest, kernel: &mut K) -> io::Result<()>
+    where
+        K: Kernel<Stream = Stream>,
+    {
+        if self.watched != Some(interest) {
+            kernel.watch(&mut self.stream, key, interest)?;
+            self.watched = Some(interest);
+        }
+        Ok(())
+    }
+
+    /// Does what has to be done when the session has moved along `arrow`, if it has.
+    pub(crate) fn moved<K>(&mut self, arrow: Option<Arrow>, shared: &mut Shared<'_, K>)
+    where
+        K: Kernel<Stream = Stream>,
+    {
+        let Some(arrow) = arrow else { return };
+        shared.stats.arrow_taken(arrow);
+        log::trace!("{}: {arrow}", self.peer);
+        match arrow.to {
+            State::WritingWelcome => {
+                log::info!("connected with {} {}", self.peer, Shown(self.session.name()));
+            }
+            State::Lingering => {
+                if let Err(error) = shared.kernel.shut(&mut self.stream) {
+                    self.fail(&error, shared);
+                }
+            }
+            State::ReadingName | State::Closed => {}
+        }
+    }
+
+    /// Ends this connection, and no other, because of an error of its stream.
+    pub(crate) fn fail<K>(&mut self, error: &io::Error, shared: &mut Shared<'_, K>)
+    where
+        K: Kernel<Stream = Stream>,
+    {
+        log::debug!("{}: {error} while {}", self.peer, self.session.state());
+        let arrow = self.session.fail();
+        self.moved(arrow, shared);
+    }
+
+    fn read<K>(&mut self, shared: &mut Shared<'_, K>, total: &mut usize) -> io::Result<Option<Arrow>>
+    where
+        K: Kernel<Stream = Stream>,
+    {
+        match shared.kernel.read(&mut self.stream, shared.buffer) {
+            Ok(0) => Ok(self.session.receive_eof(shared.welcome)),
+            Ok(bytes) => {
+                *total += bytes;
+                let bytes = shared.buffer.get(..bytes).unwrap_or_default();
+                Ok(self.session.receive(bytes, shared.welcome))
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock && shared.ends_when_dry => {
+                self.session.silence(shared.welcome).map(Some).ok_or(error)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn write<K>(&mut self, shared: &mut Shared<'_, K>) -> io::Result<Option<Arrow>>
+    where
+        K: Kernel<Stream = Stream>,
+    {
+        let outgoing = self.session.outgoing();
+        if outgoing.is_empty() {
+            return Ok(self.session.sent(0));
+        }
+        match shared.kernel.write(&mut self.stream, outgoing)? {
+            0 => Err(ErrorKind::WriteZero.into()),
+            bytes => Ok(self.session.sent(bytes)),
+        }
+    }
+}

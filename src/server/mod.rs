@@ -1,0 +1,366 @@
+//! The event loop.
+//!
+//! [`Server::turn`] is the whole of it: wait, serve who is ready, expire who is late, accept. One
+//! thread, no locks, no callbacks. The loop is generic over its [`Kernel`] and otherwise free of
+//! abstraction.
+
+mod accept;
+mod connection;
+mod deadlines;
+mod listener;
+mod stats;
+mod timers;
+
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use slab::Slab;
+
+use self::accept::{ACCEPT_BUDGET, Gate, Trouble};
+use self::connection::{Connection, Halt, READ_BYTES_PER_TURN, Shared};
+use self::listener::Listener;
+pub use self::stats::Stats;
+use self::timers::{Due, Timers};
+use crate::kernel::{Kernel, Ready, Signal};
+use crate::protocol::Welcome;
+use crate::protocol::state::server::{Event, State};
+
+/// What an operator can choose. The defaults are those of the server program.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Settings {
+    /// What is answered.
+    pub welcome: Welcome,
+    /// A name that has begun ends when nothing comes for this long. The default, 50 ms, is just over a
+    /// delayed ACK of 40 ms. Zero: it ends when the socket runs dry, which is the lab report's own rule.
+    pub name_gap: Duration,
+    /// A name has to end this long after its client was accepted.
+    pub name_timeout: Duration,
+    /// A welcome has to be taken this long after it could not be sent at once.
+    pub write_timeout: Duration,
+    /// After a signal to stop, open connections have this long to finish.
+    pub drain_timeout: Duration,
+    /// The most connections that are open at a time; further clients wait in the backlog.
+    pub max_connections: usize,
+    /// How many clients can wait to be accepted, for each listening socket (listen(2)).
+    pub backlog: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            welcome: Welcome::default(),
+            name_gap: Duration::from_millis(50),
+            name_timeout: Duration::from_secs(60),
+            write_timeout: Duration::from_secs(10),
+            drain_timeout: Duration::from_secs(5),
+            max_connections: 1024,
+            backlog: 4096,
+        }
+    }
+}
+
+/// A welcome server on the kernel `K`.
+///
+/// ```
+/// use std::io::{Read, Write};
+/// use welcomed::kernel::Mio;
+/// use welcomed::server::{Server, Settings};
+///
+/// # fn main() -> std::io::Result<()> {
+/// let mut server = Server::new(Mio::new()?, Settings::default());
+/// let address = server.listen("127.0.0.1:0".parse().unwrap())?;
+///
+/// let mut client = std::net::TcpStream::connect(address)?;
+/// client.write_all(b"Rafatul\n")?;
+/// while server.stats().welcomed() == 0 {
+///     server.turn()?;
+/// }
+/// let mut answer = String::new();
+/// client.read_to_string(&mut answer)?;
+/// assert_eq!(answer, "welcome ");
+/// # Ok(())
+/// # }
+/// ```
+pub struct Server<K: Kernel> {
+    kernel: K,
+    settings: Settings,
+    listeners: Vec<Listener<K::Listener>>,
+    connections: Slab<Connection<K::Stream>>,
+    timers: Timers,
+    gate: Gate,
+    /// When draining has to be over; `None` as long as the server does not stop.
+    drain_by: Option<Instant>,
+    /// Why the server stops, if that was an error.
+    failure: Option<io::Error>,
+    ready: Vec<Ready>,
+    buffer: Box<[u8]>,
+    stats: Stats,
+}
+
+impl<K: Kernel> Server<K> {
+    /// A server that does not listen yet.
+    pub fn new(kernel: K, settings: Settings) -> Server<K> {
+        Server {
+            kernel,
+            listeners: Vec::new(),
+            connections: Slab::new(),
+            timers: Timers::new(settings.name_timeout, settings.name_gap, settings.write_timeout),
+            gate: Gate::new(settings.max_connections),
+            drain_by: None,
+            failure: None,
+            ready: Vec::new(),
+            buffer: vec![0; READ_BYTES_PER_TURN].into(),
+            stats: Stats::default(),
+            settings,
+        }
+    }
+
+    /// Listens on one more address, and gives the one it really got: port 0 takes a free port.
+    ///
+    /// Fails with what socket(2), bind(2) or listen(2) fail with, and then listens on one less.
+    pub fn listen(&mut self, address: SocketAddr) -> io::Result<SocketAddr> {
+        let index = self.listeners.len();
+        let listener = Listener::open(&mut self.kernel, address, index, self.settings.backlog)?;
+        let address = listener.address();
+        self.listeners.push(listener);
+        Ok(address)
+    }
+
+    /// Serves until a signal asks to stop, and says the counts.
+    ///
+    /// Fails if waiting fails, or with the error of a listening socket that broke; in the latter case
+    /// the open connections are finished first, and the counts are said.
+    pub fn run(&mut self) -> io::Result<()> {
+        while !self.is_closed() {
+            self.turn()?;
+        }
+        self.stats.say();
+        self.failure.take().map_or(Ok(()), Err)
+    }
+
+    /// One turn of the loop.
+    pub fn turn(&mut self) -> io::Result<()> {
+        self.wait()?;
+        let now = self.kernel.now();
+        let mut ready = std::mem::take(&mut self.ready);
+        for ready in ready.drain(..) {
+            match ready {
+                Ready::Stream(key) => self.drive(key, now),
+                Ready::Listener(index) => self.set_ready(index, true),
+                Ready::Signal(Signal::Stop) => self.stop(now),
+                Ready::Signal(Signal::Report) => self.stats.say(),
+            }
+        }
+        self.ready = ready;
+        self.expire(now);
+        self.accept(now, ACCEPT_BUDGET);
+        self.finish_draining(now);
+        Ok(())
+    }
+
+    /// Whether every listening socket and every connection is closed.
+    pub fn is_closed(&self) -> bool {
+        self.connections.is_empty() && self.listeners.iter().all(|listener| listener.state() == State::Closed)
+    }
+
+    /// How many connections are open, lingering ones among them.
+    pub fn connections(&self) -> usize {
+        self.connections.len()
+    }
+
+    /// The counts so far.
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// Waits until something is ready, the next deadline, or the end of a pause in accepting.
+    fn wait(&mut self) -> io::Result<()> {
+        log::logger().flush();
+        let now = self.kernel.now();
+        let client_waits = self.listeners.iter().any(Listener::is_ready);
+        let accept = client_waits.then(|| self.gate.asks_again(self.connections.len(), now)).flatten();
+        let until = [accept, self.timers.next(), self.drain_by].into_iter().flatten().min();
+        let timeout = until.map(|until| until.saturating_duration_since(now));
+        match self.kernel.wait(&mut self.ready, timeout) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => Ok(()),
+            result => result,
+        }
+    }
+
+    /// Serves a connection until it would block. There may be none under this key any more: an earlier
+    /// event of the same turn can have ended it.
+    fn drive(&mut self, key: usize, now: Instant) {
+        let Some((connection, mut shared)) = self.connection(key) else { return };
+        let known = connection.session.name().len();
+        let mut halt = connection.drive(&mut shared);
+        if let Halt::Blocked(interest) = halt
+            && let Err(error) = connection.watch(key, interest, shared.kernel)
+        {
+            connection.fail(&error, &mut shared);
+            halt = Halt::Closed;
+            self.pause_accepting(&error, now);
+        }
+        match halt {
+            Halt::Closed => self.close(key),
+            Halt::Blocked(_) => {
+                let Some(Connection { session, .. }) = self.connections.get(key) else { return };
+                self.timers.arm(key, session.state(), session.name().len() > known, now);
+            }
+        }
+    }
+
+    /// Moves on whoever has waited long enough.
+    fn expire(&mut self, now: Instant) {
+        while let Some((key, due)) = self.timers.expire(now) {
+            let Some((connection, mut shared)) = self.connection(key) else { continue };
+            let arrow = match due {
+                Due::Silence => connection.session.silence(shared.welcome),
+                Due::Deadline => connection.session.deadline(),
+            };
+            connection.moved(arrow, &mut shared);
+            self.drive(key, now);
+        }
+    }
+
+    /// Accepts who waits, at most `budget` clients from each listening socket.
+    fn accept(&mut self, now: Instant, budget: usize) {
+        for index in 0..self.listeners.len() {
+            self.accept_from(index, now, budget);
+        }
+        if !self.listeners.iter().any(Listener::is_ready) {
+            self.gate.nobody_waits();
+        } else if self.gate.is_newly_full(self.connections.len()) {
+            log::info!("{} connections are open, the most there may be: others wait", self.connections.len());
+        }
+    }
+
+    fn accept_from(&mut self, index: usize, now: Instant, budget: usize) {
+        let mut accepted = 0;
+        for _ in 0..budget {
+            let Some(listener) = self.listeners.get(index) else { return };
+            if !listener.is_ready() || !self.gate.admits(self.connections.len(), now) {
+                return;
+            }
+            match listener.accept(&mut self.kernel) {
+                Ok((stream, peer)) => {
+                    accepted += 1;
+                    self.stats.client_accepted();
+                    // Driven at once: most clients have sent their name by now and are done with before
+                    // the kernel would have to be asked to watch them.
+                    let key = self.connections.insert(Connection::new(stream, peer));
+                    self.drive(key, now);
+                }
+                Err(error) => self.accept_failed(index, error, now),
+            }
+        }
+        if accepted == 0 {
+            // Nothing but errors: whatever they are, do not spin on them.
+            self.gate.pause(now);
+        }
+    }
+
+    fn accept_failed(&mut self, index: usize, error: io::Error, now: Instant) {
+        match Trouble::of(&error) {
+            Trouble::NobodyWaits => self.set_ready(index, false),
+            Trouble::Exhausted => self.pause_accepting(&error, now),
+            Trouble::Peers => {
+                self.stats.accept_failed();
+                log::debug!("a client was lost before it was accepted: {error}");
+            }
+            Trouble::Listeners => {
+                log::error!("cannot accept any more: {error}");
+                if let Some(listener) = self.listeners.get_mut(index) {
+                    listener.on(Event::Failed);
+                }
+                self.failure = Some(error);
+                self.drain(now);
+            }
+        }
+    }
+
+    fn pause_accepting(&mut self, error: &io::Error, now: Instant) {
+        self.stats.accept_paused();
+        if self.gate.pause(now) {
+            let open = self.connections.len();
+            log::warn!("accepting pauses with {open} connections open: {error}; others wait");
+        }
+    }
+
+    /// A signal to stop: the first lets open connections finish, the second does not.
+    fn stop(&mut self, now: Instant) {
+        if self.drain_by.is_some() {
+            log::info!("stopping at once");
+            self.stop_connections(Event::StopNow);
+            return;
+        }
+        // Whoever waits to be accepted has connected before the signal.
+        for index in 0..self.listeners.len() {
+            self.set_ready(index, true);
+        }
+        self.accept(now, usize::try_from(self.settings.backlog).unwrap_or(usize::MAX));
+        self.drain(now);
+    }
+
+    /// Accepts nobody any more and gives the open connections their time to finish.
+    fn drain(&mut self, now: Instant) {
+        self.drain_by.get_or_insert(now + self.settings.drain_timeout);
+        self.all_listeners(Event::Stop);
+        log::info!("stopping: {} connections are open", self.connections.len());
+    }
+
+    fn finish_draining(&mut self, now: Instant) {
+        let Some(drain_by) = self.drain_by else { return };
+        if self.connections.is_empty() {
+            self.all_listeners(Event::Drained);
+        } else if drain_by <= now {
+            log::warn!("{} connections did not finish in time", self.connections.len());
+            self.stop_connections(Event::Deadline);
+        }
+    }
+
+    fn stop_connections(&mut self, event: Event) {
+        self.all_listeners(event);
+        let keys: Vec<usize> = self.connections.iter().map(|(key, _)| key).collect();
+        for key in keys {
+            let Some((connection, mut shared)) = self.connection(key) else { continue };
+            let arrow = connection.session.stop();
+            connection.moved(arrow, &mut shared);
+            self.close(key);
+        }
+    }
+
+    /// Closes a connection and gives its place and its descriptor back.
+    fn close(&mut self, key: usize) {
+        if let Some(connection) = self.connections.try_remove(key) {
+            self.timers.disarm(key);
+            self.gate.connection_closed();
+            self.kernel.close(connection.stream);
+        }
+    }
+
+    /// The connection under `key`, if there is one, and what it shares with all others.
+    fn connection(&mut self, key: usize) -> Option<(&mut Connection<K::Stream>, Shared<'_, K>)> {
+        let connection = self.connections.get_mut(key)?;
+        let shared = Shared {
+            kernel: &mut self.kernel,
+            welcome: &self.settings.welcome,
+            ends_when_dry: self.settings.name_gap.is_zero(),
+            buffer: &mut self.buffer,
+            stats: &mut self.stats,
+        };
+        Some((connection, shared))
+    }
+
+    fn all_listeners(&mut self, event: Event) {
+        for listener in &mut self.listeners {
+            listener.on(event);
+        }
+    }
+
+    fn set_ready(&mut self, index: usize, ready: bool) {
+        if let Some(listener) = self.listeners.get_mut(index) {
+            listener.set_ready(ready);
+        }
+    }
+}
