@@ -20,6 +20,9 @@ use simple_logger::SimpleLogger;
 /// The most text that waits to be printed. As much again can be in the printing thread's hands.
 pub const QUEUE_MAX_BYTES: usize = 1024 * 1024;
 
+/// After printing, the printing thread lets lines gather for this long, unless half the queue is full.
+const PRINT_INTERVAL: Duration = Duration::from_millis(10);
+
 /// The name of the printing thread.
 const PRINTER: &str = "log";
 
@@ -80,7 +83,8 @@ impl Logging {
         let queue = &self.queue;
         let busy = |lines: &mut Lines| lines.printing || !lines.queued.is_empty();
         let mut lines = queue.lock();
-        queue.wake_printer(&mut lines);
+        lines.finishing = true;
+        queue.wake.notify_one();
         let waited = queue.idle.wait_timeout_while(lines, bound, busy);
         let (_lines, waited) = waited.unwrap_or_else(PoisonError::into_inner);
         !waited.timed_out()
@@ -103,8 +107,10 @@ struct Lines {
     dropped: u64,
     /// Whether the printing thread has queued lines in its hands.
     printing: bool,
-    /// Whether it sleeps, so that it has to be woken.
+    /// Whether it waits for a line, so that it has to be woken for one.
     asleep: bool,
+    /// Whether the program ends, so that there is no time to gather lines.
+    finishing: bool,
 }
 
 struct Queue {
@@ -126,13 +132,6 @@ impl Queue {
         } else {
             lines.queued_bytes += line.text.len();
             lines.queued.push(line);
-        }
-    }
-
-    fn wake_printer(&self, lines: &mut Lines) {
-        if lines.asleep && !lines.queued.is_empty() {
-            lines.asleep = false;
-            self.wake.notify_one();
         }
     }
 
@@ -167,6 +166,9 @@ impl Queue {
         lines.printing = false;
         lines.dropped += missing;
         self.idle.notify_all();
+        // Under load, one wake-up for all the lines of an interval instead of one for every turn.
+        let calm = |lines: &mut Lines| !lines.finishing && lines.queued_bytes < QUEUE_MAX_BYTES / 2;
+        drop(self.wake.wait_timeout_while(lines, PRINT_INTERVAL, calm));
     }
 
     /// Prints one line, however long that takes. Gives whether it was possible.
@@ -197,6 +199,11 @@ impl Log for Shared {
 
     /// Hands what is queued to the printing thread. It does not wait for it.
     fn flush(&self) {
-        self.0.wake_printer(&mut self.0.lock());
+        let mut lines = self.0.lock();
+        let crowded = lines.queued_bytes >= QUEUE_MAX_BYTES / 2;
+        if !lines.queued.is_empty() && (lines.asleep || crowded) {
+            lines.asleep = false;
+            self.0.wake.notify_one();
+        }
     }
 }
