@@ -73,7 +73,8 @@ fn print_calls(how: &str, summary: &str) {
     println!("system calls per connection ({CLIENTS} prompt clients in batches of {BATCH}, {how}):");
     for line in summary.lines() {
         let words: Vec<&str> = line.split_whitespace().collect();
-        let (Some(count), Some(name)) = (words.get(3).and_then(|n| n.parse::<f64>().ok()), words.last()) else {
+        let (Some(count), Some(name)) = (words.get(3).and_then(|n| n.parse::<f64>().ok()), words.last())
+        else {
             continue;
         };
         #[expect(clippy::cast_precision_loss, reason = "a small count")]
@@ -147,7 +148,11 @@ impl Server {
 fn serving_process(started: u32) -> Option<i32> {
     let children = fs::read_to_string(format!("/proc/{started}/task/{started}/children")).ok()?;
     let name = fs::read_to_string(format!("/proc/{started}/comm")).ok()?;
-    if name.trim() == "welcomed" { i32::try_from(started).ok() } else { children.split(' ').next()?.parse().ok() }
+    if name.trim() == "welcomed" {
+        i32::try_from(started).ok()
+    } else {
+        children.split(' ').next()?.parse().ok()
+    }
 }
 
 /// The address that a process listens on, by its sockets in /proc.

@@ -30,7 +30,7 @@ impl Trouble {
     /// Sorts an error by accept(2).
     pub(crate) fn of(error: &io::Error) -> Trouble {
         match Errno::from_io_error(error) {
-            Some(Errno::AGAIN) => Trouble::NobodyWaits,
+            _ if error.kind() == io::ErrorKind::WouldBlock => Trouble::NobodyWaits,
             Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => Trouble::Exhausted,
             Some(Errno::BADF | Errno::INVAL | Errno::NOTSOCK) => Trouble::Listeners,
             // Linux hands a network error that is already pending on the new socket to accept.

@@ -1,0 +1,221 @@
+//! What the loop does when the kernel says no.
+
+use std::time::Duration;
+
+use rustix::io::Errno;
+use welcomed::kernel::{Ready, Signal};
+use welcomed::server::Settings;
+
+use crate::kernel::{Accept, Client, Read, Scripted};
+
+const fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+fn prompt(count: usize) -> Vec<Client> {
+    vec![Client::prompt(b"Rafatul\n"); count]
+}
+
+#[test]
+fn out_of_descriptors_pauses_for_100_ms_and_then_serves_who_waited() {
+    for errno in [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM] {
+        let kernel = Scripted::new(prompt(2));
+        kernel.0.borrow_mut().backlog.push_front(Accept::Error(errno));
+        let server = kernel.serve(Settings::default());
+        assert_eq!((server.stats().welcomed(), server.stats().pauses()), (2, 1), "{errno}");
+        let start = kernel.0.borrow().start;
+        assert_eq!(kernel.client(0).accepted_at.unwrap() - start, ms(100), "{errno}");
+    }
+}
+
+#[test]
+fn out_of_descriptors_ends_early_when_a_connection_closes() {
+    let leaving = Client::late(ms(20), b"Ada\n");
+    let kernel = Scripted::new([leaving, Client::prompt(b"Bob\n")]);
+    kernel.0.borrow_mut().backlog.insert(1, Accept::Error(Errno::MFILE));
+    let server = kernel.serve(Settings::default());
+    assert_eq!(server.stats().welcomed(), 2);
+    let start = kernel.0.borrow().start;
+    assert_eq!(kernel.client(1).accepted_at.unwrap() - start, ms(20));
+}
+
+#[test]
+fn a_client_lost_before_accept_costs_nobody_else_anything() {
+    let lost =
+        [Errno::CONNABORTED, Errno::INTR, Errno::PROTO, Errno::NETUNREACH, Errno::PERM, Errno::HOSTDOWN];
+    let kernel = Scripted::new(prompt(2));
+    kernel.0.borrow_mut().backlog.extend(lost.map(Accept::Error));
+    kernel.0.borrow_mut().backlog.rotate_left(1);
+    let server = kernel.serve(Settings::default());
+    assert_eq!((server.stats().welcomed(), server.stats().accept_errors()), (2, 6));
+    assert_eq!(kernel.0.borrow().now, kernel.0.borrow().start, "and no time");
+}
+
+#[test]
+fn an_error_of_accept_that_never_ends_does_not_spin() {
+    let kernel = Scripted::new(prompt(1));
+    for _ in 0..1000 {
+        kernel.0.borrow_mut().backlog.push_front(Accept::Error(Errno::IO));
+    }
+    let server = kernel.serve(Settings::default());
+    assert_eq!(server.stats().welcomed(), 1);
+    let world = kernel.0.borrow();
+    assert!(world.now - world.start >= ms(1000), "1000 errors took {:?}", world.now - world.start);
+}
+
+#[test]
+fn a_broken_listening_socket_stops_the_server_with_its_error_after_finishing_who_is_inside() {
+    for errno in [Errno::BADF, Errno::INVAL, Errno::NOTSOCK] {
+        let inside = Client::late(ms(20), b"Ada\n");
+        let kernel = Scripted::new([inside]);
+        kernel.0.borrow_mut().backlog.push_back(Accept::Error(errno));
+        let mut server = kernel.server(Settings::default());
+        let error = server.run().unwrap_err();
+        assert_eq!(Errno::from_io_error(&error), Some(errno));
+        assert_eq!((server.stats().welcomed(), kernel.0.borrow().listening), (1, false));
+    }
+}
+
+#[test]
+fn a_stream_that_cannot_be_watched_ends_alone() {
+    let mut unwatchable = Client::silent();
+    unwatchable.watch_fails = Some(Errno::NOSPC);
+    let late = Client::late(ms(20), b"Ada\n");
+    let kernel = Scripted::new([unwatchable, late]);
+    let server = kernel.serve(Settings::default());
+    assert_eq!((server.stats().failed(), server.stats().welcomed()), (1, 1));
+}
+
+#[test]
+fn an_interrupted_wait_is_waited_again() {
+    let kernel = Scripted::new(prompt(1));
+    kernel.0.borrow_mut().interrupts = 5;
+    let server = kernel.serve(Settings::default());
+    assert_eq!((server.stats().welcomed(), kernel.0.borrow().waits), (1, 6));
+}
+
+#[test]
+fn a_full_house_leaves_the_rest_in_the_backlog_and_takes_them_as_others_leave() {
+    let kernel = Scripted::new((10..40).map(|delay| Client::late(ms(delay), b"Ada\n")));
+    let mut server = kernel.server(Settings { max_connections: 10, ..Settings::default() });
+    let mut most = 0;
+    while server.stats().welcomed() < 30 {
+        server.turn().unwrap();
+        most = most.max(server.connections());
+    }
+    assert_eq!(most, 10);
+    assert!(kernel.0.borrow().waits < 100, "{} waits: a full house must not spin", kernel.0.borrow().waits);
+}
+
+#[test]
+fn accepting_has_a_budget_and_the_rest_is_remembered_without_another_event() {
+    let kernel = Scripted::new(prompt(200));
+    let mut server = kernel.server(Settings::default());
+    let mut welcomed = Vec::new();
+    for _ in 0..4 {
+        server.turn().unwrap();
+        welcomed.push(server.stats().welcomed());
+    }
+    assert_eq!(welcomed, [64, 128, 192, 200]);
+    assert_eq!(kernel.0.borrow().now, kernel.0.borrow().start, "no turn waited");
+    assert_eq!(kernel.0.borrow().accepts, 201, "one for each, and one that would block");
+}
+
+#[test]
+fn events_for_keys_that_are_gone_or_were_never_given_change_nothing() {
+    let kernel = Scripted::new([Client::prompt(b"Ada\n"), Client::silent()]);
+    let mut server = kernel.server(Settings::default());
+    server.turn().unwrap();
+    kernel.0.borrow_mut().spurious =
+        [0, 0, 1, 7, 1_000_000].map(Ready::Stream).into_iter().chain([Ready::Listener(3)]).collect();
+    server.turn().unwrap();
+    assert_eq!((server.connections(), server.stats().welcomed(), server.stats().failed()), (1, 1, 0));
+}
+
+#[test]
+fn an_event_for_a_key_that_serves_another_client_by_now_is_harmless() {
+    // Both events are for key 0: the first ends its client, and accept, which comes last in a turn, gives
+    // the key to the next, who is silent.
+    let kernel = Scripted::new([Client::new([Read::WouldBlock, Read::Bytes(b"Ada\n".to_vec())], [])]);
+    let mut server = kernel.server(Settings::default());
+    server.turn().unwrap();
+    assert_eq!(server.connections(), 1);
+    {
+        let mut world = kernel.0.borrow_mut();
+        world.clients.push(Client::silent());
+        world.backlog.push_back(Accept::Client(1));
+        world.spurious = vec![Ready::Stream(0), Ready::Stream(0)];
+    }
+    server.turn().unwrap();
+    kernel.0.borrow_mut().spurious = vec![Ready::Stream(0)];
+    server.turn().unwrap();
+    assert_eq!((server.connections(), server.stats().welcomed()), (1, 1));
+    kernel.0.borrow_mut().clients[1].reads.push_back(Read::Bytes(b"Bob\n".to_vec()));
+    while server.connections() > 0 {
+        server.turn().unwrap();
+    }
+    assert_eq!((kernel.client(1).written, server.stats().welcomed()), (b"welcome ".to_vec(), 2));
+}
+
+#[test]
+fn a_signal_to_stop_finishes_who_is_inside_and_who_had_connected() {
+    let inside = Client::late(ms(20), b"Ada\n");
+    let kernel = Scripted::new([inside]);
+    let mut server = kernel.server(Settings::default());
+    server.turn().unwrap();
+    {
+        // The signal and a client come together; the client's event is still to come.
+        let mut world = kernel.0.borrow_mut();
+        world.clients.push(Client::prompt(b"Bob\n"));
+        world.backlog.push_back(Accept::Client(1));
+        world.spurious = vec![Ready::Signal(Signal::Stop)];
+    }
+    server.run().unwrap();
+    assert_eq!((server.stats().welcomed(), server.stats().stopped()), (2, 0));
+    assert!(!kernel.0.borrow().listening);
+    assert_eq!(kernel.0.borrow().now - kernel.0.borrow().start, ms(20), "and no longer than they take");
+}
+
+#[test]
+fn who_is_not_finished_after_the_drain_timeout_is_closed() {
+    let kernel = Scripted::new([Client::silent(), Client::silent()]);
+    kernel.0.borrow_mut().signals.push_back((ms(100), Signal::Stop));
+    let mut server = kernel.server(Settings::default());
+    server.run().unwrap();
+    assert_eq!(server.stats().stopped(), 2);
+    assert_eq!(kernel.client(0).served(), ms(100) + Duration::from_secs(5));
+}
+
+#[test]
+fn a_second_signal_to_stop_ends_at_once() {
+    let kernel = Scripted::new([Client::silent()]);
+    kernel.0.borrow_mut().signals.extend([(ms(100), Signal::Stop), (ms(150), Signal::Stop)]);
+    let mut server = kernel.server(Settings::default());
+    server.run().unwrap();
+    assert_eq!((server.stats().stopped(), kernel.client(0).served()), (1, ms(150)));
+}
+
+#[test]
+fn the_counts_add_up_to_the_clients() {
+    let clients = vec![
+        Client::prompt(b"Ada\n"),
+        Client::prompt(b"Bob\nmore"),
+        Client::new([Read::End], []),
+        Client::silent(),
+        Client::new([Read::Error(Errno::CONNRESET)], []),
+    ];
+    let kernel = Scripted::new(clients);
+    let mut server = kernel.server(Settings::default());
+    while server.connections() > 0 || server.stats().accepted() == 0 {
+        server.turn().unwrap();
+        let stats = server.stats();
+        let over =
+            stats.welcomed() + stats.without_name() + stats.timed_out() + stats.failed() + stats.stopped();
+        assert_eq!(stats.accepted(), over + stats.open());
+    }
+    assert_eq!(
+        server.stats().to_string(),
+        "5 accepted: 2 welcomed (1 lingered), 1 without a name, 1 timed out, 1 failed, 0 stopped, 0 open; \
+         0 accept errors, 0 accept pauses"
+    );
+}

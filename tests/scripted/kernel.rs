@@ -1,0 +1,350 @@
+//! A kernel that plays scripts, in virtual time.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+use welcomed::kernel::{Interest, Kernel, Ready, Signal};
+use welcomed::server::{Server, Settings};
+
+/// What one call of read(2) gives.
+#[derive(Clone, Debug)]
+pub(crate) enum Read {
+    Bytes(Vec<u8>),
+    WouldBlock,
+    Interrupted,
+    End,
+    Error(Errno),
+}
+
+/// What one call of write(2) does.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Write {
+    /// Takes at most so many bytes.
+    Takes(usize),
+    WouldBlock,
+    Interrupted,
+    Error(Errno),
+}
+
+/// A client's half of a conversation: what the server's calls on its stream will give, in turn. When the
+/// reads are played, reading would block for ever; when the writes are, writing takes everything.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct Client {
+    pub(crate) reads: VecDeque<Read>,
+    pub(crate) writes: VecDeque<Write>,
+    /// Whether writing blocks for ever, instead, when the writes are played.
+    pub(crate) takes_no_more: bool,
+    pub(crate) watch_fails: Option<Errno>,
+    pub(crate) shut_fails: Option<Errno>,
+    pace: Duration,
+    next_at: Option<Instant>,
+    watched: Option<(usize, Interest)>,
+    /// What the server has written.
+    pub(crate) written: Vec<u8>,
+    pub(crate) shut: bool,
+    pub(crate) closed_at: Option<Instant>,
+    pub(crate) accepted_at: Option<Instant>,
+}
+
+impl Client {
+    pub(crate) fn new(
+        reads: impl IntoIterator<Item = Read>,
+        writes: impl IntoIterator<Item = Write>,
+    ) -> Client {
+        Client {
+            reads: reads.into_iter().collect(),
+            writes: writes.into_iter().collect(),
+            ..Client::default()
+        }
+    }
+
+    /// A client that sends `bytes` at once and then waits.
+    pub(crate) fn prompt(bytes: &[u8]) -> Client {
+        Client::new([Read::Bytes(bytes.to_vec())], [])
+    }
+
+    /// A client that says nothing.
+    pub(crate) fn silent() -> Client {
+        Client::default()
+    }
+
+    /// A client that is there, and sends `bytes` only after `delay`.
+    pub(crate) fn late(delay: Duration, bytes: &[u8]) -> Client {
+        Client::new([Read::WouldBlock, Read::Bytes(bytes.to_vec())], []).paced(delay)
+    }
+
+    /// The same client, but each answer to a read comes `pace` after the one before.
+    pub(crate) fn paced(mut self, pace: Duration) -> Client {
+        self.pace = pace;
+        self
+    }
+
+    /// How long it was served.
+    pub(crate) fn served(&self) -> Duration {
+        self.closed_at.unwrap() - self.accepted_at.unwrap()
+    }
+}
+
+/// What accept(2) gives.
+#[derive(Clone, Debug)]
+pub(crate) enum Accept {
+    Client(usize),
+    Error(Errno),
+}
+
+/// Everything that the scripted kernel and the test share.
+pub(crate) struct World {
+    pub(crate) start: Instant,
+    pub(crate) now: Instant,
+    pub(crate) clients: Vec<Client>,
+    /// Who waits at the listening socket, and which errors come before them.
+    pub(crate) backlog: VecDeque<Accept>,
+    /// What the next wait reports beside what is true.
+    pub(crate) spurious: Vec<Ready>,
+    /// What a wait reports at a given moment.
+    pub(crate) signals: VecDeque<(Duration, Signal)>,
+    /// How often the next waits are interrupted.
+    pub(crate) interrupts: usize,
+    /// How many system calls were made, by name.
+    pub(crate) accepts: usize,
+    pub(crate) waits: usize,
+    pub(crate) watches: usize,
+    pub(crate) listening: bool,
+    backlog_reported: usize,
+}
+
+/// The kernel's end of a [`World`].
+#[derive(Clone)]
+pub(crate) struct Scripted(pub(crate) Rc<RefCell<World>>);
+
+/// A listening socket: listening as long as it exists.
+pub(crate) struct Listener(Rc<RefCell<World>>);
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.0.borrow_mut().listening = false;
+    }
+}
+
+impl Scripted {
+    #[expect(clippy::disallowed_methods, reason = "a moment for virtual time to count from")]
+    pub(crate) fn new(clients: impl IntoIterator<Item = Client>) -> Scripted {
+        let clients: Vec<Client> = clients.into_iter().collect();
+        let start = Instant::now();
+        let backlog = (0..clients.len()).map(Accept::Client).collect();
+        Scripted(Rc::new(RefCell::new(World {
+            start,
+            now: start,
+            clients,
+            backlog,
+            spurious: Vec::new(),
+            signals: VecDeque::new(),
+            interrupts: 0,
+            accepts: 0,
+            waits: 0,
+            watches: 0,
+            listening: false,
+            backlog_reported: 0,
+        })))
+    }
+
+    /// A server that listens on this kernel.
+    pub(crate) fn server(&self, settings: Settings) -> Server<Scripted> {
+        let mut server = Server::new(self.clone(), settings);
+        server.listen("127.0.0.1:9999".parse().unwrap()).unwrap();
+        server
+    }
+
+    /// Serves every client of the script to its end.
+    pub(crate) fn serve(&self, settings: Settings) -> Server<Scripted> {
+        let mut server = self.server(settings);
+        for _ in 0..100_000 {
+            server.turn().unwrap();
+            if self.0.borrow().backlog.is_empty() && server.connections() == 0 {
+                return server;
+            }
+        }
+        panic!("the loop turned 100,000 times: it spins");
+    }
+
+    /// Client `index` as it is now.
+    pub(crate) fn client(&self, index: usize) -> Client {
+        self.0.borrow().clients[index].clone()
+    }
+}
+
+impl World {
+    /// Whether client `index` has something that its stream is watched for.
+    fn is_ready(&self, index: usize) -> Option<usize> {
+        let client = &self.clients[index];
+        let (key, interest) = client.watched?;
+        let ready = match interest {
+            Interest::Readable => {
+                !client.reads.is_empty() && client.next_at.is_none_or(|next| next <= self.now)
+            }
+            Interest::Writable => !client.writes.is_empty() || !client.takes_no_more,
+        };
+        (ready && client.closed_at.is_none()).then_some(key)
+    }
+
+    fn collect(&mut self, ready: &mut Vec<Ready>) {
+        ready.append(&mut self.spurious);
+        while let Some((at, signal)) = self.signals.front().copied()
+            && self.start + at <= self.now
+        {
+            self.signals.pop_front();
+            ready.push(Ready::Signal(signal));
+        }
+        if self.backlog.len() > self.backlog_reported {
+            // Edge-triggered: reported when the backlog grows, and not again.
+            ready.push(Ready::Listener(0));
+        }
+        self.backlog_reported = self.backlog.len();
+        ready.extend((0..self.clients.len()).filter_map(|index| self.is_ready(index)).map(Ready::Stream));
+    }
+
+    /// The next moment at which a client or a signal does something by itself.
+    fn next_moment(&self) -> Option<Instant> {
+        let clients =
+            self.clients.iter().filter(|client| client.watched.is_some() && !client.reads.is_empty());
+        let signals = self.signals.iter().map(|(at, _)| self.start + *at);
+        clients.filter_map(|client| client.next_at).chain(signals).filter(|at| *at > self.now).min()
+    }
+}
+
+fn error<T>(errno: Errno) -> io::Result<T> {
+    Err(errno.into())
+}
+
+impl Kernel for Scripted {
+    type Listener = Listener;
+    type Stream = usize;
+
+    fn now(&self) -> Instant {
+        self.0.borrow().now
+    }
+
+    fn socket(&mut self, _: SocketAddr) -> io::Result<Listener> {
+        Ok(Listener(Rc::clone(&self.0)))
+    }
+
+    fn bind(&mut self, _: &mut Listener, address: SocketAddr) -> io::Result<SocketAddr> {
+        Ok(address)
+    }
+
+    fn listen(&mut self, _: &mut Listener, _: usize, _: u32) -> io::Result<()> {
+        self.0.borrow_mut().listening = true;
+        Ok(())
+    }
+
+    fn accept(&mut self, _: &Listener) -> io::Result<(usize, SocketAddr)> {
+        let mut world = self.0.borrow_mut();
+        world.accepts += 1;
+        match world.backlog.front().cloned() {
+            None => Err(ErrorKind::WouldBlock.into()),
+            Some(Accept::Client(index)) => {
+                world.backlog.pop_front();
+                world.backlog_reported = world.backlog_reported.saturating_sub(1);
+                let now = world.now;
+                world.clients[index].accepted_at = Some(now);
+                let port = u16::try_from(index % 60_000).unwrap();
+                Ok((index, SocketAddr::from(([127, 0, 0, 1], port))))
+            }
+            Some(Accept::Error(errno)) => {
+                world.backlog.pop_front();
+                world.backlog_reported = world.backlog_reported.saturating_sub(1);
+                error(errno)
+            }
+        }
+    }
+
+    fn wait(&mut self, ready: &mut Vec<Ready>, timeout: Option<Duration>) -> io::Result<()> {
+        let mut world = self.0.borrow_mut();
+        world.waits += 1;
+        if world.interrupts > 0 {
+            world.interrupts -= 1;
+            return error(Errno::INTR);
+        }
+        world.collect(ready);
+        if !ready.is_empty() {
+            return Ok(());
+        }
+        let timeout = timeout.map(|timeout| world.now + timeout);
+        let until = [timeout, world.next_moment()].into_iter().flatten().min();
+        world.now = until.expect("the loop waits for ever");
+        world.collect(ready);
+        Ok(())
+    }
+
+    fn watch(&mut self, stream: &mut usize, key: usize, interest: Interest) -> io::Result<()> {
+        let mut world = self.0.borrow_mut();
+        world.watches += 1;
+        let client = &mut world.clients[*stream];
+        if let Some(errno) = client.watch_fails { error(errno) } else {
+            client.watched = Some((key, interest));
+            Ok(())
+        }
+    }
+
+    fn read(&mut self, stream: &mut usize, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut world = self.0.borrow_mut();
+        let now = world.now;
+        let client = &mut world.clients[*stream];
+        assert_eq!(client.closed_at, None, "read after close");
+        if client.next_at.is_some_and(|next| next > now) {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        client.next_at = Some(now + client.pace);
+        match client.reads.pop_front() {
+            None | Some(Read::WouldBlock) => Err(ErrorKind::WouldBlock.into()),
+            Some(Read::Interrupted) => error(Errno::INTR),
+            Some(Read::End) => Ok(0),
+            Some(Read::Error(errno)) => error(errno),
+            Some(Read::Bytes(bytes)) => {
+                let (now, later) = bytes.split_at(bytes.len().min(buffer.len()));
+                buffer[..now.len()].copy_from_slice(now);
+                if !later.is_empty() {
+                    client.reads.push_front(Read::Bytes(later.to_vec()));
+                }
+                Ok(now.len())
+            }
+        }
+    }
+
+    fn write(&mut self, stream: &mut usize, bytes: &[u8]) -> io::Result<usize> {
+        let mut world = self.0.borrow_mut();
+        let client = &mut world.clients[*stream];
+        assert!(client.closed_at.is_none() && !client.shut, "write after close or shutdown");
+        assert!(!bytes.is_empty(), "an empty write says nothing");
+        let takes = match client.writes.pop_front() {
+            None if client.takes_no_more => return Err(ErrorKind::WouldBlock.into()),
+            None => bytes.len(),
+            Some(Write::Takes(most)) => most.min(bytes.len()),
+            Some(Write::WouldBlock) => return Err(ErrorKind::WouldBlock.into()),
+            Some(Write::Interrupted) => return error(Errno::INTR),
+            Some(Write::Error(errno)) => return error(errno),
+        };
+        client.written.extend_from_slice(&bytes[..takes]);
+        Ok(takes)
+    }
+
+    fn shut(&mut self, stream: &mut usize) -> io::Result<()> {
+        let client = &mut self.0.borrow_mut().clients[*stream];
+        client.shut = true;
+        client.shut_fails.map_or(Ok(()), error)
+    }
+
+    fn close(&mut self, stream: usize) {
+        let mut world = self.0.borrow_mut();
+        let now = world.now;
+        let client = &mut world.clients[stream];
+        assert_eq!(client.closed_at, None, "closed twice");
+        client.closed_at = Some(now);
+        client.watched = None;
+    }
+}

@@ -1,0 +1,130 @@
+//! Deadlines, in virtual time: to the nanosecond.
+
+use std::time::Duration;
+
+use welcomed::kernel::Signal;
+use welcomed::protocol::state::connection::{Event, State};
+use welcomed::server::Settings;
+
+use crate::kernel::{Client, Read, Scripted, Write};
+
+const fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+/// A client that sends one byte every `pace`, `count` times, and then nothing.
+fn dripping(pace: Duration, count: usize) -> Client {
+    Client::new((0..count).map(|_| Read::Bytes(b"x".to_vec())), []).paced(pace)
+}
+
+#[test]
+fn a_silent_client_is_closed_at_the_name_deadline_without_a_welcome() {
+    let kernel = Scripted::new([Client::silent()]);
+    let server = kernel.serve(Settings::default());
+    assert_eq!(kernel.client(0).served(), Duration::from_secs(60));
+    assert_eq!((kernel.client(0).written, server.stats().timed_out()), (vec![], 1));
+}
+
+#[test]
+fn a_name_without_terminator_ends_at_the_silence_of_the_gap() {
+    let kernel = Scripted::new([Client::prompt(b"Rafatul")]);
+    let server = kernel.serve(Settings::default());
+    assert_eq!(kernel.client(0).served(), ms(50));
+    assert_eq!(server.stats().count(State::ReadingName, Event::Silence), 1);
+}
+
+#[test]
+fn every_byte_begins_the_gap_anew() {
+    let kernel = Scripted::new([dripping(ms(49), 10)]);
+    let server = kernel.serve(Settings::default());
+    assert_eq!(kernel.client(0).served(), ms(9 * 49 + 50));
+    assert_eq!(server.stats().welcomed(), 1);
+}
+
+#[test]
+fn a_spurious_event_does_not_extend_the_gap() {
+    let kernel = Scripted::new([Client::prompt(b"Rafatul")]);
+    let mut server = kernel.server(Settings::default());
+    for at in [10, 20, 30, 40] {
+        kernel.0.borrow_mut().signals.push_back((ms(at), Signal::Report));
+    }
+    while server.stats().welcomed() == 0 {
+        kernel.0.borrow_mut().spurious.push(welcomed::kernel::Ready::Stream(0));
+        server.turn().unwrap();
+        let mut world = kernel.0.borrow_mut();
+        world.spurious.clear();
+        world.now += ms(1);
+    }
+    assert!(kernel.client(0).served() <= ms(51), "{:?}", kernel.client(0).served());
+}
+
+#[test]
+fn no_byte_extends_the_deadline_on_the_name() {
+    let kernel = Scripted::new([dripping(ms(49), 1000)]);
+    let settings = Settings { name_timeout: Duration::from_secs(5), ..Settings::default() };
+    let server = kernel.serve(settings);
+    assert_eq!(kernel.client(0).served(), Duration::from_secs(5));
+    assert_eq!((kernel.client(0).written, server.stats().timed_out()), (vec![], 1));
+}
+
+#[test]
+fn with_no_gap_a_name_ends_when_the_socket_runs_dry() {
+    let reads = [Read::WouldBlock, Read::Bytes(b"Rafa".to_vec()), Read::Bytes(b"tul".to_vec())];
+    let kernel = Scripted::new([Client::new(reads, [])]);
+    let settings =
+        Settings { name_gap: Duration::ZERO, welcome: "{name}".parse().unwrap(), ..Settings::default() };
+    let server = kernel.serve(settings);
+    assert_eq!(kernel.client(0).written, b"Rafatul");
+    assert_eq!(server.stats().count(State::ReadingName, Event::Silence), 1);
+    assert_eq!(kernel.client(0).served(), Duration::ZERO);
+}
+
+#[test]
+fn a_client_that_takes_no_welcome_is_closed_at_the_write_deadline() {
+    let mut client = Client::new([Read::Bytes(b"Rafatul\n".to_vec())], [Write::Takes(3)]);
+    client.takes_no_more = true;
+    let kernel = Scripted::new([client]);
+    let server = kernel.serve(Settings::default());
+    assert_eq!(kernel.client(0).served(), Duration::from_secs(10));
+    assert_eq!((kernel.client(0).written.as_slice(), server.stats().timed_out()), (&b"wel"[..], 1));
+}
+
+#[test]
+fn a_client_that_never_stops_sending_lingers_two_seconds() {
+    let mut client = dripping(ms(10), 1_000_000);
+    client.reads.push_front(Read::Bytes(b"Rafatul\nmore".to_vec()));
+    let kernel = Scripted::new([client]);
+    let server = kernel.serve(Settings::default());
+    assert_eq!(kernel.client(0).served(), Duration::from_secs(2));
+    assert_eq!(server.stats().count(State::Lingering, Event::Deadline), 1);
+}
+
+#[test]
+fn a_client_that_sends_as_fast_as_it_is_read_leaves_every_other_its_turn() {
+    let endless = std::iter::repeat_n(Read::Bytes(vec![b'x'; 64 * 1024]), 500);
+    let kernel = Scripted::new([Client::new(endless, []), Client::silent()]);
+    let mut server = kernel.server(Settings::default());
+    server.turn().unwrap();
+    server.turn().unwrap();
+    kernel.0.borrow_mut().clients[1].reads.push_back(Read::Bytes(b"Ada\n".to_vec()));
+    server.turn().unwrap();
+    server.turn().unwrap();
+    assert_eq!(kernel.client(1).written, b"welcome ");
+    assert!(
+        kernel.client(0).reads.len() > 490,
+        "one client was read {} times",
+        500 - kernel.client(0).reads.len()
+    );
+}
+
+#[test]
+fn a_connection_is_not_held_by_the_deadline_of_the_one_before_it_under_the_same_key() {
+    let kernel = Scripted::new([Client::silent(), Client::silent()]);
+    let settings = Settings { max_connections: 1, name_timeout: ms(100), ..Settings::default() };
+    let mut late = Client::silent();
+    late.reads.push_back(Read::WouldBlock);
+    kernel.0.borrow_mut().clients.push(late);
+    let server = kernel.serve(settings);
+    assert_eq!((kernel.client(0).served(), kernel.client(1).served()), (ms(100), ms(100)));
+    assert_eq!(server.stats().timed_out(), 2);
+}
