@@ -25,7 +25,7 @@ Examples:
 ///
 /// Exit codes: 0 with a welcome, 1 without, 2 for a mistake on the command line or in the name.
 #[derive(Parser, Debug)]
-#[command(name = PROGRAM, version, before_help = EXAMPLES, before_long_help = EXAMPLES)]
+#[command(name = PROGRAM, version, max_term_width = 100, before_help = EXAMPLES, before_long_help = EXAMPLES)]
 struct Options {
     /// The server to visit, HOST:PORT
     #[arg(short, long, value_name = "ENDPOINT", default_value = "tcp://127.0.0.1:9999")]

@@ -36,7 +36,7 @@ Examples:
 
 /// Reads a name from every client, answers with a welcome, and closes.
 #[derive(Parser, Debug)]
-#[command(name = PROGRAM, version, before_help = EXAMPLES, before_long_help = EXAMPLES)]
+#[command(name = PROGRAM, version, max_term_width = 100, before_help = EXAMPLES, before_long_help = EXAMPLES)]
 struct Options {
     /// Where to listen, HOST:PORT; once for each place. Port 0 takes a free port, and the log says which
     #[arg(short, long, value_name = "ENDPOINT", default_value = "tcp://127.0.0.1:9999")]

@@ -285,7 +285,9 @@ impl Kernel for Scripted {
         let mut world = self.0.borrow_mut();
         world.watches += 1;
         let client = &mut world.clients[*stream];
-        if let Some(errno) = client.watch_fails { error(errno) } else {
+        if let Some(errno) = client.watch_fails {
+            error(errno)
+        } else {
             client.watched = Some((key, interest));
             Ok(())
         }

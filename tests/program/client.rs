@@ -1,0 +1,227 @@
+//! The client program: against our server, against the lab report's, and against servers that fail it.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+use socket2::SockRef;
+
+use crate::process::{Server, is_here, run};
+
+/// The client program with no options yet.
+fn welcome() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_welcome"));
+    command.env_remove("RUST_LOG");
+    command
+}
+
+fn visit(address: SocketAddr, options: &[&str], input: &[u8]) -> (i32, String, String) {
+    run(welcome().args(["--connect", &address.to_string()]).args(options), input)
+}
+
+/// A server for one client, who is handed over once accepted.
+fn serve(then: impl FnOnce(TcpStream) + Send + 'static) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || then(listener.accept().unwrap().0));
+    address
+}
+
+#[test]
+fn a_name_on_the_command_line_is_welcomed_on_standard_output_and_nothing_else_is_said() {
+    let server = Server::start(&["--welcome", "Hello, {name}!", "--name-gap", "24h"]);
+    assert_eq!(visit(server.address, &["Rafatul"], b""), (0, "Hello, Rafatul!".into(), String::new()));
+    server.wait_for_log(" Rafatul");
+}
+
+#[test]
+fn without_a_name_it_is_asked_for_and_a_line_read() {
+    let server = Server::start(&["--welcome", "Hello, {name}!"]);
+    for input in [&b"Rafatul\n"[..], b"Rafatul\r\n", b"Rafatul", b"Rafatul\nAda\n"] {
+        let prompt = "Enter your name: ".to_owned();
+        assert_eq!(visit(server.address, &[], input), (0, "Hello, Rafatul!".into(), prompt));
+    }
+}
+
+#[test]
+fn an_empty_name_is_welcomed_and_no_name_is_none() {
+    let server = Server::start(&[]);
+    assert_eq!(visit(server.address, &[""], b"").1, "welcome ");
+    assert_eq!(visit(server.address, &[], b"\n").1, "welcome ");
+    let (code, out, err) = visit(server.address, &[], b"");
+    assert_eq!((code, out.as_str()), (1, ""));
+    assert!(err.ends_with("welcome: no name was given\n"), "{err}");
+}
+
+#[test]
+fn a_welcome_to_a_pipe_is_the_bytes_that_came() {
+    let server = Server::start(&["--welcome", "{name}"]);
+    let (_, out, _) = visit(server.address, &["\u{1b}[1mAda"], b"");
+    assert_eq!(out, "\u{1b}[1mAda");
+}
+
+#[test]
+fn every_name_that_fits_arrives_whole() {
+    let server = Server::start(&["--welcome", "{name}"]);
+    let name = "ü".repeat(512);
+    assert_eq!(visit(server.address, &[&name], b""), (0, name, String::new()));
+}
+
+/// The client's one line when it ends with `code`.
+fn complaint((code, out, err): (i32, String, String), expected: i32) -> String {
+    assert_eq!((code, out.as_str()), (expected, ""), "{err}");
+    let said = err.strip_prefix("Enter your name: ").unwrap_or(&err);
+    assert_eq!(said.lines().count(), 1, "{err:?}");
+    said.strip_prefix("welcome: ").unwrap().trim_end().to_owned()
+}
+
+#[test]
+fn a_name_too_long_is_refused_before_anything_is_sent() {
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (name, words) =
+        ("x".repeat(1025), "the name is too long: it has 1025 bytes, and at most 1024 are accepted");
+    assert_eq!(complaint(visit(address, &[&name], b""), 2), words);
+    assert_eq!(complaint(visit(address, &[], name.as_bytes()), 2), words);
+    assert!(complaint(visit(address, &["a\nb"], b""), 2).contains("a name is one line"));
+}
+
+#[test]
+fn a_refused_connection_is_one_line() {
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let line = complaint(visit(address, &["Ada"], b""), 1);
+    assert_eq!(
+        line,
+        format!("tcp://{address}: connection refused: nobody listens there; is the server running?")
+    );
+}
+
+#[test]
+fn a_server_that_never_answers_is_a_timeout() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let line = complaint(visit(listener.local_addr().unwrap(), &["Ada", "--timeout", "200ms"], b""), 1);
+    assert!(line.ends_with("timed out: no whole welcome came in time"), "{line}");
+}
+
+#[test]
+fn a_server_that_drips_for_ever_is_a_timeout_as_well() {
+    let address = serve(|mut stream| {
+        while stream.write_all(b"w").is_ok() {
+            thread::park_timeout(Duration::from_millis(20));
+        }
+    });
+    let line = complaint(visit(address, &["Ada", "--timeout", "300ms"], b""), 1);
+    assert!(line.ends_with("timed out: no whole welcome came in time"), "{line}");
+}
+
+#[test]
+fn a_reset_is_one_line() {
+    let address = serve(|mut stream| {
+        stream.read_exact(&mut [0; 3]).unwrap();
+        SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
+    });
+    let line = complaint(visit(address, &["Ada"], b""), 1);
+    assert!(line.ends_with("connection reset before the welcome had ended"), "{line}");
+}
+
+#[test]
+fn a_server_that_closes_without_a_welcome_is_one_line() {
+    let address = serve(|mut stream| {
+        stream.read_to_end(&mut Vec::new()).unwrap();
+    });
+    let line = complaint(visit(address, &["Ada"], b""), 1);
+    assert!(line.ends_with("closed without a welcome"), "{line}");
+}
+
+#[test]
+fn a_server_that_sends_without_end_is_no_welcome_server() {
+    let address = serve(|mut stream| while stream.write_all(&[b'w'; 4096]).is_ok() {});
+    let line = complaint(visit(address, &["Ada"], b""), 1);
+    assert!(line.ends_with("more than 65536 bytes came: that is no welcome server"), "{line}");
+}
+
+#[test]
+fn a_host_that_does_not_resolve_is_one_line() {
+    let line = complaint(run(welcome().args(["-c", "no-such-host.invalid:9999", "Ada"]), b""), 1);
+    assert!(line.starts_with("tcp://no-such-host.invalid:9999: the host cannot be resolved: "), "{line}");
+}
+
+#[test]
+fn a_mistake_on_the_command_line_is_one_line_and_exit_code_2() {
+    for options in [&["--timeout", "0"][..], &["--connect", "nowhere"], &["--nonsense"], &["Ada", "Bob"]] {
+        let line = complaint(run(welcome().args(options), b""), 2);
+        assert!(line.ends_with("(see welcome --help)"), "{line}");
+    }
+}
+
+#[test]
+fn help_begins_with_examples() {
+    let (code, out, _) = run(welcome().arg("--help"), b"");
+    assert_eq!(code, 0);
+    assert!(out.starts_with("Examples:\n  welcome "), "{out}");
+    for option in ["-c, --connect", "--timeout", "[NAME]"] {
+        assert!(out.contains(option), "{option} is not in\n{out}");
+    }
+}
+
+/// The lab report's server: one blocking client at a time. It prints its port first, so that it can take
+/// a free one, and ends after two clients.
+const REPORT_SERVER: &str = "
+import socket
+s = socket.socket()
+print('socket created')
+s.bind(('localhost', 0))
+s.listen(3)
+print('waiting for connections', s.getsockname()[1], flush=True)
+for _ in range(2):
+    c, addr = s.accept()
+    name = c.recv(1024).decode()
+    print('connected with', addr, repr(name), flush=True)
+    c.send(bytes('welcome ', 'utf-8'))
+    c.close()
+";
+
+/// The lab report's client: it keeps its side open and reads once.
+const REPORT_CLIENT: &str = "
+import socket, sys
+c = socket.socket()
+c.connect(('127.0.0.1', int(sys.argv[1])))
+name = input('Enter your name')
+c.send(bytes(name, 'utf-8'))
+print(repr(c.recv(1024).decode()))
+";
+
+#[test]
+fn the_report_s_server_welcomes_our_client() {
+    if !is_here("python3") {
+        return;
+    }
+    let mut command = Command::new("python3");
+    let mut server =
+        command.args(["-c", REPORT_SERVER]).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(server.stdout.take().unwrap()));
+    let mut line = || lines.next().unwrap().unwrap();
+    assert_eq!(line(), "socket created");
+    let port = line().rsplit_once(' ').unwrap().1.parse().unwrap();
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    assert_eq!(visit(address, &["Rafatul"], b""), (0, "welcome ".into(), String::new()));
+    assert!(line().ends_with(" 'Rafatul'"), "the name arrives as it is, without a terminator");
+    assert_eq!(visit(address, &[""], b"").1, "welcome ");
+    assert!(line().ends_with(r" '\n'"), "an empty name is an empty line");
+    crate::process::wait(&mut server);
+}
+
+#[test]
+fn our_server_welcomes_the_report_s_client() {
+    if !is_here("python3") {
+        return;
+    }
+    for options in [&[][..], &["--name-gap", "0"]] {
+        let server = Server::start(options);
+        let port = server.address.port().to_string();
+        let (code, out, err) = run(Command::new("python3").args(["-c", REPORT_CLIENT, &port]), b"Rafatul\n");
+        assert_eq!((code, out.as_str(), err.as_str()), (0, "Enter your name'welcome '\n", ""));
+        server.wait_for_log(" Rafatul");
+    }
+}

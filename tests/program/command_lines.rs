@@ -1,0 +1,162 @@
+//! The server's command line: one clear line for every mistake, and nothing started.
+
+use std::net::{TcpListener, TcpStream};
+
+use crate::process::{Server, answer, run, welcomed};
+
+/// Runs the server with options that cannot work; gives the exit code and the one line it says.
+fn refused(options: &[&str]) -> (i32, String) {
+    let (code, out, err) = run(welcomed().args(options), b"");
+    assert_eq!(out, "", "{options:?}");
+    let said: Vec<&str> = err.lines().filter(|line| !line.contains("INFO")).collect();
+    assert_eq!(said.len(), 1, "{options:?} said {err:?}");
+    assert!(said[0].starts_with("welcomed: "), "{err}");
+    (code, said[0].to_owned())
+}
+
+#[test]
+fn a_mistake_is_named_with_what_is_accepted_and_exit_code_2() {
+    let durations = "accepted are durations such as 50ms, 2s or 1m";
+    for (options, words) in [
+        (&["--name-gap", "50"][..], ["'50' for '--name-gap <DURATION>'", durations]),
+        (&["--name-gap", "-1s"], ["-1", ""]),
+        (&["--name-timeout", "0"], ["'0' for '--name-timeout", "from 1ms to 24h"]),
+        (&["--write-timeout", "soon"], ["'soon' for '--write-timeout", durations]),
+        (&["--drain-timeout", "2d"], ["'2d' for '--drain-timeout", "from 0 to 24h"]),
+        (&["--listen", "localhost"], ["'localhost' for '--listen", "tcp://HOST:PORT or HOST:PORT"]),
+        (&["--listen", "localhost:99999"], ["'localhost:99999'", "from 0 to 65535"]),
+        (&["-l", "ftp://localhost:1"], ["'ftp://localhost:1'", "tcp://HOST:PORT"]),
+        (&["--max-connections", "0"], ["'0' for '--max-connections", "not in 1.."]),
+        (&["--backlog", "many"], ["'many' for '--backlog", "invalid digit"]),
+        (&["--diagram=svg"], ["'svg' for '--diagram", "possible values: mermaid, dot"]),
+        (&["--welcom", "x"], ["unexpected argument '--welcom'", "--welcome"]),
+        (&["--quiet", "-v"], ["--quiet", "cannot be used with"]),
+        (&["somewhere"], ["unexpected argument 'somewhere'", "see welcomed --help"]),
+        (&["--listen", "a\n\u{1b}[2J:x"], ["for '--listen", "the port is not a number"]),
+    ] {
+        let (code, line) = refused(options);
+        assert_eq!(code, 2, "{options:?}: {line}");
+        for word in words {
+            assert!(line.contains(word), "{options:?}: {line:?} lacks {word:?}");
+        }
+        assert!(!line.chars().any(char::is_control), "{line:?}");
+    }
+}
+
+#[test]
+fn a_welcome_that_could_grow_too_long_is_refused() {
+    let (code, line) = refused(&["--welcome", &"{name}".repeat(65)]);
+    assert_eq!(code, 2);
+    assert!(line.ends_with("at most 65536 are accepted (see welcomed --help)"), "{line}");
+}
+
+#[test]
+fn a_bad_level_in_the_environment_is_named() {
+    let (code, _, err) = run(welcomed().env("RUST_LOG", "loud"), b"");
+    assert_eq!((code, err.lines().count()), (1, 1));
+    assert!(err.contains("RUST_LOG=\"loud\" is no level; accepted are off, error"), "{err}");
+}
+
+#[test]
+fn a_busy_port_is_one_line_with_what_to_do() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("tcp://{}", taken.local_addr().unwrap());
+    let (code, line) = refused(&["--listen", &endpoint]);
+    assert_eq!(code, 1);
+    assert!(line.contains(&format!("cannot listen on {endpoint}: Address already in use")), "{line}");
+    assert!(line.contains("choose another port with --listen"), "{line}");
+}
+
+#[test]
+fn an_address_that_is_not_ours_and_a_host_that_is_nobodys_are_one_line() {
+    let (code, line) = refused(&["--listen", "192.0.2.1:9999"]);
+    assert_eq!(code, 1);
+    assert!(line.contains("this machine does not have that address"), "{line}");
+    let (code, line) = refused(&["--listen", "no-such-host.invalid:9999"]);
+    assert_eq!(code, 1);
+    assert!(line.contains("cannot resolve tcp://no-such-host.invalid:9999"), "{line}");
+}
+
+#[test]
+fn one_of_two_endpoints_that_cannot_be_had_starts_nothing() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (code, line) = refused(&["-l", "127.0.0.1:0", "-l", &taken.local_addr().unwrap().to_string()]);
+    assert_eq!(code, 1);
+    assert!(line.contains("Address already in use"), "{line}");
+}
+
+#[test]
+fn several_endpoints_are_served_at_once() {
+    let server = Server::start(&["--listen", "127.0.0.2:0"]);
+    let log = server.wait_for_log("waiting for connections on tcp://127.0.0.2:");
+    let second = log.split("tcp://127.0.0.2:").nth(1).unwrap().lines().next().unwrap();
+    let other = TcpStream::connect(("127.0.0.2", second.parse().unwrap())).unwrap();
+    std::io::Write::write_all(&mut &other, b"Ada\n").unwrap();
+    assert_eq!(answer(other), "welcome ");
+    assert_eq!(answer(server.send(b"Bob\n")), "welcome ");
+}
+
+#[test]
+fn localhost_is_every_address_it_resolves_to_and_what_cannot_be_bound_is_said() {
+    use std::net::ToSocketAddrs as _;
+    let addresses: Vec<_> = ("localhost", 0).to_socket_addrs().unwrap().collect();
+    let mut command = welcomed();
+    command.args(["--listen", "localhost:0"]);
+    let server = Server::spawn(command);
+    for address in addresses {
+        let at = if address.is_ipv4() { "127.0.0.1" } else { "[::1]" };
+        let place = format!("tcp://{at}:{}", server.address.port());
+        let log = server.wait_for_log(&place);
+        if log.contains(&format!("waiting for connections on {place}")) {
+            let mut client = TcpStream::connect((address.ip(), server.address.port())).unwrap();
+            std::io::Write::write_all(&mut client, b"Ada\n").unwrap();
+            assert_eq!(answer(client), "welcome ");
+        } else {
+            assert!(log.contains(&format!("WARN  [welcomed] cannot listen on {place}: ")), "{log}");
+        }
+    }
+}
+
+#[test]
+fn help_begins_with_examples_and_names_every_option() {
+    for option in ["--help", "-h"] {
+        let (code, out, err) = run(welcomed().arg(option), b"");
+        assert_eq!((code, err.as_str()), (0, ""));
+        assert!(out.starts_with("Examples:\n  welcomed "), "{out}");
+        for option in [
+            "-l, --listen",
+            "--welcome",
+            "--name-gap",
+            "--name-timeout",
+            "--write-timeout",
+            "--drain-timeout",
+            "--max-connections",
+            "--backlog",
+            "--diagram[=<LANGUAGE>]",
+            "-q, --quiet",
+            "-v, --verbose",
+            "RUST_LOG",
+        ] {
+            assert!(out.contains(option), "{option} is not in\n{out}");
+        }
+        assert!(out.lines().all(|line| line.chars().count() <= 100), "{out}");
+    }
+}
+
+#[test]
+fn version_is_the_package_s() {
+    let (code, out, _) = run(welcomed().arg("--version"), b"");
+    assert_eq!((code, out), (0, format!("welcomed {}\n", env!("CARGO_PKG_VERSION"))));
+}
+
+#[test]
+fn diagram_prints_the_tables_in_either_language() {
+    let (code, mermaid, _) = run(welcomed().arg("--diagram"), b"");
+    assert_eq!(code, 0);
+    assert!(mermaid.starts_with("stateDiagram-v2\n"), "{mermaid}");
+    assert!(mermaid.contains("connection_ReadingName --> connection_WritingWelcome: line end, 1,024th byte"));
+    assert_eq!(run(welcomed().arg("--diagram=mermaid"), b"").1, mermaid);
+    let (code, dot, _) = run(welcomed().arg("--diagram=dot"), b"");
+    assert_eq!(code, 0);
+    assert!(dot.starts_with("digraph welcomed {\n") && dot.ends_with("}\n"), "{dot}");
+}

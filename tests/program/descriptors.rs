@@ -1,0 +1,86 @@
+//! Running out of descriptors, for real.
+
+use std::fs;
+use std::io::Write as _;
+use std::net::TcpStream;
+
+use rustix::process::{Resource, Rlimit, Signal, prlimit};
+
+use crate::process::{Server, answer, until, welcomed};
+
+/// Sets the descriptor limit of a running server so that it can open `more`. The limit is a bound on
+/// numbers (getrlimit(2)), so what counts are the free ones below it.
+fn allow(server: &Server, more: u64) {
+    let entries = fs::read_dir(format!("/proc/{}/fd", server.pid().as_raw_nonzero())).unwrap();
+    let open: Vec<u64> =
+        entries.map(|entry| entry.unwrap().file_name().to_str().unwrap().parse().unwrap()).collect();
+    let mut free = (0..).filter(|descriptor| !open.contains(descriptor));
+    let current = free.nth(usize::try_from(more).unwrap());
+    prlimit(Some(server.pid()), Resource::Nofile, Rlimit { current, maximum: own_hard_limit() }).unwrap();
+}
+
+/// The processor time that a server has used, in clock ticks of 10 ms.
+fn ticks(server: &Server) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", server.pid().as_raw_nonzero())).unwrap();
+    let after_name = stat.rsplit_once(')').unwrap().1;
+    let words: Vec<&str> = after_name.split_whitespace().collect();
+    words[11].parse::<u64>().unwrap() + words[12].parse::<u64>().unwrap()
+}
+
+#[test]
+fn out_of_descriptors_the_server_pauses_says_so_once_and_welcomes_all_in_the_end() {
+    let server = Server::start(&["--name-gap", "20s"]);
+    assert_eq!(answer(server.send(b"Ada\n")), "welcome ");
+    allow(&server, 5);
+    let before = ticks(&server);
+    let mut clients: Vec<TcpStream> = (0..20).map(|_| server.send(b"Rafa")).collect();
+    server.wait_for_log("accepting pauses with 5 connections open: Too many open files");
+    until("the pause has come back a few times", || {
+        server.signal(Signal::USR1);
+        server.log().lines().any(|line| {
+            line.split(", ").any(|part| {
+                part.strip_suffix(" accept pauses").is_some_and(|n| n.parse::<u32>().unwrap() >= 4)
+            })
+        })
+    });
+    assert!(ticks(&server) - before < 20, "a server that cannot accept must not spin");
+    for client in &mut clients {
+        client.write_all(b"tul\n").unwrap();
+    }
+    for client in clients {
+        assert_eq!(answer(client), "welcome ");
+    }
+    let ended = server.stop();
+    assert!(ended.log.contains("21 accepted: 21 welcomed"), "{}", ended.log);
+    assert_eq!(ended.log.matches("accepting pauses").count(), 1, "{}", ended.log);
+}
+
+#[test]
+fn a_server_with_no_connection_to_close_recovers_by_itself() {
+    let server = Server::start(&[]);
+    assert_eq!(answer(server.send(b"Ada\n")), "welcome ");
+    allow(&server, 0);
+    let clients: Vec<TcpStream> = (0..3).map(|_| server.send(b"Rafatul\n")).collect();
+    server.wait_for_log("accepting pauses with 0 connections open");
+    // Nothing happens at the socket from here on: only the back-off can help.
+    allow(&server, 1);
+    for client in clients {
+        assert_eq!(answer(client), "welcome ");
+    }
+}
+
+#[test]
+fn more_connections_than_descriptors_are_lowered_with_a_warning() {
+    let mut command = welcomed();
+    command.args(["--listen", "127.0.0.1:0", "--max-connections", "100000"]);
+    let own = prlimit(None, Resource::Nofile, Rlimit { current: Some(100), maximum: own_hard_limit() });
+    let server = Server::spawn(command);
+    // The soft limit is restored at once: it is the test's own process that had to lend it.
+    prlimit(None, Resource::Nofile, own.unwrap()).unwrap();
+    let hard = own_hard_limit().unwrap();
+    server.wait_for_log(&format!("--max-connections 100000 is lowered to {}", hard - 32));
+}
+
+fn own_hard_limit() -> Option<u64> {
+    rustix::process::getrlimit(Resource::Nofile).maximum
+}

@@ -1,0 +1,18 @@
+//! The two programs as they are run: real processes, real sockets, real signals.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has to fail"
+)]
+
+mod client;
+mod command_lines;
+mod descriptors;
+mod log;
+mod netcat;
+mod process;
+mod signals;
+mod visitors;

@@ -1,0 +1,178 @@
+//! The programs as processes, and the visitors as plain sockets.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// How long anything may take before a test gives up: long, because the machine may be busy.
+pub(crate) const BOUND: Duration = Duration::from_secs(20);
+
+/// The server program, and with it its log.
+pub(crate) struct Server {
+    pub(crate) child: Child,
+    pub(crate) address: SocketAddr,
+    log: Arc<(Mutex<Vec<u8>>, Condvar)>,
+}
+
+/// What is left of a server that has ended.
+pub(crate) struct Ended {
+    pub(crate) status: ExitStatus,
+    pub(crate) log: String,
+}
+
+/// The server program with its standard streams closed to the test's.
+pub(crate) fn welcomed() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_welcomed"));
+    command.stdin(Stdio::null()).stdout(Stdio::null()).env_remove("RUST_LOG").env_remove("NO_COLOR");
+    command
+}
+
+/// A moment from which time is counted.
+#[expect(clippy::disallowed_methods, reason = "a test waits for real processes in real time")]
+pub(crate) fn now() -> Instant {
+    Instant::now()
+}
+
+/// Waits until `is_so`; fails when that takes too long.
+pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let start = now();
+    while !is_so() {
+        assert!(now() - start < BOUND, "not within {BOUND:?}: {what}");
+        thread::park_timeout(Duration::from_millis(1));
+    }
+}
+
+impl Server {
+    /// Starts a server on a free port of 127.0.0.1 and waits until it listens.
+    pub(crate) fn start(options: &[&str]) -> Server {
+        let mut command = welcomed();
+        command.args(["--listen", "127.0.0.1:0"]).args(options);
+        Server::spawn(command)
+    }
+
+    /// Starts `command` and waits until it says that it waits for connections.
+    pub(crate) fn spawn(mut command: Command) -> Server {
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        let log = Arc::new((Mutex::new(Vec::new()), Condvar::new()));
+        let (mut stderr, copy) = (child.stderr.take().unwrap(), Arc::clone(&log));
+        thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(bytes @ 1..) = stderr.read(&mut buffer) {
+                copy.0.lock().unwrap().extend_from_slice(&buffer[..bytes]);
+                copy.1.notify_all();
+            }
+        });
+        let mut server = Server { child, address: "127.0.0.1:1".parse().unwrap(), log };
+        let said = server.wait_for_log("waiting for connections on tcp://");
+        let address = said.split("waiting for connections on tcp://").nth(1).unwrap();
+        server.address = address.lines().next().unwrap().parse().unwrap();
+        server
+    }
+
+    /// The log so far.
+    pub(crate) fn log(&self) -> String {
+        String::from_utf8(self.log.0.lock().unwrap().clone()).unwrap()
+    }
+
+    /// Waits until the log has a line with `text` in it, and gives the log so far.
+    pub(crate) fn wait_for_log(&self, text: &str) -> String {
+        let (log, changed) = &*self.log;
+        let lacks = |log: &mut Vec<u8>| {
+            let log = String::from_utf8_lossy(log);
+            !log.split_inclusive('\n').any(|line| line.contains(text) && line.ends_with('\n'))
+        };
+        let (log, waited) = changed.wait_timeout_while(log.lock().unwrap(), BOUND, lacks).unwrap();
+        let log = String::from_utf8_lossy(&log).into_owned();
+        assert!(!waited.timed_out(), "no line with {text:?} in the log:\n{log}");
+        log
+    }
+
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(self.pid(), signal).unwrap();
+    }
+
+    /// Connects a client that waits for an answer as long as a test may take.
+    pub(crate) fn connect(&self) -> TcpStream {
+        let client = TcpStream::connect(self.address).unwrap();
+        client.set_read_timeout(Some(BOUND)).unwrap();
+        client
+    }
+
+    /// Connects and sends `bytes`.
+    pub(crate) fn send(&self, bytes: &[u8]) -> TcpStream {
+        let mut client = self.connect();
+        client.write_all(bytes).unwrap();
+        client
+    }
+
+    /// Asks the server to stop.
+    pub(crate) fn stop(self) -> Ended {
+        self.signal(Signal::TERM);
+        self.wait()
+    }
+
+    /// Waits until the server has ended by itself.
+    pub(crate) fn wait(mut self) -> Ended {
+        let status = wait(&mut self.child);
+        until("the log is at its end", || Arc::strong_count(&self.log) == 1);
+        Ended { status, log: self.log() }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It has ended already, or the test has failed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Waits for a process.
+pub(crate) fn wait(child: &mut Child) -> ExitStatus {
+    let mut status = None;
+    until("the process has ended", || {
+        status = child.try_wait().unwrap();
+        status.is_some()
+    });
+    status.unwrap()
+}
+
+/// Everything that the server sends, up to a clean end of input: a reset would be an error.
+pub(crate) fn answer(mut client: TcpStream) -> String {
+    let mut answer = Vec::new();
+    client.read_to_end(&mut answer).unwrap();
+    String::from_utf8(answer).unwrap()
+}
+
+/// Runs a program to its end with `input`: exit code, standard output, standard error.
+pub(crate) fn run(command: &mut Command, input: &[u8]) -> (i32, String, String) {
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // A program that does not read its input has ended already: that is no failure of the test.
+    let _ = child.stdin.take().unwrap().write_all(input);
+    wait(&mut child);
+    let output = child.wait_with_output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+/// Whether a program that a test needs is here. Where `CI` is set it has to be; elsewhere the test says
+/// that it cannot run.
+pub(crate) fn is_here(program: &str) -> bool {
+    let here =
+        Command::new("which").arg(program).stdout(Stdio::null()).status().is_ok_and(|found| found.success());
+    assert!(here || std::env::var_os("CI").is_none(), "{program} is not here, and CI needs it");
+    if !here {
+        println!("NOT TESTED: {program} is not here");
+    }
+    here
+}

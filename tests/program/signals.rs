@@ -1,0 +1,99 @@
+//! Stopping, and asking for the counts.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::process::{Server, answer, now};
+
+#[test]
+fn a_signal_to_stop_lets_clients_in_the_middle_finish_and_gives_exit_code_0() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let server = Server::start(&["--name-gap", "10s"]);
+        let mut clients: Vec<TcpStream> = (0..20).map(|_| server.send(b"Rafa")).collect();
+        // The last to connect is accepted last: once it is served, all of them are inside.
+        assert_eq!(answer(server.send(b"Ada\n")), "welcome ");
+        server.signal(signal);
+        server.wait_for_log("stopping: 20 connections are open");
+        for client in &mut clients {
+            client.write_all(b"tul\n").unwrap();
+        }
+        for client in clients {
+            assert_eq!(answer(client), "welcome ");
+        }
+        let ended = server.wait();
+        assert_eq!(ended.status.code(), Some(0));
+        assert!(ended.log.contains("21 accepted: 21 welcomed"), "{}", ended.log);
+    }
+}
+
+#[test]
+fn who_had_connected_before_the_signal_is_welcomed_even_if_not_accepted_yet() {
+    let server = Server::start(&[]);
+    server.signal(Signal::STOP);
+    let clients: Vec<TcpStream> = (0..200).map(|_| server.send(b"Rafatul\n")).collect();
+    server.signal(Signal::TERM);
+    server.signal(Signal::CONT);
+    for client in clients {
+        assert_eq!(answer(client), "welcome ");
+    }
+    let ended = server.wait();
+    assert_eq!(ended.status.code(), Some(0));
+    assert!(ended.log.contains("200 accepted: 200 welcomed"), "{}", ended.log);
+}
+
+#[test]
+fn a_stopping_server_accepts_nobody_new() {
+    let server = Server::start(&[]);
+    let open = server.connect();
+    assert_eq!(answer(server.send(b"Ada\n")), "welcome ");
+    server.signal(Signal::TERM);
+    server.wait_for_log("stopping: 1 connections are open");
+    let refused = TcpStream::connect(server.address).unwrap_err();
+    assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
+    drop(open);
+    assert_eq!(server.wait().status.code(), Some(0));
+}
+
+#[test]
+fn stopping_takes_no_longer_than_the_drain_timeout() {
+    let server = Server::start(&["--drain-timeout", "300ms"]);
+    let (mut silent, start) = (server.connect(), now());
+    assert_eq!(answer(server.send(b"Ada\n")), "welcome ");
+    let ended = server.stop();
+    assert!(now() - start >= Duration::from_millis(300));
+    assert_eq!(ended.status.code(), Some(0));
+    assert!(ended.log.contains("1 connections did not finish in time"), "{}", ended.log);
+    assert!(ended.log.contains("1 stopped, 0 open"), "{}", ended.log);
+    assert_eq!(silent.read(&mut [0; 8]).unwrap(), 0);
+}
+
+#[test]
+fn a_second_signal_ends_at_once() {
+    let server = Server::start(&["--drain-timeout", "24h"]);
+    let _silent = server.connect();
+    assert_eq!(answer(server.send(b"Ada\n")), "welcome ");
+    server.signal(Signal::TERM);
+    server.wait_for_log("stopping: 1 connections are open");
+    server.signal(Signal::TERM);
+    let ended = server.wait();
+    assert!(ended.log.contains("stopping at once"), "{}", ended.log);
+    assert!(ended.log.contains("1 stopped"), "{}", ended.log);
+}
+
+#[test]
+fn sigusr1_says_the_counts_even_to_the_quiet_and_disturbs_nobody() {
+    let server = Server::start(&["-v"]);
+    drop(server);
+    let mut command = crate::process::welcomed();
+    command.args(["--listen", "127.0.0.1:0"]);
+    let server = Server::spawn(command);
+    let mut open = server.send(b"Rafa");
+    assert_eq!(answer(server.send(b"Ada\n")), "welcome ");
+    server.signal(Signal::USR1);
+    server.wait_for_log("counts: 2 accepted: 1 welcomed");
+    open.write_all(b"tul\n").unwrap();
+    assert_eq!(answer(open), "welcome ");
+}

@@ -1,0 +1,215 @@
+//! Visitors of every kind, against the running server.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, TcpStream};
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use socket2::{Domain, SockRef, Socket, Type};
+
+use crate::process::{Server, answer, now, until};
+
+#[test]
+fn a_thousand_clients_at_once_each_get_their_own_welcome() {
+    let server = Server::start(&["--welcome", "Hello, {name}!"]);
+    let mut clients: Vec<TcpStream> = (0..1000).map(|_| server.connect()).collect();
+    for (index, client) in clients.iter_mut().enumerate() {
+        client.write_all(format!("visitor {index}\n").as_bytes()).unwrap();
+    }
+    for (index, client) in clients.into_iter().enumerate() {
+        assert_eq!(answer(client), format!("Hello, visitor {index}!"));
+    }
+    let ended = server.stop();
+    assert!(ended.log.contains("1000 accepted: 1000 welcomed"), "{}", ended.log);
+    assert_eq!(ended.log.matches("connected with ").count(), 1000);
+}
+
+#[test]
+fn the_report_s_words_are_in_the_log() {
+    let server = Server::start(&[]);
+    let client = server.send(b"Rafatul\n");
+    let address = client.local_addr().unwrap();
+    assert_eq!(answer(client), "welcome ");
+    let log = server.wait_for_log(&format!("connected with {address} Rafatul"));
+    assert!(log.contains("socket created"), "{log}");
+    assert!(log.contains(&format!("waiting for connections on tcp://{}", server.address)), "{log}");
+}
+
+#[test]
+fn a_name_without_terminator_on_an_open_connection_is_welcomed_after_the_gap() {
+    let server = Server::start(&["--name-gap", "120ms", "-vv"]);
+    let start = now();
+    assert_eq!(answer(server.send(b"Rafatul")), "welcome ");
+    assert!(now() - start >= Duration::from_millis(120));
+    server.wait_for_log("reading name -> writing welcome (silence)");
+}
+
+#[test]
+fn without_a_gap_a_name_ends_when_the_socket_runs_dry() {
+    let server = Server::start(&["--name-gap", "0", "--name-timeout", "24h"]);
+    assert_eq!(answer(server.send(b"Rafatul")), "welcome ");
+}
+
+#[test]
+fn a_half_closed_client_is_welcomed_at_once() {
+    let server = Server::start(&["--name-gap", "24h"]);
+    let client = server.send(b"Rafatul");
+    client.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(answer(client), "welcome ");
+}
+
+#[test]
+fn a_name_sent_a_byte_at_a_time_is_one_name() {
+    let server = Server::start(&["--welcome", "<{name}>", "--name-gap", "20s", "-vv"]);
+    let mut client = server.connect();
+    client.set_nodelay(true).unwrap();
+    for byte in b"Rafatul\r\n" {
+        client.write_all(&[*byte]).unwrap();
+    }
+    assert_eq!(answer(client), "<Rafatul>");
+}
+
+#[test]
+fn a_terminal_escape_as_a_name_is_harmless_in_the_log() {
+    let server = Server::start(&[]);
+    let name = "\u{1b}]0;owned\u{7}\u{1b}[2J\r2026 ERROR forged\u{202e}\n";
+    assert_eq!(answer(server.send(name.as_bytes())), "welcome ");
+    let log = server.wait_for_log(r"\u{1b}]0;owned\u{7}\u{1b}[2J\r2026 ERROR forged\u{202e}");
+    assert!(log.chars().all(|c| c == '\n' || (!c.is_control() && c != '\u{202e}')), "{log:?}");
+}
+
+#[test]
+fn names_of_1024_and_1025_bytes_and_10_megabytes_are_cut_and_welcomed_without_a_reset() {
+    let server = Server::start(&["--welcome", "{name}"]);
+    for length in [1023, 1024, 1025, 10_000_000] {
+        let client = server.send(&vec![b'x'; length]);
+        assert_eq!(answer(client).len(), length.min(1024), "{length} bytes");
+    }
+    let ended = server.stop();
+    assert!(ended.log.contains("4 accepted: 4 welcomed (3 lingered)"), "{}", ended.log);
+}
+
+#[test]
+fn a_name_that_overflows_a_byte_at_a_time_is_welcomed_without_a_reset() {
+    let server = Server::start(&["--welcome", "{name}", "--name-gap", "20s"]);
+    for _ in 0..20 {
+        let client = server.connect();
+        client.set_nodelay(true).unwrap();
+        let mut sender = client.try_clone().unwrap();
+        let sending = thread::spawn(move || (0..1500).try_for_each(|_| sender.write_all(b"x")));
+        assert_eq!(answer(client).len(), 1024);
+        sending.join().unwrap().unwrap();
+    }
+}
+
+#[test]
+fn what_follows_the_name_does_not_destroy_the_welcome() {
+    let server = Server::start(&[]);
+    for more in [&b"Rafatul\n\n"[..], b"Rafatul\r\nGET / HTTP/1.1\r\n\r\n", b"\n\n\n\n"] {
+        assert_eq!(answer(server.send(more)), "welcome ");
+    }
+}
+
+#[test]
+fn a_silent_client_is_closed_at_its_deadline_while_others_are_served() {
+    let server = Server::start(&["--name-timeout", "400ms"]);
+    let (silent, start) = (server.connect(), now());
+    let mut served = 0;
+    while now() - start < Duration::from_millis(300) {
+        assert_eq!(answer(server.send(b"Rafatul\n")), "welcome ");
+        served += 1;
+    }
+    assert_eq!(answer(silent), "");
+    assert!(now() - start >= Duration::from_millis(390), "closed after {:?}", now() - start);
+    assert!(served > 0);
+    assert!(server.stop().log.contains("1 timed out"));
+}
+
+#[test]
+fn a_slow_loris_is_closed_without_a_welcome() {
+    let server = Server::start(&["--name-timeout", "300ms", "--name-gap", "10s"]);
+    let mut loris = server.connect();
+    let start = now();
+    until("the server has closed", || {
+        loris.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+        let _ = loris.write_all(b"x");
+        !matches!(loris.read(&mut [0; 8]), Err(error) if error.kind() == std::io::ErrorKind::WouldBlock)
+    });
+    assert!(now() - start >= Duration::from_millis(290));
+    assert!(server.stop().log.contains("0 welcomed"), "a loris was welcomed");
+}
+
+#[test]
+fn three_hundred_clients_are_all_welcomed_by_a_server_with_room_for_ten() {
+    let server = Server::start(&["--max-connections", "10"]);
+    let clients: Vec<TcpStream> = (0..300).map(|_| server.send(b"Rafatul")).collect();
+    for client in clients {
+        assert_eq!(answer(client), "welcome ");
+    }
+    let ended = server.stop();
+    assert!(ended.log.contains("300 accepted: 300 welcomed"), "{}", ended.log);
+    assert!(ended.log.contains("10 connections are open, the most there may be"), "{}", ended.log);
+}
+
+#[test]
+fn a_health_check_is_counted_and_gets_nothing() {
+    let server = Server::start(&[]);
+    let client = server.connect();
+    client.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(answer(client), "");
+    drop(server.connect());
+    server.connect().shutdown(Shutdown::Both).unwrap();
+    until("all three are counted", || {
+        server.signal(Signal::USR1);
+        server.log().contains("3 without a name")
+    });
+    assert!(!server.stop().log.contains("connected with"));
+}
+
+#[test]
+fn a_reset_ends_its_own_connection_only() {
+    let server = Server::start(&["-v"]);
+    let open = server.connect();
+    for bytes in [&b""[..], b"half a na"] {
+        let client = server.send(bytes);
+        // SO_LINGER with no time: closing sends a reset (socket(7)).
+        SockRef::from(&client).set_linger(Some(Duration::ZERO)).unwrap();
+        drop(client);
+    }
+    server.wait_for_log("while reading name");
+    until("both are counted", || {
+        server.signal(Signal::USR1);
+        server.log().contains("2 failed")
+    });
+    let mut open = open;
+    open.write_all(b"Rafatul\n").unwrap();
+    assert_eq!(answer(open), "welcome ");
+}
+
+#[test]
+fn a_client_that_never_reads_is_closed_at_the_write_deadline() {
+    let welcome = "x".repeat(60_000);
+    let server = Server::start(&["--welcome", &welcome, "--write-timeout", "300ms", "-vv"]);
+    // Small segments make both ends' buffers small; a receive buffer has to be asked for before connecting.
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.set_tcp_mss(536).unwrap();
+    socket.set_recv_buffer_size(2048).unwrap();
+    socket.connect(&server.address.into()).unwrap();
+    let mut stalled = TcpStream::from(socket);
+    stalled.write_all(b"Rafatul\n").unwrap();
+    server.wait_for_log("writing welcome -> closed (deadline)");
+    assert_eq!(answer(server.send(b"Ada\n")).len(), 60_000);
+    assert!(server.stop().log.contains("2 accepted: 1 welcomed (0 lingered), 0 without a name, 1 timed out"));
+}
+
+#[test]
+fn a_server_that_was_stopped_and_continued_serves_who_came_meanwhile() {
+    let server = Server::start(&[]);
+    server.signal(Signal::STOP);
+    let clients: Vec<TcpStream> = (0..50).map(|_| server.send(b"Rafatul\n")).collect();
+    server.signal(Signal::CONT);
+    for client in clients {
+        assert_eq!(answer(client), "welcome ");
+    }
+}
