@@ -8,7 +8,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "figures go to standard output")]
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, IsTerminal as _, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -55,9 +55,11 @@ fn calls(quiet: bool, log: &Path) -> Option<String> {
             assert_eq!(welcome, b"welcome ");
         }
         done += batch;
-        eprint!("\r{done} of {CLIENTS} clients");
+        if std::io::stderr().is_terminal() {
+            eprint!("\r{done} of {CLIENTS} clients");
+        }
     }
-    eprintln!();
+    eprintln!("\r{CLIENTS} of {CLIENTS} clients");
     server.stop();
     Some(fs::read_to_string(summary).unwrap())
 }
@@ -111,8 +113,7 @@ struct Server {
 impl Server {
     fn start(mut command: Command, quiet: bool, log: &Path) -> Server {
         command.args(["--listen", "127.0.0.1:0"]).env_remove("RUST_LOG");
-        // The address is read from the log, which a quiet server does not write: so it says it by -v
-        // where that costs nothing, and here its port is asked of the kernel.
+        // A quiet server does not log its address, so its port is looked up in /proc.
         if quiet {
             command.arg("--quiet");
         }

@@ -1,7 +1,7 @@
 //! The operating system as the event loop sees it.
 //!
 //! [`Kernel`] is the seam: every system call that the loop makes is one of its methods, and it is the
-//! only place where the loop can learn the time. [`Mio`](mio::Mio) is the real one. A test can put a
+//! only place where the loop can learn the time. [`Mio`] is the real one. A test can put a
 //! scripted or a simulated one in its place, and the loop runs on it unchanged.
 
 pub mod mio;

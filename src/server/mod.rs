@@ -231,7 +231,7 @@ impl<K: Kernel> Server<K> {
         if !self.listeners.iter().any(Listener::is_ready) {
             self.gate.nobody_waits();
         } else if self.gate.is_newly_full(self.connections.len()) {
-            log::info!("{} connections are open, the most there may be: others wait", self.connections.len());
+            log::info!("full: {} open, the most there may be; others wait", self.connections.len());
         }
     }
 
@@ -283,7 +283,7 @@ impl<K: Kernel> Server<K> {
         self.stats.accept_paused();
         if self.gate.pause(now) {
             let open = self.connections.len();
-            log::warn!("accepting pauses with {open} connections open: {error}; others wait");
+            log::warn!("accepting pauses with {open} open: {error}; others wait");
         }
     }
 
@@ -306,7 +306,7 @@ impl<K: Kernel> Server<K> {
     fn drain(&mut self, now: Instant) {
         self.drain_by.get_or_insert(now + self.settings.drain_timeout);
         self.all_listeners(Event::Stop);
-        log::info!("stopping: {} connections are open", self.connections.len());
+        log::info!("stopping: {} open", self.connections.len());
     }
 
     fn finish_draining(&mut self, now: Instant) {
@@ -314,7 +314,7 @@ impl<K: Kernel> Server<K> {
         if self.connections.is_empty() {
             self.all_listeners(Event::Drained);
         } else if drain_by <= now {
-            log::warn!("{} connections did not finish in time", self.connections.len());
+            log::warn!("stopping: {} did not finish in time", self.connections.len());
             self.stop_connections(Event::Deadline);
         }
     }

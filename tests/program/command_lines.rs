@@ -1,8 +1,9 @@
 //! The server's command line: one clear line for every mistake, and nothing started.
 
+use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
 
-use crate::process::{Server, answer, run, welcomed};
+use crate::process::{Server, answer, not_tested, run, welcomed};
 
 /// Runs the server with options that cannot work; gives the exit code and the one line it says.
 fn refused(options: &[&str]) -> (i32, String) {
@@ -91,7 +92,7 @@ fn several_endpoints_are_served_at_once() {
     let log = server.wait_for_log("waiting for connections on tcp://127.0.0.2:");
     let second = log.split("tcp://127.0.0.2:").nth(1).unwrap().lines().next().unwrap();
     let other = TcpStream::connect(("127.0.0.2", second.parse().unwrap())).unwrap();
-    std::io::Write::write_all(&mut &other, b"Ada\n").unwrap();
+    (&other).write_all(b"Ada\n").unwrap();
     assert_eq!(answer(other), "welcome ");
     assert_eq!(answer(server.send(b"Bob\n")), "welcome ");
 }
@@ -109,12 +110,27 @@ fn localhost_is_every_address_it_resolves_to_and_what_cannot_be_bound_is_said() 
         let log = server.wait_for_log(&place);
         if log.contains(&format!("waiting for connections on {place}")) {
             let mut client = TcpStream::connect((address.ip(), server.address.port())).unwrap();
-            std::io::Write::write_all(&mut client, b"Ada\n").unwrap();
+            client.write_all(b"Ada\n").unwrap();
             assert_eq!(answer(client), "welcome ");
         } else {
             assert!(log.contains(&format!("WARN  [welcomed] cannot listen on {place}: ")), "{log}");
         }
     }
+}
+
+#[test]
+fn an_ipv6_address_is_served_like_any_other() {
+    if let Err(error) = TcpListener::bind("[::1]:0") {
+        return not_tested(&format!("IPv6 is not here: {error}"));
+    }
+    let mut command = welcomed();
+    command.args(["--listen", "tcp://[::1]:0"]);
+    let server = Server::spawn(command);
+    assert!(server.address.is_ipv6());
+    let client = server.send(b"Ada\n");
+    let peer = client.local_addr().unwrap();
+    assert_eq!(answer(client), "welcome ");
+    server.wait_for_log(&format!("connected with {peer} Ada"));
 }
 
 #[test]

@@ -96,7 +96,9 @@ fn every_line_that_is_queued_is_written_at_the_end() {
     let server = Server::start(&[]);
     let clients: Vec<TcpStream> =
         (0..500).map(|index| server.send(format!("number {index}.\n").as_bytes())).collect();
-    clients.into_iter().for_each(|client| assert_eq!(answer(client), "welcome "));
+    for client in clients {
+        assert_eq!(answer(client), "welcome ");
+    }
     let ended = server.stop();
     for index in 0..500 {
         assert!(ended.log.contains(&format!(" number {index}.")), "visitor {index} is not in the log");
