@@ -26,7 +26,8 @@ use crate::protocol::{NAME_MAX_BYTES, WELCOME_MAX_BYTES};
 ///
 /// The name is sent without a terminator, and the write side shut behind it, so that the server need
 /// not wait to know that it has ended; an empty name is sent as an empty line. Every address of the
-/// endpoint is tried in turn. `timeout` bounds the whole visit, but for asking a name server.
+/// endpoint is tried in turn. `timeout`, at most a day, bounds the whole visit, but for asking a name
+/// server.
 ///
 /// Fails with the [`Error`] that says what went wrong; a bad name before anything is sent.
 pub fn visit(endpoint: &Endpoint, name: &[u8], timeout: Duration) -> Result<Vec<u8>, Error> {
@@ -48,7 +49,7 @@ pub fn visit(endpoint: &Endpoint, name: &[u8], timeout: Duration) -> Result<Vec<
 /// more than [`NAME_MAX_BYTES`] or a line feed in it.
 pub fn request(name: &[u8]) -> Result<Vec<u8>, Error> {
     if name.len() > NAME_MAX_BYTES {
-        return Err(Error::NameTooLong { bytes: name.len() });
+        return Err(Error::NameTooLong);
     }
     if name.contains(&b'\n') {
         return Err(Error::NameNotOneLine);
@@ -82,11 +83,13 @@ fn converse(visit: &mut Visit, addresses: &[SocketAddr], clock: &Clock) -> Resul
     Ok(())
 }
 
-/// The first of `addresses` that answers; the error of the last if none does.
+/// The first of `addresses` that answers; the error of the last if none does. Each has its equal part of
+/// what is left of the time, so that one that never answers does not keep the others from being tried.
 fn connect(addresses: &[SocketAddr], clock: &Clock) -> Result<TcpStream, Error> {
     let mut failure = Error::TimedOut;
-    for address in addresses {
-        match TcpStream::connect_timeout(address, clock.left()?) {
+    for (address, untried) in addresses.iter().zip((1..=addresses.len()).rev()) {
+        let part = clock.left()? / u32::try_from(untried).unwrap_or(u32::MAX);
+        match TcpStream::connect_timeout(address, part.max(Duration::from_millis(1))) {
             Ok(stream) => return Ok(stream),
             Err(error) => failure = error.into(),
         }
@@ -173,10 +176,7 @@ impl Visit {
 #[non_exhaustive]
 pub enum Error {
     /// The name has more than [`NAME_MAX_BYTES`].
-    NameTooLong {
-        /// How many it has.
-        bytes: usize,
-    },
+    NameTooLong,
     /// The name has a line feed in it.
     NameNotOneLine,
     /// The endpoint's host has no address.
@@ -211,11 +211,8 @@ impl From<io::Error> for Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::NameTooLong { bytes } => {
-                write!(
-                    f,
-                    "the name is too long: it has {bytes} bytes, and at most {NAME_MAX_BYTES} are accepted"
-                )
+            Error::NameTooLong => {
+                write!(f, "the name is too long: at most {NAME_MAX_BYTES} bytes are accepted")
             }
             Error::NameNotOneLine => write!(f, "the name has a line feed in it; a name is one line"),
             Error::Unresolved(error) => write!(f, "the host cannot be resolved: {error}"),
@@ -241,7 +238,7 @@ struct Clock {
 #[expect(clippy::disallowed_methods, reason = "a blocking client has no loop that could pass it the time")]
 impl Clock {
     fn start(timeout: Duration) -> Clock {
-        Clock { end: Instant::now() + timeout }
+        Clock { end: Instant::now() + timeout.min(Duration::from_secs(24 * 60 * 60)) }
     }
 
     fn left(&self) -> Result<Duration, Error> {

@@ -29,21 +29,22 @@ const PRINTER: &str = "log";
 /// Begins logging at `level` for the whole process.
 ///
 /// Lines have a time stamp (UTC, of the moment they are printed), a level and a module, and colours if
-/// standard error is a terminal and `NO_COLOR` is not set. The counts of
-/// [`Stats`](crate::server::Stats) are let through at any level but [`LevelFilter::Off`]: they are
-/// asked for.
+/// standard error is a terminal and `NO_COLOR` is not set. Where the server listens and the counts of
+/// [`Stats`](crate::server::Stats) are let through at any level but [`LevelFilter::Off`].
 ///
 /// From here on, standard output *is* standard error: `println!` gives a line to the kernel in one
 /// piece, where `eprintln!` makes a call for the text and one for its newline, between which another
-/// process can write.
+/// process can write. Standard output has a buffer, so that the first line of those that could not be
+/// written is counted as dropped and still comes out when there is a reader again.
 ///
 /// Fails if a logger is installed already, or if the thread cannot be started.
 pub fn start(level: LevelFilter) -> io::Result<Logging> {
-    let colors = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
-    let mut printer = SimpleLogger::new().with_level(level).with_colors(colors);
+    // Printing in colour honours NO_COLOR by itself, but would also honour a wish for colours in a file.
+    let mut printer = SimpleLogger::new().with_level(level).with_colors(io::stderr().is_terminal());
     if level != LevelFilter::Off {
         printer = printer
             .with_module_level("mio", level.min(LevelFilter::Warn))
+            .with_module_level("welcomed::server::listener", level.max(LevelFilter::Info))
             .with_module_level("welcomed::server::stats", level.max(LevelFilter::Info));
     }
     rustix::stdio::dup2_stdout(rustix::stdio::stderr())?;
@@ -113,6 +114,13 @@ struct Lines {
     finishing: bool,
 }
 
+impl Lines {
+    /// Whether the lines had better be printed soon.
+    fn is_crowded(&self) -> bool {
+        self.queued_bytes >= QUEUE_MAX_BYTES / 2
+    }
+}
+
 struct Queue {
     printer: SimpleLogger,
     lines: Mutex<Lines>,
@@ -132,6 +140,9 @@ impl Queue {
         } else {
             lines.queued_bytes += line.text.len();
             lines.queued.push(line);
+            if lines.is_crowded() {
+                self.wake.notify_one();
+            }
         }
     }
 
@@ -141,8 +152,7 @@ impl Queue {
             let (queued, dropped) = self.take();
             let lost = queued.iter().filter(|line| !self.print(line)).count();
             let missing = dropped + u64::try_from(lost).unwrap_or(u64::MAX);
-            let text =
-                format!("{missing} log lines were dropped: whoever reads this log is slow or was gone");
+            let text = format!("{missing} log lines were dropped: the log did not take them in time");
             let told = missing > 0 && self.print(&Line { level: Level::Warn, module: module_path!(), text });
             self.printed(if told { 0 } else { missing });
         }
@@ -167,7 +177,7 @@ impl Queue {
         lines.dropped += missing;
         self.idle.notify_all();
         // Under load, one wake-up for all the lines of an interval instead of one for every turn.
-        let calm = |lines: &mut Lines| !lines.finishing && lines.queued_bytes < QUEUE_MAX_BYTES / 2;
+        let calm = |lines: &mut Lines| !lines.finishing && !lines.is_crowded();
         drop(self.wake.wait_timeout_while(lines, PRINT_INTERVAL, calm));
     }
 
@@ -200,8 +210,7 @@ impl Log for Shared {
     /// Hands what is queued to the printing thread. It does not wait for it.
     fn flush(&self) {
         let mut lines = self.0.lock();
-        let crowded = lines.queued_bytes >= QUEUE_MAX_BYTES / 2;
-        if !lines.queued.is_empty() && (lines.asleep || crowded) {
+        if lines.asleep && !lines.queued.is_empty() {
             lines.asleep = false;
             self.0.wake.notify_one();
         }

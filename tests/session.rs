@@ -167,12 +167,22 @@ fn only_who_sends_more_than_a_name_lingers() {
 }
 
 #[test]
+fn what_comes_while_the_welcome_is_written_makes_the_session_linger() {
+    let welcome = Welcome::default();
+    let (mut session, _) = converse(&[b"Ada\n"], Ending::Waits, &welcome);
+    assert_eq!(session.receive(b"Bob\n", &welcome), None);
+    assert_eq!((session.name(), session.outgoing()), (&b"Ada"[..], &b"welcome "[..]));
+    session.sent(8);
+    assert_eq!(session.state(), State::Lingering);
+}
+
+#[test]
 fn what_comes_while_lingering_changes_nothing() {
     let welcome = Welcome::default();
     let (mut session, _) = converse(&[b"Ada\nmore"], Ending::Waits, &welcome);
     session.sent(8);
     assert_eq!(session.receive(b"Bob\n", &welcome), None);
-    assert_eq!((session.state(), session.name()), (State::Lingering, &b"Ada"[..]));
+    assert_eq!((session.state(), session.outgoing()), (State::Lingering, &b""[..]));
     session.receive_eof(&welcome);
     assert_eq!(session.want(), Want::Close);
 }
@@ -181,10 +191,12 @@ fn what_comes_while_lingering_changes_nothing() {
 fn calls_that_the_state_does_not_allow_change_nothing() {
     let welcome = Welcome::default();
     let (mut session, _) = converse(&[b"Ada\n"], Ending::Waits, &welcome);
-    assert_eq!(session.receive(b"Bob\n", &welcome), None);
+    assert_eq!(session.receive(b"", &welcome), None);
     assert_eq!(session.receive_eof(&welcome), None);
     assert_eq!(session.silence(&welcome), None);
     assert_eq!((session.name(), session.outgoing()), (&b"Ada"[..], &b"welcome "[..]));
+    session.sent(8);
+    assert_eq!(session.state(), State::Closed);
     assert_eq!(Session::new().sent(0), None);
 }
 

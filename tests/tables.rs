@@ -122,6 +122,7 @@ table_tests! { server, "
     draining -> closed (drained)
     draining -> closed (deadline)
     draining -> closed (stop now)
+    draining -> closed (failed)
 " }
 
 table_tests! { client, "

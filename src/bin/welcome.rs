@@ -59,7 +59,7 @@ fn main() -> ExitCode {
                 command_line::fail(PROGRAM, &format!("cannot print the welcome: {error}"), ExitCode::FAILURE)
             }
         },
-        Err(error @ (Error::NameTooLong { .. } | Error::NameNotOneLine)) => {
+        Err(error @ (Error::NameTooLong | Error::NameNotOneLine)) => {
             command_line::fail(PROGRAM, &error, ExitCode::from(2))
         }
         Err(error) => {

@@ -8,7 +8,7 @@ use clap::{ArgAction, Parser, ValueEnum};
 use log::LevelFilter;
 use welcomed::command_line;
 use welcomed::endpoint::Endpoint;
-use welcomed::kernel::mio::raise_descriptor_limit;
+use welcomed::kernel::mio::{descriptor_limit, raise_descriptor_limit};
 use welcomed::kernel::{Kernel, Mio};
 use welcomed::logging;
 use welcomed::protocol::Welcome;
@@ -74,7 +74,7 @@ struct Options {
     #[arg(long, value_name = "LANGUAGE", num_args = 0..=1, require_equals = true, default_missing_value = "mermaid")]
     diagram: Option<Language>,
 
-    /// No line for every visitor: only warnings, errors and the counts
+    /// No line for every visitor: only where it listens, warnings, errors and the counts
     #[arg(short, long, conflicts_with = "verbose")]
     quiet: bool,
 
@@ -104,14 +104,15 @@ fn main() -> ExitCode {
         Ok(options) => options,
         Err(code) => return code,
     };
-    let result = match options.diagram {
-        Some(language) => draw(language).map_err(|error| format!("cannot write the diagram: {error}")),
+    match options.diagram {
+        Some(language) => ended(draw(language).map_err(|error| format!("cannot write the diagram: {error}"))),
         None => log_and_serve(options),
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(why) => command_line::fail(PROGRAM, &why, ExitCode::FAILURE),
     }
+}
+
+/// The exit code of a program that ends in this way, once it has said why.
+fn ended(result: Result<(), String>) -> ExitCode {
+    result.map_or_else(|why| command_line::fail(PROGRAM, &why, ExitCode::FAILURE), |()| ExitCode::SUCCESS)
 }
 
 fn draw(language: Language) -> io::Result<()> {
@@ -122,34 +123,43 @@ fn draw(language: Language) -> io::Result<()> {
     }
 }
 
-fn log_and_serve(options: Options) -> Result<(), String> {
-    let logging =
-        logging::start(level(&options)?).map_err(|error| format!("cannot begin to log: {error}"))?;
+fn log_and_serve(options: Options) -> ExitCode {
+    let rust_log = std::env::var("RUST_LOG").unwrap_or_default();
+    let asked = match (options.quiet, options.verbose) {
+        (true, _) => Some(LevelFilter::Warn),
+        (false, 0) => level(&rust_log),
+        (false, 1) => Some(LevelFilter::Debug),
+        (false, _) => Some(LevelFilter::Trace),
+    };
+    let logging = match logging::start(asked.unwrap_or(LevelFilter::Info)) {
+        Ok(logging) => logging,
+        Err(error) => return ended(Err(format!("cannot begin to log: {error}"))),
+    };
+    if asked.is_none() && !rust_log.is_empty() {
+        log::warn!(
+            "RUST_LOG={rust_log:?} has no level; accepted are off, error, warn, info, debug and trace"
+        );
+    }
     let result = serve(options);
-    logging.finish(LOG_TIMEOUT);
-    result
+    if logging.finish(LOG_TIMEOUT) {
+        return ended(result);
+    }
+    // Whoever has not taken the log by now would not take another line, and the program has to end.
+    result.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS)
 }
 
-/// The level that the options ask for, or else the environment.
-fn level(options: &Options) -> Result<LevelFilter, String> {
-    match (options.quiet, options.verbose) {
-        (true, _) => Ok(LevelFilter::Warn),
-        (false, 0) => match std::env::var("RUST_LOG") {
-            Ok(level) if !level.is_empty() => level.parse().map_err(|_| {
-                format!(
-                    "RUST_LOG={level:?} is no level; accepted are off, error, warn, info, debug and trace"
-                )
-            }),
-            _ => Ok(LevelFilter::Info),
-        },
-        (false, 1) => Ok(LevelFilter::Debug),
-        (false, _) => Ok(LevelFilter::Trace),
-    }
+/// The level that `RUST_LOG` asks for: its part for this program, or else its part for all.
+fn level(rust_log: &str) -> Option<LevelFilter> {
+    let mut parts = rust_log.split(',').map(|part| part.trim().split_once('=').unwrap_or(("", part.trim())));
+    let for_all = parts.clone().rfind(|(module, _)| module.is_empty());
+    parts.rfind(|(module, _)| *module == PROGRAM).or(for_all)?.1.parse().ok()
 }
 
 fn serve(options: Options) -> Result<(), String> {
-    let most =
-        raise_descriptor_limit().map_err(|error| format!("cannot raise the descriptor limit: {error}"))?;
+    let most = raise_descriptor_limit().unwrap_or_else(|error| {
+        log::warn!("the descriptor limit stays at {}: {error}", descriptor_limit());
+        descriptor_limit()
+    });
     let settings = Settings {
         max_connections: capacity(options.max_connections, most),
         welcome: options.welcome,

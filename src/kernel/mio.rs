@@ -145,10 +145,18 @@ impl Kernel for Mio {
     }
 }
 
+/// This process's limit of open descriptors (getrlimit(2), the soft value).
+#[must_use]
+pub fn descriptor_limit() -> usize {
+    let limit = rustix::process::getrlimit(Resource::Nofile).current;
+    limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX))
+}
+
 /// Raises this process's limit of open descriptors to its hard value, and gives the limit then in force.
+///
+/// Fails where the system does not let it be raised, as where the hard value is no limit at all.
 pub fn raise_descriptor_limit() -> io::Result<usize> {
-    let limit = rustix::process::getrlimit(Resource::Nofile);
-    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
-    rustix::process::setrlimit(Resource::Nofile, raised)?;
-    Ok(raised.current.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX)))
+    let Rlimit { maximum, .. } = rustix::process::getrlimit(Resource::Nofile);
+    rustix::process::setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })?;
+    Ok(descriptor_limit())
 }

@@ -71,7 +71,7 @@ impl Session {
     }
 
     /// The name as far as it has come, at most [`NAME_MAX_BYTES`]. Once it has ended, without its
-    /// line end.
+    /// line end; empty again once the welcome is sent.
     #[must_use]
     pub fn name(&self) -> &[u8] {
         &self.name
@@ -80,10 +80,11 @@ impl Session {
     /// Takes bytes from the client.
     ///
     /// While the name is read they end it at the first line feed (a carriage return before it is
-    /// dropped) or at byte 1,024, whichever comes first; what stands behind that is thrown away, as is
-    /// everything while lingering. At any other time the call changes nothing.
+    /// dropped) or at byte 1,024, whichever comes first. What comes later is thrown away; if that is
+    /// before the welcome is sent, the session knows that it has to linger.
     pub fn receive(&mut self, bytes: &[u8], welcome: &Welcome) -> Option<Arrow> {
         if self.state() != State::ReadingName {
+            self.input_left |= !bytes.is_empty();
             return None;
         }
         let (bytes, beyond) = bytes.split_at(bytes.len().min(NAME_MAX_BYTES - self.name.len()));
@@ -137,7 +138,11 @@ impl Session {
             return None;
         }
         let event = if self.input_left { Event::WelcomeSentInputLeft } else { Event::WelcomeSent };
-        self.machine.on(event)
+        let arrow = self.machine.on(event)?;
+        // Lingering can last, and needs neither.
+        (self.name, self.reply) = (Vec::new(), Vec::new());
+        self.sent = 0;
+        Some(arrow)
     }
 
     /// Takes the news that the present state has lasted as long as it may.

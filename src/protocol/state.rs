@@ -91,7 +91,7 @@ pub mod server {
             Bound = "bound",
             /// Clients can connect, and are accepted.
             Listening = "listening",
-            /// Nobody new is accepted; the open connections are being finished.
+            /// Who had connected is still accepted, then nobody; the open connections are being finished.
             Draining = "draining",
             /// Over. No arrow leaves it.
             Closed = "closed",
@@ -122,6 +122,7 @@ pub mod server {
             Draining  + Drained  => Closed,
             Draining  + Deadline => Closed,
             Draining  + StopNow  => Closed,
+            Draining  + Failed   => Closed,
         }
     }
 }

@@ -65,10 +65,9 @@ impl Gate {
         (open < self.capacity).then(|| self.resume.unwrap_or(now))
     }
 
-    /// Accepting cannot go on: pause. Gives whether that is new in this episode, and so worth saying.
-    pub(crate) fn pause(&mut self, now: Instant) -> bool {
+    /// Accepting cannot go on: pause.
+    pub(crate) fn pause(&mut self, now: Instant) {
         self.resume = Some(now + BACK_OFF);
-        self.is_news()
     }
 
     /// A connection has closed, and with it a descriptor is free.
@@ -82,12 +81,13 @@ impl Gate {
         self.said = false;
     }
 
-    /// Whether clients wait because `open` connections are all there may be, and it is news.
-    pub(crate) fn is_newly_full(&mut self, open: usize) -> bool {
-        open >= self.capacity && self.is_news()
+    /// Whether `open` connections are all there may be.
+    pub(crate) fn is_full(&self, open: usize) -> bool {
+        open >= self.capacity
     }
 
-    fn is_news(&mut self) -> bool {
+    /// Whether that clients have to wait has not been said yet in this episode. It has, from now on.
+    pub(crate) fn is_news(&mut self) -> bool {
         !std::mem::replace(&mut self.said, true)
     }
 }
@@ -106,6 +106,7 @@ mod tests {
         let (gate, now) = (Gate::new(2), start());
         assert!(gate.admits(1, now));
         assert!(!gate.admits(2, now));
+        assert!(gate.is_full(2) && !gate.is_full(1));
         assert_eq!(gate.asks_again(2, now), None, "time alone makes no room");
         assert_eq!(gate.asks_again(1, now), Some(now));
     }
@@ -124,13 +125,13 @@ mod tests {
     #[test]
     fn an_episode_is_news_once() {
         let (mut gate, now) = (Gate::new(2), start());
-        assert!(gate.pause(now));
+        gate.pause(now);
+        assert!(gate.is_news());
         gate.connection_closed();
-        assert!(!gate.pause(now), "the same clients still wait");
-        assert!(!gate.is_newly_full(2));
+        gate.pause(now);
+        assert!(!gate.is_news(), "the same clients still wait");
         gate.nobody_waits();
-        assert!(!gate.is_newly_full(1));
-        assert!(gate.is_newly_full(2));
+        assert!(gate.is_news());
     }
 
     #[test]

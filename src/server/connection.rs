@@ -142,9 +142,18 @@ impl<Stream> Connection<Stream> {
         if outgoing.is_empty() {
             return Ok(self.session.sent(0));
         }
-        match shared.kernel.write(&mut self.stream, outgoing)? {
-            0 => Err(ErrorKind::WriteZero.into()),
-            bytes => Ok(self.session.sent(bytes)),
+        let all = outgoing.len();
+        let bytes = shared.kernel.write(&mut self.stream, outgoing)?;
+        if bytes == 0 {
+            return Err(ErrorKind::WriteZero.into());
         }
+        // A welcome that had to wait leaves time for more input, which closing would answer by a reset.
+        if bytes == all
+            && self.watched == Some(Interest::Writable)
+            && let Ok(late) = shared.kernel.read(&mut self.stream, shared.buffer)
+        {
+            self.session.receive(shared.buffer.get(..late).unwrap_or_default(), shared.welcome);
+        }
+        Ok(self.session.sent(bytes))
     }
 }

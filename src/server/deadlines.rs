@@ -5,6 +5,9 @@
 
 use std::time::{Duration, Instant};
 
+/// The longest wait, far beyond any that is meant: what is longer is cut, so that no moment overflows.
+pub(crate) const DURATION_MAX: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
 /// The end of a list. No slab of connections has this key.
 const NONE: u32 = u32::MAX;
 
@@ -30,7 +33,7 @@ const UNARMED: Node = Node { previous: NONE, next: NONE, expires: None };
 impl Deadlines {
     /// An empty list whose keys expire `after` they are armed.
     pub(crate) fn new(after: Duration) -> Deadlines {
-        Deadlines { after, head: NONE, tail: NONE, nodes: Vec::new() }
+        Deadlines { after: after.min(DURATION_MAX), head: NONE, tail: NONE, nodes: Vec::new() }
     }
 
     /// The first moment at which a key expires.

@@ -12,8 +12,10 @@ use crate::protocol::state::server::{Event, Machine, State};
 #[derive(Debug)]
 pub(crate) struct Listener<Socket> {
     machine: Machine,
-    /// Closed, and so gone, as soon as nobody new is to be accepted.
+    /// Closed, and so gone, as soon as nobody is to be accepted any more.
     socket: Option<Socket>,
+    /// How many clients may still be accepted while draining.
+    last: u32,
     address: SocketAddr,
     /// Readiness is reported once: remembered here until accept would block, it survives a budget that
     /// ran out, a full house and a pause.
@@ -28,7 +30,8 @@ impl<Socket> Listener<Socket> {
     {
         let mut socket = kernel.socket(address)?;
         log::info!("socket created");
-        let mut listener = Listener { machine: Machine::new(), socket: None, address, ready: false };
+        let mut listener =
+            Listener { machine: Machine::new(), socket: None, last: backlog, address, ready: false };
         let opened = listener.bind_and_listen(&mut socket, kernel, index, backlog);
         if opened.is_err() {
             listener.on(Event::Failed);
@@ -71,30 +74,50 @@ impl<Socket> Listener<Socket> {
         self.ready && self.socket.is_some()
     }
 
-    /// Remembers that somebody may wait, or that nobody does.
-    pub(crate) fn set_ready(&mut self, ready: bool) {
-        self.ready = ready;
+    /// Remembers that somebody may wait.
+    pub(crate) fn somebody_waits(&mut self) {
+        self.ready = true;
     }
 
-    /// The client that has waited longest.
-    pub(crate) fn accept<K>(&self, kernel: &mut K) -> io::Result<(K::Stream, SocketAddr)>
-    where
-        K: Kernel<Listener = Socket>,
-    {
-        match &self.socket {
-            Some(socket) => kernel.accept(socket),
-            None => Err(io::ErrorKind::WouldBlock.into()),
+    /// Remembers that nobody waits. While draining that is the end of accepting.
+    pub(crate) fn nobody_waits(&mut self) {
+        self.ready = false;
+        if self.state() == State::Draining {
+            self.socket = None;
         }
     }
 
-    /// Moves along the arrow for `event`, if there is one from here. Whoever is not listening any more
-    /// has no socket.
+    /// The client that has waited longest. While draining the clients are counted: as many as the
+    /// backlog has room for can have connected before, and no more are waited for.
+    pub(crate) fn accept<K>(&mut self, kernel: &mut K) -> io::Result<(K::Stream, SocketAddr)>
+    where
+        K: Kernel<Listener = Socket>,
+    {
+        let Some(socket) = &self.socket else { return Err(io::ErrorKind::WouldBlock.into()) };
+        let accepted = kernel.accept(socket)?;
+        if self.state() == State::Draining {
+            self.last = self.last.saturating_sub(1);
+            if self.last == 0 {
+                self.nobody_waits();
+            }
+        }
+        Ok(accepted)
+    }
+
+    /// Whether nobody can be accepted from here any more.
+    pub(crate) fn is_shut(&self) -> bool {
+        self.socket.is_none()
+    }
+
+    /// Moves along the arrow for `event`, if there is one from here.
     pub(crate) fn on(&mut self, event: Event) {
         let Some(arrow) = self.machine.on(event) else { return };
         log::trace!("{self}: {arrow}");
         match arrow.to {
             State::Created | State::Bound | State::Listening => {}
-            State::Draining | State::Closed => self.socket = None,
+            // Whoever waits to be accepted has connected already, and is not sent away.
+            State::Draining => self.ready = true,
+            State::Closed => self.socket = None,
         }
     }
 }

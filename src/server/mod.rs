@@ -19,11 +19,13 @@ use slab::Slab;
 
 use self::accept::{ACCEPT_BUDGET, Gate, Trouble};
 use self::connection::{Connection, Halt, READ_BYTES_PER_TURN, Shared};
+use self::deadlines::DURATION_MAX;
 use self::listener::Listener;
 pub use self::stats::Stats;
 use self::timers::{Due, Timers};
 use crate::kernel::{Kernel, Ready, Signal};
 use crate::protocol::Welcome;
+use crate::protocol::state::connection as client_state;
 use crate::protocol::state::server::{Event, State};
 
 /// What an operator can choose. The defaults are those of the server program.
@@ -89,6 +91,8 @@ pub struct Server<K: Kernel> {
     connections: Slab<Connection<K::Stream>>,
     timers: Timers,
     gate: Gate,
+    /// Which listening socket comes first, modulo their number.
+    first_to_accept: usize,
     /// When draining has to be over; `None` as long as the server does not stop.
     drain_by: Option<Instant>,
     /// Why the server stops, if that was an error.
@@ -107,6 +111,7 @@ impl<K: Kernel> Server<K> {
             connections: Slab::new(),
             timers: Timers::new(settings.name_timeout, settings.name_gap, settings.write_timeout),
             gate: Gate::new(settings.max_connections),
+            first_to_accept: 0,
             drain_by: None,
             failure: None,
             ready: Vec::new(),
@@ -147,14 +152,18 @@ impl<K: Kernel> Server<K> {
         for ready in ready.drain(..) {
             match ready {
                 Ready::Stream(key) => self.drive(key, now),
-                Ready::Listener(index) => self.set_ready(index, true),
+                Ready::Listener(index) => {
+                    if let Some(listener) = self.listeners.get_mut(index) {
+                        listener.somebody_waits();
+                    }
+                }
                 Ready::Signal(Signal::Stop) => self.stop(now),
                 Ready::Signal(Signal::Report) => self.stats.say(),
             }
         }
         self.ready = ready;
         self.expire(now);
-        self.accept(now, ACCEPT_BUDGET);
+        self.accept(now);
         self.finish_draining(now);
         Ok(())
     }
@@ -193,52 +202,63 @@ impl<K: Kernel> Server<K> {
     fn drive(&mut self, key: usize, now: Instant) {
         let Some((connection, mut shared)) = self.connection(key) else { return };
         let known = connection.session.name().len();
-        let mut halt = connection.drive(&mut shared);
-        if let Halt::Blocked(interest) = halt
-            && let Err(error) = connection.watch(key, interest, shared.kernel)
-        {
+        let Halt::Blocked(interest) = connection.drive(&mut shared) else { return self.close(key) };
+        if let Err(error) = connection.watch(key, interest, shared.kernel) {
             connection.fail(&error, &mut shared);
-            halt = Halt::Closed;
-            self.pause_accepting(&error, now);
+            self.close(key);
+            return self.pause_accepting(&error, now);
         }
-        match halt {
-            Halt::Closed => self.close(key),
-            Halt::Blocked(_) => {
-                let Some(Connection { session, .. }) = self.connections.get(key) else { return };
-                self.timers.arm(key, session.state(), session.name().len() > known, now);
-            }
-        }
+        let (state, name) = (connection.session.state(), connection.session.name().len());
+        self.timers.arm(key, state, name > known, now);
     }
 
     /// Moves on whoever has waited long enough.
     fn expire(&mut self, now: Instant) {
         while let Some((key, due)) = self.timers.expire(now) {
+            // What was waited for can be here without an event to tell of it: the wait was interrupted,
+            // or ended before this one's turn. Only a look at the stream decides.
+            let Some(waited) = self.progress(key) else { continue };
+            self.drive(key, now);
             let Some((connection, mut shared)) = self.connection(key) else { continue };
+            let session = &mut connection.session;
             let arrow = match due {
-                Due::Silence => connection.session.silence(shared.welcome),
-                Due::Deadline => connection.session.deadline(),
+                Due::Silence if (session.state(), session.name().len()) == waited => {
+                    session.silence(shared.welcome)
+                }
+                Due::Deadline if session.state() == waited.0 => session.deadline(),
+                Due::Silence | Due::Deadline => continue,
             };
             connection.moved(arrow, &mut shared);
             self.drive(key, now);
         }
     }
 
-    /// Accepts who waits, at most `budget` clients from each listening socket.
-    fn accept(&mut self, now: Instant, budget: usize) {
-        for index in 0..self.listeners.len() {
-            self.accept_from(index, now, budget);
+    /// Where a connection stands, and how much of its name is here.
+    fn progress(&self, key: usize) -> Option<(client_state::State, usize)> {
+        let session = &self.connections.get(key)?.session;
+        Some((session.state(), session.name().len()))
+    }
+
+    /// Accepts who waits, within a budget for each listening socket, and in turns: when there is room for
+    /// one, it is not always the first socket that gets it.
+    fn accept(&mut self, now: Instant) {
+        let count = self.listeners.len();
+        self.first_to_accept += 1;
+        for index in 0..count {
+            self.accept_from((self.first_to_accept + index) % count, now);
         }
+        let open = self.connections.len();
         if !self.listeners.iter().any(Listener::is_ready) {
             self.gate.nobody_waits();
-        } else if self.gate.is_newly_full(self.connections.len()) {
-            log::info!("full: {} open, the most there may be; others wait", self.connections.len());
+        } else if self.gate.is_full(open) && self.gate.is_news() {
+            log::info!("full: {open} open, the most there may be; others wait");
         }
     }
 
-    fn accept_from(&mut self, index: usize, now: Instant, budget: usize) {
+    fn accept_from(&mut self, index: usize, now: Instant) {
         let mut accepted = 0;
-        for _ in 0..budget {
-            let Some(listener) = self.listeners.get(index) else { return };
+        for _ in 0..ACCEPT_BUDGET {
+            let Some(listener) = self.listeners.get_mut(index) else { return };
             if !listener.is_ready() || !self.gate.admits(self.connections.len(), now) {
                 return;
             }
@@ -262,7 +282,11 @@ impl<K: Kernel> Server<K> {
 
     fn accept_failed(&mut self, index: usize, error: io::Error, now: Instant) {
         match Trouble::of(&error) {
-            Trouble::NobodyWaits => self.set_ready(index, false),
+            Trouble::NobodyWaits => {
+                if let Some(listener) = self.listeners.get_mut(index) {
+                    listener.nobody_waits();
+                }
+            }
             Trouble::Exhausted => self.pause_accepting(&error, now),
             Trouble::Peers => {
                 self.stats.accept_failed();
@@ -281,7 +305,8 @@ impl<K: Kernel> Server<K> {
 
     fn pause_accepting(&mut self, error: &io::Error, now: Instant) {
         self.stats.accept_paused();
-        if self.gate.pause(now) {
+        self.gate.pause(now);
+        if self.gate.is_news() {
             let open = self.connections.len();
             log::warn!("accepting pauses with {open} open: {error}; others wait");
         }
@@ -294,24 +319,19 @@ impl<K: Kernel> Server<K> {
             self.stop_connections(Event::StopNow);
             return;
         }
-        // Whoever waits to be accepted has connected before the signal.
-        for index in 0..self.listeners.len() {
-            self.set_ready(index, true);
-        }
-        self.accept(now, usize::try_from(self.settings.backlog).unwrap_or(usize::MAX));
         self.drain(now);
     }
 
-    /// Accepts nobody any more and gives the open connections their time to finish.
+    /// Accepts who has connected, then nobody any more, and gives all of them their time to finish.
     fn drain(&mut self, now: Instant) {
-        self.drain_by.get_or_insert(now + self.settings.drain_timeout);
+        self.drain_by.get_or_insert(now + self.settings.drain_timeout.min(DURATION_MAX));
         self.all_listeners(Event::Stop);
         log::info!("stopping: {} open", self.connections.len());
     }
 
     fn finish_draining(&mut self, now: Instant) {
         let Some(drain_by) = self.drain_by else { return };
-        if self.connections.is_empty() {
+        if self.connections.is_empty() && self.listeners.iter().all(Listener::is_shut) {
             self.all_listeners(Event::Drained);
         } else if drain_by <= now {
             log::warn!("stopping: {} did not finish in time", self.connections.len());
@@ -355,12 +375,6 @@ impl<K: Kernel> Server<K> {
     fn all_listeners(&mut self, event: Event) {
         for listener in &mut self.listeners {
             listener.on(event);
-        }
-    }
-
-    fn set_ready(&mut self, index: usize, ready: bool) {
-        if let Some(listener) = self.listeners.get_mut(index) {
-            listener.set_ready(ready);
         }
     }
 }

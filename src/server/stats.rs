@@ -74,7 +74,7 @@ impl Stats {
         self.accept_errors
     }
 
-    /// How often accepting paused because the system was out of descriptors or memory.
+    /// How often accepting paused because the system was out of descriptors, memory or watches.
     #[must_use]
     pub fn pauses(&self) -> u64 {
         self.pauses
@@ -104,8 +104,8 @@ impl Stats {
         self.pauses += 1;
     }
 
-    /// Writes the counts to the log. They are asked for, so the server program lets this module's lines
-    /// pass even when it is told to be quiet.
+    /// Writes the counts to the log. They are asked for, so `logging` lets this module's lines pass even
+    /// when it is told to be quiet.
     pub(crate) fn say(&self) {
         log::info!("counts: {self}");
     }

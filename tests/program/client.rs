@@ -63,6 +63,19 @@ fn a_welcome_to_a_pipe_is_the_bytes_that_came() {
 }
 
 #[test]
+fn a_welcome_to_a_terminal_drives_nothing() {
+    if !is_here("script") {
+        return;
+    }
+    let server = Server::start(&["--welcome", "{name}"]);
+    let visit = format!("{} -c {} \"$NAME\"", env!("CARGO_BIN_EXE_welcome"), server.address);
+    let mut command = Command::new("script");
+    command.args(["-qefc", &visit, "/dev/null"]).env("NAME", "\u{1b}[1mAda").env("SHELL", "/bin/sh");
+    let (code, out, _) = run(&mut command, b"");
+    assert_eq!((code, out.trim_end()), (0, r"\u{1b}[1mAda"));
+}
+
+#[test]
 fn every_name_that_fits_arrives_whole() {
     let server = Server::start(&["--welcome", "{name}"]);
     let name = "ü".repeat(512);
@@ -80,8 +93,7 @@ fn complaint((code, out, err): (i32, String, String), expected: i32) -> String {
 #[test]
 fn a_name_too_long_is_refused_before_anything_is_sent() {
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let (name, words) =
-        ("x".repeat(1025), "the name is too long: it has 1025 bytes, and at most 1024 are accepted");
+    let (name, words) = ("x".repeat(1025), "the name is too long: at most 1024 bytes are accepted");
     assert_eq!(complaint(visit(address, &[&name], b""), 2), words);
     assert_eq!(complaint(visit(address, &[], name.as_bytes()), 2), words);
     assert!(complaint(visit(address, &["a\nb"], b""), 2).contains("a name is one line"));

@@ -3,10 +3,11 @@
 use std::fs;
 use std::io::Write as _;
 use std::net::TcpStream;
+use std::process::Command;
 
 use rustix::process::{Resource, Rlimit, Signal, prlimit};
 
-use crate::process::{Server, answer, until, welcomed};
+use crate::process::{Server, answer, until};
 
 /// Sets the descriptor limit of a running server so that it can open `more`. The limit is a bound on
 /// numbers (getrlimit(2)), so what counts are the free ones below it.
@@ -71,14 +72,39 @@ fn a_server_with_no_connection_to_close_recovers_by_itself() {
 
 #[test]
 fn more_connections_than_descriptors_are_lowered_with_a_warning() {
-    let mut command = welcomed();
-    command.args(["--listen", "127.0.0.1:0", "--max-connections", "100000"]);
-    let own = prlimit(None, Resource::Nofile, Rlimit { current: Some(100), maximum: own_hard_limit() });
+    let mut command = Command::new("sh");
+    let script = "ulimit -Sn 50; ulimit -Hn 100; exec \"$@\"";
+    command.args(["-c", script, "sh", env!("CARGO_BIN_EXE_welcomed"), "-l", "127.0.0.1:0"]);
+    command.args(["--max-connections", "1000"]).env_remove("RUST_LOG");
     let server = Server::spawn(command);
-    // The soft limit is restored at once: it is the test's own process that had to lend it.
-    prlimit(None, Resource::Nofile, own.unwrap()).unwrap();
-    let hard = own_hard_limit().unwrap();
-    server.wait_for_log(&format!("--max-connections 100000 is lowered to {}", hard - 32));
+    server.wait_for_log("--max-connections 1000 is lowered to 68: the descriptor limit is 100");
+    let clients: Vec<TcpStream> = (0..80).map(|_| server.send(b"Rafatul")).collect();
+    for client in clients {
+        assert_eq!(answer(client), "welcome ");
+    }
+    assert!(!server.stop().log.contains("accepting pauses"), "the reserve is enough");
+}
+
+#[test]
+fn no_descriptor_is_left_to_a_program_that_the_server_could_start() {
+    let server = Server::start(&[]);
+    let _client = server.connect();
+    assert_eq!(answer(server.send(b"Ada\n")), "welcome ");
+    let process = format!("/proc/{}", server.pid().as_raw_nonzero());
+    let mut sockets = 0;
+    for entry in fs::read_dir(format!("{process}/fd")).unwrap() {
+        let entry = entry.unwrap();
+        if fs::read_link(entry.path()).unwrap().to_string_lossy().starts_with("socket:") {
+            sockets += 1;
+            let info =
+                fs::read_to_string(format!("{process}/fdinfo/{}", entry.file_name().display())).unwrap();
+            let flags = info.lines().find_map(|line| line.strip_prefix("flags:")).unwrap();
+            let flags = u32::from_str_radix(flags.trim(), 8).unwrap();
+            assert_eq!(flags & 0o2_000_000, 0o2_000_000, "close-on-exec: {info}");
+            assert_eq!(flags & 0o4000, 0o4000, "non-blocking: {info}");
+        }
+    }
+    assert!(sockets >= 2, "the listening socket and the client's are among them");
 }
 
 fn own_hard_limit() -> Option<u64> {

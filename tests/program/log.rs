@@ -3,11 +3,12 @@
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::{Child, Stdio};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::process::{BOUND, Server, answer, until, wait, welcomed};
+use crate::process::{BOUND, Log, Server, answer, is_here, until, wait, welcomed};
 
 /// Enough visitors with long names to fill a pipe and the queue behind it several times.
 const MANY: usize = 1500;
@@ -46,20 +47,22 @@ fn a_log_that_nobody_reads_delays_nobody_and_the_dropped_lines_are_counted() {
         visit(address, &long_name());
     }
     // Now somebody reads: what was kept, then how much was not.
-    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
-    let (mut seen, mut dropped) = (0, 0);
-    while seen + dropped < MANY {
-        let line = lines.next().unwrap();
-        seen += usize::from(line.contains("connected with"));
-        if let Some((count, _)) = line.split_once(" log lines were dropped") {
-            dropped += count.rsplit_once(' ').unwrap().1.parse::<usize>().unwrap();
-        }
-    }
-    assert_eq!(seen + dropped, MANY);
-    assert!(dropped > 0 && seen > 100, "{seen} seen and {dropped} dropped");
+    let log = Log::read(child.stderr.take().unwrap());
+    until("every visitor is seen or counted as dropped", || {
+        let (seen, dropped) = seen_and_dropped(&log.text());
+        assert!(seen + dropped <= MANY);
+        seen > 100 && dropped > 0 && seen + dropped == MANY
+    });
     visit(address, b"Rafatul\n");
-    assert!(lines.any(|line| line.ends_with(" Rafatul")), "the log goes on");
+    log.wait_for(" Rafatul");
     assert_eq!(stop(&mut child), Some(0));
+}
+
+/// How many visitors a log shows, and how many lines it says were dropped.
+fn seen_and_dropped(log: &str) -> (usize, usize) {
+    let dropped = log.lines().filter_map(|line| line.split_once(" log lines were dropped"));
+    let dropped = dropped.map(|(count, _)| count.rsplit_once(' ').unwrap().1.parse::<usize>().unwrap());
+    (log.matches("connected with").count(), dropped.sum())
 }
 
 #[test]
@@ -70,6 +73,70 @@ fn a_log_whose_reader_is_gone_ends_nothing() {
         visit(address, b"Rafatul\n");
     }
     assert_eq!(stop(&mut child), Some(0));
+}
+
+#[test]
+fn a_log_whose_reader_comes_back_goes_on_and_says_what_was_lost() {
+    let fifo = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("fifo-{}", std::process::id()));
+    let _ = std::fs::remove_file(&fifo);
+    assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    // Opened both ways, so that opening does not wait for the other end.
+    let open = || File::options().read(true).write(true).open(&fifo).unwrap();
+    let reader = open();
+    let writer = File::options().write(true).open(&fifo).unwrap();
+    let (mut child, address) = start(writer.into(), &[]);
+    visit(address, b"first\n");
+    until("the first line has been tried", || writes(&child) >= 3);
+    drop(reader);
+    let before = writes(&child);
+    for _ in 0..100 {
+        visit(address, b"nobody reads this\n");
+    }
+    until("every line has been tried", || writes(&child) >= before + 100);
+    let log = Log::read(open());
+    std::fs::remove_file(&fifo).unwrap();
+    visit(address, b"last\n");
+    let log = log.wait_for("log lines were dropped");
+    assert!(log.contains(" last\n"), "{log}");
+    // The first that could not be written stays in the buffer of standard output, so it comes out as well.
+    let (seen, dropped) = seen_and_dropped(&log);
+    assert!(dropped == 100 && (2..=3).contains(&seen), "{seen} seen and {dropped} dropped: {log}");
+    assert_eq!(stop(&mut child), Some(0));
+}
+
+/// How many writes a process has tried.
+fn writes(child: &Child) -> u64 {
+    let io = std::fs::read_to_string(format!("/proc/{}/io", child.id())).unwrap();
+    io.lines().find_map(|line| line.strip_prefix("syscw: ")).unwrap().parse().unwrap()
+}
+
+#[test]
+fn a_log_that_is_read_loses_no_line_however_many_come_at_once() {
+    let server = Server::start(&[]);
+    server.signal(Signal::STOP);
+    let clients: Vec<TcpStream> = (0..MANY).map(|_| server.send(&long_name())).collect();
+    server.signal(Signal::CONT);
+    for client in clients {
+        assert_eq!(answer(client), "welcome ");
+    }
+    let log = server.stop().log;
+    assert_eq!((log.matches("connected with").count(), log.contains("dropped")), (MANY, false));
+}
+
+#[test]
+fn a_busy_port_ends_the_program_even_if_nobody_takes_its_words() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    let mut filler = writer.try_clone().unwrap();
+    rustix::io::ioctl_fionbio(&filler, true).unwrap();
+    while filler.write(&[b'x'; 4096]).is_ok() {}
+    while filler.write(b"x").is_ok() {}
+    rustix::io::ioctl_fionbio(&filler, false).unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut command = welcomed();
+    let mut child =
+        command.args(["--listen", &taken.local_addr().unwrap().to_string()]).stderr(writer).spawn().unwrap();
+    assert_eq!(wait(&mut child).code(), Some(1));
+    drop(reader);
 }
 
 #[test]
@@ -112,7 +179,8 @@ fn quiet_says_no_visitor_and_verbose_every_transition() {
     visit(address, b"Rafatul\n");
     assert_eq!(stop(&mut child), Some(0));
     let log = std::io::read_to_string(child.stderr.take().unwrap()).unwrap();
-    assert_eq!((log.lines().count(), log.contains("counts: ")), (1, true), "{log}");
+    assert!(log.contains("waiting for connections on ") && log.contains("counts: "), "{log}");
+    assert!(!log.contains("connected with"), "{log}");
 
     let server = Server::start(&["-vv"]);
     let client = server.send(b"Rafatul\n");
@@ -132,6 +200,43 @@ fn rust_log_sets_the_level_where_no_option_does() {
     let mut command = welcomed();
     command.args(["--listen", "127.0.0.1:0", "-v"]).env("RUST_LOG", "off");
     Server::spawn(command).wait_for_log("waiting for connections");
+}
+
+#[test]
+fn directives_in_rust_log_are_understood_and_what_is_none_is_said() {
+    for (rust_log, words) in [
+        ("mio=warn,welcomed=trace", "bound -> listening"),
+        ("debug,welcomed=trace,mio=off", "bound -> listening"),
+        ("loud", "RUST_LOG=\"loud\" has no level; accepted are off, error, warn, info, debug and trace"),
+    ] {
+        let mut command = welcomed();
+        command.args(["--listen", "127.0.0.1:0"]).env("RUST_LOG", rust_log);
+        Server::spawn(command).wait_for_log(words);
+    }
+}
+
+/// What a server shows on a terminal, run by script(1) until it has welcomed one client.
+fn on_a_terminal(no_color: Option<&str>) -> String {
+    let mut command = Command::new("script");
+    let server = format!("{} --listen 127.0.0.1:0", env!("CARGO_BIN_EXE_welcomed"));
+    command.args(["-qefc", &server, "/dev/null"]).env_remove("RUST_LOG").env_remove("NO_COLOR");
+    command.env_remove("CLICOLOR").env("TERM", "xterm").stdout(Stdio::piped()).stdin(Stdio::null());
+    no_color.map(|value| command.env("NO_COLOR", value));
+    let mut child = command.spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let text = lines.by_ref().find(|line| line.contains("waiting for connections")).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    text
+}
+
+#[test]
+fn colour_is_for_terminals_and_no_color_is_honoured() {
+    if !is_here("script") {
+        return;
+    }
+    assert!(on_a_terminal(None).contains("\u{1b}[36mINFO"));
+    assert!(!on_a_terminal(Some("1")).contains('\u{1b}'));
 }
 
 #[test]

@@ -16,7 +16,49 @@ pub(crate) const BOUND: Duration = Duration::from_secs(20);
 pub(crate) struct Server {
     pub(crate) child: Child,
     pub(crate) address: SocketAddr,
-    log: Arc<(Mutex<Vec<u8>>, Condvar)>,
+    log: Log,
+}
+
+/// A log that is read while it is written.
+pub(crate) struct Log(Arc<(Mutex<Vec<u8>>, Condvar)>);
+
+impl Log {
+    /// Begins to read, in a thread of its own.
+    pub(crate) fn read(mut from: impl Read + Send + 'static) -> Log {
+        let log = Arc::new((Mutex::new(Vec::new()), Condvar::new()));
+        let copy = Arc::clone(&log);
+        thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(bytes @ 1..) = from.read(&mut buffer) {
+                copy.0.lock().unwrap().extend_from_slice(&buffer[..bytes]);
+                copy.1.notify_all();
+            }
+        });
+        Log(log)
+    }
+
+    /// What was read so far.
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.0.0.lock().unwrap().clone()).unwrap()
+    }
+
+    /// Waits until a whole line has `text` in it, and gives what was read so far.
+    pub(crate) fn wait_for(&self, text: &str) -> String {
+        let (log, changed) = &*self.0;
+        let lacks = |log: &mut Vec<u8>| {
+            let log = String::from_utf8_lossy(log);
+            !log.split_inclusive('\n').any(|line| line.contains(text) && line.ends_with('\n'))
+        };
+        let (log, waited) = changed.wait_timeout_while(log.lock().unwrap(), BOUND, lacks).unwrap();
+        let log = String::from_utf8_lossy(&log).into_owned();
+        assert!(!waited.timed_out(), "no line with {text:?} in the log:\n{log}");
+        log
+    }
+
+    /// Whether the other end is closed and everything read.
+    fn is_at_its_end(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
+    }
 }
 
 /// What is left of a server that has ended.
@@ -57,16 +99,10 @@ impl Server {
 
     /// Starts `command` and waits until it says that it waits for connections.
     pub(crate) fn spawn(mut command: Command) -> Server {
+        // All tests of this process share its descriptors, and some hold a thousand.
+        welcomed::kernel::mio::raise_descriptor_limit().unwrap();
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
-        let log = Arc::new((Mutex::new(Vec::new()), Condvar::new()));
-        let (mut stderr, copy) = (child.stderr.take().unwrap(), Arc::clone(&log));
-        thread::spawn(move || {
-            let mut buffer = [0; 4096];
-            while let Ok(bytes @ 1..) = stderr.read(&mut buffer) {
-                copy.0.lock().unwrap().extend_from_slice(&buffer[..bytes]);
-                copy.1.notify_all();
-            }
-        });
+        let log = Log::read(child.stderr.take().unwrap());
         let mut server = Server { child, address: "127.0.0.1:1".parse().unwrap(), log };
         let said = server.wait_for_log("waiting for connections on tcp://");
         let address = said.split("waiting for connections on tcp://").nth(1).unwrap();
@@ -76,20 +112,12 @@ impl Server {
 
     /// The log so far.
     pub(crate) fn log(&self) -> String {
-        String::from_utf8(self.log.0.lock().unwrap().clone()).unwrap()
+        self.log.text()
     }
 
     /// Waits until the log has a line with `text` in it, and gives the log so far.
     pub(crate) fn wait_for_log(&self, text: &str) -> String {
-        let (log, changed) = &*self.log;
-        let lacks = |log: &mut Vec<u8>| {
-            let log = String::from_utf8_lossy(log);
-            !log.split_inclusive('\n').any(|line| line.contains(text) && line.ends_with('\n'))
-        };
-        let (log, waited) = changed.wait_timeout_while(log.lock().unwrap(), BOUND, lacks).unwrap();
-        let log = String::from_utf8_lossy(&log).into_owned();
-        assert!(!waited.timed_out(), "no line with {text:?} in the log:\n{log}");
-        log
+        self.log.wait_for(text)
     }
 
     pub(crate) fn pid(&self) -> Pid {
@@ -102,7 +130,7 @@ impl Server {
 
     /// Connects a client that waits for an answer as long as a test may take.
     pub(crate) fn connect(&self) -> TcpStream {
-        let client = TcpStream::connect(self.address).unwrap();
+        let client = TcpStream::connect_timeout(&self.address, BOUND).unwrap();
         client.set_read_timeout(Some(BOUND)).unwrap();
         client
     }
@@ -123,7 +151,7 @@ impl Server {
     /// Waits until the server has ended by itself.
     pub(crate) fn wait(mut self) -> Ended {
         let status = wait(&mut self.child);
-        until("the log is at its end", || Arc::strong_count(&self.log) == 1);
+        until("the log is at its end", || self.log.is_at_its_end());
         Ended { status, log: self.log() }
     }
 }

@@ -45,6 +45,30 @@ fn who_had_connected_before_the_signal_is_welcomed_even_if_not_accepted_yet() {
 }
 
 #[test]
+fn who_waits_before_a_full_house_that_is_stopped_is_welcomed_as_others_leave() {
+    let server = Server::start(&["--max-connections", "10"]);
+    let clients: Vec<TcpStream> = (0..100).map(|_| server.send(b"Rafatul")).collect();
+    server.wait_for_log("full: 10 open");
+    server.signal(Signal::TERM);
+    for client in clients {
+        assert_eq!(answer(client), "welcome ");
+    }
+    assert_eq!(server.wait().status.code(), Some(0));
+}
+
+#[test]
+fn a_server_can_be_started_again_at_once_at_the_same_address() {
+    let server = Server::start(&[]);
+    let address = server.address;
+    // The server closes first, so the connection stays behind in TIME_WAIT.
+    assert_eq!(answer(server.send(b"Ada\n")), "welcome ");
+    server.stop();
+    let mut command = crate::process::welcomed();
+    command.args(["--listen", &address.to_string()]);
+    assert_eq!(answer(Server::spawn(command).send(b"Ada\n")), "welcome ");
+}
+
+#[test]
 fn a_stopping_server_accepts_nobody_new() {
     let server = Server::start(&[]);
     let open = server.connect();

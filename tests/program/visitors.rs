@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use socket2::{Domain, SockRef, Socket, Type};
 
-use crate::process::{Server, answer, now, until};
+use crate::process::{Server, answer, is_here, now, until};
 
 #[test]
 fn a_thousand_clients_at_once_each_get_their_own_welcome() {
@@ -81,13 +81,15 @@ fn a_terminal_escape_as_a_name_is_harmless_in_the_log() {
 
 #[test]
 fn names_of_1024_and_1025_bytes_and_10_megabytes_are_cut_and_welcomed_without_a_reset() {
-    let server = Server::start(&["--welcome", "{name}"]);
+    let server = Server::start(&["--welcome", "{name}", "-vv"]);
     for length in [1023, 1024, 1025, 10_000_000] {
         let client = server.send(&vec![b'x'; length]);
         assert_eq!(answer(client).len(), length.min(1024), "{length} bytes");
     }
     let ended = server.stop();
     assert!(ended.log.contains("4 accepted: 4 welcomed (3 lingered)"), "{}", ended.log);
+    // The server shut its side, so that the client saw the end and left before lingering took too long.
+    assert_eq!(ended.log.matches("lingering -> closed (end of input)").count(), 3, "{}", ended.log);
 }
 
 #[test]
@@ -201,6 +203,65 @@ fn a_client_that_never_reads_is_closed_at_the_write_deadline() {
     server.wait_for_log("writing welcome -> closed (deadline)");
     assert_eq!(answer(server.send(b"Ada\n")).len(), 60_000);
     assert!(server.stop().log.contains("2 accepted: 1 welcomed (0 lingered), 0 without a name, 1 timed out"));
+}
+
+#[test]
+fn bytes_that_came_while_the_server_was_stopped_count_before_deadlines_that_passed() {
+    let server = Server::start(&["--name-gap", "1s", "--name-timeout", "1s", "--welcome", "{name}"]);
+    let mut clients: Vec<(TcpStream, &[u8])> = Vec::new();
+    for _ in 0..20 {
+        clients.push((server.send(b"Rafa"), b"tul\n"));
+        clients.push((server.connect(), b"Rafatul\nand more"));
+    }
+    assert_eq!(answer(server.send(b"Ada\n")), "Ada", "so all of them are inside");
+    server.signal(Signal::STOP);
+    let start = now();
+    for (client, rest) in &mut clients {
+        client.write_all(rest).unwrap();
+    }
+    until("every deadline has passed", || now() - start > Duration::from_millis(1100));
+    server.signal(Signal::CONT);
+    for (client, _) in clients {
+        assert_eq!(answer(client), "Rafatul");
+    }
+}
+
+#[test]
+fn late_input_does_not_destroy_a_welcome_that_had_to_wait() {
+    let server = Server::start(&["--welcome", &"x".repeat(60_000), "-vv"]);
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.set_tcp_mss(536).unwrap();
+    socket.set_recv_buffer_size(2048).unwrap();
+    socket.connect(&server.address.into()).unwrap();
+    let mut slow = TcpStream::from(socket);
+    slow.set_read_timeout(Some(crate::process::BOUND)).unwrap();
+    slow.write_all(b"Rafatul\n").unwrap();
+    server.wait_for_log("reading name -> writing welcome (line end)");
+    slow.write_all(b"more\n").unwrap();
+    assert_eq!(answer(slow).len(), 60_000);
+    server.wait_for_log("writing welcome -> lingering (welcome sent with input left)");
+}
+
+#[test]
+fn the_welcome_and_the_end_leave_in_one_segment() {
+    if !is_here("strace") {
+        return;
+    }
+    let mut command = std::process::Command::new("strace");
+    command.args(["-f", "-e", "trace=sendto,shutdown,close", env!("CARGO_BIN_EXE_welcomed")]);
+    command.args(["--listen", "127.0.0.1:0"]).env_remove("RUST_LOG");
+    let server = Server::spawn(command);
+    assert_eq!(answer(server.send(b"Rafatul\n")), "welcome ");
+    let trace = server.wait_for_log("\"welcome \"");
+    let sent = trace.split("\"welcome \"").nth(1).unwrap();
+    assert!(sent.contains("MSG_MORE"), "{trace}");
+    let trace = server.wait_for_log("Rafatul");
+    assert!(trace.contains("close(") && !trace.contains("shutdown("), "{trace}");
+    // The tracer passes the signal on to no one: it is its child that has to end.
+    let children = format!("/proc/{0}/task/{0}/children", server.child.id());
+    let child = std::fs::read_to_string(children).unwrap().trim().parse().unwrap();
+    rustix::process::kill_process(rustix::process::Pid::from_raw(child).unwrap(), Signal::TERM).unwrap();
+    server.wait();
 }
 
 #[test]

@@ -87,6 +87,25 @@ fn a_stream_that_cannot_be_watched_ends_alone() {
 }
 
 #[test]
+fn who_cannot_be_watched_pauses_accepting_and_does_not_cost_the_others_behind_them() {
+    let mut unwatchable = Client::silent();
+    unwatchable.watch_fails = Some(Errno::NOSPC);
+    let kernel = Scripted::new(vec![unwatchable; 5]);
+    let server = kernel.serve(Settings::default());
+    assert_eq!((server.stats().failed(), server.stats().pauses()), (5, 5));
+    let start = kernel.0.borrow().start;
+    assert_eq!(kernel.client(4).accepted_at.unwrap() - start, ms(400));
+}
+
+#[test]
+fn a_place_that_a_client_frees_is_given_away_in_the_same_turn() {
+    let kernel = Scripted::new([Client::late(ms(20), b"Ada\n"), Client::prompt(b"Bob\n")]);
+    kernel.serve(Settings { max_connections: 1, ..Settings::default() });
+    assert_eq!(kernel.client(0).closed_at, kernel.client(1).accepted_at);
+    assert_eq!(kernel.0.borrow().waits, 2);
+}
+
+#[test]
 fn an_interrupted_wait_is_waited_again() {
     let kernel = Scripted::new(prompt(1));
     kernel.0.borrow_mut().interrupts = 5;
@@ -174,6 +193,38 @@ fn a_signal_to_stop_finishes_who_is_inside_and_who_had_connected() {
     assert_eq!((server.stats().welcomed(), server.stats().stopped()), (2, 0));
     assert!(!kernel.0.borrow().listening);
     assert_eq!(kernel.0.borrow().now - kernel.0.borrow().start, ms(20), "and no longer than they take");
+}
+
+#[test]
+fn a_full_house_that_is_stopped_still_takes_in_who_had_connected() {
+    let kernel = Scripted::new((10..40).map(|delay| Client::late(ms(delay), b"Ada\n")));
+    kernel.0.borrow_mut().signals.push_back((ms(5), Signal::Stop));
+    let mut server = kernel.server(Settings { max_connections: 4, ..Settings::default() });
+    server.run().unwrap();
+    assert_eq!((server.stats().welcomed(), server.stats().stopped()), (30, 0));
+}
+
+#[test]
+fn a_stopped_server_takes_in_no_more_than_its_backlog_had_room_for() {
+    let kernel = Scripted::new(prompt(200));
+    kernel.0.borrow_mut().spurious.push(Ready::Signal(Signal::Stop));
+    let mut server = kernel.server(Settings { backlog: 100, ..Settings::default() });
+    server.run().unwrap();
+    assert_eq!(server.stats().welcomed(), 100);
+}
+
+#[test]
+fn a_socket_that_breaks_while_draining_keeps_nobody_waiting() {
+    let kernel = Scripted::new([Client::late(ms(20), b"Ada\n")]);
+    let mut server = kernel.server(Settings::default());
+    server.turn().unwrap();
+    {
+        let mut world = kernel.0.borrow_mut();
+        world.backlog.push_back(Accept::Error(Errno::BADF));
+        world.spurious.push(Ready::Signal(Signal::Stop));
+    }
+    assert!(server.run().is_err());
+    assert_eq!((server.stats().welcomed(), kernel.0.borrow().now - kernel.0.borrow().start), (1, ms(20)));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! A kernel that plays scripts, in virtual time.
+//! A kernel that plays scripts, in virtual time. Readiness is edge-triggered, as the seam promises.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -44,6 +44,8 @@ pub(crate) struct Client {
     pace: Duration,
     next_at: Option<Instant>,
     watched: Option<(usize, Interest)>,
+    /// Whether readiness would be reported: once, after a call would have blocked or a watch was set.
+    armed: bool,
     /// What the server has written.
     pub(crate) written: Vec<u8>,
     pub(crate) shut: bool,
@@ -82,6 +84,12 @@ impl Client {
     pub(crate) fn paced(mut self, pace: Duration) -> Client {
         self.pace = pace;
         self
+    }
+
+    /// What a call gives that would block: from now on, readiness is news.
+    fn would_block(&mut self) -> io::Result<usize> {
+        self.armed = true;
+        Err(ErrorKind::WouldBlock.into())
     }
 
     /// How long it was served.
@@ -189,7 +197,7 @@ impl World {
             }
             Interest::Writable => !client.writes.is_empty() || !client.takes_no_more,
         };
-        (ready && client.closed_at.is_none()).then_some(key)
+        (ready && client.armed && client.closed_at.is_none()).then_some(key)
     }
 
     fn collect(&mut self, ready: &mut Vec<Ready>) {
@@ -205,7 +213,12 @@ impl World {
             ready.push(Ready::Listener(0));
         }
         self.backlog_reported = self.backlog.len();
-        ready.extend((0..self.clients.len()).filter_map(|index| self.is_ready(index)).map(Ready::Stream));
+        for index in 0..self.clients.len() {
+            if let Some(key) = self.is_ready(index) {
+                self.clients[index].armed = false;
+                ready.push(Ready::Stream(key));
+            }
+        }
     }
 
     /// The next moment at which a client or a signal does something by itself.
@@ -289,6 +302,7 @@ impl Kernel for Scripted {
             error(errno)
         } else {
             client.watched = Some((key, interest));
+            client.armed = true;
             Ok(())
         }
     }
@@ -299,13 +313,17 @@ impl Kernel for Scripted {
         let client = &mut world.clients[*stream];
         assert_eq!(client.closed_at, None, "read after close");
         if client.next_at.is_some_and(|next| next > now) {
-            return Err(ErrorKind::WouldBlock.into());
+            return client.would_block();
         }
         client.next_at = Some(now + client.pace);
         match client.reads.pop_front() {
-            None | Some(Read::WouldBlock) => Err(ErrorKind::WouldBlock.into()),
+            None | Some(Read::WouldBlock) => client.would_block(),
             Some(Read::Interrupted) => error(Errno::INTR),
-            Some(Read::End) => Ok(0),
+            Some(Read::End) => {
+                // The end of input does not go away by being read.
+                client.reads.push_front(Read::End);
+                Ok(0)
+            }
             Some(Read::Error(errno)) => error(errno),
             Some(Read::Bytes(bytes)) => {
                 let (now, later) = bytes.split_at(bytes.len().min(buffer.len()));
@@ -324,10 +342,10 @@ impl Kernel for Scripted {
         assert!(client.closed_at.is_none() && !client.shut, "write after close or shutdown");
         assert!(!bytes.is_empty(), "an empty write says nothing");
         let takes = match client.writes.pop_front() {
-            None if client.takes_no_more => return Err(ErrorKind::WouldBlock.into()),
+            None if client.takes_no_more => return client.would_block(),
             None => bytes.len(),
             Some(Write::Takes(most)) => most.min(bytes.len()),
-            Some(Write::WouldBlock) => return Err(ErrorKind::WouldBlock.into()),
+            Some(Write::WouldBlock) => return client.would_block(),
             Some(Write::Interrupted) => return error(Errno::INTR),
             Some(Write::Error(errno)) => return error(errno),
         };

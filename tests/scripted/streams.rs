@@ -63,21 +63,38 @@ proptest! {
 
     #[test]
     fn any_name_cut_anywhere_and_interrupted_anywhere_gives_the_same_welcome_by_the_same_arrows(
-        name in prop::collection::vec(any::<u8>(), 0..1100),
+        (name, ends) in name(),
         cuts in prop::collection::vec((any::<usize>(), any::<u8>()), 0..20),
         writes in writes(),
     ) {
         let (plain, plain_stats) = serve(Client::new(reads(&name, &[]), []));
         let (cut, cut_stats) = serve(Client::new(reads(&name, &cuts), writes));
         prop_assert_eq!(cut.written, plain.written);
-        // Bytes behind the name are known only if they come with its last byte, so a cut there can
-        // decide between closing and lingering. Up to the welcome nothing may differ.
-        let until_welcome = |stats: &Stats| {
-            (arrows(stats).into_iter().filter(|(from, ..)| *from == State::ReadingName).collect::<Vec<_>>(),
-             stats.welcomed())
+        // Bytes behind the name are known only if they come with its last byte, so there a cut can decide
+        // between closing and lingering. Up to the welcome nothing may differ, and without them nothing at all.
+        let compared = |stats: &Stats| {
+            let mut arrows = arrows(stats);
+            arrows.retain(|(from, ..)| ends || *from == State::ReadingName);
+            (arrows, stats.welcomed())
         };
-        prop_assert_eq!(until_welcome(&cut_stats), until_welcome(&plain_stats));
+        prop_assert_eq!(compared(&cut_stats), compared(&plain_stats));
     }
+}
+
+/// Names that end in every way, and whether nothing stands behind their end.
+fn name() -> impl Strategy<Value = (Vec<u8>, bool)> {
+    let letters =
+        |length| prop::collection::vec(any::<u8>().prop_filter("no line feed", |b| *b != b'\n'), length);
+    let end = |bytes: Vec<u8>, end: &[u8]| [&bytes, end].concat();
+    prop_oneof![
+        letters(0..40).prop_map(|bytes| (bytes, true)),
+        letters(0..40).prop_map(move |bytes| (end(bytes, b"\n"), true)),
+        letters(0..40).prop_map(move |bytes| (end(bytes, b"\r\n"), true)),
+        letters(1015..1024).prop_map(move |bytes| (end(bytes, b"\n"), true)),
+        letters(1024..1025).prop_map(|bytes| (bytes, true)),
+        letters(1025..1100).prop_map(|bytes| (bytes, false)),
+        prop::collection::vec(any::<u8>(), 0..600).prop_map(|bytes| (bytes, false)),
+    ]
 }
 
 #[test]
@@ -166,11 +183,22 @@ fn end_of_input_after_any_byte_ends_the_name_there() {
 fn a_client_that_sends_more_than_a_name_is_read_to_its_end_after_the_write_side_is_shut() {
     let more = [Read::Bytes(b"Rafatul\nand more".to_vec()), Read::WouldBlock, Read::Bytes(vec![b'x'; 9000])];
     let (client, stats) = serve(Client::new(more.into_iter().chain([Read::WouldBlock, Read::End]), []));
-    assert_eq!((client.written.as_slice(), client.shut, client.reads.len()), (WELCOME, true, 0));
+    assert_eq!((client.written.as_slice(), client.shut, client.reads.len()), (WELCOME, true, 1));
     assert_eq!(
         (stats.welcomed(), stats.lingered(), stats.count(State::Lingering, Event::EndOfInput)),
         (1, 1, 1)
     );
+}
+
+#[test]
+fn what_comes_while_the_welcome_has_to_wait_is_no_unread_input_at_its_close() {
+    let reads =
+        [Read::Bytes(b"Rafatul\n".to_vec()), Read::Bytes(b"more".to_vec()), Read::WouldBlock, Read::End];
+    let (client, stats) = serve(Client::new(reads, [Write::Takes(2), Write::WouldBlock]));
+    assert_eq!((client.written.as_slice(), client.shut, stats.lingered()), (WELCOME, true, 1));
+    let reads = [Read::Bytes(b"Rafatul\n".to_vec())];
+    let (client, stats) = serve(Client::new(reads, [Write::Takes(2), Write::WouldBlock]));
+    assert_eq!((client.written.as_slice(), client.shut, stats.lingered()), (WELCOME, false, 0));
 }
 
 #[test]

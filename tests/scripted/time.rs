@@ -118,13 +118,85 @@ fn a_client_that_sends_as_fast_as_it_is_read_leaves_every_other_its_turn() {
 }
 
 #[test]
-fn a_connection_is_not_held_by_the_deadline_of_the_one_before_it_under_the_same_key() {
-    let kernel = Scripted::new([Client::silent(), Client::silent()]);
-    let settings = Settings { max_connections: 1, name_timeout: ms(100), ..Settings::default() };
-    let mut late = Client::silent();
-    late.reads.push_back(Read::WouldBlock);
-    kernel.0.borrow_mut().clients.push(late);
+fn the_deadline_on_the_name_does_not_run_on_while_the_welcome_is_written() {
+    let mut client = Client::prompt(b"Rafatul\n");
+    client.reads.push_front(Read::WouldBlock);
+    client.takes_no_more = true;
+    client.writes.push_back(Write::Takes(1));
+    let kernel = Scripted::new([client]);
+    let settings = Settings { name_timeout: ms(100), name_gap: ms(50), ..Settings::default() };
     let server = kernel.serve(settings);
-    assert_eq!((kernel.client(0).served(), kernel.client(1).served()), (ms(100), ms(100)));
-    assert_eq!(server.stats().timed_out(), 2);
+    assert_eq!(kernel.client(0).served(), Duration::from_secs(10));
+    assert_eq!(server.stats().count(State::WritingWelcome, Event::Deadline), 1);
+}
+
+#[test]
+fn the_deadline_on_the_welcome_does_not_run_on_while_lingering() {
+    let mut client = Client::prompt(b"Rafatul\nmore");
+    client.writes.push_back(Write::WouldBlock);
+    let kernel = Scripted::new([client]);
+    let server = kernel.serve(Settings { write_timeout: ms(100), ..Settings::default() });
+    assert_eq!(kernel.client(0).served(), Duration::from_secs(2));
+    assert_eq!(server.stats().count(State::Lingering, Event::Deadline), 1);
+}
+
+/// Serves `client` for one turn; then time leaps over every deadline, the rest of the name
+/// comes, and the wait that could tell of it is interrupted, as after SIGSTOP and SIGCONT.
+fn leap(client: Client, rest: &[u8]) -> Scripted {
+    let kernel = Scripted::new([client]);
+    let mut server = kernel.server(Settings::default());
+    server.turn().unwrap();
+    {
+        let mut world = kernel.0.borrow_mut();
+        world.now += Duration::from_secs(3600);
+        world.interrupts = 1;
+        world.clients[0].reads.push_back(Read::Bytes(rest.to_vec()));
+    }
+    while server.connections() > 0 {
+        server.turn().unwrap();
+    }
+    kernel
+}
+
+#[test]
+fn bytes_that_are_here_count_before_a_deadline_that_has_passed() {
+    assert_eq!(leap(Client::prompt(b"Ra"), b"fatul\n").client(0).written, b"welcome ");
+    assert_eq!(leap(Client::silent(), b"Rafatul\n").client(0).written, b"welcome ");
+    assert!(leap(Client::silent(), b"Rafatul\nmore").client(0).shut, "and are no unread input at its close");
+    assert_eq!(leap(Client::prompt(b"Ra"), b"fatul").client(0).written, b"", "but they extend no deadline");
+}
+
+#[test]
+fn a_byte_that_is_here_when_the_gap_has_passed_begins_it_anew() {
+    let kernel = Scripted::new([Client::prompt(b"Rafa")]);
+    let mut server = kernel.server(Settings { welcome: "{name}".parse().unwrap(), ..Settings::default() });
+    server.turn().unwrap();
+    {
+        let mut world = kernel.0.borrow_mut();
+        world.now += ms(60);
+        world.interrupts = 1;
+        world.clients[0].reads.push_back(Read::Bytes(b"tul".to_vec()));
+    }
+    while server.connections() > 0 {
+        server.turn().unwrap();
+    }
+    assert_eq!((kernel.client(0).written, kernel.client(0).served()), (b"Rafatul".to_vec(), ms(110)));
+}
+
+#[test]
+fn a_place_that_a_deadline_frees_is_given_away_in_the_same_turn() {
+    let kernel = Scripted::new([Client::silent(), Client::prompt(b"Ada\n")]);
+    kernel.serve(Settings { max_connections: 1, ..Settings::default() });
+    assert_eq!(kernel.client(0).closed_at, kernel.client(1).accepted_at);
+    assert_eq!(kernel.0.borrow().waits, 2);
+}
+
+#[test]
+fn a_connection_is_not_held_by_the_deadline_of_the_one_before_it_under_the_same_key() {
+    // The first leaves by its welcome after 60 ms, so that its deadline at 100 ms never expires.
+    let kernel = Scripted::new([Client::late(ms(60), b"Ada\n"), Client::silent()]);
+    let settings = Settings { max_connections: 1, name_timeout: ms(100), ..Settings::default() };
+    let server = kernel.serve(settings);
+    assert_eq!((kernel.client(0).served(), kernel.client(1).served()), (ms(60), ms(100)));
+    assert_eq!((server.stats().welcomed(), server.stats().timed_out()), (1, 1));
 }
