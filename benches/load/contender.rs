@@ -1,0 +1,136 @@
+//! The servers that are compared, each a process of its own.
+
+use std::fs::{self, File};
+use std::io::{self, BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use clap::ValueEnum as _;
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::clock::{SECOND, now};
+use crate::peers::{ASKED, Peer};
+use crate::system::pin;
+
+/// A server that takes part.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Contender {
+    /// A peer, under a second name if it takes part twice.
+    Peer(Peer, &'static str),
+    /// `welcomed`, as its users run it, or with `--quiet`.
+    Welcomed {
+        /// Whether visitors are not logged.
+        quiet: bool,
+    },
+}
+
+/// All that take part. The floor does so twice: what differs between the two is noise.
+pub(crate) const ALL: [Contender; 8] = [
+    Contender::Peer(Peer::Floor, "floor"),
+    Contender::Peer(Peer::Floor, "floor again"),
+    Contender::Peer(Peer::Lab, "lab"),
+    Contender::Peer(Peer::Threads, "threads"),
+    Contender::Peer(Peer::PlainMio, "plain mio"),
+    Contender::Peer(Peer::Tokio, "tokio"),
+    Contender::Welcomed { quiet: false },
+    Contender::Welcomed { quiet: true },
+];
+
+impl Contender {
+    /// The name in tables.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Contender::Peer(_, name) => name,
+            Contender::Welcomed { quiet: false } => "welcomed",
+            Contender::Welcomed { quiet: true } => "welcomed --quiet",
+        }
+    }
+
+    /// Whether it can hold thousands of connections that say nothing.
+    pub(crate) fn holds(self) -> bool {
+        !matches!(self, Contender::Peer(Peer::Lab | Peer::Threads, _) | Contender::Peer(_, "floor again"))
+    }
+
+    /// Starts it on processor `cpu`, and waits until it listens. Its log, if it has one, goes to `folder`.
+    pub(crate) fn start(self, cpu: Option<usize>, folder: &Path) -> io::Result<Server> {
+        let (child, address) = match self {
+            Contender::Peer(peer, _) => start_peer(peer)?,
+            Contender::Welcomed { quiet } => start_welcomed(quiet, &folder.join("welcomed.log"))?,
+        };
+        let server = Server { child, address };
+        if let Some(cpu) = cpu {
+            pin(Some(server.pid()), cpu);
+            // Threads that were started before have a mask of their own.
+            for task in fs::read_dir(format!("/proc/{}/task", server.pid()))?.flatten() {
+                pin(task.file_name().to_str().and_then(|task| task.parse().ok()), cpu);
+            }
+        }
+        Ok(server)
+    }
+}
+
+/// A server that is running. It ends when this is dropped.
+pub(crate) struct Server {
+    child: Child,
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+}
+
+impl Server {
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        // If it is gone, whoever counts its answers finds out.
+        let _ = kill_process(Pid::from_child(&self.child), signal);
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// This program again, as a peer: the first line that ends in an address says its own.
+fn start_peer(peer: Peer) -> io::Result<(Child, SocketAddr)> {
+    let name = peer.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+    let mut command = Command::new(std::env::current_exe()?);
+    if cfg!(test) {
+        // Built with the test harness, this program has another main function; a test stands in for it.
+        command.args(["--exact", "tests::this_program_is_a_peer_if_asked", "--nocapture"]);
+    }
+    let mut child = command.env(ASKED, &name).stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+    let lines = child.stdout.take().map(|stdout| BufReader::new(stdout).lines().map_while(Result::ok));
+    let address = lines.and_then(|mut lines| lines.find_map(|line| line.rsplit(' ').next()?.parse().ok()));
+    Ok((child, address.ok_or_else(|| io::Error::other(format!("{name} does not begin to listen")))?))
+}
+
+/// The server program of this package: its log says its address.
+fn start_welcomed(quiet: bool, log: &Path) -> io::Result<(Child, SocketAddr)> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_welcomed"));
+    command.args(["--listen", "127.0.0.1:0"]).env_remove("RUST_LOG").stdin(Stdio::null());
+    if quiet {
+        command.arg("--quiet");
+    }
+    let mut child = command.stderr(File::create(log)?).spawn()?;
+    let begun = now();
+    loop {
+        let said = fs::read_to_string(log)?;
+        let address =
+            said.split("waiting for connections on tcp://").nth(1).and_then(|rest| rest.split_once('\n'));
+        if let Some((address, _)) = address {
+            return Ok((child, address.parse().map_err(io::Error::other)?));
+        }
+        if child.try_wait()?.is_some() || now() - begun > 5 * SECOND {
+            return Err(io::Error::other(format!("welcomed does not begin to listen: {said}")));
+        }
+        thread::park_timeout(Duration::from_millis(1));
+    }
+}

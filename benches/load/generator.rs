@@ -1,0 +1,314 @@
+//! The loop that keeps visits in flight: closed (so many at a time) or open (so many a second).
+
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind};
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use mio::{Events, Poll, Token};
+use slab::Slab;
+
+use crate::arrivals::{Arrivals, Spread};
+use crate::clock::{Nanos, SECOND, Timer, now};
+use crate::flight::{Flight, Manners, Progress};
+use crate::names::Names;
+use crate::system::{NetCounters, Usage};
+use crate::tally::{Failure, Tally};
+
+/// The token of the timer; flights count up from 0.
+const TIMER: Token = Token(usize::MAX);
+
+/// How many events one wait takes.
+const EVENTS_PER_WAIT: usize = 256;
+
+/// How often whoever watches is told.
+const TELL_EVERY: Nanos = SECOND / 4;
+
+/// How visits begin.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) enum Load {
+    /// So many at a time: when one ends, the next begins.
+    Closed(usize),
+    /// So many a second, whether or not those before have ended.
+    Open(f64, Spread),
+}
+
+/// What a run does.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) manners: Manners,
+    pub(crate) names: Names,
+    pub(crate) load: Load,
+    /// No visit begins after this long.
+    pub(crate) duration: Nanos,
+    /// No more visits than this begin.
+    pub(crate) count: u64,
+    /// A visit that lasts longer has failed.
+    pub(crate) timeout: Nanos,
+    /// The most visits at a time. An open loop holds back what is beyond, and counts it.
+    pub(crate) in_flight_max: usize,
+    /// The local addresses that visits come from, in turn; none: the system chooses.
+    pub(crate) sources: Vec<IpAddr>,
+    /// The pause before each byte of a name; 0: none.
+    pub(crate) pause: Nanos,
+    pub(crate) seed: u64,
+    /// The process that serves, if its use of the machine is to be measured.
+    pub(crate) server: Option<u32>,
+}
+
+/// What came of a run.
+#[derive(Clone, Debug)]
+pub(crate) struct Measured {
+    pub(crate) tally: Tally,
+    /// Seconds from the first visit's beginning to the last one's end.
+    pub(crate) seconds: f64,
+    /// What the server used meanwhile.
+    pub(crate) server: Usage,
+    /// What this process used.
+    pub(crate) generator: Usage,
+    pub(crate) net: NetCounters,
+    /// Visits in flight, averaged over time.
+    pub(crate) in_flight: f64,
+    /// Visits that began late because as many as there may be were in flight.
+    pub(crate) held_back: u64,
+}
+
+/// What a run looks like while it goes on.
+pub(crate) struct Glimpse<'a> {
+    pub(crate) tally: &'a Tally,
+    pub(crate) passed: Nanos,
+    pub(crate) in_flight: usize,
+}
+
+/// Does what `plan` says, until it is done or `stop` is set. `tell` is told four times a second.
+pub(crate) fn run(
+    plan: &Plan,
+    stop: &AtomicBool,
+    tell: &mut dyn FnMut(&Glimpse<'_>),
+) -> io::Result<Measured> {
+    let mut generator = Generator::new(plan)?;
+    let usage = || (plan.server.map(Usage::of).unwrap_or_default(), Usage::of(std::process::id()));
+    let (net, before) = (NetCounters::read(), usage());
+    generator.go(stop, tell)?;
+    let (server, own) = usage();
+    #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+    let passed = generator.at.saturating_sub(generator.began).max(1) as f64;
+    Ok(Measured {
+        tally: generator.tally,
+        seconds: passed / 1e9,
+        server: server.since(before.0),
+        generator: own.since(before.1),
+        net: NetCounters::read().since(net),
+        in_flight: generator.in_flight_nanos / passed,
+        held_back: generator.held_back,
+    })
+}
+
+struct Generator<'a> {
+    plan: &'a Plan,
+    poll: Poll,
+    timer: Timer,
+    timer_set: Nanos,
+    flights: Slab<(u64, Flight)>,
+    arrivals: Option<Arrivals>,
+    /// When flights have to be over, in the order in which they began. Some are over by then.
+    deadlines: VecDeque<(Nanos, usize, u64)>,
+    /// When the next byte of a name may leave, in order.
+    drips: VecDeque<(Nanos, usize, u64)>,
+    begun: u64,
+    held_back: u64,
+    began: Nanos,
+    at: Nanos,
+    told: Nanos,
+    in_flight_nanos: f64,
+    tally: Tally,
+}
+
+impl<'a> Generator<'a> {
+    fn new(plan: &'a Plan) -> io::Result<Generator<'a>> {
+        let poll = Poll::new()?;
+        let timer = Timer::new(poll.registry(), TIMER)?;
+        let arrivals = match plan.load {
+            Load::Closed(_) => None,
+            Load::Open(rate, spread) => Some(Arrivals::new(spread, rate, plan.seed)),
+        };
+        let began = now();
+        Ok(Generator {
+            plan,
+            poll,
+            timer,
+            timer_set: 0,
+            flights: Slab::new(),
+            arrivals,
+            deadlines: VecDeque::new(),
+            drips: VecDeque::new(),
+            begun: 0,
+            held_back: 0,
+            began,
+            at: began,
+            told: began,
+            in_flight_nanos: 0.0,
+            tally: Tally::new(),
+        })
+    }
+
+    fn go(&mut self, stop: &AtomicBool, tell: &mut dyn FnMut(&Glimpse<'_>)) -> io::Result<()> {
+        let mut events = Events::with_capacity(EVENTS_PER_WAIT);
+        loop {
+            let beginning = !stop.load(Ordering::Relaxed) && self.may_begin();
+            if beginning {
+                self.begin_due();
+            }
+            if !(beginning && self.may_begin()) && self.flights.is_empty() {
+                return Ok(());
+            }
+            self.wait(&mut events, beginning)?;
+            self.pass_time();
+            for event in &events {
+                if event.token() != TIMER {
+                    self.drive(event.token().0);
+                }
+            }
+            self.drip();
+            self.expire();
+            if self.at - self.told >= TELL_EVERY {
+                self.told = self.at;
+                let (passed, in_flight) = (self.at - self.began, self.flights.len());
+                tell(&Glimpse { tally: &self.tally, passed, in_flight });
+            }
+        }
+    }
+
+    /// Whether another visit may begin at all.
+    fn may_begin(&self) -> bool {
+        self.begun < self.plan.count && self.at - self.began < self.plan.duration
+    }
+
+    /// Begins the visits that are due and have room.
+    fn begin_due(&mut self) {
+        while self.may_begin() {
+            let room = self.flights.len() < self.plan.in_flight_max;
+            let scheduled = match (self.plan.load, &mut self.arrivals) {
+                (Load::Closed(most), _) if room && self.flights.len() < most => now(),
+                (Load::Open(..), Some(arrivals)) if room => {
+                    let scheduled = self.began + arrivals.next();
+                    if scheduled > now() || scheduled - self.began >= self.plan.duration {
+                        return;
+                    }
+                    // Held back: it could have begun when the wait before this one ended.
+                    self.held_back +=
+                        u64::from(self.flights.len() + 1 == self.plan.in_flight_max && scheduled < self.at);
+                    arrivals.advance();
+                    scheduled
+                }
+                _ => return,
+            };
+            self.begin(scheduled);
+        }
+    }
+
+    fn begin(&mut self, scheduled: Nanos) {
+        let serial = self.begun;
+        self.begun += 1;
+        let source = usize::try_from(serial)
+            .ok()
+            .and_then(|serial| self.plan.sources.get(serial % self.plan.sources.len().max(1)).copied());
+        let (request, expected) = self.plan.names.visit(serial);
+        match Flight::begin(&self.plan.manners, source, request, expected, scheduled) {
+            Err(failure) => self.tally.failed(failure),
+            Ok(mut flight) => {
+                let begun = flight.moments.started;
+                if self.plan.pause > 0 {
+                    flight = flight.slowly(1);
+                }
+                let key = self.flights.insert((serial, flight));
+                self.deadlines.push_back((begun + self.plan.timeout, key, serial));
+                if self.plan.pause > 0 {
+                    self.drips.push_back((begun + self.plan.pause, key, serial));
+                }
+                self.drive(key);
+            }
+        }
+    }
+
+    /// Drives a flight; one that is over makes room for the next.
+    fn drive(&mut self, key: usize) {
+        let Some((_, flight)) = self.flights.get_mut(key) else { return };
+        match flight.drive(&self.plan.manners, self.poll.registry(), Token(key)) {
+            Progress::Waits => {}
+            Progress::Welcomed => {
+                let (_, flight) = self.flights.remove(key);
+                self.tally.succeeded(&flight.moments);
+            }
+            Progress::Failed(failure) => self.fail(key, failure),
+        }
+    }
+
+    fn fail(&mut self, key: usize, failure: Failure) {
+        self.flights.remove(key);
+        self.tally.failed(failure);
+    }
+
+    /// Lets the next byte of every name out whose time has come.
+    fn drip(&mut self) {
+        while let Some((at, key, serial)) = self.drips.front().copied()
+            && at <= self.at
+        {
+            self.drips.pop_front();
+            let Some((flying, flight)) = self.flights.get_mut(key) else { continue };
+            if *flying == serial {
+                if flight.allow() {
+                    self.drips.push_back((at + self.plan.pause, key, serial));
+                }
+                self.drive(key);
+            }
+        }
+    }
+
+    /// Ends the flights that have lasted too long.
+    fn expire(&mut self) {
+        while let Some((at, key, serial)) = self.deadlines.front().copied()
+            && (at <= self.at || self.flights.get(key).is_none_or(|(flying, _)| *flying != serial))
+        {
+            self.deadlines.pop_front();
+            if let Some((flying, flight)) = self.flights.get_mut(key)
+                && *flying == serial
+            {
+                let failure = flight.timed_out();
+                self.fail(key, failure);
+            }
+        }
+    }
+
+    /// Waits for a flight or for the next moment at which something is to be done.
+    fn wait(&mut self, events: &mut Events, beginning: bool) -> io::Result<()> {
+        let room = self.flights.len() < self.plan.in_flight_max;
+        let arrival =
+            self.arrivals.as_ref().filter(|_| beginning && room).map(|next| self.began + next.next());
+        let deadline = self.deadlines.front().map(|(at, ..)| *at);
+        let drip = self.drips.front().map(|(at, ..)| *at);
+        let next = [arrival, deadline, drip, Some(self.told + TELL_EVERY)].into_iter().flatten().min();
+        if let Some(next) = next
+            && next != self.timer_set
+        {
+            self.timer.set(next)?;
+            self.timer_set = next;
+        }
+        match self.poll.poll(events, None) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {
+                events.clear();
+                Ok(())
+            }
+            result => result,
+        }
+    }
+
+    /// Notes the present moment, and for how long how many were in flight.
+    fn pass_time(&mut self) {
+        let present = now();
+        #[expect(clippy::cast_precision_loss, reason = "a sum for an average")]
+        let nanos = (self.flights.len() as u64 * (present - self.at)) as f64;
+        self.in_flight_nanos += nanos;
+        self.at = present;
+    }
+}

@@ -1,0 +1,199 @@
+//! The load test: `cargo bench --bench load -- --help`.
+//!
+//! Without arguments it compares `welcomed` with other ways to write the same server. With `--connect` it
+//! is a load generator for any server that speaks the same.
+
+#![expect(clippy::print_stdout, reason = "figures go to standard output")]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::indexing_slicing,
+        clippy::float_cmp,
+        clippy::cast_precision_loss,
+        reason = "a test that cannot go on has to fail, and its figures are small"
+    )
+)]
+
+mod arrivals;
+mod clock;
+mod compare;
+mod contender;
+mod flight;
+mod generator;
+mod names;
+mod options;
+mod peers;
+mod report;
+mod statistics;
+mod system;
+mod tally;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use welcomed::command_line;
+
+use crate::clock::{Nanos, SECOND};
+use crate::compare::Scale;
+use crate::flight::Manners;
+use crate::generator::{Glimpse, Load, Plan};
+use crate::names::Names;
+use crate::options::Options;
+use crate::peers::Peer;
+
+const PROGRAM: &str = "load";
+
+/// The comparison as it is meant: about 90 seconds.
+const FULL: Scale =
+    Scale { rounds: 10, turn: SECOND * 3 / 10, latency: SECOND * 2, held: 15_000, batches: 30 };
+
+/// A comparison in which everything happens and nothing takes long.
+const SMOKE: Scale = Scale { rounds: 1, turn: SECOND / 50, latency: SECOND / 50, held: 50, batches: 1 };
+
+fn main() -> ExitCode {
+    if let Some(served) = Peer::serve_if_asked() {
+        return ended(served, false);
+    }
+    let options: Options = match command_line::parse(PROGRAM) {
+        Ok(options) => options,
+        Err(code) => return code,
+    };
+    let stop = Arc::new(AtomicBool::new(false));
+    if let Err(error) = signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(&stop)) {
+        return ended(Err(error), false);
+    }
+    let raised = welcomed::kernel::mio::raise_descriptor_limit();
+    let done = raised.and_then(|_| match &options.connect {
+        None => compare(&options, &stop),
+        Some(endpoint) => endpoint.resolve().and_then(|addresses| match addresses.first() {
+            Some(target) => load(&options, *target, &stop),
+            None => Err(io::ErrorKind::NotFound.into()),
+        }),
+    });
+    ended(done, stop.load(Ordering::Relaxed))
+}
+
+/// The exit code of a program that ends in this way, once it has said why.
+fn ended(result: io::Result<()>, interrupted: bool) -> ExitCode {
+    match result {
+        Err(error) => command_line::fail(PROGRAM, &error, ExitCode::FAILURE),
+        Ok(()) if interrupted => ExitCode::from(130),
+        Ok(()) => ExitCode::SUCCESS,
+    }
+}
+
+/// Where reports go.
+fn folder() -> PathBuf {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    target.parent().unwrap_or(target).join("load")
+}
+
+/// The comparison: tables on standard output, and `report.json`.
+fn compare(options: &Options, stop: &AtomicBool) -> io::Result<()> {
+    let scale = if options.smoke { SMOKE } else { FULL };
+    let comparison = compare::compare(scale, &folder(), stop, &mut |text| report::progress(&text))?;
+    report::progress(&"");
+    println!("{}", report::comparison(&comparison));
+    let path = options.json.clone().unwrap_or_else(|| folder().join("report.json"));
+    let json = serde_json::json!({ "version": 1, "comparison": comparison });
+    fs::write(&path, format!("{json:#}\n"))?;
+    println!("The figures of every round are in {}.", path.display());
+    Ok(())
+}
+
+/// The load generator: one run.
+fn load(options: &Options, target: std::net::SocketAddr, stop: &AtomicBool) -> io::Result<()> {
+    let names = match &options.names {
+        None => vec![options.name.clone().into_bytes()],
+        Some(file) => fs::read(file)?
+            .split(|byte| *byte == b'\n')
+            .filter(|n| !n.is_empty())
+            .map(<[u8]>::to_vec)
+            .collect(),
+    };
+    let names = Names::new(&names, options.terminator, &options.expect).map_err(io::Error::other)?;
+    let closed = usize::try_from(options.connections.unwrap_or(64)).unwrap_or(usize::MAX);
+    let mut plan = Plan {
+        manners: Manners { target, terminator: options.terminator, reset: options.rst },
+        names,
+        load: options.rate.map_or(Load::Closed(closed), |rate| Load::Open(rate, options.arrivals)),
+        duration: nanos(options.warmup),
+        count: u64::MAX,
+        timeout: nanos(options.timeout),
+        in_flight_max: welcomed::kernel::mio::descriptor_limit().saturating_sub(64),
+        sources: options.source_addresses(),
+        pause: options.slow.map_or(0, |bytes| nanos(Duration::from_secs_f64(1.0 / bytes))),
+        seed: options.seed,
+        server: None,
+    };
+    let held = compare::idle_connections(target, usize::try_from(options.hold).unwrap_or(usize::MAX))?;
+    plan.in_flight_max = plan.in_flight_max.saturating_sub(held.len()).max(1);
+    if plan.duration > 0 {
+        generator::run(&plan, stop, &mut |_| report::progress(&"warming up"))?;
+    }
+    plan.duration = nanos(options.duration);
+    plan.count = options.count.unwrap_or(u64::MAX);
+    let measured = generator::run(&plan, stop, &mut |glimpse| report::progress(&live(glimpse, &plan)))?;
+    drop(held);
+    report::progress(&"");
+    println!("{}", report::run(&measured));
+    if let Some(path) = &options.json {
+        fs::write(path, format!("{:#}\n", report::run_as_json(&measured)))?;
+    }
+    Ok(())
+}
+
+/// What a run shows while it goes on.
+#[expect(clippy::cast_precision_loss, reason = "figures for people")]
+fn live(glimpse: &Glimpse<'_>, plan: &Plan) -> String {
+    let Glimpse { tally, passed, in_flight } = glimpse;
+    let micros = |quantile| tally.latency.value_at_quantile(quantile) / 1000;
+    format!(
+        "{:.0} visits/s, p50 {} us, p99 {} us, {} errors, {in_flight} in flight, {:.0} s left",
+        tally.welcomed as f64 * 1e9 / (*passed).max(1) as f64,
+        micros(0.5),
+        micros(0.99),
+        tally.failures(),
+        plan.duration.saturating_sub(*passed) as f64 / 1e9,
+    )
+}
+
+fn nanos(duration: Duration) -> Nanos {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn this_program_is_a_peer_if_asked() {
+        if let Some(served) = super::Peer::serve_if_asked() {
+            served.unwrap();
+        }
+    }
+
+    #[test]
+    fn the_whole_comparison_in_a_second_or_two() {
+        use super::{SMOKE, compare, contender, folder, report};
+        let stop = std::sync::atomic::AtomicBool::new(false);
+        let comparison = compare::compare(SMOKE, &folder().join("smoke"), &stop, &mut |_| {}).unwrap();
+        assert_eq!(comparison.rows.len(), contender::ALL.len());
+        for row in &comparison.rows {
+            assert!(row.rates[0] > 0.0 && row.cpu_micros[0] > 0.0, "{row:?}");
+            assert_eq!(row.failures, 0, "{row:?}");
+            assert!(
+                row.latency.is_some_and(|latency| latency.p50 > 0.0 && latency.max >= latency.p99),
+                "{row:?}"
+            );
+        }
+        let floor = &comparison.rows[0];
+        assert!(floor.held_bytes.is_some() && floor.held_cost.is_some());
+        let tables = report::comparison(&comparison);
+        assert!(contender::ALL.iter().all(|contender| tables.contains(contender.name())), "{tables}");
+    }
+}

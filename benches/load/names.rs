@@ -1,0 +1,30 @@
+//! What visitors say and what they should hear.
+
+use welcomed::client::{Error, request};
+use welcomed::protocol::Welcome;
+
+use crate::flight::Terminator;
+
+/// The requests of a run, taken in turn, each with the reply it should get.
+#[derive(Clone, Debug)]
+pub(crate) struct Names(Vec<(Vec<u8>, Vec<u8>)>);
+
+impl Names {
+    /// Visitors called `names`, who should be answered with `welcome`.
+    pub(crate) fn new(names: &[Vec<u8>], terminator: Terminator, welcome: &Welcome) -> Result<Names, Error> {
+        let visits = names.iter().map(|name| {
+            let mut bytes = request(name)?;
+            if terminator == Terminator::Lf && !name.is_empty() {
+                bytes.push(b'\n');
+            }
+            Ok((bytes, welcome.to(name)))
+        });
+        visits.collect::<Result<_, _>>().map(Names)
+    }
+
+    /// The request and the expected reply of visit number `serial`.
+    pub(crate) fn visit(&self, serial: u64) -> (Vec<u8>, Vec<u8>) {
+        let index = usize::try_from(serial).unwrap_or_default() % self.0.len().max(1);
+        self.0.get(index).cloned().unwrap_or_default()
+    }
+}

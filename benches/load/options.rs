@@ -1,0 +1,167 @@
+//! The command line of the load test.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Parser;
+use welcomed::endpoint::Endpoint;
+use welcomed::protocol::Welcome;
+
+use crate::arrivals::Spread;
+use crate::flight::Terminator;
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo bench --bench load                                     compare welcomed with its peers, about 90 s
+  cargo bench --bench load -- -c 127.0.0.1:9999                64 visits at a time, for 10 s
+  cargo bench --bench load -- -c 127.0.0.1:9999 --rate 5k      5,000 visits a second, whatever happens
+  cargo bench --bench load -- -c 127.0.0.1:9999 --slow 20      names that drip, 20 bytes a second
+  cargo bench --bench load -- -c 127.0.0.1:9999 --hold 1k      1,000 idle connections beside";
+
+/// Hammers a welcome server and says how good it is; without options, welcomed beside its peers.
+///
+/// Exit codes: 0 done, 1 failure, 2 usage, 130 interrupted.
+#[derive(Parser, Debug)]
+#[command(name = "load", version, max_term_width = 100, before_help = EXAMPLES, before_long_help = EXAMPLES)]
+pub(crate) struct Options {
+    /// The server to load, HOST:PORT; without it, the comparison
+    #[arg(short, long, value_name = "ENDPOINT")]
+    pub(crate) connect: Option<Endpoint>,
+
+    /// Closed loop: so many visits at a time [default: 64]
+    #[arg(long, value_name = "N", value_parser = count, conflicts_with = "rate", requires = "connect")]
+    pub(crate) connections: Option<u64>,
+
+    /// Open loop: so many visits a second
+    #[arg(long, value_name = "R", value_parser = rate, requires = "connect")]
+    pub(crate) rate: Option<f64>,
+
+    /// How the visits of an open loop are spread
+    #[arg(long, value_name = "SPREAD", default_value = "poisson")]
+    pub(crate) arrivals: Spread,
+
+    /// For how long visits begin
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
+    pub(crate) duration: Duration,
+
+    /// End after so many visits
+    #[arg(long, value_name = "N", value_parser = count, requires = "connect")]
+    pub(crate) count: Option<u64>,
+
+    /// Visits before those that are measured
+    #[arg(long, value_name = "DURATION", default_value = "0", value_parser = duration_or_zero)]
+    pub(crate) warmup: Duration,
+
+    /// A visit that lasts longer has failed
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration)]
+    pub(crate) timeout: Duration,
+
+    /// The name of every visitor
+    #[arg(long, value_name = "TEXT", default_value = "Rafatul", conflicts_with = "names")]
+    pub(crate) name: String,
+
+    /// A file of names, one a line, taken in turn
+    #[arg(long, value_name = "FILE")]
+    pub(crate) names: Option<PathBuf>,
+
+    /// How the end of the name is told
+    #[arg(long, value_name = "HOW", default_value = "lf")]
+    pub(crate) terminator: Terminator,
+
+    /// The welcome that is right; {name} stands for the name
+    #[arg(long, value_name = "TEXT", default_value = "welcome ")]
+    pub(crate) expect: Welcome,
+
+    /// Hold so many idle connections open meanwhile
+    #[arg(long, value_name = "N", default_value = "0", value_parser = count_or_zero)]
+    pub(crate) hold: u64,
+
+    /// Come from so many local addresses, 127.0.0.1 and those behind it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=200))]
+    pub(crate) sources: Option<u8>,
+
+    /// Drip the name, so many bytes a second
+    #[arg(long, value_name = "BYTES/S", value_parser = rate)]
+    pub(crate) slow: Option<f64>,
+
+    /// Reset each connection as soon as its name is sent
+    #[arg(long)]
+    pub(crate) rst: bool,
+
+    /// What arrivals are drawn from
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+
+    /// Where to write the report as JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+
+    /// Given by `cargo bench`, and of no consequence
+    #[arg(long, hide = true)]
+    pub(crate) bench: bool,
+
+    /// A comparison of a second or two, which measures nothing well: for tests
+    #[arg(long, hide = true)]
+    pub(crate) smoke: bool,
+}
+
+impl Options {
+    /// The local addresses to come from.
+    pub(crate) fn source_addresses(&self) -> Vec<IpAddr> {
+        (1..=self.sources.unwrap_or(0)).map(|last| IpAddr::from([127, 0, 0, last])).collect()
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    welcomed::command_line::duration(text, Duration::from_millis(1))
+}
+
+fn duration_or_zero(text: &str) -> Result<Duration, String> {
+    welcomed::command_line::duration(text, Duration::ZERO)
+}
+
+/// A number with an optional `k` or `M` behind it.
+fn number(text: &str) -> Option<f64> {
+    let (digits, unit) = match text.strip_suffix('k') {
+        Some(digits) => (digits, 1e3),
+        None => text.strip_suffix('M').map_or((text, 1.0), |digits| (digits, 1e6)),
+    };
+    digits.parse::<f64>().ok().filter(|number| number.is_finite()).map(|number| number * unit)
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    number(text)
+        .filter(|rate| (0.001..=1e7).contains(rate))
+        .ok_or("accepted are rates such as 0.5, 200, 5k".into())
+}
+
+fn count_or_zero(text: &str) -> Result<u64, String> {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "checked to be a whole number"
+    )]
+    let whole = |number: f64| number as u64;
+    let number = number(text).filter(|number| (0.0..=1e12).contains(number) && number.fract() == 0.0);
+    number.map(whole).ok_or("accepted are whole numbers such as 64, 10k, 2M".into())
+}
+
+fn count(text: &str) -> Result<u64, String> {
+    count_or_zero(text)
+        .and_then(|count| if count > 0 { Ok(count) } else { Err("at least 1 is accepted".into()) })
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn units_are_understood_and_nonsense_is_not() {
+        use super::{count, rate};
+        assert_eq!(count("10k"), Ok(10_000));
+        assert_eq!(count("1.5k"), Ok(1_500));
+        assert_eq!(rate("2M"), Ok(2e6));
+        for text in ["", "k", "-1", "1.5", "ten", "1kk", "inf", "NaN", "0"] {
+            assert!(count(text).is_err(), "{text:?}");
+        }
+    }
+}

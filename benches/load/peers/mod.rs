@@ -1,0 +1,64 @@
+//! Other ways to write the same server, to be measured beside it.
+//!
+//! All do the same work: read a name of up to 1,024 bytes, answer `welcome `, close. None logs, none has
+//! deadlines, none minds errors beyond skipping the client.
+
+mod floor;
+mod lab;
+mod plain_mio;
+mod threads;
+mod tokio;
+
+use std::io;
+use std::net::TcpListener;
+
+use clap::ValueEnum as _;
+
+/// What every peer answers.
+const WELCOME: &[u8] = b"welcome ";
+
+/// The longest name that a peer reads.
+const NAME_MAX_BYTES: usize = 1024;
+
+/// How many clients may wait to be accepted, as with `welcomed`.
+const BACKLOG: i32 = 4096;
+
+/// A peer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
+pub(crate) enum Peer {
+    /// A plain C-style epoll loop.
+    Floor,
+    /// The lab report's blocking loop.
+    Lab,
+    /// A thread for each connection.
+    Threads,
+    /// The textbook's mio loop.
+    PlainMio,
+    /// Tokio's current-thread runtime.
+    Tokio,
+}
+
+/// The variable that tells this program to be a peer, and which.
+pub(crate) const ASKED: &str = "WELCOMED_LOAD_PEER";
+
+impl Peer {
+    /// Serves as the peer that the environment asks for, if it asks for one. Comes back only to fail.
+    pub(crate) fn serve_if_asked() -> Option<io::Result<()>> {
+        let peer = std::env::var(ASKED).ok()?;
+        Some(Peer::from_str(&peer, false).map_err(io::Error::other).and_then(Peer::serve))
+    }
+
+    /// Serves for ever. Its address is a line of its own on standard output.
+    fn serve(self) -> io::Result<()> {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        rustix::net::listen(&listener, BACKLOG)?;
+        println!("{}", listener.local_addr()?);
+        match self {
+            Peer::Floor => floor::serve(&listener),
+            Peer::Lab => lab::serve(&listener),
+            Peer::Threads => threads::serve(&listener),
+            Peer::PlainMio => plain_mio::serve(listener),
+            Peer::Tokio => tokio::serve(listener),
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! What was measured, as tables for people and as JSON for programs.
+
+use std::fmt::Display;
+
+use comfy_table::{CellAlignment, Table, presets::ASCII_MARKDOWN};
+
+use crate::compare::{Comparison, Latency, Row};
+use crate::generator::Measured;
+use crate::statistics::{Spread, spread};
+use crate::tally::{Failure, Tally};
+
+/// A table whose figures stand under each other.
+fn table<'a>(head: impl IntoIterator<Item = &'a str>, rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    let mut table = Table::new();
+    table.load_preset(ASCII_MARKDOWN).set_header(head);
+    for row in rows {
+        table.add_row(row);
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table.to_string()
+}
+
+/// A figure that may not have been measured.
+fn shown<T>(figure: Option<T>, show: impl Fn(T) -> String) -> String {
+    figure.map_or_else(|| "-".to_owned(), show)
+}
+
+/// The comparison in three tables.
+pub(crate) fn comparison(comparison: &Comparison) -> String {
+    let cost = |Spread { median, lower, upper }: Spread| format!("{median:.2} [{lower:.2}-{upper:.2}]");
+    let churn = |row: &Row| {
+        vec![
+            row.name.to_owned(),
+            format!("{:.0}", spread(&row.rates).median),
+            format!("{:.1}", spread(&row.cpu_micros).median),
+            shown(row.cost, cost),
+            format!("{:.2}", spread(&row.switches).median),
+            shown(row.calls, |calls| format!("{calls:.2}")),
+            row.failures.to_string(),
+        ]
+    };
+    let head =
+        ["churn", "visits/s", "CPU us/visit", "CPU against floor", "switches/visit", "calls/visit", "errors"];
+    let latency = |row: &Row| {
+        let Latency { p50, p90, p99, p999, max, start_lag_p99, .. } = row.latency?;
+        let figures = [p50, p90, p99, p999, max, start_lag_p99].map(|micros| format!("{micros:.0}"));
+        Some([vec![row.name.to_owned()], figures.to_vec()].concat())
+    };
+    let latency_head = ["latency in us", "p50", "p90", "p99", "p99.9", "max", "start lag p99"];
+    let idle = |row: &Row| {
+        let (bytes, cost) = (row.held_bytes?, row.held_cost?);
+        Some(vec![row.name.to_owned(), format!("{bytes:.0}"), format!("{cost:.2}")])
+    };
+    let idle_head = ["idle connections", "bytes each", "CPU of a visit beside them"];
+    let rate = comparison.rows.iter().find_map(|row| Some(row.latency?.rate)).unwrap_or(0.0);
+    format!(
+        "{}\n\nThe generator used {:.0}% of its processor{}.\n\n{}\n\nOpen loop, {rate:.0} visits a second, Poisson.\n\n{}\n",
+        table(head, comparison.rows.iter().map(churn)),
+        comparison.generator_load * 100.0,
+        if comparison.generator_load > 0.9 {
+            ": it was the limit, so visits/s are its own, not the servers'"
+        } else {
+            ""
+        },
+        table(latency_head, comparison.rows.iter().filter_map(latency)),
+        table(idle_head, comparison.rows.iter().filter_map(idle)),
+    )
+}
+
+/// One run in tables.
+#[expect(clippy::cast_precision_loss, reason = "figures for people")]
+pub(crate) fn run(measured: &Measured) -> String {
+    let Measured { tally, seconds, .. } = measured;
+    let rate = tally.welcomed as f64 / seconds;
+    let times = [
+        ("latency, from the scheduled moment", &tally.latency),
+        ("start lag", &tally.start_lag),
+        ("to connected", &tally.connect),
+        ("to the first byte", &tally.first_byte),
+        ("to the end", &tally.end),
+    ];
+    let micros = |nanos: u64| format!("{:.0}", nanos as f64 / 1e3);
+    let rows = times.map(|(name, times)| {
+        let quantiles = [0.5, 0.9, 0.99, 0.999].map(|quantile| micros(times.value_at_quantile(quantile)));
+        [vec![name.to_owned()], quantiles.to_vec(), vec![micros(times.max())]].concat()
+    });
+    let little = rate * tally.end.mean() / 1e9;
+    format!(
+        "{} visits welcomed in {seconds:.1} s: {rate:.0} a second\n{}\n\n{}\n\n\
+         In flight on average: {:.1}; by Little's law, rate times duration: {little:.1}.\n\
+         The generator used {:.0}% of a processor. {} visits were held back by the limit in flight.\n",
+        tally.welcomed,
+        errors(tally),
+        table(["us", "p50", "p90", "p99", "p99.9", "max"], rows),
+        measured.in_flight,
+        measured.generator.cpu as f64 / 1e7 / seconds,
+        measured.held_back,
+    )
+}
+
+/// The failures by class, or that there were none.
+fn errors(tally: &Tally) -> String {
+    let some = Failure::ALL.into_iter().filter(|failure| tally.count(*failure) > 0);
+    let some: Vec<String> =
+        some.map(|failure| format!("{} {}", tally.count(failure), failure.name())).collect();
+    if some.is_empty() { "errors: none".to_owned() } else { format!("errors: {}", some.join(", ")) }
+}
+
+/// Says something on the way, on standard error.
+pub(crate) fn progress(text: &dyn Display) {
+    use std::io::{IsTerminal as _, Write as _};
+    let mut out = std::io::stderr().lock();
+    // Nobody has to listen.
+    let _ = if out.is_terminal() { write!(out, "\r\u{1b}[K{text}") } else { writeln!(out, "{text}") };
+}
+
+/// One run for programs. Times are in nanoseconds.
+#[expect(clippy::cast_precision_loss, reason = "a figure of seconds")]
+pub(crate) fn run_as_json(measured: &Measured) -> serde_json::Value {
+    let tally = &measured.tally;
+    let failures = Failure::ALL.map(|failure| (failure.name(), tally.count(failure)));
+    let times = |times: &hdrhistogram::Histogram<u64>| {
+        let quantiles = [0.5, 0.9, 0.99, 0.999].map(|quantile| times.value_at_quantile(quantile));
+        serde_json::json!({
+            "p50": quantiles[0], "p90": quantiles[1], "p99": quantiles[2], "p999": quantiles[3],
+            "max": times.max(), "mean": times.mean(),
+        })
+    };
+    serde_json::json!({
+        "version": 1,
+        "run": {
+            "seconds": measured.seconds,
+            "welcomed": tally.welcomed,
+            "failures": failures.into_iter().collect::<std::collections::BTreeMap<_, _>>(),
+            "latency": times(&tally.latency),
+            "start_lag": times(&tally.start_lag),
+            "connect": times(&tally.connect),
+            "first_byte": times(&tally.first_byte),
+            "end": times(&tally.end),
+            "in_flight": measured.in_flight,
+            "held_back": measured.held_back,
+            "generator_cpu_seconds": measured.generator.cpu as f64 / 1e9,
+            "net": measured.net,
+        },
+    })
+}

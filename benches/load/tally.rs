@@ -1,0 +1,174 @@
+//! What is counted and measured. Nothing here grows with the length of a run.
+
+use hdrhistogram::Histogram;
+use serde::Serialize;
+
+use crate::clock::{Nanos, SECOND};
+
+/// Why a visit was no success.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Failure {
+    /// Nobody listens.
+    Refused,
+    /// Connecting took too long.
+    ConnectTimeout,
+    /// The connection was reset before the first byte of the reply.
+    ResetBefore,
+    /// It was reset within the reply.
+    ResetDuring,
+    /// It was reset after the whole reply, instead of being closed.
+    ResetAfter,
+    /// The reply took too long.
+    ReplyTimeout,
+    /// The server closed before the reply was whole.
+    ShortReply,
+    /// The reply was another one.
+    WrongReply,
+    /// More came than the reply.
+    ExtraBytes,
+    /// The reply was whole, and the server did not close.
+    NoClose,
+    /// This machine had no local port left.
+    OutOfPorts,
+    /// This process had no descriptor left.
+    OutOfDescriptors,
+    /// Something that has no class of its own.
+    Other,
+}
+
+impl Failure {
+    /// Every class, in the order of a visit.
+    pub(crate) const ALL: [Failure; 13] = [
+        Failure::OutOfDescriptors,
+        Failure::OutOfPorts,
+        Failure::Refused,
+        Failure::ConnectTimeout,
+        Failure::ResetBefore,
+        Failure::ResetDuring,
+        Failure::ResetAfter,
+        Failure::ReplyTimeout,
+        Failure::ShortReply,
+        Failure::WrongReply,
+        Failure::ExtraBytes,
+        Failure::NoClose,
+        Failure::Other,
+    ];
+
+    /// The class in words.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Failure::Refused => "refused",
+            Failure::ConnectTimeout => "connect timeout",
+            Failure::ResetBefore => "reset before the reply",
+            Failure::ResetDuring => "reset during the reply",
+            Failure::ResetAfter => "reset after the reply",
+            Failure::ReplyTimeout => "reply timeout",
+            Failure::ShortReply => "short reply",
+            Failure::WrongReply => "wrong reply",
+            Failure::ExtraBytes => "extra bytes",
+            Failure::NoClose => "no close",
+            Failure::OutOfPorts => "out of local ports",
+            Failure::OutOfDescriptors => "out of descriptors",
+            Failure::Other => "other",
+        }
+    }
+}
+
+/// The moments of one visit that succeeded, each in nanoseconds of the clock.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moments {
+    /// When it should have begun.
+    pub(crate) scheduled: Nanos,
+    /// When it did.
+    pub(crate) started: Nanos,
+    /// When it was connected.
+    pub(crate) connected: Nanos,
+    /// When the first byte of the reply came.
+    pub(crate) first_byte: Nanos,
+    /// When the server had closed.
+    pub(crate) ended: Nanos,
+}
+
+/// The counts and times of the visits of one window.
+#[derive(Clone, Debug)]
+pub(crate) struct Tally {
+    /// Visits that went as they should.
+    pub(crate) welcomed: u64,
+    failures: [u64; Failure::ALL.len()],
+    /// From the scheduled moment to the end: what a client that keeps its appointments sees.
+    pub(crate) latency: Histogram<u64>,
+    /// How late visits began: the generator's own doing.
+    pub(crate) start_lag: Histogram<u64>,
+    /// From the start to being connected.
+    pub(crate) connect: Histogram<u64>,
+    /// From the start to the first byte.
+    pub(crate) first_byte: Histogram<u64>,
+    /// From the start to the end.
+    pub(crate) end: Histogram<u64>,
+}
+
+impl Tally {
+    pub(crate) fn new() -> Tally {
+        let histogram = histogram();
+        Tally {
+            welcomed: 0,
+            failures: [0; Failure::ALL.len()],
+            latency: histogram.clone(),
+            start_lag: histogram.clone(),
+            connect: histogram.clone(),
+            first_byte: histogram.clone(),
+            end: histogram,
+        }
+    }
+
+    pub(crate) fn succeeded(&mut self, moments: &Moments) {
+        let Moments { scheduled, started, connected, first_byte, ended } = *moments;
+        self.welcomed += 1;
+        self.latency.saturating_record(ended.saturating_sub(scheduled));
+        self.start_lag.saturating_record(started.saturating_sub(scheduled));
+        self.connect.saturating_record(connected.saturating_sub(started));
+        self.first_byte.saturating_record(first_byte.saturating_sub(started));
+        self.end.saturating_record(ended.saturating_sub(started));
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "there is a place for every class")]
+    pub(crate) fn failed(&mut self, failure: Failure) {
+        self.failures[failure as usize] += 1;
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "there is a place for every class")]
+    pub(crate) fn count(&self, failure: Failure) -> u64 {
+        self.failures[failure as usize]
+    }
+
+    /// Adds the visits of another run.
+    pub(crate) fn add(&mut self, other: &Tally) {
+        self.welcomed += other.welcomed;
+        for (sum, count) in self.failures.iter_mut().zip(other.failures) {
+            *sum += count;
+        }
+        let pairs = [
+            (&mut self.latency, &other.latency),
+            (&mut self.start_lag, &other.start_lag),
+            (&mut self.connect, &other.connect),
+            (&mut self.first_byte, &other.first_byte),
+            (&mut self.end, &other.end),
+        ];
+        for (sum, times) in pairs {
+            // All have the same bounds, so nothing can fail to fit.
+            let _ = sum.add(times);
+        }
+    }
+
+    /// All visits that failed.
+    pub(crate) fn failures(&self) -> u64 {
+        self.failures.iter().sum()
+    }
+}
+
+/// Times from 1 ns to 100 s in three digits: a fixed 200 KiB or so.
+fn histogram() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, 100 * SECOND, 3)
+        .unwrap_or_else(|error| unreachable!("fixed bounds: {error}"))
+}
