@@ -19,6 +19,7 @@ mod arrivals;
 mod clock;
 mod compare;
 mod contender;
+mod faulty;
 mod flight;
 mod generator;
 mod names;
@@ -70,6 +71,7 @@ fn main() -> ExitCode {
     }
     let raised = welcomed::kernel::mio::raise_descriptor_limit();
     let done = raised.and_then(|_| match &options.connect {
+        None if options.prove => prove(&stop),
         None => compare(&options, &stop),
         Some(endpoint) => endpoint.resolve().and_then(|addresses| match addresses.first() {
             Some(target) => load(&options, *target, &stop),
@@ -105,6 +107,16 @@ fn compare(options: &Options, stop: &AtomicBool) -> io::Result<()> {
     fs::write(&path, format!("{json:#}\n"))?;
     println!("The figures of every round are in {}.", path.display());
     Ok(())
+}
+
+/// The receipt: what a server did wrong on purpose, and what was reported of it.
+fn prove(stop: &AtomicBool) -> io::Result<()> {
+    let proofs = faulty::prove(stop)?;
+    println!("{}", report::receipt(&proofs));
+    if proofs.iter().all(faulty::Proof::holds) {
+        return Ok(());
+    }
+    Err(io::Error::other("what was reported is not what was done: do not believe this load test here"))
 }
 
 /// The load generator: one run.

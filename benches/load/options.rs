@@ -17,6 +17,7 @@ Examples:
   cargo bench --bench load -- -c 127.0.0.1:9999                64 visits at a time, for 10 s
   cargo bench --bench load -- -c 127.0.0.1:9999 --rate 5k      5,000 visits a second, whatever happens
   cargo bench --bench load -- -c 127.0.0.1:9999 --slow 20      names that drip, 20 bytes a second
+  cargo bench --bench load -- --prove                          show that it reports faults for what they are
   cargo bench --bench load -- -c 127.0.0.1:9999 --hold 1k      1,000 idle connections beside";
 
 /// Hammers a welcome server and says how good it is; without options, welcomed beside its peers.
@@ -24,6 +25,7 @@ Examples:
 /// Exit codes: 0 done, 1 failure, 2 usage, 130 interrupted.
 #[derive(Parser, Debug)]
 #[command(name = "load", version, max_term_width = 100, before_help = EXAMPLES, before_long_help = EXAMPLES)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub(crate) struct Options {
     /// The server to load, HOST:PORT; without it, the comparison
     #[arg(short, long, value_name = "ENDPOINT")]
@@ -96,6 +98,10 @@ pub(crate) struct Options {
     /// Where to write the report as JSON
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
+
+    /// Let a server fail on purpose and show that every fault is reported for what it is
+    #[arg(long, conflicts_with = "connect")]
+    pub(crate) prove: bool,
 
     /// Given by `cargo bench`, and of no consequence
     #[arg(long, hide = true)]

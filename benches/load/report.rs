@@ -5,6 +5,7 @@ use std::fmt::Display;
 use comfy_table::{CellAlignment, Table, presets::ASCII_MARKDOWN};
 
 use crate::compare::{Comparison, Latency, Row};
+use crate::faulty::Proof;
 use crate::generator::Measured;
 use crate::statistics::{Spread, spread};
 use crate::tally::{Failure, Tally};
@@ -67,6 +68,15 @@ pub(crate) fn comparison(comparison: &Comparison) -> String {
         table(latency_head, comparison.rows.iter().filter_map(latency)),
         table(idle_head, comparison.rows.iter().filter_map(idle)),
     )
+}
+
+/// The receipt of a proof.
+pub(crate) fn receipt(proofs: &[Proof]) -> String {
+    let row = |proof: &Proof| {
+        let verdict = if proof.holds() { "as it was" } else { "WRONG" };
+        vec![proof.what.clone(), proof.injected.to_string(), proof.reported.to_string(), verdict.to_owned()]
+    };
+    table(["fault", "injected", "reported", "verdict"], proofs.iter().map(row))
 }
 
 /// One run in tables.

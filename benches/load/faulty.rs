@@ -1,0 +1,201 @@
+//! A server that fails on purpose, in a known way and a known number of times: what the generator reports
+//! has to be just that.
+
+use std::io::{self, Read as _, Write as _};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::AtomicBool;
+use std::thread;
+use std::time::Duration;
+
+use socket2::SockRef;
+use welcomed::protocol::Welcome;
+
+use crate::clock::SECOND;
+use crate::flight::{Manners, Terminator};
+use crate::generator::{Load, Measured, Plan, run};
+use crate::names::Names;
+use crate::tally::Failure;
+
+/// How long a stall is.
+const STALL: Duration = Duration::from_millis(120);
+
+/// How much longer than the stall a stalled visit may be reported.
+const TOLERANCE: Duration = Duration::from_millis(60);
+
+/// How long the generator waits for a visit.
+const TIMEOUT: Duration = Duration::from_millis(400);
+
+/// What the server does to a client.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Fault {
+    /// Nothing: it is welcomed.
+    None,
+    /// It is welcomed after a stall.
+    Stall,
+    ResetBefore,
+    ResetDuring,
+    ResetAfter,
+    NoReply,
+    Short,
+    Wrong,
+    ExtraBytes,
+    NoClose,
+}
+
+/// Every fault, what it has to be reported as, and how many clients of a run it is done to.
+const FAULTS: [(Fault, Option<Failure>, usize); 10] = [
+    (Fault::None, None, 20),
+    (Fault::Stall, None, 6),
+    (Fault::ResetBefore, Some(Failure::ResetBefore), 5),
+    (Fault::ResetDuring, Some(Failure::ResetDuring), 4),
+    (Fault::ResetAfter, Some(Failure::ResetAfter), 7),
+    (Fault::NoReply, Some(Failure::ReplyTimeout), 2),
+    (Fault::Short, Some(Failure::ShortReply), 3),
+    (Fault::Wrong, Some(Failure::WrongReply), 8),
+    (Fault::ExtraBytes, Some(Failure::ExtraBytes), 9),
+    (Fault::NoClose, Some(Failure::NoClose), 1),
+];
+
+/// One line of the receipt.
+#[derive(Clone, Debug)]
+pub(crate) struct Proof {
+    pub(crate) what: String,
+    pub(crate) injected: u64,
+    pub(crate) reported: u64,
+}
+
+impl Proof {
+    /// Whether just what was done was reported.
+    pub(crate) fn holds(&self) -> bool {
+        self.injected == self.reported
+    }
+}
+
+/// Injects every fault and compares it with what was reported.
+pub(crate) fn prove(stop: &AtomicBool) -> io::Result<Vec<Proof>> {
+    let mut proofs = Vec::new();
+    let measured = measure(stop)?;
+    for (fault, failure, count) in FAULTS {
+        let (what, reported) = match (fault, failure) {
+            (_, Some(failure)) => (failure.name().to_owned(), measured.tally.count(failure)),
+            (Fault::Stall, None) => {
+                let what = format!("stall of {STALL:?}, within {TOLERANCE:?}");
+                (what, stalls(&measured))
+            }
+            (_, None) => continue,
+        };
+        proofs.push(Proof { what, injected: count as u64, reported });
+    }
+    let welcomed =
+        FAULTS.iter().filter(|(_, failure, _)| failure.is_none()).map(|(.., count)| *count as u64).sum();
+    proofs.push(Proof { what: "welcomed".to_owned(), injected: welcomed, reported: measured.tally.welcomed });
+    let refused = refused(stop)?;
+    proofs.push(Proof {
+        what: Failure::Refused.name().to_owned(),
+        injected: 5,
+        reported: refused.tally.count(Failure::Refused),
+    });
+    Ok(proofs)
+}
+
+/// The visits whose duration is that of the stall.
+fn stalls(measured: &Measured) -> u64 {
+    let nanos = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+    measured.tally.end.count_between(nanos(STALL), nanos(STALL + TOLERANCE))
+}
+
+/// Visits the faulty server as often as there are faults to be done.
+fn measure(stop: &AtomicBool) -> io::Result<Measured> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let target = listener.local_addr()?;
+    let total: usize = FAULTS.iter().map(|(.., count)| count).sum();
+    thread::spawn(move || serve(&listener, total));
+    run(&plan(target, total as u64)?, stop, &mut |_| {})
+}
+
+/// Visits a port that nobody listens on.
+fn refused(stop: &AtomicBool) -> io::Result<Measured> {
+    let target = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    run(&plan(target, 5)?, stop, &mut |_| {})
+}
+
+fn plan(target: std::net::SocketAddr, count: u64) -> io::Result<Plan> {
+    let names = Names::new(&[b"Rafatul".to_vec()], Terminator::Lf, &Welcome::default());
+    Ok(Plan {
+        manners: Manners { target, terminator: Terminator::Lf, reset: false },
+        names: names.map_err(io::Error::other)?,
+        load: Load::Closed(8),
+        duration: 60 * SECOND,
+        count,
+        timeout: u64::try_from(TIMEOUT.as_nanos()).unwrap_or(u64::MAX),
+        in_flight_max: 64,
+        sources: Vec::new(),
+        pause: 0,
+        seed: 1,
+        server: None,
+    })
+}
+
+/// Does each fault to its number of clients, the faults mixed.
+fn serve(listener: &TcpListener, total: usize) {
+    let mut left = FAULTS.map(|(fault, _, count)| (fault, count));
+    for turn in 0..total {
+        let Ok((stream, _)) = listener.accept() else { return };
+        let start = turn % left.len();
+        let (before, after) = left.split_at_mut(start);
+        if let Some((fault, count)) = after.iter_mut().chain(before).find(|(_, count)| *count > 0) {
+            *count -= 1;
+            let fault = *fault;
+            thread::spawn(move || treat(stream, fault));
+        }
+    }
+}
+
+/// Reads the name and then does what the fault is. An error of the stream ends it early, which the
+/// generator reports.
+fn treat(mut stream: TcpStream, fault: Fault) -> Option<()> {
+    stream.read_exact(&mut [0; b"Rafatul\n".len()]).ok()?;
+    let mut reply = |bytes: &[u8]| stream.write_all(bytes).ok();
+    match fault {
+        Fault::None => reply(b"welcome ")?,
+        Fault::Stall => {
+            thread::park_timeout(STALL);
+            reply(b"welcome ")?;
+        }
+        Fault::ResetBefore => return reset(&stream),
+        Fault::ResetDuring | Fault::ResetAfter => {
+            reply(if fault == Fault::ResetDuring { b"wel" } else { b"welcome " })?;
+            // A reset overtakes what has not been read yet.
+            thread::park_timeout(Duration::from_millis(50));
+            return reset(&stream);
+        }
+        Fault::Short => reply(b"welc")?,
+        Fault::Wrong => reply(b"go away!")?,
+        Fault::ExtraBytes => reply(b"welcome to you")?,
+        Fault::NoReply => thread::park_timeout(TIMEOUT * 3),
+        Fault::NoClose => {
+            reply(b"welcome ")?;
+            thread::park_timeout(TIMEOUT * 3);
+        }
+    }
+    // Whoever was not reset is closed in good order.
+    let _ = stream.shutdown(Shutdown::Write);
+    Some(())
+}
+
+/// Lets closing send a reset (socket(7), `SO_LINGER`).
+fn reset(stream: &TcpStream) -> Option<()> {
+    SockRef::from(stream).set_linger(Some(Duration::ZERO)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_injected_fault_is_reported_in_its_class_and_number() {
+        let proofs = super::prove(&std::sync::atomic::AtomicBool::new(false)).unwrap();
+        assert_eq!(proofs.len(), 11);
+        for proof in proofs {
+            assert!(proof.holds(), "{proof:?}");
+        }
+    }
+}
