@@ -76,6 +76,8 @@ pub(crate) struct Latency {
     pub(crate) max: f64,
     /// How late visits began: the generator's own part.
     pub(crate) start_lag_p99: f64,
+    /// Whether that part is so large that the others say nothing.
+    pub(crate) spoiled: bool,
 }
 
 /// The whole comparison.
@@ -345,5 +347,6 @@ pub(crate) fn latency(tally: &Tally, rate: f64) -> Latency {
         p999: micros(0.999),
         max: tally.latency.max() as f64 / 1e3,
         start_lag_p99: tally.start_lag.value_at_quantile(0.99) as f64 / 1e3,
+        spoiled: tally.is_spoiled(),
     }
 }

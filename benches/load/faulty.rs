@@ -20,7 +20,7 @@ use crate::tally::Failure;
 const STALL: Duration = Duration::from_millis(120);
 
 /// How much longer than the stall a stalled visit may be reported.
-const TOLERANCE: Duration = Duration::from_millis(60);
+const TOLERANCE: Duration = Duration::from_millis(200);
 
 /// How long the generator waits for a visit.
 const TIMEOUT: Duration = Duration::from_millis(400);

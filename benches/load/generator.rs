@@ -121,6 +121,8 @@ struct Generator<'a> {
     at: Nanos,
     told: Nanos,
     in_flight_nanos: f64,
+    /// Until when that is counted.
+    counted: Nanos,
     tally: Tally,
 }
 
@@ -148,6 +150,7 @@ impl<'a> Generator<'a> {
             at: began,
             told: began,
             in_flight_nanos: 0.0,
+            counted: began,
             tally: Tally::new(),
         })
     }
@@ -163,7 +166,7 @@ impl<'a> Generator<'a> {
                 return Ok(());
             }
             self.wait(&mut events, beginning)?;
-            self.pass_time();
+            self.at = now();
             for event in &events {
                 if event.token() != TIMER {
                     self.drive(event.token().0);
@@ -218,6 +221,7 @@ impl<'a> Generator<'a> {
             Err(failure) => self.tally.failed(failure),
             Ok(mut flight) => {
                 let begun = flight.moments.started;
+                self.count_until(begun);
                 if self.plan.pause > 0 {
                     flight = flight.slowly(1);
                 }
@@ -237,14 +241,17 @@ impl<'a> Generator<'a> {
         match flight.drive(&self.plan.manners, self.poll.registry(), Token(key)) {
             Progress::Waits => {}
             Progress::Welcomed => {
-                let (_, flight) = self.flights.remove(key);
-                self.tally.succeeded(&flight.moments);
+                let moments = flight.moments;
+                self.count_until(moments.ended);
+                self.flights.remove(key);
+                self.tally.succeeded(&moments);
             }
             Progress::Failed(failure) => self.fail(key, failure),
         }
     }
 
     fn fail(&mut self, key: usize, failure: Failure) {
+        self.count_until(now());
         self.flights.remove(key);
         self.tally.failed(failure);
     }
@@ -303,12 +310,11 @@ impl<'a> Generator<'a> {
         }
     }
 
-    /// Notes the present moment, and for how long how many were in flight.
-    fn pass_time(&mut self) {
-        let present = now();
+    /// Notes how many were in flight until `moment`: to be called before the number changes.
+    fn count_until(&mut self, moment: Nanos) {
         #[expect(clippy::cast_precision_loss, reason = "a sum for an average")]
-        let nanos = (self.flights.len() as u64 * (present - self.at)) as f64;
+        let nanos = (self.flights.len() as u64 * moment.saturating_sub(self.counted)) as f64;
         self.in_flight_nanos += nanos;
-        self.at = present;
+        self.counted = self.counted.max(moment);
     }
 }

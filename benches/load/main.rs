@@ -3,7 +3,7 @@
 //! Without arguments it compares `welcomed` with other ways to write the same server. With `--connect` it
 //! is a load generator for any server that speaks the same.
 
-#![expect(clippy::print_stdout, reason = "figures go to standard output")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "figures go to standard output")]
 #![cfg_attr(
     test,
     allow(
@@ -25,6 +25,7 @@ mod generator;
 mod names;
 mod options;
 mod peers;
+mod preflight;
 mod report;
 mod statistics;
 mod system;
@@ -47,6 +48,7 @@ use crate::generator::{Glimpse, Load, Plan};
 use crate::names::Names;
 use crate::options::Options;
 use crate::peers::Peer;
+use crate::preflight::{Limits, Needs};
 
 const PROGRAM: &str = "load";
 
@@ -59,7 +61,7 @@ const SMOKE: Scale = Scale { rounds: 1, turn: SECOND / 50, latency: SECOND / 50,
 
 fn main() -> ExitCode {
     if let Some(served) = Peer::serve_if_asked() {
-        return ended(served, false);
+        return ended(served.map(|()| Outcome::Done), false);
     }
     let options: Options = match command_line::parse(PROGRAM) {
         Ok(options) => options,
@@ -81,12 +83,33 @@ fn main() -> ExitCode {
     ended(done, stop.load(Ordering::Relaxed))
 }
 
+/// How a run went that came to its end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Outcome {
+    Done,
+    /// What was measured says nothing about the server.
+    Invalid,
+}
+
 /// The exit code of a program that ends in this way, once it has said why.
-fn ended(result: io::Result<()>, interrupted: bool) -> ExitCode {
+fn ended(result: io::Result<Outcome>, interrupted: bool) -> ExitCode {
     match result {
         Err(error) => command_line::fail(PROGRAM, &error, ExitCode::FAILURE),
-        Ok(()) if interrupted => ExitCode::from(130),
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(_) if interrupted => ExitCode::from(130),
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::Invalid) => {
+            let why = "INVALID: the generator began visits so late that the times say more about this machine \
+                       than about the server; ask for a lower --rate";
+            command_line::fail(PROGRAM, &why, ExitCode::from(5))
+        }
+    }
+}
+
+/// Says what of this machine is too small for what is to come.
+fn preflight(needs: &Needs) {
+    for complaint in Limits::read().complaints(needs) {
+        report::progress(&format!("too small: {complaint}"));
+        eprintln!();
     }
 }
 
@@ -97,8 +120,9 @@ fn folder() -> PathBuf {
 }
 
 /// The comparison: tables on standard output, and `report.json`.
-fn compare(options: &Options, stop: &AtomicBool) -> io::Result<()> {
+fn compare(options: &Options, stop: &AtomicBool) -> io::Result<Outcome> {
     let scale = if options.smoke { SMOKE } else { FULL };
+    preflight(&Needs { sockets: scale.held as u64, rate: 0.0, sources: 4 });
     let comparison = compare::compare(scale, &folder(), stop, &mut |text| report::progress(&text))?;
     report::progress(&"");
     println!("{}", report::comparison(&comparison));
@@ -106,21 +130,21 @@ fn compare(options: &Options, stop: &AtomicBool) -> io::Result<()> {
     let json = serde_json::json!({ "version": 1, "comparison": comparison });
     fs::write(&path, format!("{json:#}\n"))?;
     println!("The figures of every round are in {}.", path.display());
-    Ok(())
+    Ok(Outcome::Done)
 }
 
 /// The receipt: what a server did wrong on purpose, and what was reported of it.
-fn prove(stop: &AtomicBool) -> io::Result<()> {
+fn prove(stop: &AtomicBool) -> io::Result<Outcome> {
     let proofs = faulty::prove(stop)?;
     println!("{}", report::receipt(&proofs));
     if proofs.iter().all(faulty::Proof::holds) {
-        return Ok(());
+        return Ok(Outcome::Done);
     }
     Err(io::Error::other("what was reported is not what was done: do not believe this load test here"))
 }
 
 /// The load generator: one run.
-fn load(options: &Options, target: std::net::SocketAddr, stop: &AtomicBool) -> io::Result<()> {
+fn load(options: &Options, target: std::net::SocketAddr, stop: &AtomicBool) -> io::Result<Outcome> {
     let names = match &options.names {
         None => vec![options.name.clone().into_bytes()],
         Some(file) => fs::read(file)?
@@ -144,6 +168,9 @@ fn load(options: &Options, target: std::net::SocketAddr, stop: &AtomicBool) -> i
         seed: options.seed,
         server: None,
     };
+    let in_flight = if options.rate.is_some() { 64 } else { closed as u64 };
+    let sources = u64::from(options.sources.unwrap_or(1));
+    preflight(&Needs { sockets: options.hold + in_flight, rate: options.rate.unwrap_or(0.0), sources });
     let held = compare::idle_connections(target, usize::try_from(options.hold).unwrap_or(usize::MAX))?;
     plan.in_flight_max = plan.in_flight_max.saturating_sub(held.len()).max(1);
     if plan.duration > 0 {
@@ -158,7 +185,8 @@ fn load(options: &Options, target: std::net::SocketAddr, stop: &AtomicBool) -> i
     if let Some(path) = &options.json {
         fs::write(path, format!("{:#}\n", report::run_as_json(&measured)))?;
     }
-    Ok(())
+    let invalid = options.rate.is_some() && measured.tally.welcomed > 0 && measured.tally.is_spoiled();
+    Ok(if invalid { Outcome::Invalid } else { Outcome::Done })
 }
 
 /// What a run shows while it goes on.

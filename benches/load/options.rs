@@ -22,7 +22,7 @@ Examples:
 
 /// Hammers a welcome server and says how good it is; without options, welcomed beside its peers.
 ///
-/// Exit codes: 0 done, 1 failure, 2 usage, 130 interrupted.
+/// Exit codes: 0 done, 1 failure, 2 usage, 5 the measurement is invalid, 130 interrupted.
 #[derive(Parser, Debug)]
 #[command(name = "load", version, max_term_width = 100, before_help = EXAMPLES, before_long_help = EXAMPLES)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]

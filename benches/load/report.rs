@@ -8,6 +8,7 @@ use crate::compare::{Comparison, Latency, Row};
 use crate::faulty::Proof;
 use crate::generator::Measured;
 use crate::statistics::{Spread, spread};
+use crate::system::NetCounters;
 use crate::tally::{Failure, Tally};
 
 /// A table whose figures stand under each other.
@@ -45,11 +46,12 @@ pub(crate) fn comparison(comparison: &Comparison) -> String {
     let head =
         ["churn", "visits/s", "CPU us/visit", "CPU against floor", "switches/visit", "calls/visit", "errors"];
     let latency = |row: &Row| {
-        let Latency { p50, p90, p99, p999, max, start_lag_p99, .. } = row.latency?;
+        let Latency { p50, p90, p99, p999, max, start_lag_p99, spoiled, .. } = row.latency?;
         let figures = [p50, p90, p99, p999, max, start_lag_p99].map(|micros| format!("{micros:.0}"));
-        Some([vec![row.name.to_owned()], figures.to_vec()].concat())
+        let verdict = if spoiled { "INVALID" } else { "valid" };
+        Some([vec![row.name.to_owned()], figures.to_vec(), vec![verdict.to_owned()]].concat())
     };
-    let latency_head = ["latency in us", "p50", "p90", "p99", "p99.9", "max", "start lag p99"];
+    let latency_head = ["latency in us", "p50", "p90", "p99", "p99.9", "max", "start lag p99", "verdict"];
     let idle = |row: &Row| {
         let (bytes, cost) = (row.held_bytes?, row.held_cost?);
         Some(vec![row.name.to_owned(), format!("{bytes:.0}"), format!("{cost:.2}")])
@@ -57,7 +59,9 @@ pub(crate) fn comparison(comparison: &Comparison) -> String {
     let idle_head = ["idle connections", "bytes each", "CPU of a visit beside them"];
     let rate = comparison.rows.iter().find_map(|row| Some(row.latency?.rate)).unwrap_or(0.0);
     format!(
-        "{}\n\nThe generator used {:.0}% of its processor{}.\n\n{}\n\nOpen loop, {rate:.0} visits a second, Poisson.\n\n{}\n",
+        "{}\n\nThe generator used {:.0}% of its processor{}.\n{}\n\n{}\n\n\
+         Open loop, {rate:.0} visits a second, Poisson. INVALID: the generator began so late that the row says\n\
+         more about this machine than about the server.\n\n{}\n",
         table(head, comparison.rows.iter().map(churn)),
         comparison.generator_load * 100.0,
         if comparison.generator_load > 0.9 {
@@ -65,6 +69,7 @@ pub(crate) fn comparison(comparison: &Comparison) -> String {
         } else {
             ""
         },
+        net(comparison.net),
         table(latency_head, comparison.rows.iter().filter_map(latency)),
         table(idle_head, comparison.rows.iter().filter_map(idle)),
     )
@@ -100,13 +105,23 @@ pub(crate) fn run(measured: &Measured) -> String {
     format!(
         "{} visits welcomed in {seconds:.1} s: {rate:.0} a second\n{}\n\n{}\n\n\
          In flight on average: {:.1}; by Little's law, rate times duration: {little:.1}.\n\
-         The generator used {:.0}% of a processor. {} visits were held back by the limit in flight.\n",
+         The generator used {:.0}% of a processor. {} visits were held back by the limit in flight.\n{}\n",
         tally.welcomed,
         errors(tally),
         table(["us", "p50", "p90", "p99", "p99.9", "max"], rows),
         measured.in_flight,
         measured.generator.cpu as f64 / 1e7 / seconds,
         measured.held_back,
+        net(measured.net),
+    )
+}
+
+/// What the kernel counted meanwhile.
+fn net(counters: NetCounters) -> String {
+    let NetCounters { listen_overflows, listen_drops, syn_retrans, time_wait_overflow } = counters;
+    format!(
+        "The kernel counted {listen_overflows} ListenOverflows, {listen_drops} ListenDrops, \
+         {syn_retrans} TCPSynRetrans, {time_wait_overflow} TCPTimeWaitOverflow."
     )
 }
 
@@ -142,6 +157,7 @@ pub(crate) fn run_as_json(measured: &Measured) -> serde_json::Value {
         "version": 1,
         "run": {
             "seconds": measured.seconds,
+            "spoiled": tally.is_spoiled(),
             "welcomed": tally.welcomed,
             "failures": failures.into_iter().collect::<std::collections::BTreeMap<_, _>>(),
             "latency": times(&tally.latency),

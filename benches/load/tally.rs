@@ -142,6 +142,13 @@ impl Tally {
         self.failures[failure as usize]
     }
 
+    /// Whether the times of an open loop say more about the generator than about the server: it began so
+    /// late that at the 99th percentile more than half of a latency is its own doing.
+    pub(crate) fn is_spoiled(&self) -> bool {
+        let p99 = |times: &Histogram<u64>| times.value_at_quantile(0.99);
+        p99(&self.start_lag) * 2 > p99(&self.latency)
+    }
+
     /// Adds the visits of another run.
     pub(crate) fn add(&mut self, other: &Tally) {
         self.welcomed += other.welcomed;

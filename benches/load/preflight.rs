@@ -1,0 +1,123 @@
+//! What of this machine is too small for a load, said before it begins, with the command that mends it.
+
+use std::fs;
+
+/// What a load needs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Needs {
+    /// Sockets open at a time.
+    pub(crate) sockets: u64,
+    /// Visits a second, as far as is known.
+    pub(crate) rate: f64,
+    /// Local addresses that the visits come from.
+    pub(crate) sources: u64,
+}
+
+/// What this machine allows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Limits {
+    descriptors: u64,
+    /// Local ports for each local address.
+    ports: u64,
+    /// The longest backlog that listen(2) gives.
+    somaxconn: u64,
+    /// The most connections that are kept in `TIME_WAIT`.
+    time_wait: u64,
+}
+
+/// The descriptors that are needed for other things than visits.
+const OTHER_DESCRIPTORS: u64 = 64;
+
+/// The backlog that a server needs to bear a burst.
+const BACKLOG: u64 = 4096;
+
+/// How long Linux keeps a connection in `TIME_WAIT`.
+const TIME_WAIT_SECONDS: f64 = 60.0;
+
+impl Limits {
+    /// The limits in force.
+    pub(crate) fn read() -> Limits {
+        let numbers = |path: &str| -> Vec<u64> {
+            let text = fs::read_to_string(path).unwrap_or_default();
+            text.split_whitespace().filter_map(|number| number.parse().ok()).collect()
+        };
+        // What cannot be read is not known to be too small.
+        let number = |path: &str| numbers(path).first().copied().unwrap_or(u64::MAX);
+        let ports = match numbers("/proc/sys/net/ipv4/ip_local_port_range")[..] {
+            [first, last] => last.saturating_sub(first) + 1,
+            _ => u64::MAX,
+        };
+        Limits {
+            descriptors: u64::try_from(welcomed::kernel::mio::descriptor_limit()).unwrap_or(u64::MAX),
+            ports,
+            somaxconn: number("/proc/sys/net/core/somaxconn"),
+            time_wait: number("/proc/sys/net/ipv4/tcp_max_tw_buckets"),
+        }
+    }
+
+    /// What is too small for `needs`, one sentence each.
+    pub(crate) fn complaints(&self, needs: &Needs) -> Vec<String> {
+        let mut complaints = Vec::new();
+        let descriptors = needs.sockets + OTHER_DESCRIPTORS;
+        if self.descriptors < descriptors {
+            complaints.push(format!(
+                "{descriptors} descriptors are needed and {} allowed: ulimit -n {descriptors}",
+                self.descriptors
+            ));
+        }
+        let ports = self.ports.saturating_mul(needs.sources.max(1));
+        if ports < needs.sockets {
+            complaints.push(format!(
+                "{} local ports are needed and there are {ports}: --sources {}, \
+                 or sysctl -w net.ipv4.ip_local_port_range='1024 65535'",
+                needs.sockets,
+                needs.sockets.div_ceil(self.ports.max(1))
+            ));
+        }
+        if self.somaxconn < BACKLOG {
+            complaints.push(format!(
+                "a burst can overflow the accept queue, which is cut at {}: sysctl -w net.core.somaxconn={BACKLOG}",
+                self.somaxconn
+            ));
+        }
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a positive estimate")]
+        let time_wait = (needs.rate * TIME_WAIT_SECONDS) as u64;
+        if self.time_wait < time_wait {
+            complaints.push(format!(
+                "{time_wait} connections will be in TIME_WAIT and {} are kept: \
+                 sysctl -w net.ipv4.tcp_max_tw_buckets={time_wait}",
+                self.time_wait
+            ));
+        }
+        complaints
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn what_is_too_small_is_said_with_what_mends_it() {
+        use super::{Limits, Needs};
+        let ample = Limits { descriptors: 20_000, ports: 28_232, somaxconn: 4096, time_wait: 131_072 };
+        let modest = Needs { sockets: 10_000, rate: 2_000.0, sources: 1 };
+        assert_eq!(ample.complaints(&modest), [""; 0]);
+        let scarce = Limits { descriptors: 1024, ports: 5_000, somaxconn: 128, time_wait: 1_000 };
+        let complaints = scarce.complaints(&modest);
+        assert_eq!(complaints.len(), 4);
+        for (complaint, cure) in complaints.iter().zip([
+            "ulimit -n 10064",
+            "--sources 2",
+            "sysctl -w net.core.somaxconn=4096",
+            "sysctl -w net.ipv4.tcp_max_tw_buckets=120000",
+        ]) {
+            assert!(complaint.contains(cure), "{complaint}");
+        }
+        assert_eq!(scarce.complaints(&Needs { sources: 2, ..modest }).len(), 3, "more sources, more ports");
+    }
+
+    #[test]
+    fn this_machine_s_limits_can_be_read() {
+        let limits = super::Limits::read();
+        assert!(limits.descriptors > 0 && limits.ports > 0 && limits.somaxconn > 0, "{limits:?}");
+    }
+}
