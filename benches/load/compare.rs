@@ -65,6 +65,9 @@ pub(crate) struct Row {
     pub(crate) held_cost: Option<f64>,
 }
 
+/// Where the curve of a latency is drawn.
+const CURVE: [f64; 13] = [0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, 0.9999];
+
 /// Latencies of an open loop, in microseconds from the scheduled moment.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Latency {
@@ -78,6 +81,8 @@ pub(crate) struct Latency {
     pub(crate) start_lag_p99: f64,
     /// Whether that part is so large that the others say nothing.
     pub(crate) spoiled: bool,
+    /// Quantiles and their latencies.
+    pub(crate) curve: [(f64, f64); CURVE.len()],
 }
 
 /// The whole comparison.
@@ -348,5 +353,6 @@ pub(crate) fn latency(tally: &Tally, rate: f64) -> Latency {
         max: tally.latency.max() as f64 / 1e3,
         start_lag_p99: tally.start_lag.value_at_quantile(0.99) as f64 / 1e3,
         spoiled: tally.is_spoiled(),
+        curve: CURVE.map(|quantile| (quantile, micros(quantile))),
     }
 }

@@ -22,6 +22,7 @@ mod contender;
 mod faulty;
 mod flight;
 mod generator;
+mod html;
 mod names;
 mod options;
 mod peers;
@@ -129,7 +130,9 @@ fn compare(options: &Options, stop: &AtomicBool) -> io::Result<Outcome> {
     let path = options.json.clone().unwrap_or_else(|| folder().join("report.json"));
     let json = serde_json::json!({ "version": 1, "comparison": comparison });
     fs::write(&path, format!("{json:#}\n"))?;
-    println!("The figures of every round are in {}.", path.display());
+    let page = path.with_extension("html");
+    fs::write(&page, html::page(&comparison))?;
+    println!("The same as pictures: {}\nThe figures of every round: {}", page.display(), path.display());
     Ok(Outcome::Done)
 }
 

@@ -1,0 +1,250 @@
+//! The comparison as one page with pictures, which needs nothing beside itself.
+
+use std::fmt::Write as _;
+
+use crate::compare::{Comparison, Latency, Row};
+use crate::report;
+use crate::statistics::{Spread, spread};
+
+/// The colours, for light and for dark; a contender is told by its name and its place, never by colour
+/// alone.
+const STYLE: &str = "
+:root { color-scheme: light dark; --ink: #1d2733; --dim: #64707d; --line: #d9dee4; --back: #fbfcfd; --card: #fff;
+  --own: #0a7d5a; --other: #8fa3b8; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e6ebf0; --dim: #94a1af; --line: #313b46; --back: #12171d;
+  --card: #1a2129; --own: #35c795; --other: #5f748a; } }
+body { margin: 0 auto; max-width: 60rem; padding: 2rem 1rem; background: var(--back); color: var(--ink);
+  font: 16px/1.5 system-ui, sans-serif; }
+h1 { font-size: 1.7rem; margin: 0; } h2 { font-size: 1.15rem; margin: 0 0 .2rem; } p { margin: .2rem 0 .8rem; }
+section { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 1.2rem 1.4rem;
+  margin: 1.2rem 0; overflow-x: auto; }
+.dim { color: var(--dim); } svg { display: block; width: 100%; min-width: 36rem; height: auto; }
+svg text { fill: var(--ink); font: 13px system-ui, sans-serif; } svg .dim { fill: var(--dim); }
+.own { fill: var(--own); } .other { fill: var(--other); } .grid { stroke: var(--line); }
+.whisker { stroke: var(--ink); stroke-width: 1.5; } path { fill: none; stroke-width: 2; }
+path.own { stroke: var(--own); fill: none; } path.other { stroke: var(--other); fill: none; }
+pre { font: 12.5px/1.5 ui-monospace, monospace; overflow-x: auto; margin: 0; }
+";
+
+/// The width of every picture, and of the names at its left.
+const WIDTH: f64 = 800.0;
+const NAMES: f64 = 150.0;
+
+/// Ways to draw a line, so that curves can be told apart without colour.
+const DASHES: [&str; 6] = ["", "6 3", "2 3", "8 3 2 3", "1 4", "12 4"];
+
+/// The page.
+pub(crate) fn page(comparison: &Comparison) -> String {
+    let rows = &comparison.rows;
+    let cost: Vec<Bar> = rows.iter().map(|row| Bar::of(row, spread(&row.cpu_micros))).collect();
+    let rates: Vec<Bar> = rows.iter().map(|row| Bar::of(row, spread(&row.rates))).collect();
+    let memory = rows.iter().filter_map(|row| {
+        let median = row.held_bytes?;
+        Some(Bar::of(row, Spread { median, lower: median, upper: median }))
+    });
+    let memory: Vec<Bar> = memory.collect();
+    let calls = rows.iter().filter_map(|row| {
+        let median = row.calls?;
+        Some(Bar::of(row, Spread { median, lower: median, upper: median }))
+    });
+    let calls: Vec<Bar> = calls.collect();
+    let rate = rows.iter().find_map(|row| Some(row.latency?.rate)).unwrap_or(0.0);
+    let sections = [
+        section(
+            "Processor time of a visit",
+            "Microseconds of the server's CPU, closed loop; less is better. Lines: quartiles of the rounds.",
+            &bars(&cost, 1),
+        ),
+        section(
+            "Latency by percentile",
+            &format!(
+                "Microseconds from the scheduled moment to the end, open loop at {rate:.0} visits a second, log scale; lower is better. * INVALID: the generator was late, which says more about the machine than about the server."
+            ),
+            &curves(rows),
+        ),
+        section(
+            "System calls of a visit",
+            "For prompt clients in batches of 64, by strace; less is better.",
+            &bars(&calls, 2),
+        ),
+        section("Memory of an idle connection", "Resident bytes; less is better.", &bars(&memory, 0)),
+        section(
+            "Visits a second",
+            "Closed loop, 64 at a time. Where the generator was the limit this is its own rate, not the server's.",
+            &bars(&rates, 0),
+        ),
+        section(
+            "Rate over the rounds",
+            "Visits a second in each round of the churn: what the machine did meanwhile.",
+            &rounds(rows),
+        ),
+        section("In figures", "", &format!("<pre>{}</pre>", escaped(&report::comparison(comparison)))),
+    ];
+    format!(
+        "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width\"><title>welcomed and its peers</title>\
+         <style>{STYLE}</style>\n<h1>welcomed and its peers</h1>\n\
+         <p class=\"dim\">One run of <code>cargo bench</code>. Each server is a process with a processor to itself; \
+         the generator used {:.0}% of another.</p>\n{}</html>\n",
+        comparison.generator_load * 100.0,
+        sections.concat()
+    )
+}
+
+fn section(title: &str, text: &str, picture: &str) -> String {
+    format!("<section><h2>{title}</h2><p class=\"dim\">{text}</p>{picture}</section>\n")
+}
+
+/// One bar of a picture.
+struct Bar {
+    name: &'static str,
+    class: &'static str,
+    figure: Spread,
+}
+
+impl Bar {
+    fn of(row: &Row, figure: Spread) -> Bar {
+        Bar { name: row.name, class: class(row), figure }
+    }
+}
+
+/// `welcomed` stands out.
+fn class(row: &Row) -> &'static str {
+    if row.name.starts_with("welcomed") { "own" } else { "other" }
+}
+
+/// Bars, one below the other, each with its figure and its quartiles.
+#[expect(clippy::cast_precision_loss, reason = "a handful of bars")]
+fn bars(bars: &[Bar], digits: usize) -> String {
+    let largest = bars.iter().map(|bar| bar.figure.upper).fold(f64::MIN_POSITIVE, f64::max);
+    let scale = (WIDTH - NAMES - 90.0) / largest;
+    let mut svg = open(bars.len() as f64 * 28.0 + 6.0);
+    for (index, Bar { name, class, figure }) in bars.iter().enumerate() {
+        let y = index as f64 * 28.0 + 4.0;
+        let (x, middle) = (|value: f64| NAMES + value * scale, y + 10.0);
+        let _ = write!(
+            svg,
+            "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{name}</text>\
+             <rect class=\"{class}\" x=\"{NAMES}\" y=\"{y}\" width=\"{:.1}\" height=\"20\" rx=\"3\"/>\
+             <line class=\"whisker\" x1=\"{:.1}\" x2=\"{:.1}\" y1=\"{middle}\" y2=\"{middle}\"/>\
+             <text x=\"{:.1}\" y=\"{}\">{:.digits$}</text>",
+            NAMES - 10.0,
+            y + 15.0,
+            figure.median * scale,
+            x(figure.lower),
+            x(figure.upper),
+            x(figure.upper) + 8.0,
+            y + 15.0,
+            figure.median,
+        );
+    }
+    svg + "</svg>"
+}
+
+/// Latency over percentile: the further right, the rarer.
+fn curves(rows: &[Row]) -> String {
+    let curves: Vec<(&Row, Latency)> = rows.iter().filter_map(|row| Some((row, row.latency?))).collect();
+    let points = || curves.iter().flat_map(|(_, latency)| latency.curve).map(|(_, micros)| micros.max(1.0));
+    let (low, high) =
+        (points().fold(f64::MAX, f64::min).log10().floor(), points().fold(10.0, f64::max).log10().ceil());
+    let (right, bottom) = (WIDTH - 160.0, 300.0);
+    let x = |quantile: f64| 60.0 + (right - 60.0) * -(1.0 - quantile).log10() / 4.0;
+    let y = |micros: f64| 10.0 + (bottom - 10.0) * (high - micros.max(1.0).log10()) / (high - low).max(1.0);
+    let mut svg = open(bottom + 40.0);
+    for (quantile, label) in
+        [(0.0, "0"), (0.5, "50%"), (0.9, "90%"), (0.99, "99%"), (0.999, "99.9%"), (0.9999, "99.99%")]
+    {
+        let at = x(quantile);
+        let _ = write!(
+            svg,
+            "<line class=\"grid\" x1=\"{at:.1}\" x2=\"{at:.1}\" y1=\"10\" y2=\"{bottom}\"/>\
+             <text class=\"dim\" x=\"{at:.1}\" y=\"{}\" text-anchor=\"middle\">{label}</text>",
+            bottom + 20.0
+        );
+    }
+    let mut decade = low;
+    while decade <= high && curves.len() > 1 {
+        let (at, micros) = (y(10f64.powf(decade)), 10f64.powf(decade));
+        let _ = write!(
+            svg,
+            "<line class=\"grid\" x1=\"60\" x2=\"{right}\" y1=\"{at:.1}\" y2=\"{at:.1}\"/>\
+             <text class=\"dim\" x=\"52\" y=\"{:.1}\" text-anchor=\"end\">{micros:.0}</text>",
+            at + 4.0
+        );
+        decade += 1.0;
+    }
+    let lines = curves
+        .iter()
+        .map(|(row, latency)| (*row, latency.curve.map(|(q, micros)| (x(q), y(micros))).to_vec()));
+    lines_with_names(&mut svg, &lines.collect::<Vec<_>>(), right);
+    svg + "</svg>"
+}
+
+/// The rate of every round.
+#[expect(clippy::cast_precision_loss, reason = "a handful of rounds")]
+fn rounds(rows: &[Row]) -> String {
+    let count = rows.iter().map(|row| row.rates.len()).max().unwrap_or(0).max(2);
+    let highest = rows.iter().flat_map(|row| row.rates.clone()).fold(f64::MIN_POSITIVE, f64::max);
+    let (right, bottom) = (WIDTH - 160.0, 220.0);
+    let x = |round: usize| 60.0 + (right - 60.0) * round as f64 / (count - 1) as f64;
+    let y = |rate: f64| bottom - (bottom - 15.0) * rate / highest;
+    let mut svg = open(bottom + 20.0);
+    for part in [0.0, 0.5, 1.0] {
+        let (rate, at) = (highest * part, y(highest * part));
+        let _ = write!(
+            svg,
+            "<line class=\"grid\" x1=\"60\" x2=\"{right}\" y1=\"{at:.1}\" y2=\"{at:.1}\"/>\
+             <text class=\"dim\" x=\"52\" y=\"{:.1}\" text-anchor=\"end\">{rate:.0}</text>",
+            at + 4.0
+        );
+    }
+    let lines = rows
+        .iter()
+        .map(|row| (row, row.rates.iter().enumerate().map(|(round, rate)| (x(round), y(*rate))).collect()));
+    lines_with_names(&mut svg, &lines.collect::<Vec<_>>(), right);
+    svg + "</svg>"
+}
+
+/// Draws each line with a dash of its own, and its name where it ends, moved down where names would meet.
+fn lines_with_names(svg: &mut String, lines: &[(&Row, Vec<(f64, f64)>)], right: f64) {
+    let mut ends: Vec<(f64, &Row, &str)> = Vec::new();
+    for ((row, points), dash) in lines.iter().zip(DASHES.iter().cycle()) {
+        let path: Vec<String> = points.iter().map(|(x, y)| format!("{x:.1} {y:.1}")).collect();
+        let _ = write!(
+            svg,
+            "<path class=\"{}\" stroke-dasharray=\"{dash}\" d=\"M{}\"/>",
+            class(row),
+            path.join(" L")
+        );
+        ends.extend(points.last().map(|(_, y)| (*y, *row, *dash)));
+    }
+    ends.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let mut free = 0.0;
+    for (y, row, dash) in ends {
+        let at = y.max(free);
+        free = at + 16.0;
+        let _ = write!(
+            svg,
+            "<path class=\"{}\" stroke-dasharray=\"{dash}\" d=\"M{:.1} {at:.1} h22\"/><text x=\"{:.1}\" y=\"{:.1}\">{}</text>",
+            class(row),
+            right + 8.0,
+            right + 36.0,
+            at + 4.0,
+            escaped(&name(row))
+        );
+    }
+}
+
+/// The name of a contender, and whether its latencies say nothing.
+fn name(row: &Row) -> String {
+    let spoiled = row.latency.is_some_and(|latency| latency.spoiled);
+    if spoiled { format!("{} *", row.name) } else { row.name.to_owned() }
+}
+
+fn open(height: f64) -> String {
+    format!("<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\">")
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
