@@ -23,6 +23,7 @@ mod faulty;
 mod flight;
 mod generator;
 mod html;
+mod knee;
 mod names;
 mod options;
 mod peers;
@@ -33,7 +34,7 @@ mod system;
 mod tally;
 
 use std::fs;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -45,11 +46,13 @@ use welcomed::command_line;
 use crate::clock::{Nanos, SECOND};
 use crate::compare::Scale;
 use crate::flight::Manners;
-use crate::generator::{Glimpse, Load, Plan};
+use crate::generator::{Glimpse, Load, Measured, Plan};
+use crate::knee::Knee;
 use crate::names::Names;
 use crate::options::Options;
 use crate::peers::Peer;
 use crate::preflight::{Limits, Needs};
+use crate::tally::Tally;
 
 const PROGRAM: &str = "load";
 
@@ -78,7 +81,7 @@ fn main() -> ExitCode {
         None => compare(&options, &stop),
         Some(endpoint) => endpoint.resolve().and_then(|addresses| match addresses.first() {
             Some(target) => load(&options, *target, &stop),
-            None => Err(io::ErrorKind::NotFound.into()),
+            None => Err(ErrorKind::NotFound.into()),
         }),
     });
     ended(done, stop.load(Ordering::Relaxed))
@@ -88,6 +91,8 @@ fn main() -> ExitCode {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Outcome {
     Done,
+    /// A target was missed.
+    Missed,
     /// What was measured says nothing about the server.
     Invalid,
 }
@@ -98,6 +103,7 @@ fn ended(result: io::Result<Outcome>, interrupted: bool) -> ExitCode {
         Err(error) => command_line::fail(PROGRAM, &error, ExitCode::FAILURE),
         Ok(_) if interrupted => ExitCode::from(130),
         Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::Missed) => ExitCode::from(3),
         Ok(Outcome::Invalid) => {
             let why = "INVALID: the generator began visits so late that the times say more about this machine \
                        than about the server; ask for a lower --rate";
@@ -179,8 +185,12 @@ fn load(options: &Options, target: std::net::SocketAddr, stop: &AtomicBool) -> i
     if plan.duration > 0 {
         generator::run(&plan, stop, &mut |_| report::progress(&"warming up"))?;
     }
-    plan.duration = nanos(options.duration);
+    plan.duration =
+        nanos(options.duration.unwrap_or(Duration::from_secs(if options.find_knee { 2 } else { 10 })));
     plan.count = options.count.unwrap_or(u64::MAX);
+    if options.find_knee {
+        return find_knee(options, plan, stop);
+    }
     let measured = generator::run(&plan, stop, &mut |glimpse| report::progress(&live(glimpse, &plan)))?;
     drop(held);
     report::progress(&"");
@@ -188,8 +198,65 @@ fn load(options: &Options, target: std::net::SocketAddr, stop: &AtomicBool) -> i
     if let Some(path) = &options.json {
         fs::write(path, format!("{:#}\n", report::run_as_json(&measured)))?;
     }
-    let invalid = options.rate.is_some() && measured.tally.welcomed > 0 && measured.tally.is_spoiled();
-    Ok(if invalid { Outcome::Invalid } else { Outcome::Done })
+    let tally = &measured.tally;
+    if options.rate.is_some() && tally.welcomed > 0 && tally.is_spoiled() {
+        return Ok(Outcome::Invalid);
+    }
+    let missed = options.target_p99.is_some_and(|target| !is_good(tally, target));
+    if missed {
+        println!("The target is missed: errors, or a p99 over {:?}.", options.target_p99.unwrap_or_default());
+    }
+    Ok(if missed { Outcome::Missed } else { Outcome::Done })
+}
+
+/// Whether every visit went as it should and the 99th percentile is on target.
+fn is_good(tally: &Tally, target: Duration) -> bool {
+    tally.failures() == 0 && tally.welcomed > 0 && tally.latency.value_at_quantile(0.99) <= nanos(target)
+}
+
+/// The highest rate that the server bears.
+fn find_knee(options: &Options, mut plan: Plan, stop: &AtomicBool) -> io::Result<Outcome> {
+    let target = options.target_p99.unwrap_or(Duration::from_millis(10));
+    let mut spoiled = None;
+    let found = knee::search(options.rate.unwrap_or(500.0), &mut |rate| {
+        plan.load = Load::Open(rate, options.arrivals);
+        let Measured { tally, held_back, .. } = generator::run(&plan, stop, &mut |_| {})?;
+        if stop.load(Ordering::Relaxed) {
+            return Err(ErrorKind::Interrupted.into());
+        }
+        let p99 = tally.latency.value_at_quantile(0.99) / 1000;
+        let good = is_good(&tally, target) && held_back == 0;
+        if !good && tally.is_spoiled() {
+            spoiled = Some(rate);
+        }
+        println!(
+            "{rate:>9.0} visits/s: p99 {p99} us, {} errors: {}",
+            tally.failures(),
+            if good { "good" } else { "too much" }
+        );
+        Ok(good)
+    });
+    let found = match found {
+        Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(Outcome::Done),
+        found => found?,
+    };
+    match found {
+        Knee::At(rate) => {
+            println!("The knee: {rate:.0} visits a second, with no errors and a p99 under {target:?}.");
+        }
+        Knee::Above(rate) => {
+            println!("No knee up to {rate:.0} visits a second.");
+        }
+        Knee::Below(rate) => {
+            println!("Already {rate:.0} visits a second are too much.");
+        }
+    }
+    match (spoiled, found) {
+        // What ended the search was the generator, so the server may bear more.
+        (Some(_), _) => Ok(Outcome::Invalid),
+        (None, Knee::Below(_)) => Ok(Outcome::Missed),
+        (None, Knee::At(_) | Knee::Above(_)) => Ok(Outcome::Done),
+    }
 }
 
 /// What a run shows while it goes on.

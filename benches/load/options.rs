@@ -17,12 +17,14 @@ Examples:
   cargo bench --bench load -- -c 127.0.0.1:9999                64 visits at a time, for 10 s
   cargo bench --bench load -- -c 127.0.0.1:9999 --rate 5k      5,000 visits a second, whatever happens
   cargo bench --bench load -- -c 127.0.0.1:9999 --slow 20      names that drip, 20 bytes a second
+  cargo bench --bench load -- -c 127.0.0.1:9999 --find-knee    how many visits a second it can bear
   cargo bench --bench load -- --prove                          show that it reports faults for what they are
   cargo bench --bench load -- -c 127.0.0.1:9999 --hold 1k      1,000 idle connections beside";
 
 /// Hammers a welcome server and says how good it is; without options, welcomed beside its peers.
 ///
-/// Exit codes: 0 done, 1 failure, 2 usage, 5 the measurement is invalid, 130 interrupted.
+/// Exit codes: 0 done, 1 failure, 2 usage, 3 the target is missed, 5 the measurement is
+/// invalid, 130 interrupted.
 #[derive(Parser, Debug)]
 #[command(name = "load", version, max_term_width = 100, before_help = EXAMPLES, before_long_help = EXAMPLES)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
@@ -43,9 +45,17 @@ pub(crate) struct Options {
     #[arg(long, value_name = "SPREAD", default_value = "poisson")]
     pub(crate) arrivals: Spread,
 
-    /// For how long visits begin
-    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
-    pub(crate) duration: Duration,
+    /// For how long visits begin [default: 10s; 2s for each step of --find-knee]
+    #[arg(long, value_name = "DURATION", value_parser = duration, requires = "connect")]
+    pub(crate) duration: Option<Duration>,
+
+    /// Search the highest rate without errors and with a p99 under --target-p99, from --rate [default: 500]
+    #[arg(long, requires = "connect", conflicts_with_all = ["connections", "count"])]
+    pub(crate) find_knee: bool,
+
+    /// The p99 that is still good; a run that misses it ends with exit code 3 [default for --find-knee: 10ms]
+    #[arg(long, value_name = "DURATION", value_parser = duration, requires = "connect")]
+    pub(crate) target_p99: Option<Duration>,
 
     /// End after so many visits
     #[arg(long, value_name = "N", value_parser = count, requires = "connect")]
