@@ -74,6 +74,28 @@ fn an_address_that_is_not_ours_and_a_host_that_is_nobodys_are_one_line() {
 }
 
 #[test]
+fn a_port_that_needs_privilege_is_one_line_with_what_to_do() {
+    let without = |program: &str| {
+        let mut command = Command::new("setpriv");
+        command.args(["--bounding-set", "-net_bind_service", program]);
+        command
+    };
+    let first = std::fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start").unwrap_or_default();
+    let (code, _, why) = run(&mut without("true"), b"");
+    if code != 0 || first.trim().parse::<u16>().is_ok_and(|first| first <= 80) {
+        return not_tested(&format!("everybody may have every port, or no privilege can be given up: {why}"));
+    }
+    let (code, _, err) = run(without(env!("CARGO_BIN_EXE_welcomed")).args(["-l", "127.0.0.1:80"]), b"");
+    assert_eq!(code, 1, "{err}");
+    let line = err.lines().last().unwrap();
+    assert!(line.starts_with("welcomed: cannot listen on tcp://127.0.0.1:80: Permission denied"), "{err}");
+    assert!(
+        line.ends_with("ports below 1024 need privilege: choose another with --listen HOST:PORT"),
+        "{err}"
+    );
+}
+
+#[test]
 fn one_of_two_endpoints_that_cannot_be_had_starts_nothing() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let (code, line) = refused(&["-l", "127.0.0.1:0", "-l", &taken.local_addr().unwrap().to_string()]);
