@@ -5,22 +5,42 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::process::{BOUND, Log, Server, answer, is_here, until, wait, welcomed};
+use crate::process::{BOUND, Log, Server, answer, is_here, now, until, wait, welcomed};
 
 /// Enough visitors with long names to fill a pipe and the queue behind it several times.
 const MANY: usize = 1500;
 
-/// A server whose standard error the test has its own plans for. Its port was free a moment ago.
+/// A server whose standard error the test has its own plans for, so that its log cannot tell its address.
 fn start(stderr: Stdio, options: &[&str]) -> (Child, SocketAddr) {
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let mut command = welcomed();
-    let child =
-        command.args(["--listen", &address.to_string()]).args(options).stderr(stderr).spawn().unwrap();
-    until("the server listens", || TcpStream::connect(address).is_ok());
-    (child, address)
+    let child = command.args(["--listen", "127.0.0.1:0"]).args(options).stderr(stderr).spawn().unwrap();
+    let mut address = None;
+    until("the server listens", || {
+        address = listening_address(child.id());
+        address.is_some()
+    });
+    (child, address.unwrap())
+}
+
+/// The address that a process listens on, by its sockets (proc(5)).
+fn listening_address(pid: u32) -> Option<SocketAddr> {
+    let descriptors = std::fs::read_dir(format!("/proc/{pid}/fd")).ok()?;
+    let links = descriptors.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
+    let sockets: Vec<String> = links
+        .filter_map(|link| Some(link.to_str()?.strip_prefix("socket:[")?.trim_end_matches(']').to_owned()))
+        .collect();
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    table.lines().find_map(|line| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let (local, state, inode) = (words.get(1)?, words.get(3)?, words.get(9)?);
+        let listens = *state == "0A" && sockets.iter().any(|socket| socket == inode);
+        let port = u16::from_str_radix(local.split_once(':')?.1, 16).ok()?;
+        listens.then(|| SocketAddr::from(([127, 0, 0, 1], port)))
+    })
 }
 
 fn visit(address: SocketAddr, name: &[u8]) {
@@ -92,15 +112,19 @@ fn a_log_whose_reader_comes_back_goes_on_and_says_what_was_lost() {
     for _ in 0..100 {
         visit(address, b"nobody reads this\n");
     }
-    until("every line has been tried", || writes(&child) >= before + 100);
+    until("most lines have been tried", || writes(&child) >= before + 100);
     let log = Log::read(open());
     std::fs::remove_file(&fifo).unwrap();
     visit(address, b"last\n");
     let log = log.wait_for("log lines were dropped");
     assert!(log.contains(" last\n"), "{log}");
-    // The first that could not be written stays in the buffer of standard output, so it comes out as well.
+    // First, a hundred and last. The first that could not be written stays in the buffer of standard output,
+    // so it is counted and still comes out.
     let (seen, dropped) = seen_and_dropped(&log);
-    assert!(dropped == 100 && (2..=3).contains(&seen), "{seen} seen and {dropped} dropped: {log}");
+    assert!(
+        dropped > 50 && (102..=103).contains(&(seen + dropped)),
+        "{seen} seen and {dropped} dropped: {log}"
+    );
     assert_eq!(stop(&mut child), Some(0));
 }
 
@@ -111,16 +135,27 @@ fn writes(child: &Child) -> u64 {
 }
 
 #[test]
-fn a_log_that_is_read_loses_no_line_however_many_come_at_once() {
+fn a_turn_that_says_more_than_the_queue_holds_is_printed_while_it_lasts() {
     let server = Server::start(&[]);
+    let mut clients: Vec<TcpStream> = (0..1000).map(|_| server.connect()).collect();
+    assert_eq!(answer(server.send(b"Ada\n")), "welcome ", "so all of them are inside");
+    server.wait_for_log(" Ada");
+    let printed = now();
+    until("the printing thread sleeps, which it does 10 ms after a line", || {
+        now() - printed > Duration::from_millis(50)
+    });
     server.signal(Signal::STOP);
-    let clients: Vec<TcpStream> = (0..MANY).map(|_| server.send(&long_name())).collect();
+    for client in &mut clients {
+        client.write_all(&long_name()).unwrap();
+    }
     server.signal(Signal::CONT);
     for client in clients {
         assert_eq!(answer(client), "welcome ");
     }
-    let log = server.stop().log;
-    assert_eq!((log.matches("connected with").count(), log.contains("dropped")), (MANY, false));
+    let (seen, dropped) = seen_and_dropped(&server.stop().log);
+    assert_eq!(seen + dropped, 1001);
+    // The queue and the printing thread's hands hold a third of it.
+    assert!(seen > 400, "{seen} seen and {dropped} dropped");
 }
 
 #[test]
