@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -298,14 +298,10 @@ impl Lab<'_> {
 /// Connections that say nothing. They come from other addresses than the visits, whose search for a free
 /// local port would slow down otherwise, and with it everything.
 pub(crate) fn idle_connections(target: SocketAddr, count: usize) -> io::Result<Vec<Socket>> {
-    let source = |index: usize| IpAddr::from([127, 1, 0, u8::try_from(1 + index / 4096 % 250).unwrap_or(1)]);
-    (0..count)
-        .map(|index| idle(target, if target.ip().is_loopback() { source(index) } else { UNSPECIFIED }))
-        .collect()
+    let own = |index: usize| IpAddr::from([127, 1, 0, u8::try_from(1 + index / 4096 % 250).unwrap_or(1)]);
+    let local = target.is_ipv4() && target.ip().is_loopback();
+    (0..count).map(|index| idle(target, local.then(|| own(index)))).collect()
 }
-
-/// Any local address.
-const UNSPECIFIED: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 /// Sends one batch of prompt clients through a server that cannot look before all of them are there.
 fn batch(server: &Server) -> io::Result<()> {

@@ -41,6 +41,8 @@ pub(crate) enum Progress {
     Waits,
     /// It went as it should.
     Welcomed,
+    /// It was reset on purpose, with its name sent.
+    Reset,
     /// It went wrong.
     Failed(Failure),
 }
@@ -89,6 +91,7 @@ impl Flight {
     /// Goes on until it would block or is over.
     pub(crate) fn drive(&mut self, manners: &Manners, registry: &Registry, token: Token) -> Progress {
         match self.go_on(manners) {
+            Ok(()) if manners.reset => Progress::Reset,
             Ok(()) => self.verdict(),
             Err(error) if error.kind() == ErrorKind::WouldBlock => match self.watch(registry, token) {
                 Ok(()) => Progress::Waits,
@@ -108,7 +111,7 @@ impl Flight {
         let failure = match self.visit.state() {
             State::Created | State::Connecting => Failure::ConnectTimeout,
             State::SendingName | State::ReadingWelcome | State::Closed => match self.verdict() {
-                Progress::Waits | Progress::Welcomed => Failure::NoClose,
+                Progress::Waits | Progress::Welcomed | Progress::Reset => Failure::NoClose,
                 Progress::Failed(Failure::ShortReply) => Failure::ReplyTimeout,
                 Progress::Failed(failure) => failure,
             },
@@ -122,7 +125,7 @@ impl Flight {
         loop {
             match self.visit.state() {
                 State::Created | State::Closed => return Ok(()),
-                State::Connecting => self.connected()?,
+                State::Connecting => self.connected(manners)?,
                 State::SendingName => self.send(manners)?,
                 State::ReadingWelcome => match self.socket.read(&mut buffer) {
                     Ok(0) => self.ended(Event::EndOfInput),
@@ -135,7 +138,7 @@ impl Flight {
     }
 
     /// Whether the connection stands: a first write tells without asking for the peer's address.
-    fn connected(&mut self) -> io::Result<()> {
+    fn connected(&mut self, manners: &Manners) -> io::Result<()> {
         match self.send_some() {
             Err(error) if Errno::from_io_error(&error) == Some(Errno::NOTCONN) => {
                 Err(ErrorKind::WouldBlock.into())
@@ -144,19 +147,23 @@ impl Flight {
             Ok(bytes) => {
                 self.moments.connected = now();
                 self.visit.connected();
-                self.visit.sent(bytes);
-                Ok(())
+                self.sent(bytes, manners)
             }
         }
     }
 
     fn send(&mut self, manners: &Manners) -> io::Result<()> {
         let bytes = self.send_some()?;
+        self.sent(bytes, manners)
+    }
+
+    /// Notes what was sent, and ends the name as the run's manners are.
+    fn sent(&mut self, bytes: usize, manners: &Manners) -> io::Result<()> {
         self.visit.sent(bytes);
         if self.visit.state() == State::ReadingWelcome {
             if manners.reset {
                 SockRef::from(&self.socket).set_linger(Some(Duration::ZERO))?;
-                self.ended(Event::EndOfInput);
+                self.visit.end(Event::Failed);
             } else if manners.terminator == Terminator::Eof {
                 self.socket.shutdown(std::net::Shutdown::Write)?;
             }
@@ -219,10 +226,12 @@ impl Flight {
     }
 }
 
-/// A connection that says nothing, from `source`.
-pub(crate) fn idle(target: SocketAddr, source: IpAddr) -> io::Result<Socket> {
+/// A connection that says nothing, from `source` if one is given.
+pub(crate) fn idle(target: SocketAddr, source: Option<IpAddr>) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(target), Type::STREAM, None)?;
-    socket.bind(&SocketAddr::new(source, 0).into())?;
+    if let Some(source) = source {
+        socket.bind(&SocketAddr::new(source, 0).into())?;
+    }
     socket.connect(&target.into())?;
     Ok(socket)
 }

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use mio::{Events, Poll, Token};
 use slab::Slab;
@@ -20,6 +21,9 @@ const TIMER: Token = Token(usize::MAX);
 
 /// How many events one wait takes.
 const EVENTS_PER_WAIT: usize = 256;
+
+/// How many visits begin before those in flight have their turn.
+const BEGIN_PER_TURN: usize = 64;
 
 /// How often whoever watches is told.
 const TELL_EVERY: Nanos = SECOND / 4;
@@ -120,6 +124,8 @@ struct Generator<'a> {
     began: Nanos,
     at: Nanos,
     told: Nanos,
+    /// Whether no visit may begin any more because somebody said so.
+    stopped: bool,
     in_flight_nanos: f64,
     /// Until when that is counted.
     counted: Nanos,
@@ -149,6 +155,7 @@ impl<'a> Generator<'a> {
             began,
             at: began,
             told: began,
+            stopped: false,
             in_flight_nanos: 0.0,
             counted: began,
             tally: Tally::new(),
@@ -158,18 +165,20 @@ impl<'a> Generator<'a> {
     fn go(&mut self, stop: &AtomicBool, tell: &mut dyn FnMut(&Glimpse<'_>)) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS_PER_WAIT);
         loop {
-            let beginning = !stop.load(Ordering::Relaxed) && self.may_begin();
-            if beginning {
-                self.begin_due();
-            }
-            if !(beginning && self.may_begin()) && self.flights.is_empty() {
+            self.at = now();
+            self.stopped = stop.load(Ordering::Relaxed);
+            let more = self.begin_due();
+            if !self.may_begin() && self.flights.is_empty() {
                 return Ok(());
             }
-            self.wait(&mut events, beginning)?;
+            self.wait(&mut events, more)?;
             self.at = now();
             for event in &events {
                 if event.token() != TIMER {
                     self.drive(event.token().0);
+                    if let Load::Closed(_) = self.plan.load {
+                        self.begin_due(); // when one ends, the next begins
+                    }
                 }
             }
             self.drip();
@@ -184,30 +193,34 @@ impl<'a> Generator<'a> {
 
     /// Whether another visit may begin at all.
     fn may_begin(&self) -> bool {
-        self.begun < self.plan.count && self.at - self.began < self.plan.duration
+        !self.stopped && self.begun < self.plan.count && self.at - self.began < self.plan.duration
     }
 
-    /// Begins the visits that are due and have room.
-    fn begin_due(&mut self) {
-        while self.may_begin() {
+    /// Begins the visits that are due and have room, within a budget. Gives whether there are more.
+    fn begin_due(&mut self) -> bool {
+        for _ in 0..BEGIN_PER_TURN {
             let room = self.flights.len() < self.plan.in_flight_max;
+            if !room || !self.may_begin() {
+                return false;
+            }
             let scheduled = match (self.plan.load, &mut self.arrivals) {
-                (Load::Closed(most), _) if room && self.flights.len() < most => now(),
-                (Load::Open(..), Some(arrivals)) if room => {
+                (Load::Closed(most), _) if self.flights.len() < most => now(),
+                (Load::Open(..), Some(arrivals)) => {
                     let scheduled = self.began + arrivals.next();
-                    if scheduled > now() || scheduled - self.began >= self.plan.duration {
-                        return;
+                    if scheduled > now() || arrivals.next() >= self.plan.duration {
+                        return false;
                     }
                     // Held back: it could have begun when the wait before this one ended.
-                    self.held_back +=
-                        u64::from(self.flights.len() + 1 == self.plan.in_flight_max && scheduled < self.at);
+                    let last_place = self.flights.len() + 1 == self.plan.in_flight_max;
+                    self.held_back += u64::from(last_place && scheduled < self.at);
                     arrivals.advance();
                     scheduled
                 }
-                _ => return,
+                _ => return false,
             };
             self.begin(scheduled);
         }
+        true
     }
 
     fn begin(&mut self, scheduled: Nanos) {
@@ -235,7 +248,7 @@ impl<'a> Generator<'a> {
         }
     }
 
-    /// Drives a flight; one that is over makes room for the next.
+    /// Drives a flight.
     fn drive(&mut self, key: usize) {
         let Some((_, flight)) = self.flights.get_mut(key) else { return };
         match flight.drive(&self.plan.manners, self.poll.registry(), Token(key)) {
@@ -245,6 +258,11 @@ impl<'a> Generator<'a> {
                 self.count_until(moments.ended);
                 self.flights.remove(key);
                 self.tally.succeeded(&moments);
+            }
+            Progress::Reset => {
+                self.count_until(now());
+                self.flights.remove(key);
+                self.tally.resets += 1;
             }
             Progress::Failed(failure) => self.fail(key, failure),
         }
@@ -288,10 +306,10 @@ impl<'a> Generator<'a> {
     }
 
     /// Waits for a flight or for the next moment at which something is to be done.
-    fn wait(&mut self, events: &mut Events, beginning: bool) -> io::Result<()> {
+    fn wait(&mut self, events: &mut Events, more: bool) -> io::Result<()> {
         let room = self.flights.len() < self.plan.in_flight_max;
         let arrival =
-            self.arrivals.as_ref().filter(|_| beginning && room).map(|next| self.began + next.next());
+            self.arrivals.as_ref().filter(|_| room && self.may_begin()).map(|next| self.began + next.next());
         let deadline = self.deadlines.front().map(|(at, ..)| *at);
         let drip = self.drips.front().map(|(at, ..)| *at);
         let next = [arrival, deadline, drip, Some(self.told + TELL_EVERY)].into_iter().flatten().min();
@@ -301,7 +319,7 @@ impl<'a> Generator<'a> {
             self.timer.set(next)?;
             self.timer_set = next;
         }
-        match self.poll.poll(events, None) {
+        match self.poll.poll(events, more.then_some(Duration::ZERO)) {
             Err(error) if error.kind() == ErrorKind::Interrupted => {
                 events.clear();
                 Ok(())

@@ -56,7 +56,7 @@ use crate::tally::Tally;
 
 const PROGRAM: &str = "load";
 
-/// The comparison as it is meant: about 90 seconds.
+/// The comparison as it is meant: about 80 seconds.
 const FULL: Scale =
     Scale { rounds: 10, turn: SECOND * 3 / 10, latency: SECOND * 2, held: 15_000, batches: 30 };
 
@@ -74,6 +74,11 @@ fn main() -> ExitCode {
     let stop = Arc::new(AtomicBool::new(false));
     if let Err(error) = signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(&stop)) {
         return ended(Err(error), false);
+    }
+    if let Some(path) = &options.json
+        && let Err(error) = fs::write(path, "")
+    {
+        return ended(Err(at(path, &error)), false);
     }
     let raised = welcomed::kernel::mio::raise_descriptor_limit();
     let done = raised.and_then(|_| match &options.connect {
@@ -105,8 +110,8 @@ fn ended(result: io::Result<Outcome>, interrupted: bool) -> ExitCode {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Missed) => ExitCode::from(3),
         Ok(Outcome::Invalid) => {
-            let why = "INVALID: the generator began visits so late that the times say more about this machine \
-                       than about the server; ask for a lower --rate";
+            let why = "INVALID: this machine was too busy to begin visits in time, so the times say more about it than \
+                       about the server; measure when it is quieter, or at another --rate";
             command_line::fail(PROGRAM, &why, ExitCode::from(5))
         }
     }
@@ -129,13 +134,13 @@ fn folder() -> PathBuf {
 /// The comparison: tables on standard output, and `report.json`.
 fn compare(options: &Options, stop: &AtomicBool) -> io::Result<Outcome> {
     let scale = if options.smoke { SMOKE } else { FULL };
-    preflight(&Needs { sockets: scale.held as u64, rate: 0.0, sources: 4 });
+    preflight(&Needs { sockets: scale.held as u64, in_flight: 64, rate: 0.0, sources: 1 });
     let comparison = compare::compare(scale, &folder(), stop, &mut |text| report::progress(&text))?;
     report::progress(&"");
     println!("{}", report::comparison(&comparison));
     let path = options.json.clone().unwrap_or_else(|| folder().join("report.json"));
     let json = serde_json::json!({ "version": 1, "comparison": comparison });
-    fs::write(&path, format!("{json:#}\n"))?;
+    fs::write(&path, format!("{json:#}\n")).map_err(|error| at(&path, &error))?;
     let page = path.with_extension("html");
     fs::write(&page, html::page(&comparison))?;
     println!("The same as pictures: {}\nThe figures of every round: {}", page.display(), path.display());
@@ -156,12 +161,13 @@ fn prove(stop: &AtomicBool) -> io::Result<Outcome> {
 fn load(options: &Options, target: std::net::SocketAddr, stop: &AtomicBool) -> io::Result<Outcome> {
     let names = match &options.names {
         None => vec![options.name.clone().into_bytes()],
-        Some(file) => fs::read(file)?
-            .split(|byte| *byte == b'\n')
-            .filter(|n| !n.is_empty())
-            .map(<[u8]>::to_vec)
-            .collect(),
+        Some(file) => names_in(file)?,
     };
+    if options.sources.is_some() && !(target.is_ipv4() && target.ip().is_loopback()) {
+        return Err(io::Error::other(
+            "--sources are addresses behind 127.0.0.1, and the server has none of those",
+        ));
+    }
     let names = Names::new(&names, options.terminator, &options.expect).map_err(io::Error::other)?;
     let closed = usize::try_from(options.connections.unwrap_or(64)).unwrap_or(usize::MAX);
     let mut plan = Plan {
@@ -179,7 +185,12 @@ fn load(options: &Options, target: std::net::SocketAddr, stop: &AtomicBool) -> i
     };
     let in_flight = if options.rate.is_some() { 64 } else { closed as u64 };
     let sources = u64::from(options.sources.unwrap_or(1));
-    preflight(&Needs { sockets: options.hold + in_flight, rate: options.rate.unwrap_or(0.0), sources });
+    preflight(&Needs {
+        sockets: options.hold + in_flight,
+        in_flight,
+        rate: options.rate.unwrap_or(0.0),
+        sources,
+    });
     let held = compare::idle_connections(target, usize::try_from(options.hold).unwrap_or(usize::MAX))?;
     plan.in_flight_max = plan.in_flight_max.saturating_sub(held.len()).max(1);
     if plan.duration > 0 {
@@ -196,7 +207,8 @@ fn load(options: &Options, target: std::net::SocketAddr, stop: &AtomicBool) -> i
     report::progress(&"");
     println!("{}", report::run(&measured));
     if let Some(path) = &options.json {
-        fs::write(path, format!("{:#}\n", report::run_as_json(&measured)))?;
+        fs::write(path, format!("{:#}\n", report::run_as_json(&measured)))
+            .map_err(|error| at(path, &error))?;
     }
     let tally = &measured.tally;
     if options.rate.is_some() && tally.welcomed > 0 && tally.is_spoiled() {
@@ -207,6 +219,22 @@ fn load(options: &Options, target: std::net::SocketAddr, stop: &AtomicBool) -> i
         println!("The target is missed: errors, or a p99 over {:?}.", options.target_p99.unwrap_or_default());
     }
     Ok(if missed { Outcome::Missed } else { Outcome::Done })
+}
+
+/// The names in a file, one a line; empty lines are none.
+fn names_in(file: &Path) -> io::Result<Vec<Vec<u8>>> {
+    let text = fs::read(file).map_err(|error| at(file, &error))?;
+    let lines = text.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    let names: Vec<Vec<u8>> = lines.filter(|line| !line.is_empty()).map(<[u8]>::to_vec).collect();
+    if names.is_empty() {
+        return Err(io::Error::other(format!("{}: no names in it", file.display())));
+    }
+    Ok(names)
+}
+
+/// An error with the file that it is about.
+fn at(file: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", file.display()))
 }
 
 /// Whether every visit went as it should and the 99th percentile is on target.
@@ -284,6 +312,84 @@ mod tests {
     fn this_program_is_a_peer_if_asked() {
         if let Some(served) = super::Peer::serve_if_asked() {
             served.unwrap();
+        }
+    }
+
+    #[test]
+    fn a_server_that_is_down_ends_no_run_early_and_keeps_none_from_ending() {
+        use super::{Load, Manners, Names, Plan, SECOND, generator};
+        use crate::flight::Terminator;
+        use crate::tally::Failure;
+        for load in [Load::Closed(8), Load::Open(1000.0, crate::arrivals::Spread::Uniform)] {
+            let target = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+            let names =
+                Names::new(&[b"Ada".to_vec()], Terminator::Lf, &welcomed::protocol::Welcome::default());
+            let plan = Plan {
+                manners: Manners { target, terminator: Terminator::Lf, reset: false },
+                names: names.unwrap(),
+                load,
+                duration: SECOND / 5,
+                count: u64::MAX,
+                timeout: SECOND,
+                in_flight_max: 64,
+                sources: Vec::new(),
+                pause: 0,
+                seed: 1,
+                server: None,
+            };
+            let stop = std::sync::atomic::AtomicBool::new(false);
+            let measured = generator::run(&plan, &stop, &mut |_| {}).unwrap();
+            assert!((0.1..5.0).contains(&measured.seconds), "{load:?} took {} s", measured.seconds);
+            assert!(measured.tally.count(Failure::Refused) > 50, "{load:?}");
+            assert_eq!(measured.tally.failures(), measured.tally.count(Failure::Refused));
+        }
+    }
+
+    #[test]
+    fn manners_are_kept() {
+        use super::{Manners, Names, Plan, SECOND, generator};
+        use crate::flight::Terminator;
+        use std::io::Read as _;
+        for (terminator, reset, heard) in [
+            (Terminator::Lf, false, &b"Ada\n"[..]),
+            (Terminator::None, false, b"Ada"),
+            (Terminator::Eof, false, b"Ada"),
+            (Terminator::None, true, b"Ada"),
+        ] {
+            let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            let target = listener.local_addr().unwrap();
+            let server = std::thread::spawn(move || {
+                let (mut stream, _) = listener.accept().unwrap();
+                stream.set_read_timeout(Some(std::time::Duration::from_millis(200))).unwrap();
+                let mut bytes = Vec::new();
+                let end = stream.read_to_end(&mut bytes).map_err(|error| error.kind());
+                let _ = std::io::Write::write_all(&mut stream, b"welcome ");
+                (bytes, end)
+            });
+            let names = Names::new(&[b"Ada".to_vec()], terminator, &welcomed::protocol::Welcome::default());
+            let plan = Plan {
+                manners: Manners { target, terminator, reset },
+                names: names.unwrap(),
+                load: super::Load::Closed(1),
+                duration: 5 * SECOND,
+                count: 1,
+                timeout: 5 * SECOND,
+                in_flight_max: 64,
+                sources: Vec::new(),
+                pause: 0,
+                seed: 1,
+                server: None,
+            };
+            let stop = std::sync::atomic::AtomicBool::new(false);
+            let tally = generator::run(&plan, &stop, &mut |_| {}).unwrap().tally;
+            let (bytes, end) = server.join().unwrap();
+            assert_eq!(end.is_ok(), terminator == Terminator::Eof, "{terminator:?}: {end:?}");
+            assert_eq!(end == Err(std::io::ErrorKind::ConnectionReset), reset, "{terminator:?}: {end:?}");
+            assert_eq!(
+                (tally.welcomed, tally.resets, tally.failures()),
+                (u64::from(!reset), u64::from(reset), 0)
+            );
+            assert!(reset || bytes == heard, "{terminator:?}: {bytes:?}");
         }
     }
 

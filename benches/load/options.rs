@@ -12,21 +12,21 @@ use crate::arrivals::Spread;
 use crate::flight::Terminator;
 
 const EXAMPLES: &str = "\
-Examples:
-  cargo bench --bench load                                     compare welcomed with its peers, about 90 s
-  cargo bench --bench load -- -c 127.0.0.1:9999                64 visits at a time, for 10 s
-  cargo bench --bench load -- -c 127.0.0.1:9999 --rate 5k      5,000 visits a second, whatever happens
-  cargo bench --bench load -- -c 127.0.0.1:9999 --slow 20      names that drip, 20 bytes a second
-  cargo bench --bench load -- -c 127.0.0.1:9999 --find-knee    how many visits a second it can bear
-  cargo bench --bench load -- --prove                          show that it reports faults for what they are
-  cargo bench --bench load -- -c 127.0.0.1:9999 --hold 1k      1,000 idle connections beside";
+Examples, each behind `cargo bench --bench load --`:
+  (nothing)                        welcomed beside its peers, about 80 s
+  -c 127.0.0.1:9999                64 visits at a time, for 10 s
+  -c 127.0.0.1:9999 --rate 5k      5,000 visits a second, open loop
+  -c 127.0.0.1:9999 --slow 100     names that drip, 100 bytes a second
+  -c 127.0.0.1:9999 --hold 1k      1,000 idle connections beside
+  -c 127.0.0.1:9999 --find-knee    how many visits a second it can bear
+  --prove                          does it report faults for what they are?";
 
 /// Hammers a welcome server and says how good it is; without options, welcomed beside its peers.
 ///
 /// Exit codes: 0 done, 1 failure, 2 usage, 3 the target is missed, 5 the measurement is
 /// invalid, 130 interrupted.
 #[derive(Parser, Debug)]
-#[command(name = "load", version, max_term_width = 100, before_help = EXAMPLES, before_long_help = EXAMPLES)]
+#[command(name = "load", bin_name = "cargo bench --bench load --", version, max_term_width = 100, before_help = EXAMPLES, before_long_help = EXAMPLES)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub(crate) struct Options {
     /// The server to load, HOST:PORT; without it, the comparison
@@ -42,7 +42,7 @@ pub(crate) struct Options {
     pub(crate) rate: Option<f64>,
 
     /// How the visits of an open loop are spread
-    #[arg(long, value_name = "SPREAD", default_value = "poisson")]
+    #[arg(long, value_name = "SPREAD", default_value = "poisson", requires = "connect")]
     pub(crate) arrivals: Spread,
 
     /// For how long visits begin [default: 10s; 2s for each step of --find-knee]
@@ -62,51 +62,57 @@ pub(crate) struct Options {
     pub(crate) count: Option<u64>,
 
     /// Visits before those that are measured
-    #[arg(long, value_name = "DURATION", default_value = "0", value_parser = duration_or_zero)]
+    #[arg(long, value_name = "DURATION", default_value = "0", value_parser = duration_or_zero, requires = "connect")]
     pub(crate) warmup: Duration,
 
     /// A visit that lasts longer has failed
-    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration, requires = "connect")]
     pub(crate) timeout: Duration,
 
     /// The name of every visitor
-    #[arg(long, value_name = "TEXT", default_value = "Rafatul", conflicts_with = "names")]
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "Rafatul",
+        conflicts_with = "names",
+        requires = "connect"
+    )]
     pub(crate) name: String,
 
     /// A file of names, one a line, taken in turn
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", requires = "connect")]
     pub(crate) names: Option<PathBuf>,
 
     /// How the end of the name is told
-    #[arg(long, value_name = "HOW", default_value = "lf")]
+    #[arg(long, value_name = "HOW", default_value = "lf", requires = "connect")]
     pub(crate) terminator: Terminator,
 
     /// The welcome that is right; {name} stands for the name
-    #[arg(long, value_name = "TEXT", default_value = "welcome ")]
+    #[arg(long, value_name = "TEXT", default_value = "welcome ", requires = "connect")]
     pub(crate) expect: Welcome,
 
     /// Hold so many idle connections open meanwhile
-    #[arg(long, value_name = "N", default_value = "0", value_parser = count_or_zero)]
+    #[arg(long, value_name = "N", default_value = "0", value_parser = count_or_zero, requires = "connect")]
     pub(crate) hold: u64,
 
     /// Come from so many local addresses, 127.0.0.1 and those behind it
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=200))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=200), requires = "connect")]
     pub(crate) sources: Option<u8>,
 
-    /// Drip the name, so many bytes a second
-    #[arg(long, value_name = "BYTES/S", value_parser = rate)]
+    /// Drip the name, so many bytes a second (more than 20: a longer gap ends a name)
+    #[arg(long, value_name = "BYTES/S", value_parser = rate, requires = "connect")]
     pub(crate) slow: Option<f64>,
 
-    /// Reset each connection as soon as its name is sent
-    #[arg(long)]
+    /// Reset each connection as soon as its name is sent; such visits are counted for themselves
+    #[arg(long, requires = "connect")]
     pub(crate) rst: bool,
 
     /// What arrivals are drawn from
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "connect")]
     pub(crate) seed: u64,
 
-    /// Where to write the report as JSON
-    #[arg(long, value_name = "FILE")]
+    /// Where to write the report as JSON; the comparison's page goes beside it
+    #[arg(long, value_name = "FILE", value_parser = json_file, conflicts_with = "prove")]
     pub(crate) json: Option<PathBuf>,
 
     /// Let a server fail on purpose and show that every fault is reported for what it is
@@ -127,6 +133,14 @@ impl Options {
     pub(crate) fn source_addresses(&self) -> Vec<IpAddr> {
         (1..=self.sources.unwrap_or(0)).map(|last| IpAddr::from([127, 0, 0, last])).collect()
     }
+}
+
+fn json_file(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    if path.extension().is_some_and(|extension| extension == "html") {
+        return Err("accepted are names that do not end in .html, which is the page's".into());
+    }
+    Ok(path)
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

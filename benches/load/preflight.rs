@@ -7,6 +7,8 @@ use std::fs;
 pub(crate) struct Needs {
     /// Sockets open at a time.
     pub(crate) sockets: u64,
+    /// Visits at a time, each with a local port.
+    pub(crate) in_flight: u64,
     /// Visits a second, as far as is known.
     pub(crate) rate: f64,
     /// Local addresses that the visits come from.
@@ -66,12 +68,12 @@ impl Limits {
             ));
         }
         let ports = self.ports.saturating_mul(needs.sources.max(1));
-        if ports < needs.sockets {
+        if ports < needs.in_flight {
             complaints.push(format!(
                 "{} local ports are needed and there are {ports}: --sources {}, \
                  or sysctl -w net.ipv4.ip_local_port_range='1024 65535'",
-                needs.sockets,
-                needs.sockets.div_ceil(self.ports.max(1))
+                needs.in_flight,
+                needs.in_flight.div_ceil(self.ports.max(1))
             ));
         }
         if self.somaxconn < BACKLOG {
@@ -99,7 +101,7 @@ mod tests {
     fn what_is_too_small_is_said_with_what_mends_it() {
         use super::{Limits, Needs};
         let ample = Limits { descriptors: 20_000, ports: 28_232, somaxconn: 4096, time_wait: 131_072 };
-        let modest = Needs { sockets: 10_000, rate: 2_000.0, sources: 1 };
+        let modest = Needs { sockets: 10_000, in_flight: 10_000, rate: 2_000.0, sources: 1 };
         assert_eq!(ample.complaints(&modest), [""; 0]);
         let scarce = Limits { descriptors: 1024, ports: 5_000, somaxconn: 128, time_wait: 1_000 };
         let complaints = scarce.complaints(&modest);

@@ -78,7 +78,7 @@ pub(crate) fn comparison(comparison: &Comparison) -> String {
 /// The receipt of a proof.
 pub(crate) fn receipt(proofs: &[Proof]) -> String {
     let row = |proof: &Proof| {
-        let verdict = if proof.holds() { "as it was" } else { "WRONG" };
+        let verdict = if proof.holds() { "correct" } else { "WRONG" };
         vec![proof.what.clone(), proof.injected.to_string(), proof.reported.to_string(), verdict.to_owned()]
     };
     table(["fault", "injected", "reported", "verdict"], proofs.iter().map(row))
@@ -107,7 +107,11 @@ pub(crate) fn run(measured: &Measured) -> String {
          In flight on average: {:.1}; by Little's law, rate times duration: {little:.1}.\n\
          The generator used {:.0}% of a processor. {} visits were held back by the limit in flight.\n{}\n",
         tally.welcomed,
-        errors(tally),
+        if tally.resets > 0 {
+            format!("{}; {} reset on purpose", errors(tally), tally.resets)
+        } else {
+            errors(tally)
+        },
         table(["us", "p50", "p90", "p99", "p99.9", "max"], rows),
         measured.in_flight,
         measured.generator.cpu as f64 / 1e7 / seconds,
@@ -159,6 +163,7 @@ pub(crate) fn run_as_json(measured: &Measured) -> serde_json::Value {
             "seconds": measured.seconds,
             "spoiled": tally.is_spoiled(),
             "welcomed": tally.welcomed,
+            "reset_on_purpose": tally.resets,
             "failures": failures.into_iter().collect::<std::collections::BTreeMap<_, _>>(),
             "latency": times(&tally.latency),
             "start_lag": times(&tally.start_lag),

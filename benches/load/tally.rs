@@ -90,11 +90,16 @@ pub(crate) struct Moments {
     pub(crate) ended: Nanos,
 }
 
+/// A start lag that spoils nothing, whatever its share: 1 ms.
+const SPOILING_LAG: Nanos = SECOND / 1000;
+
 /// The counts and times of the visits of one window.
 #[derive(Clone, Debug)]
 pub(crate) struct Tally {
     /// Visits that went as they should.
     pub(crate) welcomed: u64,
+    /// Visits that were reset on purpose.
+    pub(crate) resets: u64,
     failures: [u64; Failure::ALL.len()],
     /// From the scheduled moment to the end: what a client that keeps its appointments sees.
     pub(crate) latency: Histogram<u64>,
@@ -113,6 +118,7 @@ impl Tally {
         let histogram = histogram();
         Tally {
             welcomed: 0,
+            resets: 0,
             failures: [0; Failure::ALL.len()],
             latency: histogram.clone(),
             start_lag: histogram.clone(),
@@ -143,15 +149,17 @@ impl Tally {
     }
 
     /// Whether the times of an open loop say more about the generator than about the server: it began so
-    /// late that at the 99th percentile more than half of a latency is its own doing.
+    /// late that at the 99th percentile more than half of a latency is its own doing, and more than the
+    /// fraction of a millisecond that waking up takes on any machine.
     pub(crate) fn is_spoiled(&self) -> bool {
         let p99 = |times: &Histogram<u64>| times.value_at_quantile(0.99);
-        p99(&self.start_lag) * 2 > p99(&self.latency)
+        p99(&self.start_lag) > SPOILING_LAG && p99(&self.start_lag) * 2 > p99(&self.latency)
     }
 
     /// Adds the visits of another run.
     pub(crate) fn add(&mut self, other: &Tally) {
         self.welcomed += other.welcomed;
+        self.resets += other.resets;
         for (sum, count) in self.failures.iter_mut().zip(other.failures) {
             *sum += count;
         }
