@@ -64,7 +64,7 @@ fn one_line(text: &str, program: &str) -> String {
     let said = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let said: Vec<&str> =
         said.take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more")).collect();
-    let said = said.join("; ");
+    let said = said.join("; ").replace(":; ", ": ");
     let said = said.strip_prefix("error: ").unwrap_or(&said);
     format!("{} (see {program} --help)", Shown(said.as_bytes()))
 }

@@ -32,7 +32,7 @@ struct Options {
     connect: Endpoint,
 
     /// How long the visit may take
-    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = timeout)]
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true, default_value = "5s", value_parser = timeout)]
     timeout: Duration,
 
     /// The name, one line of at most 1,024 bytes; asked for if it is not given
@@ -77,6 +77,10 @@ fn ask() -> Result<Vec<u8>, String> {
     // Enough to see that a name is too long, and no more.
     let most = u64::try_from(NAME_MAX_BYTES).unwrap_or(u64::MAX) + 3;
     io::stdin().lock().take(most).read_until(b'\n', &mut line).map_err(cannot)?;
+    if !io::stdin().is_terminal() {
+        // Nobody's Enter has ended the line of the question.
+        out.write_all(b"\n").map_err(cannot)?;
+    }
     if line.is_empty() {
         return Err("no name was given".to_owned());
     }

@@ -47,19 +47,19 @@ struct Options {
     welcome: Welcome,
 
     /// A name without a line end ends after this silence; 0: as soon as nothing more is there
-    #[arg(long, value_name = "DURATION", default_value = "50ms", value_parser = duration_or_zero)]
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true, default_value = "50ms", value_parser = duration_or_zero)]
     name_gap: Duration,
 
     /// Close clients whose name has not ended by then, without a welcome
-    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = positive_duration)]
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true, default_value = "60s", value_parser = positive_duration)]
     name_timeout: Duration,
 
     /// Close clients who have not taken their welcome by then
-    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = positive_duration)]
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true, default_value = "10s", value_parser = positive_duration)]
     write_timeout: Duration,
 
     /// After SIGINT or SIGTERM, how long open connections may take to finish
-    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration_or_zero)]
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true, default_value = "5s", value_parser = duration_or_zero)]
     drain_timeout: Duration,
 
     /// The most connections at a time; others wait in the backlog [default: what the descriptor limit allows]

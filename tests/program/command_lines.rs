@@ -22,7 +22,7 @@ fn a_mistake_is_named_with_what_is_accepted_and_exit_code_2() {
     let durations = "accepted are durations such as 50ms, 2s or 1m";
     for (options, words) in [
         (&["--name-gap", "50"][..], ["'50' for '--name-gap <DURATION>'", durations]),
-        (&["--name-gap", "-1s"], ["-1", ""]),
+        (&["--name-gap", "-1s"], ["'-1s' for '--name-gap", durations]),
         (&["--name-timeout", "0"], ["'0' for '--name-timeout", "from 1ms to 24h"]),
         (&["--write-timeout", "soon"], ["'soon' for '--write-timeout", durations]),
         (&["--drain-timeout", "2d"], ["'2d' for '--drain-timeout", "from 0 to 24h"]),
