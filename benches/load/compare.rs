@@ -52,7 +52,9 @@ pub(crate) struct Row {
     pub(crate) cpu_micros: Vec<f64>,
     /// Churn, one figure a round: context switches for each connection.
     pub(crate) switches: Vec<f64>,
-    /// Processor time over that of the floor in the same round.
+    /// Processor time over that of the floor in the same round, one figure a round.
+    pub(crate) costs: Vec<f64>,
+    /// The same: median and quartiles.
     pub(crate) cost: Option<Spread>,
     /// Visits that failed, in all parts.
     pub(crate) failures: u64,
@@ -180,8 +182,8 @@ impl Lab<'_> {
         }
         let floor = self.rows.first().map(|row| row.cpu_micros.clone()).unwrap_or_default();
         for row in &mut self.rows {
-            row.cost =
-                Some(spread(&paired_ratios(&row.cpu_micros, &floor))).filter(|cost| cost.median.is_finite());
+            row.costs = paired_ratios(&row.cpu_micros, &floor);
+            row.cost = Some(spread(&row.costs)).filter(|cost| cost.median.is_finite());
         }
         Ok(())
     }

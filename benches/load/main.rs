@@ -16,6 +16,7 @@
 )]
 
 mod arrivals;
+mod baseline;
 mod clock;
 mod compare;
 mod contender;
@@ -43,6 +44,7 @@ use std::time::Duration;
 
 use welcomed::command_line;
 
+use crate::baseline::Baseline;
 use crate::clock::{Nanos, SECOND};
 use crate::compare::Scale;
 use crate::flight::Manners;
@@ -98,6 +100,8 @@ enum Outcome {
     Done,
     /// A target was missed.
     Missed,
+    /// The server has become dearer.
+    Regression,
     /// What was measured says nothing about the server.
     Invalid,
 }
@@ -109,6 +113,7 @@ fn ended(result: io::Result<Outcome>, interrupted: bool) -> ExitCode {
         Ok(_) if interrupted => ExitCode::from(130),
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Missed) => ExitCode::from(3),
+        Ok(Outcome::Regression) => ExitCode::from(4),
         Ok(Outcome::Invalid) => {
             let why = "INVALID: this machine was too busy to begin visits in time, so the times say more about it than \
                        about the server; measure when it is quieter, or at another --rate";
@@ -134,6 +139,9 @@ fn folder() -> PathBuf {
 /// The comparison: tables on standard output, and `report.json`.
 fn compare(options: &Options, stop: &AtomicBool) -> io::Result<Outcome> {
     let scale = if options.smoke { SMOKE } else { FULL };
+    let baselines = folder().join("baselines");
+    // Read first: a name that is not there is better said before than after.
+    let before = options.baseline.as_ref().map(|name| Baseline::read(&baselines, name)).transpose()?;
     preflight(&Needs { sockets: scale.held as u64, in_flight: 64, rate: 0.0, sources: 1 });
     let comparison = compare::compare(scale, &folder(), stop, &mut |text| report::progress(&text))?;
     report::progress(&"");
@@ -144,6 +152,18 @@ fn compare(options: &Options, stop: &AtomicBool) -> io::Result<Outcome> {
     let page = path.with_extension("html");
     fs::write(&page, html::page(&comparison))?;
     println!("The same as pictures: {}\nThe figures of every round: {}", page.display(), path.display());
+    let costs = comparison.rows.last().map(|row| row.costs.clone()).unwrap_or_default();
+    let now = Baseline::new(costs);
+    if let Some(name) = &options.save_baseline {
+        now.save(&baselines, name)?;
+    }
+    if let Some(before) = before {
+        let change = before.change_to(&now);
+        println!("welcomed --quiet against the baseline: {change}.");
+        if change.is_regression() {
+            return Ok(Outcome::Regression);
+        }
+    }
     Ok(Outcome::Done)
 }
 

@@ -23,7 +23,7 @@ Examples, each behind `cargo bench --bench load --`:
 
 /// Hammers a welcome server and says how good it is; without options, welcomed beside its peers.
 ///
-/// Exit codes: 0 done, 1 failure, 2 usage, 3 the target is missed, 5 the measurement is
+/// Exit codes: 0 done, 1 failure, 2 usage, 3 the target is missed, 4 dearer than the baseline, 5 the measurement is
 /// invalid, 130 interrupted.
 #[derive(Parser, Debug)]
 #[command(name = "load", bin_name = "cargo bench --bench load --", version, max_term_width = 100, before_help = EXAMPLES, before_long_help = EXAMPLES)]
@@ -115,6 +115,14 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE", value_parser = json_file, conflicts_with = "prove")]
     pub(crate) json: Option<PathBuf>,
 
+    /// Keep what the comparison finds welcomed --quiet to cost, under this name
+    #[arg(long, value_name = "NAME", value_parser = name, conflicts_with_all = ["connect", "prove"])]
+    pub(crate) save_baseline: Option<String>,
+
+    /// Say whether it has become dearer since this was kept; if so, the exit code is 4
+    #[arg(long, value_name = "NAME", value_parser = name, conflicts_with_all = ["connect", "prove"])]
+    pub(crate) baseline: Option<String>,
+
     /// Let a server fail on purpose and show that every fault is reported for what it is
     #[arg(long, conflicts_with = "connect")]
     pub(crate) prove: bool,
@@ -132,6 +140,15 @@ impl Options {
     /// The local addresses to come from.
     pub(crate) fn source_addresses(&self) -> Vec<IpAddr> {
         (1..=self.sources.unwrap_or(0)).map(|last| IpAddr::from([127, 0, 0, last])).collect()
+    }
+}
+
+fn name(text: &str) -> Result<String, String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if !text.is_empty() && text.chars().all(fits) {
+        Ok(text.to_owned())
+    } else {
+        Err("accepted are letters, digits, - and _".into())
     }
 }
 
