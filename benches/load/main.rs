@@ -416,6 +416,9 @@ mod tests {
     #[test]
     fn the_whole_comparison_in_a_second_or_two() {
         use super::{SMOKE, compare, contender, folder, report};
+        use std::collections::BTreeSet;
+        let members =
+            |json: &serde_json::Value| json.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
         let stop = std::sync::atomic::AtomicBool::new(false);
         let comparison = compare::compare(SMOKE, &folder().join("smoke"), &stop, &mut |_| {}).unwrap();
         assert_eq!(comparison.rows.len(), contender::ALL.len());
@@ -429,6 +432,13 @@ mod tests {
         }
         let floor = &comparison.rows[0];
         assert!(floor.held_bytes.is_some() && floor.held_cost.is_some());
+        let schema: serde_json::Value = serde_json::from_str(include_str!("report.schema.json")).unwrap();
+        let (described, json) =
+            (&schema["properties"]["comparison"], serde_json::to_value(&comparison).unwrap());
+        assert_eq!(members(&json), members(&described["properties"]), "the schema describes what is written");
+        let described = &described["properties"]["rows"]["items"]["properties"];
+        assert_eq!(members(&json["rows"][0]), members(described));
+        assert_eq!(members(&json["rows"][0]["latency"]), members(&described["latency"]["properties"]));
         let tables = report::comparison(&comparison);
         assert!(contender::ALL.iter().all(|contender| tables.contains(contender.name())), "{tables}");
     }
