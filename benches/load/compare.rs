@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use hdrhistogram::Histogram;
 use rustix::process::Signal;
 use serde::Serialize;
 use socket2::Socket;
@@ -81,7 +82,13 @@ pub(crate) struct Latency {
     pub(crate) max: f64,
     /// How late visits began: the generator's own part.
     pub(crate) start_lag_p99: f64,
-    /// Whether that part is so large that the others say nothing.
+    /// From the start to being connected: median and 99th percentile.
+    pub(crate) connect: (f64, f64),
+    /// From the start to the first byte.
+    pub(crate) first_byte: (f64, f64),
+    /// From the start to the end.
+    pub(crate) end: (f64, f64),
+    /// Whether the start lag is so large that the others say nothing.
     pub(crate) spoiled: bool,
     /// Quantiles and their latencies.
     pub(crate) curve: [(f64, f64); CURVE.len()],
@@ -342,8 +349,14 @@ fn total_calls(summary: &str) -> Option<u64> {
 #[expect(clippy::cast_precision_loss, reason = "figures for people")]
 pub(crate) fn latency(tally: &Tally, rate: f64) -> Latency {
     let micros = |quantile: f64| tally.latency.value_at_quantile(quantile) as f64 / 1e3;
+    let part = |times: &Histogram<u64>| {
+        (times.value_at_quantile(0.5) as f64 / 1e3, times.value_at_quantile(0.99) as f64 / 1e3)
+    };
     Latency {
         rate,
+        connect: part(&tally.connect),
+        first_byte: part(&tally.first_byte),
+        end: part(&tally.end),
         p50: micros(0.5),
         p90: micros(0.9),
         p99: micros(0.99),

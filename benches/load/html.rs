@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use crate::compare::{Comparison, Latency, Row};
+use crate::compare::{Comparison, Latency, Row, latency};
+use crate::generator::Measured;
 use crate::report;
 use crate::statistics::{Spread, spread};
 
@@ -25,6 +26,10 @@ svg text { fill: var(--ink); font: 13px system-ui, sans-serif; } svg .dim { fill
 path.own { stroke: var(--own); fill: none; } path.other { stroke: var(--other); fill: none; }
 pre { font: 12.5px/1.5 ui-monospace, monospace; overflow-x: auto; margin: 0; }
 ";
+
+/// What a star behind a name means.
+const INVALID: &str =
+    "* INVALID: visits began so late that this says more about the machine than about the server.";
 
 /// The width of every picture, and of the names at its left.
 const WIDTH: f64 = 800.0;
@@ -58,7 +63,7 @@ pub(crate) fn page(comparison: &Comparison) -> String {
         section(
             "Latency by percentile",
             &format!(
-                "Microseconds from the scheduled moment to the end, open loop at {rate:.0} visits a second, log scale; lower is better. * INVALID: the generator was late, which says more about the machine than about the server."
+                "Microseconds from the scheduled moment to the end, open loop at {rate:.0} visits a second, log scale; lower is better. {INVALID}"
             ),
             &curves(rows),
         ),
@@ -80,13 +85,39 @@ pub(crate) fn page(comparison: &Comparison) -> String {
         ),
         section("In figures", "", &format!("<pre>{}</pre>", escaped(&report::comparison(comparison)))),
     ];
+    let text = format!(
+        "One run of <code>cargo bench</code>. Each server is a process with a processor to itself; the generator \
+         used {:.0}% of another{}.",
+        comparison.generator_load * 100.0,
+        if comparison.generator_load > 0.9 { ", and was the limit: visits a second are its own" } else { "" }
+    );
+    whole("welcomed and its peers", &text, &sections)
+}
+
+/// The page of a single run.
+#[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+pub(crate) fn run_page(measured: &Measured) -> String {
+    let rate = measured.tally.welcomed as f64 / measured.seconds;
+    let row = Row { name: "visits", latency: Some(latency(&measured.tally, rate)), ..Row::default() };
+    let about =
+        format!("Microseconds from the scheduled moment to the end, log scale; lower is better. {INVALID}");
+    let sections = [
+        section("Latency by percentile", &about, &curves(&[row])),
+        section("In figures", "", &format!("<pre>{}</pre>", escaped(&report::run(measured)))),
+    ];
+    whole(
+        "A run of the load test",
+        &format!("{rate:.0} visits a second for {:.1} s.", measured.seconds),
+        &sections,
+    )
+}
+
+/// A page that needs nothing beside itself.
+fn whole(title: &str, text: &str, sections: &[String]) -> String {
     format!(
         "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width\"><title>welcomed and its peers</title>\
-         <style>{STYLE}</style>\n<h1>welcomed and its peers</h1>\n\
-         <p class=\"dim\">One run of <code>cargo bench</code>. Each server is a process with a processor to itself; \
-         the generator used {:.0}% of another.</p>\n{}</html>\n",
-        comparison.generator_load * 100.0,
+         <meta name=\"viewport\" content=\"width=device-width\"><title>{title}</title>\
+         <style>{STYLE}</style>\n<h1>{title}</h1>\n<p class=\"dim\">{text}</p>\n{}</html>\n",
         sections.concat()
     )
 }
@@ -163,7 +194,7 @@ fn curves(rows: &[Row]) -> String {
         );
     }
     let mut decade = low;
-    while decade <= high && curves.len() > 1 {
+    while decade <= high && !curves.is_empty() {
         let (at, micros) = (y(10f64.powf(decade)), 10f64.powf(decade));
         let _ = write!(
             svg,

@@ -72,10 +72,11 @@ fn main() -> ExitCode {
     if let Err(error) = signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(&stop)) {
         return ended(Err(error), false);
     }
-    if let Some(path) = &options.json
-        && let Err(error) = fs::write(path, "")
-    {
-        return ended(Err(at(path, &error)), false);
+    // A file that cannot be written is better said before than after.
+    for path in options.json.iter().chain(&options.html) {
+        if let Err(error) = fs::write(path, "") {
+            return ended(Err(at(path, &error)), false);
+        }
     }
     let raised = welcomed::kernel::mio::raise_descriptor_limit();
     let done = raised.and_then(|_| match &options.connect {
@@ -212,6 +213,8 @@ mod tests {
         let described = &described["properties"]["rows"]["items"]["properties"];
         assert_eq!(members(&json["rows"][0]), members(described));
         assert_eq!(members(&json["rows"][0]["latency"]), members(&described["latency"]["properties"]));
+        let page = super::html::page(&comparison);
+        assert!(page.ends_with("</html>\n") && page.matches("<svg").count() == 6, "{page}");
         let tables = report::comparison(&comparison);
         assert!(contender::ALL.iter().all(|contender| tables.contains(contender.name())), "{tables}");
     }

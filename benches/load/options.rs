@@ -115,6 +115,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE", value_parser = json_file, conflicts_with = "prove")]
     pub(crate) json: Option<PathBuf>,
 
+    /// Where to write a page with a picture of the run
+    #[arg(long, value_name = "FILE", requires = "connect", conflicts_with = "find_knee")]
+    pub(crate) html: Option<PathBuf>,
+
     /// Keep what the comparison finds welcomed --quiet to cost, under this name
     #[arg(long, value_name = "NAME", value_parser = name, conflicts_with_all = ["connect", "prove"])]
     pub(crate) save_baseline: Option<String>,

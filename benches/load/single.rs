@@ -14,7 +14,7 @@ use crate::names::Names;
 use crate::options::Options;
 use crate::preflight::Needs;
 use crate::tally::Tally;
-use crate::{Outcome, at, compare, generator, knee, preflight, report};
+use crate::{Outcome, at, compare, generator, html, knee, preflight, report};
 
 /// The load generator: one run.
 pub(crate) fn load(
@@ -72,6 +72,9 @@ pub(crate) fn load(
     if let Some(path) = &options.json {
         fs::write(path, format!("{:#}\n", report::run_as_json(&measured)))
             .map_err(|error| at(path, &error))?;
+    }
+    if let Some(path) = &options.html {
+        fs::write(path, html::run_page(&measured)).map_err(|error| at(path, &error))?;
     }
     let tally = &measured.tally;
     if options.rate.is_some() && tally.welcomed > 0 && tally.is_spoiled() {
