@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::time::Duration;
 
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
@@ -15,6 +16,11 @@ pub(crate) type Nanos = u64;
 
 /// One second.
 pub(crate) const SECOND: Nanos = 1_000_000_000;
+
+/// A length of time in nanoseconds.
+pub(crate) fn nanos(duration: Duration) -> Nanos {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
 
 /// The present moment.
 pub(crate) fn now() -> Nanos {

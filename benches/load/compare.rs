@@ -13,14 +13,12 @@ use hdrhistogram::Histogram;
 use rustix::process::Signal;
 use serde::Serialize;
 use socket2::Socket;
-use welcomed::protocol::Welcome;
 
 use crate::arrivals::Spread as ArrivalSpread;
-use crate::clock::{Nanos, SECOND};
+use crate::clock::Nanos;
 use crate::contender::{ALL, Server};
-use crate::flight::{Manners, Terminator, idle};
+use crate::flight::idle;
 use crate::generator::{Load, Measured, Plan, run};
-use crate::names::Names;
 use crate::statistics::{Spread, paired_ratios, spread};
 use crate::system::{self, NetCounters};
 use crate::tally::Tally;
@@ -147,20 +145,7 @@ impl Lab<'_> {
 
     /// Lets visitors have their way with a server.
     fn visit(&self, server: &Server, load: Load, duration: Nanos) -> io::Result<Measured> {
-        let names = Names::new(&[b"Rafatul".to_vec()], Terminator::Lf, &Welcome::default());
-        let plan = Plan {
-            manners: Manners { target: server.address, terminator: Terminator::Lf, reset: false },
-            names: names.map_err(io::Error::other)?,
-            load,
-            duration,
-            count: u64::MAX,
-            timeout: 5 * SECOND,
-            in_flight_max: 4096,
-            sources: Vec::new(),
-            pause: 0,
-            seed: 1,
-            server: Some(server.pid()),
-        };
+        let plan = Plan { server: Some(server.pid()), ..Plan::plain(server.address, load, duration)? };
         run(&plan, self.stop, &mut |_| {})
     }
 

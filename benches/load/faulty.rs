@@ -2,18 +2,15 @@
 //! has to be just that.
 
 use std::io::{self, Read as _, Write as _};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::Duration;
 
 use socket2::SockRef;
-use welcomed::protocol::Welcome;
 
-use crate::clock::SECOND;
-use crate::flight::{Manners, Terminator};
+use crate::clock::{SECOND, nanos};
 use crate::generator::{Load, Measured, Plan, run};
-use crate::names::Names;
 use crate::tally::Failure;
 
 /// How long a stall is.
@@ -100,7 +97,6 @@ pub(crate) fn prove(stop: &AtomicBool) -> io::Result<Vec<Proof>> {
 
 /// The visits whose duration is that of the stall.
 fn stalls(measured: &Measured) -> u64 {
-    let nanos = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
     measured.tally.end.count_between(nanos(STALL), nanos(STALL + TOLERANCE))
 }
 
@@ -119,21 +115,8 @@ fn refused(stop: &AtomicBool) -> io::Result<Measured> {
     run(&plan(target, 5)?, stop, &mut |_| {})
 }
 
-fn plan(target: std::net::SocketAddr, count: u64) -> io::Result<Plan> {
-    let names = Names::new(&[b"Rafatul".to_vec()], Terminator::Lf, &Welcome::default());
-    Ok(Plan {
-        manners: Manners { target, terminator: Terminator::Lf, reset: false },
-        names: names.map_err(io::Error::other)?,
-        load: Load::Closed(8),
-        duration: 60 * SECOND,
-        count,
-        timeout: u64::try_from(TIMEOUT.as_nanos()).unwrap_or(u64::MAX),
-        in_flight_max: 64,
-        sources: Vec::new(),
-        pause: 0,
-        seed: 1,
-        server: None,
-    })
+fn plan(target: SocketAddr, count: u64) -> io::Result<Plan> {
+    Ok(Plan { count, timeout: nanos(TIMEOUT), ..Plan::plain(target, Load::Closed(8), 60 * SECOND)? })
 }
 
 /// Does each fault to its number of clients, the faults mixed.

@@ -2,16 +2,17 @@
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use mio::{Events, Poll, Token};
 use slab::Slab;
+use welcomed::protocol::Welcome;
 
 use crate::arrivals::{Arrivals, Spread};
 use crate::clock::{Nanos, SECOND, Timer, now};
-use crate::flight::{Flight, Manners, Progress};
+use crate::flight::{Flight, Manners, Progress, Terminator};
 use crate::names::Names;
 use crate::system::{NetCounters, Usage};
 use crate::tally::{Failure, Tally};
@@ -58,6 +59,27 @@ pub(crate) struct Plan {
     pub(crate) seed: u64,
     /// The process that serves, if its use of the machine is to be measured.
     pub(crate) server: Option<u32>,
+}
+
+impl Plan {
+    /// The plainest plan, for others to change: visitors called Rafatul, a line feed behind the name, the
+    /// default welcome expected, 5 s for each visit, and no end to their number but `duration`.
+    pub(crate) fn plain(target: SocketAddr, load: Load, duration: Nanos) -> io::Result<Plan> {
+        let names = Names::new(&[b"Rafatul".to_vec()], Terminator::Lf, &Welcome::default());
+        Ok(Plan {
+            manners: Manners { target, terminator: Terminator::Lf, reset: false },
+            names: names.map_err(io::Error::other)?,
+            load,
+            duration,
+            count: u64::MAX,
+            timeout: 5 * SECOND,
+            in_flight_max: 4096,
+            sources: Vec::new(),
+            pause: 0,
+            seed: 1,
+            server: None,
+        })
+    }
 }
 
 /// What came of a run.

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::clock::Nanos;
+use crate::clock::nanos;
 use crate::flight::Manners;
 use crate::generator::{Glimpse, Load, Measured, Plan};
 use crate::knee::Knee;
@@ -33,18 +33,16 @@ pub(crate) fn load(
     }
     let names = Names::new(&names, options.terminator, &options.expect).map_err(io::Error::other)?;
     let closed = usize::try_from(options.connections.unwrap_or(64)).unwrap_or(usize::MAX);
+    let load = options.rate.map_or(Load::Closed(closed), |rate| Load::Open(rate, options.arrivals));
     let mut plan = Plan {
         manners: Manners { target, terminator: options.terminator, reset: options.rst },
         names,
-        load: options.rate.map_or(Load::Closed(closed), |rate| Load::Open(rate, options.arrivals)),
-        duration: nanos(options.warmup),
-        count: u64::MAX,
         timeout: nanos(options.timeout),
         in_flight_max: welcomed::kernel::mio::descriptor_limit().saturating_sub(64),
         sources: options.source_addresses(),
         pause: options.slow.map_or(0, |bytes| nanos(Duration::from_secs_f64(1.0 / bytes))),
         seed: options.seed,
-        server: None,
+        ..Plan::plain(target, load, nanos(options.warmup))?
     };
     let in_flight = if options.rate.is_some() { 64 } else { closed as u64 };
     let sources = u64::from(options.sources.unwrap_or(1));
@@ -163,35 +161,17 @@ fn live(glimpse: &Glimpse<'_>, plan: &Plan) -> String {
     )
 }
 
-fn nanos(duration: Duration) -> Nanos {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     #[test]
     fn a_server_that_is_down_ends_no_run_early_and_keeps_none_from_ending() {
-        use super::{Load, Manners, Names, Plan, generator};
+        use super::{Load, Plan, generator};
         use crate::clock::SECOND;
-        use crate::flight::Terminator;
         use crate::tally::Failure;
         for load in [Load::Closed(8), Load::Open(1000.0, crate::arrivals::Spread::Uniform)] {
             let target = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-            let names =
-                Names::new(&[b"Ada".to_vec()], Terminator::Lf, &welcomed::protocol::Welcome::default());
-            let plan = Plan {
-                manners: Manners { target, terminator: Terminator::Lf, reset: false },
-                names: names.unwrap(),
-                load,
-                duration: SECOND / 5,
-                count: u64::MAX,
-                timeout: SECOND,
-                in_flight_max: 64,
-                sources: Vec::new(),
-                pause: 0,
-                seed: 1,
-                server: None,
-            };
+            let plan =
+                Plan { timeout: SECOND, in_flight_max: 64, ..Plan::plain(target, load, SECOND / 5).unwrap() };
             let stop = std::sync::atomic::AtomicBool::new(false);
             let measured = generator::run(&plan, &stop, &mut |_| {}).unwrap();
             assert!((0.1..5.0).contains(&measured.seconds), "{load:?} took {} s", measured.seconds);
@@ -226,15 +206,8 @@ mod tests {
             let plan = Plan {
                 manners: Manners { target, terminator, reset },
                 names: names.unwrap(),
-                load: super::Load::Closed(1),
-                duration: 5 * SECOND,
                 count: 1,
-                timeout: 5 * SECOND,
-                in_flight_max: 64,
-                sources: Vec::new(),
-                pause: 0,
-                seed: 1,
-                server: None,
+                ..Plan::plain(target, super::Load::Closed(1), 5 * SECOND).unwrap()
             };
             let stop = std::sync::atomic::AtomicBool::new(false);
             let tally = generator::run(&plan, &stop, &mut |_| {}).unwrap().tally;
