@@ -74,8 +74,8 @@ fn main() -> ExitCode {
     }
     // A file that cannot be written is better said before than after.
     for path in options.json.iter().chain(&options.html) {
-        if let Err(error) = fs::write(path, "") {
-            return ended(Err(at(path, &error)), false);
+        if let Err(error) = writable(path) {
+            return ended(Err(error), false);
         }
     }
     let raised = welcomed::kernel::mio::raise_descriptor_limit();
@@ -173,6 +173,12 @@ fn prove(stop: &AtomicBool) -> io::Result<Outcome> {
     Err(io::Error::other("what was reported is not what was done: do not believe this load test here"))
 }
 
+/// Makes sure that a file can be written, and leaves what is in it until there is something better.
+fn writable(file: &Path) -> io::Result<()> {
+    fs::File::options().append(true).create(true).open(file).map_err(|error| at(file, &error))?;
+    Ok(())
+}
+
 /// An error with the file that it is about.
 fn at(file: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", file.display()))
@@ -185,6 +191,16 @@ mod tests {
         if let Some(served) = super::Peer::serve_if_asked() {
             served.unwrap();
         }
+    }
+
+    #[test]
+    fn an_earlier_report_is_kept_until_there_is_a_new_one() {
+        let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("earlier.json");
+        std::fs::write(&file, "earlier").unwrap();
+        super::writable(&file).unwrap();
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "earlier");
+        let nowhere = super::writable(&file.join("x")).unwrap_err().to_string();
+        assert!(nowhere.contains("earlier.json/x: "), "{nowhere}");
     }
 
     #[test]

@@ -112,7 +112,7 @@ pub(crate) struct Options {
     pub(crate) seed: u64,
 
     /// Where to write the report as JSON; the comparison's page goes beside it
-    #[arg(long, value_name = "FILE", value_parser = json_file, conflicts_with = "prove")]
+    #[arg(long, value_name = "FILE", value_parser = json_file, conflicts_with_all = ["prove", "find_knee"])]
     pub(crate) json: Option<PathBuf>,
 
     /// Where to write a page with a picture of the run
@@ -205,6 +205,18 @@ fn count(text: &str) -> Result<u64, String> {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn a_report_that_would_not_be_written_is_refused() {
+        use clap::Parser as _;
+        let parse =
+            |more: &[&str]| super::Options::try_parse_from([&["load", "-c", "127.0.0.1:1"], more].concat());
+        assert!(parse(&["--json", "a.json", "--html", "a.html"]).is_ok());
+        for report in [["--json", "a.json"], ["--html", "a.html"]] {
+            assert!(parse(&[&report[..], &["--find-knee"]].concat()).is_err(), "{report:?}");
+        }
+        assert!(parse(&["--json", "a.html"]).is_err());
+    }
+
     #[test]
     fn units_are_understood_and_nonsense_is_not() {
         use super::{count, rate};
