@@ -9,16 +9,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use hdrhistogram::Histogram;
 use rustix::process::Signal;
 use serde::Serialize;
 use socket2::Socket;
 
 use crate::arrivals::Spread as ArrivalSpread;
+use crate::ceiling;
 use crate::clock::Nanos;
 use crate::contender::{ALL, Server};
 use crate::flight::idle;
 use crate::generator::{Load, Measured, Plan, run};
+use crate::latency::Latency;
 use crate::statistics::{Spread, paired_ratios, spread};
 use crate::system::{self, NetCounters};
 use crate::tally::Tally;
@@ -41,12 +42,19 @@ pub(crate) struct Scale {
 /// Visits in flight while churning, and clients in a batch.
 const CROWD: usize = 64;
 
+/// How often latencies are measured, if the machine spoils them each time.
+const LATENCY_ATTEMPTS: usize = 3;
+
 /// What was measured of one contender.
 #[derive(Clone, Default, Debug, Serialize)]
 pub(crate) struct Row {
     pub(crate) name: &'static str,
     /// Churn, one figure a round: connections a second.
     pub(crate) rates: Vec<f64>,
+    /// Churn, one figure a round: how much of its processor the generator used.
+    pub(crate) generator_busy: Vec<f64>,
+    /// Whether the generator was the limit of the rates, so that they are its own.
+    pub(crate) generator_limited: bool,
     /// Churn, one figure a round: microseconds of processor time for each connection.
     pub(crate) cpu_micros: Vec<f64>,
     /// Churn, one figure a round: context switches for each connection.
@@ -66,38 +74,14 @@ pub(crate) struct Row {
     pub(crate) held_cost: Option<f64>,
 }
 
-/// Where the curve of a latency is drawn.
-const CURVE: [f64; 13] = [0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, 0.9999];
-
-/// Latencies of an open loop, in microseconds from the scheduled moment.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub(crate) struct Latency {
-    pub(crate) rate: f64,
-    pub(crate) p50: f64,
-    pub(crate) p90: f64,
-    pub(crate) p99: f64,
-    pub(crate) p999: f64,
-    pub(crate) max: f64,
-    /// How late visits began: the generator's own part.
-    pub(crate) start_lag_p99: f64,
-    /// From the start to being connected: median and 99th percentile.
-    pub(crate) connect: (f64, f64),
-    /// From the start to the first byte.
-    pub(crate) first_byte: (f64, f64),
-    /// From the start to the end.
-    pub(crate) end: (f64, f64),
-    /// Whether the start lag is so large that the others say nothing.
-    pub(crate) spoiled: bool,
-    /// Quantiles and their latencies.
-    pub(crate) curve: [(f64, f64); CURVE.len()],
-}
-
 /// The whole comparison.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Comparison {
     pub(crate) rows: Vec<Row>,
-    /// How much of its processor the generator used while churning, from 0 to 1: near 1 it was the limit.
+    /// How much of its processor the generator used while churning, from 0 to 1.
     pub(crate) generator_load: f64,
+    /// The visits a second that the generator reaches against a server that does next to nothing.
+    pub(crate) generator_ceiling: Option<f64>,
     pub(crate) net: NetCounters,
 }
 
@@ -115,14 +99,16 @@ pub(crate) fn compare(
         system::pin(None, *last);
     }
     let net = NetCounters::read();
-    let mut lab = Lab { scale, folder, cpu, stop, rows: Vec::new(), load: Vec::new() };
+    let mut lab = Lab { scale, folder, cpu, stop, rows: Vec::new(), ceilings: Vec::new() };
     lab.rows = ALL.iter().map(|contender| Row { name: contender.name(), ..Row::default() }).collect();
     lab.churn(progress)?;
     lab.latency(progress)?;
     lab.hold(progress)?;
     lab.calls(progress)?;
+    let busy = lab.rows.iter().flat_map(|row| row.generator_busy.iter().copied());
     Ok(Comparison {
-        generator_load: spread(&lab.load).median,
+        generator_load: spread(&busy.collect::<Vec<_>>()).median,
+        generator_ceiling: lab.ceiling(),
         rows: lab.rows,
         net: NetCounters::read().since(net),
     })
@@ -135,7 +121,8 @@ struct Lab<'a> {
     cpu: Option<usize>,
     stop: &'a AtomicBool,
     rows: Vec<Row>,
-    load: Vec<f64>,
+    /// The generator's ceiling, one figure a round.
+    ceilings: Vec<f64>,
 }
 
 impl Lab<'_> {
@@ -149,9 +136,19 @@ impl Lab<'_> {
         run(&plan, self.stop, &mut |_| {})
     }
 
+    /// The generator's ceiling, if it has been measured.
+    fn ceiling(&self) -> Option<f64> {
+        Some(spread(&self.ceilings).median).filter(|ceiling| ceiling.is_finite())
+    }
+
     /// Closed loop, in rounds, the order reversed each round: what drifts meets all alike.
     fn churn(&mut self, progress: &mut dyn FnMut(&str)) -> io::Result<()> {
         for round in 0..self.scale.rounds {
+            if self.goes_on() {
+                progress(&format!("churn, round {} of {}: the generator", round + 1, self.scale.rounds));
+                let ceiling = ceiling::measure(CROWD, self.scale.turn, self.cpu, self.folder, self.stop)?;
+                self.ceilings.extend(ceiling);
+            }
             let mut order: Vec<usize> = (0..ALL.len()).collect();
             if round % 2 == 1 {
                 order.reverse();
@@ -173,7 +170,10 @@ impl Lab<'_> {
             }
         }
         let floor = self.rows.first().map(|row| row.cpu_micros.clone()).unwrap_or_default();
+        let ceiling = self.ceiling();
         for row in &mut self.rows {
+            let (rate, busy) = (spread(&row.rates).median, spread(&row.generator_busy).median);
+            row.generator_limited = ceiling::was_reached(rate, busy, ceiling);
             row.costs = paired_ratios(&row.cpu_micros, &floor);
             row.cost = Some(spread(&row.costs)).filter(|cost| cost.median.is_finite());
         }
@@ -183,38 +183,59 @@ impl Lab<'_> {
     #[expect(clippy::cast_precision_loss, reason = "figures for people")]
     fn churned(&mut self, index: usize, measured: &Measured) {
         let visits = (measured.tally.welcomed + measured.tally.failures()).max(1) as f64;
-        self.load.push(measured.generator.cpu as f64 / 1e9 / measured.seconds);
         if let Some(row) = self.rows.get_mut(index) {
-            row.rates.push(measured.tally.welcomed as f64 / measured.seconds);
+            row.rates.push(measured.rate());
+            row.generator_busy.push(measured.busy());
             row.cpu_micros.push(measured.server.cpu as f64 / 1e3 / visits);
             row.switches.push(measured.server.switches as f64 / visits);
             row.failures += measured.tally.failures();
         }
     }
 
-    /// Open loop, at half of what the slowest reached, so that all are asked the same.
+    /// Open loop, at half of what the slowest reached, so that all are asked the same. Whoever's figures
+    /// were spoiled by the machine is measured anew.
     fn latency(&mut self, progress: &mut dyn FnMut(&str)) -> io::Result<()> {
         let slowest = self.rows.iter().map(|row| spread(&row.rates).median).fold(f64::INFINITY, f64::min);
         if !slowest.is_finite() {
             return Ok(());
         }
-        let load = Load::Open(slowest / 2.0, ArrivalSpread::Poisson);
+        let rate = slowest / 2.0;
+        let mut measured_now: Vec<usize> = (0..ALL.len()).collect();
+        for attempt in 1..=LATENCY_ATTEMPTS {
+            let tallies = self.tallies(&measured_now, rate, progress)?;
+            for (row, tally) in self.rows.iter_mut().zip(tallies).filter(|(_, tally)| tally.welcomed > 0) {
+                row.failures += tally.failures();
+                row.latency = Some(Latency::of(&tally, rate, attempt));
+            }
+            measured_now.retain(|index| self.is_spoiled(*index));
+        }
+        Ok(())
+    }
+
+    fn is_spoiled(&self, index: usize) -> bool {
+        self.rows.get(index).and_then(|row| row.latency).is_some_and(|latency| latency.spoiled)
+    }
+
+    /// Measures the latencies of some contenders, each twice, the second time in reversed order.
+    fn tallies(
+        &self,
+        contenders: &[usize],
+        rate: f64,
+        progress: &mut dyn FnMut(&str),
+    ) -> io::Result<Vec<Tally>> {
+        let load = Load::Open(rate, ArrivalSpread::Poisson);
         let mut tallies = vec![Tally::new(); ALL.len()];
-        for index in (0..ALL.len()).chain((0..ALL.len()).rev()) {
-            let (Some(contender), Some(tally)) = (ALL.get(index), tallies.get_mut(index)) else { continue };
+        for index in contenders.iter().chain(contenders.iter().rev()) {
+            let (Some(contender), Some(tally)) = (ALL.get(*index), tallies.get_mut(*index)) else { continue };
             if !self.goes_on() {
                 break;
             }
-            progress(&format!("latency at {:.0} visits a second: {}", slowest / 2.0, contender.name()));
+            progress(&format!("latency at {rate:.0} visits a second: {}", contender.name()));
             let server = contender.start(self.cpu, self.folder)?;
             self.visit(&server, load, self.scale.latency / 10)?;
             tally.add(&self.visit(&server, load, self.scale.latency / 2)?.tally);
         }
-        for (row, tally) in self.rows.iter_mut().zip(tallies).filter(|(_, tally)| tally.welcomed > 0) {
-            row.failures += tally.failures();
-            row.latency = Some(latency(&tally, slowest / 2.0));
-        }
-        Ok(())
+        Ok(tallies)
     }
 
     /// Idle connections: what each costs in memory, and what they cost those who are not idle.
@@ -228,25 +249,22 @@ impl Lab<'_> {
             }
             progress(&format!("{count} idle connections: {}", contender.name()));
             let server = contender.start(self.cpu, self.folder)?;
-            let cpu =
-                |measured: &Measured| measured.server.cpu as f64 / measured.tally.welcomed.max(1) as f64;
+            let churn = || self.visit(&server, Load::Closed(CROWD), self.scale.turn * 2);
             self.visit(&server, Load::Closed(CROWD), self.scale.turn / 10)?;
-            let alone = self.visit(&server, Load::Closed(CROWD), self.scale.turn)?;
+            // Without, with, with, without: what drifts meets both alike.
+            let mut alone = vec![churn()?];
             let before = system::resident_bytes(server.pid());
             let idle = idle_connections(server.address, count)?;
-            for _ in 0..5000 {
-                if system::descriptors(server.pid()) >= count {
-                    break;
-                }
-                thread::park_timeout(Duration::from_millis(1));
-            }
+            wait_until(|| system::descriptors(server.pid()) >= count);
             let bytes = system::resident_bytes(server.pid()).saturating_sub(before);
-            let beside = self.visit(&server, Load::Closed(CROWD), self.scale.turn)?;
+            let beside = [churn()?, churn()?];
             drop(idle);
+            wait_until(|| system::descriptors(server.pid()) < CROWD * 2);
+            alone.push(churn()?);
             if let Some(row) = self.rows.get_mut(index) {
                 row.held_bytes = Some(bytes as f64 / count as f64);
-                row.held_cost = Some(cpu(&beside) / cpu(&alone));
-                row.failures += alone.tally.failures() + beside.tally.failures();
+                row.held_cost = Some(cpu_of_a_visit(&beside) / cpu_of_a_visit(&alone));
+                row.failures += alone.iter().chain(&beside).map(|run| run.tally.failures()).sum::<u64>();
             }
         }
         Ok(())
@@ -289,6 +307,23 @@ impl Lab<'_> {
     }
 }
 
+/// Waits for a condition, for 5 s at most.
+fn wait_until(condition: impl Fn() -> bool) {
+    for _ in 0..5000 {
+        if condition() {
+            return;
+        }
+        thread::park_timeout(Duration::from_millis(1));
+    }
+}
+
+/// The server's processor time of a visit, over some runs.
+#[expect(clippy::cast_precision_loss, reason = "figures for people")]
+fn cpu_of_a_visit(runs: &[Measured]) -> f64 {
+    let visits: u64 = runs.iter().map(|run| run.tally.welcomed).sum();
+    runs.iter().map(|run| run.server.cpu).sum::<u64>() as f64 / visits.max(1) as f64
+}
+
 /// Connections that say nothing. They come from other addresses than the visits, whose search for a free
 /// local port would slow down otherwise, and with it everything.
 pub(crate) fn idle_connections(target: SocketAddr, count: usize) -> io::Result<Vec<Socket>> {
@@ -328,27 +363,4 @@ fn is_traced(pid: u32) -> bool {
 fn total_calls(summary: &str) -> Option<u64> {
     let line = summary.lines().rfind(|line| line.ends_with(" total"))?;
     line.split_whitespace().nth(3)?.parse().ok()
-}
-
-/// The latencies of a tally, in microseconds.
-#[expect(clippy::cast_precision_loss, reason = "figures for people")]
-pub(crate) fn latency(tally: &Tally, rate: f64) -> Latency {
-    let micros = |quantile: f64| tally.latency.value_at_quantile(quantile) as f64 / 1e3;
-    let part = |times: &Histogram<u64>| {
-        (times.value_at_quantile(0.5) as f64 / 1e3, times.value_at_quantile(0.99) as f64 / 1e3)
-    };
-    Latency {
-        rate,
-        connect: part(&tally.connect),
-        first_byte: part(&tally.first_byte),
-        end: part(&tally.end),
-        p50: micros(0.5),
-        p90: micros(0.9),
-        p99: micros(0.99),
-        p999: micros(0.999),
-        max: tally.latency.max() as f64 / 1e3,
-        start_lag_p99: tally.start_lag.value_at_quantile(0.99) as f64 / 1e3,
-        spoiled: tally.is_spoiled(),
-        curve: CURVE.map(|quantile| (quantile, micros(quantile))),
-    }
 }

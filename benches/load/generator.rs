@@ -16,6 +16,7 @@ use crate::flight::{Flight, Manners, Progress, Terminator};
 use crate::names::Names;
 use crate::system::{NetCounters, Usage};
 use crate::tally::{Failure, Tally};
+use crate::timeline::{Slice, Timeline};
 
 /// The token of the timer; flights count up from 0.
 const TIMER: Token = Token(usize::MAX);
@@ -86,6 +87,7 @@ impl Plan {
 #[derive(Clone, Debug)]
 pub(crate) struct Measured {
     pub(crate) tally: Tally,
+    pub(crate) timeline: Timeline,
     /// Seconds from the first visit's beginning to the last one's end.
     pub(crate) seconds: f64,
     /// What the server used meanwhile.
@@ -97,6 +99,19 @@ pub(crate) struct Measured {
     pub(crate) in_flight: f64,
     /// Visits that began late because as many as there may be were in flight.
     pub(crate) held_back: u64,
+}
+
+#[expect(clippy::cast_precision_loss, reason = "figures for people")]
+impl Measured {
+    /// Visits welcomed a second.
+    pub(crate) fn rate(&self) -> f64 {
+        self.tally.welcomed as f64 / self.seconds
+    }
+
+    /// How much of a processor the generator used, from 0 to 1.
+    pub(crate) fn busy(&self) -> f64 {
+        self.generator.cpu as f64 / 1e9 / self.seconds
+    }
 }
 
 /// What a run looks like while it goes on.
@@ -121,6 +136,7 @@ pub(crate) fn run(
     let passed = generator.at.saturating_sub(generator.began).max(1) as f64;
     Ok(Measured {
         tally: generator.tally,
+        timeline: generator.timeline,
         seconds: passed / 1e9,
         server: server.since(before.0),
         generator: own.since(before.1),
@@ -152,6 +168,7 @@ struct Generator<'a> {
     /// Until when that is counted.
     counted: Nanos,
     tally: Tally,
+    timeline: Timeline,
 }
 
 impl<'a> Generator<'a> {
@@ -181,6 +198,7 @@ impl<'a> Generator<'a> {
             in_flight_nanos: 0.0,
             counted: began,
             tally: Tally::new(),
+            timeline: Timeline::new(),
         })
     }
 
@@ -253,7 +271,7 @@ impl<'a> Generator<'a> {
             .and_then(|serial| self.plan.sources.get(serial % self.plan.sources.len().max(1)).copied());
         let (request, expected) = self.plan.names.visit(serial);
         match Flight::begin(&self.plan.manners, source, request, expected, scheduled) {
-            Err(failure) => self.tally.failed(failure),
+            Err(failure) => self.failed(failure),
             Ok(mut flight) => {
                 let begun = flight.moments.started;
                 self.count_until(begun);
@@ -280,11 +298,14 @@ impl<'a> Generator<'a> {
                 self.count_until(moments.ended);
                 self.flights.remove(key);
                 self.tally.succeeded(&moments);
+                let worst = moments.ended.saturating_sub(moments.scheduled);
+                self.note(moments.ended, Slice { done: 1, failed: 0, worst });
             }
             Progress::Reset => {
                 self.count_until(now());
                 self.flights.remove(key);
                 self.tally.resets += 1;
+                self.note(now(), Slice { done: 1, failed: 0, worst: 0 });
             }
             Progress::Failed(failure) => self.fail(key, failure),
         }
@@ -293,7 +314,16 @@ impl<'a> Generator<'a> {
     fn fail(&mut self, key: usize, failure: Failure) {
         self.count_until(now());
         self.flights.remove(key);
+        self.failed(failure);
+    }
+
+    fn failed(&mut self, failure: Failure) {
         self.tally.failed(failure);
+        self.note(now(), Slice { done: 0, failed: 1, worst: 0 });
+    }
+
+    fn note(&mut self, moment: Nanos, what: Slice) {
+        self.timeline.note(moment.saturating_sub(self.began), what);
     }
 
     /// Lets the next byte of every name out whose time has come.

@@ -2,8 +2,10 @@
 
 use std::fmt::Write as _;
 
-use crate::compare::{Comparison, Latency, Row, latency};
+use crate::ceiling;
+use crate::compare::{Comparison, Row};
 use crate::generator::Measured;
+use crate::latency::Latency;
 use crate::report;
 use crate::statistics::{Spread, spread};
 
@@ -31,6 +33,10 @@ pre { font: 12.5px/1.5 ui-monospace, monospace; overflow-x: auto; margin: 0; }
 const INVALID: &str =
     "* INVALID: visits began so late that this says more about the machine than about the server.";
 
+/// What a star behind a rate means.
+const LIMITED: &str =
+    "Closed loop, 64 at a time. * The generator was the limit: the rate is its own, not the server's.";
+
 /// The width of every picture, and of the names at its left.
 const WIDTH: f64 = 800.0;
 const NAMES: f64 = 150.0;
@@ -42,7 +48,11 @@ const DASHES: [&str; 6] = ["", "6 3", "2 3", "8 3 2 3", "1 4", "12 4"];
 pub(crate) fn page(comparison: &Comparison) -> String {
     let rows = &comparison.rows;
     let cost: Vec<Bar> = rows.iter().map(|row| Bar::of(row, spread(&row.cpu_micros))).collect();
-    let rates: Vec<Bar> = rows.iter().map(|row| Bar::of(row, spread(&row.rates))).collect();
+    let rate = |row: &Row| Bar {
+        mark: if row.generator_limited { " *" } else { "" },
+        ..Bar::of(row, spread(&row.rates))
+    };
+    let rates: Vec<Bar> = rows.iter().map(rate).collect();
     let memory = rows.iter().filter_map(|row| {
         let median = row.held_bytes?;
         Some(Bar::of(row, Spread { median, lower: median, upper: median }))
@@ -73,43 +83,54 @@ pub(crate) fn page(comparison: &Comparison) -> String {
             &bars(&calls, 2),
         ),
         section("Memory of an idle connection", "Resident bytes; less is better.", &bars(&memory, 0)),
-        section(
-            "Visits a second",
-            "Closed loop, 64 at a time. Where the generator was the limit this is its own rate, not the server's.",
-            &bars(&rates, 0),
-        ),
+        section("Visits a second", LIMITED, &bars(&rates, 0)),
         section(
             "Rate over the rounds",
             "Visits a second in each round of the churn: what the machine did meanwhile.",
-            &rounds(rows),
+            &over_time(rows, ("first round", "last round")),
         ),
         section("In figures", "", &format!("<pre>{}</pre>", escaped(&report::comparison(comparison)))),
     ];
     let text = format!(
         "One run of <code>cargo bench</code>. Each server is a process with a processor to itself; the generator \
-         used {:.0}% of another{}.",
+         used {:.0}% of another.",
         comparison.generator_load * 100.0,
-        if comparison.generator_load > 0.9 { ", and was the limit: visits a second are its own" } else { "" }
     );
     whole("welcomed and its peers", &text, &sections)
 }
 
-/// The page of a single run.
-#[expect(clippy::cast_precision_loss, reason = "a figure for people")]
-pub(crate) fn run_page(measured: &Measured) -> String {
-    let rate = measured.tally.welcomed as f64 / measured.seconds;
-    let row = Row { name: "visits", latency: Some(latency(&measured.tally, rate)), ..Row::default() };
+/// The page of a single run, with what the generator reaches at best.
+pub(crate) fn run_page(measured: &Measured, ceiling: Option<f64>) -> String {
+    let row = |name, rates| Row { name, rates, ..Row::default() };
+    let latency = Latency::of(&measured.tally, measured.rate(), 1);
+    let ends = format!("{:.1} s", measured.seconds);
     let about =
         format!("Microseconds from the scheduled moment to the end, log scale; lower is better. {INVALID}");
     let sections = [
-        section("Latency by percentile", &about, &curves(&[row])),
-        section("In figures", "", &format!("<pre>{}</pre>", escaped(&report::run(measured)))),
+        section(
+            "Latency by percentile",
+            &about,
+            &curves(&[Row { latency: Some(latency), ..row("visits", vec![]) }]),
+        ),
+        section(
+            "Rate over time",
+            "Visits a second.",
+            &over_time(&[row("visits/s", measured.timeline.rates())], ("0 s", &ends)),
+        ),
+        section(
+            "Longest latency over time",
+            "Microseconds of the slowest visit in each moment: a stall stands out here.",
+            &over_time(&[row("worst us", measured.timeline.worst_micros())], ("0 s", &ends)),
+        ),
+        section("In figures", "", &format!("<pre>{}</pre>", escaped(&report::run(measured, ceiling)))),
     ];
-    whole(
-        "A run of the load test",
-        &format!("{rate:.0} visits a second for {:.1} s.", measured.seconds),
-        &sections,
-    )
+    let limited = if ceiling::limited(measured, ceiling) {
+        " The generator was the limit: the server may bear more."
+    } else {
+        ""
+    };
+    let text = format!("{:.0} visits a second for {ends}.{limited}", measured.rate());
+    whole("A run of the load test", &text, &sections)
 }
 
 /// A page that needs nothing beside itself.
@@ -131,11 +152,13 @@ struct Bar {
     name: &'static str,
     class: &'static str,
     figure: Spread,
+    /// What stands behind the figure.
+    mark: &'static str,
 }
 
 impl Bar {
     fn of(row: &Row, figure: Spread) -> Bar {
-        Bar { name: row.name, class: class(row), figure }
+        Bar { name: row.name, class: class(row), figure, mark: "" }
     }
 }
 
@@ -150,7 +173,7 @@ fn bars(bars: &[Bar], digits: usize) -> String {
     let largest = bars.iter().map(|bar| bar.figure.upper).fold(f64::MIN_POSITIVE, f64::max);
     let scale = (WIDTH - NAMES - 90.0) / largest;
     let mut svg = open(bars.len() as f64 * 28.0 + 6.0);
-    for (index, Bar { name, class, figure }) in bars.iter().enumerate() {
+    for (index, Bar { name, class, figure, mark }) in bars.iter().enumerate() {
         let y = index as f64 * 28.0 + 4.0;
         let (x, middle) = (|value: f64| NAMES + value * scale, y + 10.0);
         let _ = write!(
@@ -158,7 +181,7 @@ fn bars(bars: &[Bar], digits: usize) -> String {
             "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{name}</text>\
              <rect class=\"{class}\" x=\"{NAMES}\" y=\"{y}\" width=\"{:.1}\" height=\"20\" rx=\"3\"/>\
              <line class=\"whisker\" x1=\"{:.1}\" x2=\"{:.1}\" y1=\"{middle}\" y2=\"{middle}\"/>\
-             <text x=\"{:.1}\" y=\"{}\">{:.digits$}</text>",
+             <text x=\"{:.1}\" y=\"{}\">{:.digits$}{mark}</text>",
             NAMES - 10.0,
             y + 15.0,
             figure.median * scale,
@@ -211,15 +234,21 @@ fn curves(rows: &[Row]) -> String {
     svg + "</svg>"
 }
 
-/// The rate of every round.
-#[expect(clippy::cast_precision_loss, reason = "a handful of rounds")]
-fn rounds(rows: &[Row]) -> String {
+/// Figures in the order in which they came, with what stands at the beginning and at the end.
+#[expect(clippy::cast_precision_loss, reason = "a handful of figures")]
+fn over_time(rows: &[Row], (first, last): (&str, &str)) -> String {
     let count = rows.iter().map(|row| row.rates.len()).max().unwrap_or(0).max(2);
     let highest = rows.iter().flat_map(|row| row.rates.clone()).fold(f64::MIN_POSITIVE, f64::max);
     let (right, bottom) = (WIDTH - 160.0, 220.0);
-    let x = |round: usize| 60.0 + (right - 60.0) * round as f64 / (count - 1) as f64;
+    let x = |place: usize| 60.0 + (right - 60.0) * place as f64 / (count - 1) as f64;
     let y = |rate: f64| bottom - (bottom - 15.0) * rate / highest;
-    let mut svg = open(bottom + 20.0);
+    let mut svg = open(bottom + 28.0);
+    let _ = write!(
+        svg,
+        "<text class=\"dim\" x=\"60\" y=\"{0}\">{first}</text>\
+         <text class=\"dim\" x=\"{right}\" y=\"{0}\" text-anchor=\"end\">{last}</text>",
+        bottom + 20.0
+    );
     for part in [0.0, 0.5, 1.0] {
         let (rate, at) = (highest * part, y(highest * part));
         let _ = write!(

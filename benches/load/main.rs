@@ -17,14 +17,17 @@
 
 mod arrivals;
 mod baseline;
+mod ceiling;
 mod clock;
 mod compare;
 mod contender;
 mod faulty;
 mod flight;
 mod generator;
+mod goals;
 mod html;
 mod knee;
+mod latency;
 mod names;
 mod options;
 mod peers;
@@ -34,13 +37,16 @@ mod single;
 mod statistics;
 mod system;
 mod tally;
+mod timeline;
 
 use std::fs;
 use std::io::{self, ErrorKind};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use welcomed::command_line;
 
@@ -82,12 +88,21 @@ fn main() -> ExitCode {
     let done = raised.and_then(|_| match &options.connect {
         None if options.prove => prove(&stop),
         None => compare(&options, &stop),
-        Some(endpoint) => endpoint.resolve().and_then(|addresses| match addresses.first() {
-            Some(target) => single::load(&options, *target, &stop),
-            None => Err(ErrorKind::NotFound.into()),
-        }),
+        Some(endpoint) => {
+            endpoint.resolve().and_then(|addresses| single::load(&options, answering(&addresses)?, &stop))
+        }
     });
     ended(done, stop.load(Ordering::Relaxed))
+}
+
+/// The first address where somebody listens. If nobody does anywhere, that is to be measured, too.
+fn answering(addresses: &[SocketAddr]) -> io::Result<SocketAddr> {
+    let first = addresses.first().copied().ok_or(ErrorKind::NotFound)?;
+    if addresses.len() == 1 {
+        return Ok(first); // without a visit of its own, which the server would count
+    }
+    let answers = |address: &&SocketAddr| TcpStream::connect_timeout(address, Duration::from_secs(1)).is_ok();
+    Ok(addresses.iter().find(answers).copied().unwrap_or(first))
 }
 
 /// How a run went that came to its end.
@@ -143,7 +158,9 @@ fn compare(options: &Options, stop: &AtomicBool) -> io::Result<Outcome> {
     report::progress(&"");
     println!("{}", report::comparison(&comparison));
     let path = options.json.clone().unwrap_or_else(|| folder().join("report.json"));
-    let json = serde_json::json!({ "version": 1, "comparison": comparison });
+    let json = serde_json::json!({
+        "version": 1, "comparison": comparison, "goals": goals::goals(&comparison.rows),
+    });
     fs::write(&path, format!("{json:#}\n")).map_err(|error| at(&path, &error))?;
     let page = path.with_extension("html");
     fs::write(&page, html::page(&comparison))?;
@@ -160,7 +177,9 @@ fn compare(options: &Options, stop: &AtomicBool) -> io::Result<Outcome> {
             return Ok(Outcome::Regression);
         }
     }
-    Ok(Outcome::Done)
+    // What takes no time measures nothing well, and nobody expects it to.
+    let spoiled = comparison.rows.iter().any(|row| row.latency.is_some_and(|latency| latency.spoiled));
+    Ok(if spoiled && !options.smoke { Outcome::Invalid } else { Outcome::Done })
 }
 
 /// The receipt: what a server did wrong on purpose, and what was reported of it.
@@ -191,6 +210,17 @@ mod tests {
         if let Some(served) = super::Peer::serve_if_asked() {
             served.unwrap();
         }
+    }
+
+    #[test]
+    fn of_several_addresses_the_first_that_answers_is_loaded() {
+        use super::answering;
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let there = listener.local_addr().unwrap();
+        let nowhere = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        assert_eq!(answering(&[nowhere, there]).unwrap(), there);
+        assert_eq!(answering(&[nowhere, nowhere]).unwrap(), nowhere, "refusals are measured, too");
+        assert!(answering(&[]).is_err());
     }
 
     #[test]

@@ -4,9 +4,12 @@ use std::fmt::Display;
 
 use comfy_table::{CellAlignment, Table, presets::ASCII_MARKDOWN};
 
-use crate::compare::{Comparison, Latency, Row};
+use crate::ceiling;
+use crate::compare::{Comparison, Row};
 use crate::faulty::Proof;
 use crate::generator::Measured;
+use crate::goals::{Goal, goals};
+use crate::latency::Latency;
 use crate::statistics::{Spread, spread};
 use crate::system::NetCounters;
 use crate::tally::{Failure, Tally};
@@ -29,13 +32,17 @@ fn shown<T>(figure: Option<T>, show: impl Fn(T) -> String) -> String {
     figure.map_or_else(|| "-".to_owned(), show)
 }
 
-/// The comparison in three tables.
+/// The comparison in four tables.
 pub(crate) fn comparison(comparison: &Comparison) -> String {
     let cost = |Spread { median, lower, upper }: Spread| format!("{median:.2} [{lower:.2}-{upper:.2}]");
+    let rate = |row: &Row| {
+        let limited = if row.generator_limited { " *" } else { "" };
+        format!("{:.0}{limited}", spread(&row.rates).median)
+    };
     let churn = |row: &Row| {
         vec![
             row.name.to_owned(),
-            format!("{:.0}", spread(&row.rates).median),
+            rate(row),
             format!("{:.1}", spread(&row.cpu_micros).median),
             shown(row.cost, cost),
             format!("{:.2}", spread(&row.switches).median),
@@ -58,20 +65,33 @@ pub(crate) fn comparison(comparison: &Comparison) -> String {
     };
     let idle_head = ["idle connections", "bytes each", "CPU of a visit beside them"];
     let rate = comparison.rows.iter().find_map(|row| Some(row.latency?.rate)).unwrap_or(0.0);
+    let goal = |goal: &Goal| {
+        let reached = shown(goal.reached, |reached| match reached {
+            Spread { median, lower, upper } if lower < upper => {
+                format!("{median:.2} [{lower:.2}-{upper:.2}]")
+            }
+            Spread { median, .. } => format!("{median:.2}"),
+        });
+        let verdict = match goal.reached {
+            None => "not measured",
+            Some(_) if goal.is_reached() => "reached",
+            Some(_) => "missed",
+        };
+        vec![goal.what.to_owned(), format!("{:.2}", goal.most), reached, verdict.to_owned()]
+    };
+    let goal_head = ["goal", "at most", "measured", "verdict"];
     format!(
-        "{}\n\nThe generator used {:.0}% of its processor{}.\n{}\n\n{}\n\n\
+        "{}\n\n* The generator was the limit, so this rate is its own and not the server's. It used {:.0}% of its\n\
+         processor, and reaches {} visits a second against a server that does next to nothing.\n{}\n\n{}\n\n\
          Open loop, {rate:.0} visits a second, Poisson. INVALID: the generator began so late that the row says\n\
-         more about this machine than about the server.\n\n{}\n",
+         more about this machine than about the server.\n\n{}\n\n{}\n",
         table(head, comparison.rows.iter().map(churn)),
         comparison.generator_load * 100.0,
-        if comparison.generator_load > 0.9 {
-            ": it was the limit, so visits/s are its own, not the servers'"
-        } else {
-            ""
-        },
+        shown(comparison.generator_ceiling, |ceiling| format!("{ceiling:.0}")),
         net(comparison.net),
         table(latency_head, comparison.rows.iter().filter_map(latency)),
         table(idle_head, comparison.rows.iter().filter_map(idle)),
+        table(goal_head, goals(&comparison.rows).iter().map(goal)),
     )
 }
 
@@ -84,11 +104,11 @@ pub(crate) fn receipt(proofs: &[Proof]) -> String {
     table(["fault", "injected", "reported", "verdict"], proofs.iter().map(row))
 }
 
-/// One run in tables.
+/// One run in tables, with what the generator reaches at best.
 #[expect(clippy::cast_precision_loss, reason = "figures for people")]
-pub(crate) fn run(measured: &Measured) -> String {
+pub(crate) fn run(measured: &Measured, ceiling: Option<f64>) -> String {
     let Measured { tally, seconds, .. } = measured;
-    let rate = tally.welcomed as f64 / seconds;
+    let rate = measured.rate();
     let times = [
         ("latency, from the scheduled moment", &tally.latency),
         ("start lag", &tally.start_lag),
@@ -105,7 +125,9 @@ pub(crate) fn run(measured: &Measured) -> String {
     format!(
         "{} visits welcomed in {seconds:.1} s: {rate:.0} a second\n{}\n\n{}\n\n\
          In flight on average: {:.1}; by Little's law, rate times duration: {little:.1}.\n\
-         The generator used {:.0}% of a processor. {} visits were held back by the limit in flight.\n{}\n",
+         {} visits were held back by the limit in flight.\n\
+         The generator used {:.0}% of a processor; against a server that does next to nothing it reaches {} \
+         visits a second.\n{}{}\n",
         tally.welcomed,
         if tally.resets > 0 {
             format!("{}; {} reset on purpose", errors(tally), tally.resets)
@@ -114,8 +136,14 @@ pub(crate) fn run(measured: &Measured) -> String {
         },
         table(["us", "p50", "p90", "p99", "p99.9", "max"], rows),
         measured.in_flight,
-        measured.generator.cpu as f64 / 1e7 / seconds,
         measured.held_back,
+        measured.busy() * 100.0,
+        shown(ceiling, |ceiling| format!("{ceiling:.0}")),
+        if ceiling::limited(measured, ceiling) {
+            "The generator was the limit: the server may bear more.\n"
+        } else {
+            ""
+        },
         net(measured.net),
     )
 }
@@ -147,7 +175,7 @@ pub(crate) fn progress(text: &dyn Display) {
 
 /// One run for programs. Times are in nanoseconds.
 #[expect(clippy::cast_precision_loss, reason = "a figure of seconds")]
-pub(crate) fn run_as_json(measured: &Measured) -> serde_json::Value {
+pub(crate) fn run_as_json(measured: &Measured, ceiling: Option<f64>) -> serde_json::Value {
     let tally = &measured.tally;
     let failures = Failure::ALL.map(|failure| (failure.name(), tally.count(failure)));
     let times = |times: &hdrhistogram::Histogram<u64>| {
@@ -173,6 +201,9 @@ pub(crate) fn run_as_json(measured: &Measured) -> serde_json::Value {
             "in_flight": measured.in_flight,
             "held_back": measured.held_back,
             "generator_cpu_seconds": measured.generator.cpu as f64 / 1e9,
+            "generator_ceiling": ceiling,
+            "generator_limited": ceiling::limited(measured, ceiling),
+            "timeline": measured.timeline,
             "net": measured.net,
         },
     })

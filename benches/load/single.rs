@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::clock::nanos;
+use crate::clock::{SECOND, nanos};
 use crate::flight::Manners;
 use crate::generator::{Glimpse, Load, Measured, Plan};
 use crate::knee::Knee;
@@ -14,7 +14,7 @@ use crate::names::Names;
 use crate::options::Options;
 use crate::preflight::Needs;
 use crate::tally::Tally;
-use crate::{Outcome, at, compare, generator, html, knee, preflight, report};
+use crate::{Outcome, at, ceiling, compare, generator, html, knee, preflight, report};
 
 /// The load generator: one run.
 pub(crate) fn load(
@@ -66,13 +66,16 @@ pub(crate) fn load(
     let measured = generator::run(&plan, stop, &mut |glimpse| report::progress(&live(glimpse, &plan)))?;
     drop(held);
     report::progress(&"");
-    println!("{}", report::run(&measured));
+    report::progress(&"measuring the generator's own ceiling");
+    let ceiling = ceiling::measure(64, SECOND / 2, None, &crate::folder(), stop)?;
+    report::progress(&"");
+    println!("{}", report::run(&measured, ceiling));
     if let Some(path) = &options.json {
-        fs::write(path, format!("{:#}\n", report::run_as_json(&measured)))
+        fs::write(path, format!("{:#}\n", report::run_as_json(&measured, ceiling)))
             .map_err(|error| at(path, &error))?;
     }
     if let Some(path) = &options.html {
-        fs::write(path, html::run_page(&measured)).map_err(|error| at(path, &error))?;
+        fs::write(path, html::run_page(&measured, ceiling)).map_err(|error| at(path, &error))?;
     }
     let tally = &measured.tally;
     if options.rate.is_some() && tally.welcomed > 0 && tally.is_spoiled() {
@@ -178,6 +181,28 @@ mod tests {
             assert!(measured.tally.count(Failure::Refused) > 50, "{load:?}");
             assert_eq!(measured.tally.failures(), measured.tally.count(Failure::Refused));
         }
+    }
+
+    #[test]
+    fn the_report_of_a_run_is_what_the_schema_describes() {
+        use super::{Load, Plan, generator, html, report};
+        use crate::clock::SECOND;
+        let target = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let plan = Plan { count: 100, ..Plan::plain(target, Load::Closed(1), SECOND).unwrap() };
+        let stop = std::sync::atomic::AtomicBool::new(false);
+        let measured = generator::run(&plan, &stop, &mut |_| {}).unwrap();
+        let json = report::run_as_json(&measured, Some(1e6));
+        let schema: serde_json::Value = serde_json::from_str(include_str!("report.schema.json")).unwrap();
+        let keys = |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+        let (mut described, mut written) =
+            (keys(&schema["properties"]["run"]["properties"]), keys(&json["run"]));
+        described.sort();
+        written.sort();
+        assert_eq!(written, described);
+        assert_eq!(json["run"]["timeline"]["slices"][0]["failed"], 100, "{json}");
+        assert_eq!(json["run"]["generator_limited"], measured.busy() > 0.9);
+        let page = html::run_page(&measured, Some(1e6));
+        assert!(page.ends_with("</html>\n") && page.matches("<svg").count() == 3, "{page}");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 mod floor;
 mod lab;
+mod null;
 mod plain_mio;
 mod threads;
 mod tokio;
@@ -30,6 +31,8 @@ pub(crate) enum Peer {
     Floor,
     /// The lab report's blocking loop.
     Lab,
+    /// Next to nothing, to see what the generator can do.
+    Null,
     /// A thread for each connection.
     Threads,
     /// The textbook's mio loop.
@@ -56,6 +59,7 @@ impl Peer {
         match self {
             Peer::Floor => floor::serve(&listener),
             Peer::Lab => lab::serve(&listener),
+            Peer::Null => null::serve(&listener),
             Peer::Threads => threads::serve(&listener),
             Peer::PlainMio => plain_mio::serve(listener),
             Peer::Tokio => tokio::serve(listener),

@@ -1,0 +1,59 @@
+//! Whether a figure is the server's or the generator's own.
+
+use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::clock::Nanos;
+use crate::contender::Contender;
+use crate::generator::{Load, Measured, Plan, run};
+use crate::peers::Peer;
+
+/// A generator that was busy for more than this part of the time had nothing left to give.
+const BUSY: f64 = 0.9;
+
+/// The visits a second that the generator reaches with so many at a time, against a server that does
+/// next to nothing, on processor `cpu` if one is given. `None` if `stop` was set before it was known.
+pub(crate) fn measure(
+    crowd: usize,
+    duration: Nanos,
+    cpu: Option<usize>,
+    folder: &Path,
+    stop: &AtomicBool,
+) -> io::Result<Option<f64>> {
+    let server = Contender::Peer(Peer::Null, "null").start(cpu, folder)?;
+    let plan = Plan::plain(server.address, Load::Closed(crowd), duration)?;
+    run(&Plan { duration: duration / 10, ..plan.clone() }, stop, &mut |_| {})?;
+    let measured = run(&plan, stop, &mut |_| {})?;
+    Ok((!stop.load(Ordering::Relaxed)).then(|| measured.rate()))
+}
+
+/// Whether the generator was the limit: it was busy all the time, or as fast as it ever gets.
+pub(crate) fn was_reached(rate: f64, busy: f64, ceiling: Option<f64>) -> bool {
+    busy > BUSY || ceiling.is_some_and(|ceiling| rate > ceiling * BUSY)
+}
+
+/// The same of one run.
+pub(crate) fn limited(measured: &Measured, ceiling: Option<f64>) -> bool {
+    was_reached(measured.rate(), measured.busy(), ceiling)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_busy_generator_and_one_at_its_ceiling_are_the_limit() {
+        use super::was_reached;
+        assert!(was_reached(100.0, 0.95, Some(1000.0)), "busy all the time");
+        assert!(was_reached(950.0, 0.5, Some(1000.0)), "as fast as against a server that does nothing");
+        assert!(!was_reached(500.0, 0.5, Some(1000.0)));
+        assert!(!was_reached(500.0, 0.5, None), "what is not known is not claimed");
+    }
+
+    #[test]
+    fn the_ceiling_is_measured_against_a_server_that_answers() {
+        let stop = std::sync::atomic::AtomicBool::new(false);
+        let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let ceiling = super::measure(8, crate::clock::SECOND / 20, None, folder, &stop).unwrap().unwrap();
+        assert!(ceiling > 10.0, "{ceiling} visits a second");
+    }
+}

@@ -1,0 +1,64 @@
+//! The figures that `welcomed` is meant to reach, and whether it did.
+
+use serde::Serialize;
+
+use crate::compare::Row;
+use crate::statistics::{Spread, paired_ratios, spread};
+
+/// A figure, what it may be at most, and what it was.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Goal {
+    /// The figure in words.
+    pub(crate) what: &'static str,
+    /// What it may be at most.
+    pub(crate) most: f64,
+    /// What it was: for figures of several rounds their median and quartiles; `None`: not measured.
+    pub(crate) reached: Option<Spread>,
+}
+
+impl Goal {
+    /// Whether it was reached, as precisely as it is shown.
+    pub(crate) fn is_reached(&self) -> bool {
+        self.reached.is_some_and(|reached| (reached.median * 100.0).round() <= (self.most * 100.0).round())
+    }
+}
+
+/// Every goal. The server is the one with `--quiet`, as its peers log nothing either.
+pub(crate) fn goals(rows: &[Row]) -> Vec<Goal> {
+    let row = |name: &str| rows.iter().find(|row| row.name == name);
+    let quiet = row("welcomed --quiet");
+    let against = |ours: &str, other: &str| {
+        let ratios = paired_ratios(&row(ours)?.cpu_micros, &row(other)?.cpu_micros);
+        Some(spread(&ratios)).filter(|ratio| ratio.median.is_finite())
+    };
+    let once = |figure: Option<f64>| figure.map(|median| Spread { median, lower: median, upper: median });
+    let goal = |what, most, reached| Goal { what, most, reached };
+    vec![
+        goal("CPU of a visit against the floor", 0.86, against("welcomed --quiet", "floor")),
+        goal("CPU of a visit against tokio", 0.76, against("welcomed --quiet", "tokio")),
+        goal("system calls of a visit", 4.1, once(quiet.and_then(|row| row.calls))),
+        goal("bytes of an idle connection", 200.0, once(quiet.and_then(|row| row.held_bytes))),
+        goal("CPU of a visit beside idle connections", 1.05, once(quiet.and_then(|row| row.held_cost))),
+        goal("CPU of a visit that is logged", 1.15, against("welcomed", "welcomed --quiet")),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn goals_compare_rounds_and_not_medians() {
+        use super::{Row, goals};
+        let row = |name, cpu_micros: &[f64]| Row { name, cpu_micros: cpu_micros.to_vec(), ..Row::default() };
+        let rows = [
+            row("floor", &[10.0, 100.0, 1000.0]),
+            row("tokio", &[10.0, 100.0, 1000.0]),
+            row("welcomed", &[9.2, 92.0, 920.0]),
+            row("welcomed --quiet", &[8.0, 80.0, 800.0]),
+        ];
+        let goals = goals(&rows);
+        let reached: Vec<_> = goals.iter().map(|goal| goal.reached.map(|reached| reached.median)).collect();
+        assert_eq!(reached, [Some(0.8), Some(0.8), None, None, None, Some(1.15)]);
+        let met: Vec<_> = goals.iter().map(super::Goal::is_reached).collect();
+        assert_eq!(met, [true, false, false, false, false, true], "what was not measured is not reached");
+    }
+}

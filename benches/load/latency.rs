@@ -1,0 +1,60 @@
+//! The latencies of visits, as figures for people.
+
+use hdrhistogram::Histogram;
+use serde::Serialize;
+
+use crate::tally::Tally;
+
+/// Where the curve of a latency is drawn.
+const CURVE: [f64; 13] = [0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, 0.9999];
+
+/// Latencies of an open loop, in microseconds from the scheduled moment.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Latency {
+    pub(crate) rate: f64,
+    pub(crate) p50: f64,
+    pub(crate) p90: f64,
+    pub(crate) p99: f64,
+    pub(crate) p999: f64,
+    pub(crate) max: f64,
+    /// How late visits began: the generator's own part.
+    pub(crate) start_lag_p99: f64,
+    /// From the start to being connected: median and 99th percentile.
+    pub(crate) connect: (f64, f64),
+    /// From the start to the first byte.
+    pub(crate) first_byte: (f64, f64),
+    /// From the start to the end.
+    pub(crate) end: (f64, f64),
+    /// How often it was measured: anew for as long as it was spoiled, within bounds.
+    pub(crate) attempts: usize,
+    /// Whether the start lag is so large that the others say nothing.
+    pub(crate) spoiled: bool,
+    /// Quantiles and their latencies.
+    pub(crate) curve: [(f64, f64); CURVE.len()],
+}
+
+impl Latency {
+    /// The latencies of `tally`, measured at `rate` visits a second in so many attempts.
+    #[expect(clippy::cast_precision_loss, reason = "figures for people")]
+    pub(crate) fn of(tally: &Tally, rate: f64, attempts: usize) -> Latency {
+        let micros = |quantile: f64| tally.latency.value_at_quantile(quantile) as f64 / 1e3;
+        let part = |times: &Histogram<u64>| {
+            (times.value_at_quantile(0.5) as f64 / 1e3, times.value_at_quantile(0.99) as f64 / 1e3)
+        };
+        Latency {
+            rate,
+            connect: part(&tally.connect),
+            first_byte: part(&tally.first_byte),
+            end: part(&tally.end),
+            p50: micros(0.5),
+            p90: micros(0.9),
+            p99: micros(0.99),
+            p999: micros(0.999),
+            max: tally.latency.max() as f64 / 1e3,
+            start_lag_p99: tally.start_lag.value_at_quantile(0.99) as f64 / 1e3,
+            attempts,
+            spoiled: tally.is_spoiled(),
+            curve: CURVE.map(|quantile| (quantile, micros(quantile))),
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! The least that still speaks the protocol: no readiness, no second segment, no second look. It is not
+//! there to be compared, but to show what the generator itself can do.
+
+use std::io;
+use std::mem::MaybeUninit;
+use std::net::TcpListener;
+
+use rustix::net::{RecvFlags, SendFlags};
+
+use super::{NAME_MAX_BYTES, WELCOME};
+
+pub(super) fn serve(listener: &TcpListener) -> io::Result<()> {
+    loop {
+        let stream = rustix::net::accept(listener)?;
+        let mut name = [MaybeUninit::uninit(); NAME_MAX_BYTES];
+        if let Ok((_, 1..)) = rustix::net::recv(&stream, &mut name[..], RecvFlags::empty()) {
+            let _ = rustix::net::send(&stream, WELCOME, SendFlags::MORE | SendFlags::NOSIGNAL);
+        }
+    }
+}

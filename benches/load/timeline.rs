@@ -1,0 +1,116 @@
+//! What happened when, in slices of time. There are never more than so many slices: when a run goes on
+//! beyond the last, two neighbours become one.
+
+use serde::Serialize;
+
+use crate::clock::{Nanos, SECOND};
+
+/// The most slices.
+const SLICES: usize = 120;
+
+/// How long a slice is at first.
+const WIDTH: Nanos = SECOND / 50;
+
+/// What happened in one slice.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug, Serialize)]
+pub(crate) struct Slice {
+    /// Visits that went as they should, those that were reset on purpose among them.
+    pub(crate) done: u64,
+    /// Visits that failed.
+    pub(crate) failed: u64,
+    /// The longest latency of a visit that ended here, in nanoseconds.
+    pub(crate) worst: Nanos,
+}
+
+impl Slice {
+    fn add(&mut self, other: Slice) {
+        self.done += other.done;
+        self.failed += other.failed;
+        self.worst = self.worst.max(other.worst);
+    }
+
+    fn sum(slices: &[Slice]) -> Slice {
+        let mut sum = Slice::default();
+        for slice in slices {
+            sum.add(*slice);
+        }
+        sum
+    }
+}
+
+/// The slices of a run.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Timeline {
+    /// How long each slice is, in nanoseconds.
+    pub(crate) width: Nanos,
+    /// From the beginning to the last slice in which something happened.
+    pub(crate) slices: Vec<Slice>,
+}
+
+impl Timeline {
+    pub(crate) fn new() -> Timeline {
+        Timeline { width: WIDTH, slices: Vec::with_capacity(SLICES) }
+    }
+
+    /// Notes what happened `at` nanoseconds from the beginning.
+    pub(crate) fn note(&mut self, at: Nanos, what: Slice) {
+        let mut index = self.index(at);
+        while index >= SLICES {
+            self.slices = self.slices.chunks(2).map(Slice::sum).collect();
+            self.width *= 2;
+            index = self.index(at);
+        }
+        if self.slices.len() <= index {
+            self.slices.resize(index + 1, Slice::default());
+        }
+        if let Some(slice) = self.slices.get_mut(index) {
+            slice.add(what);
+        }
+    }
+
+    fn index(&self, at: Nanos) -> usize {
+        usize::try_from(at / self.width).unwrap_or(usize::MAX)
+    }
+
+    /// The visits a second of every slice but the last, which is not over.
+    #[expect(clippy::cast_precision_loss, reason = "figures for a picture")]
+    pub(crate) fn rates(&self) -> Vec<f64> {
+        let whole = self.slices.split_last().map_or(&[][..], |(_, whole)| whole);
+        whole.iter().map(|slice| slice.done as f64 * 1e9 / self.width as f64).collect()
+    }
+
+    /// The longest latency of every slice, in microseconds.
+    #[expect(clippy::cast_precision_loss, reason = "figures for a picture")]
+    pub(crate) fn worst_micros(&self) -> Vec<f64> {
+        self.slices.iter().map(|slice| slice.worst as f64 / 1e3).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_long_run_takes_no_more_room_and_loses_no_visit() {
+        use super::{SLICES, Slice, Timeline, WIDTH};
+        let mut timeline = Timeline::new();
+        let visit = |worst| Slice { done: 1, failed: 0, worst };
+        for second in 0..1000 {
+            timeline.note(second * 1_000_000_000, visit(second));
+        }
+        assert!(timeline.slices.len() <= SLICES && timeline.slices.len() > SLICES / 2 - 1);
+        assert_eq!(timeline.width % WIDTH, 0);
+        assert_eq!(timeline.slices.iter().map(|slice| slice.done).sum::<u64>(), 1000);
+        assert!(timeline.slices.is_sorted_by_key(|slice| slice.worst), "each is in its place");
+        assert_eq!(timeline.slices.last().unwrap().worst, 999);
+    }
+
+    #[test]
+    fn rates_are_of_whole_slices() {
+        use super::{Slice, Timeline, WIDTH};
+        let mut timeline = Timeline::new();
+        for at in [0, 1, WIDTH, WIDTH * 2] {
+            timeline.note(at, Slice { done: 1, failed: 0, worst: 3_000 });
+        }
+        assert_eq!(timeline.rates(), [100.0, 50.0]);
+        assert_eq!(timeline.worst_micros(), [3.0, 3.0, 3.0]);
+    }
+}
