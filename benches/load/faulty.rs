@@ -22,6 +22,9 @@ const TOLERANCE: Duration = Duration::from_millis(200);
 /// How long the generator waits for a visit.
 const TIMEOUT: Duration = Duration::from_millis(400);
 
+/// How many visitors meet a server that is not there, and one that does not answer.
+const UNREACHED: u64 = 5;
+
 /// What the server does to a client.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Fault {
@@ -86,12 +89,12 @@ pub(crate) fn prove(stop: &AtomicBool) -> io::Result<Vec<Proof>> {
     let welcomed =
         FAULTS.iter().filter(|(_, failure, _)| failure.is_none()).map(|(.., count)| *count as u64).sum();
     proofs.push(Proof { what: "welcomed".to_owned(), injected: welcomed, reported: measured.tally.welcomed });
-    let refused = refused(stop)?;
-    proofs.push(Proof {
-        what: Failure::Refused.name().to_owned(),
-        injected: 5,
-        reported: refused.tally.count(Failure::Refused),
-    });
+    for (failure, measured) in
+        [(Failure::Refused, refused(stop)?), (Failure::ConnectTimeout, unanswered(stop)?)]
+    {
+        let (what, reported) = (failure.name().to_owned(), measured.tally.count(failure));
+        proofs.push(Proof { what, injected: UNREACHED, reported });
+    }
     Ok(proofs)
 }
 
@@ -112,7 +115,19 @@ fn measure(stop: &AtomicBool) -> io::Result<Measured> {
 /// Visits a port that nobody listens on.
 fn refused(stop: &AtomicBool) -> io::Result<Measured> {
     let target = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-    run(&plan(target, 5)?, stop, &mut |_| {})
+    run(&plan(target, UNREACHED)?, stop, &mut |_| {})
+}
+
+/// Visits a server that accepts nobody, and whose accept queue is full.
+fn unanswered(stop: &AtomicBool) -> io::Result<Measured> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    rustix::net::listen(&listener, 0)?;
+    let target = listener.local_addr()?;
+    let mut queued = Vec::new();
+    while let Ok(stream) = TcpStream::connect_timeout(&target, STALL) {
+        queued.push(stream);
+    }
+    run(&plan(target, UNREACHED)?, stop, &mut |_| {})
 }
 
 fn plan(target: SocketAddr, count: u64) -> io::Result<Plan> {
@@ -176,7 +191,7 @@ mod tests {
     #[test]
     fn every_injected_fault_is_reported_in_its_class_and_number() {
         let proofs = super::prove(&std::sync::atomic::AtomicBool::new(false)).unwrap();
-        assert_eq!(proofs.len(), 11);
+        assert_eq!(proofs.len(), 12);
         for proof in proofs {
             assert!(proof.holds(), "{proof:?}");
         }

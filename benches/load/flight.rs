@@ -263,3 +263,22 @@ fn class(error: &io::Error, state: State, received: usize, expected: usize) -> F
         _ => Failure::Other,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn what_this_machine_lacks_is_not_blamed_on_the_server() {
+        use super::{Failure, Flight, Manners, State, Terminator, class};
+        use rustix::io::Errno;
+        let lacks = |errno: Errno| class(&errno.into(), State::Connecting, 0, 8);
+        assert_eq!(lacks(Errno::MFILE), Failure::OutOfDescriptors);
+        assert_eq!(lacks(Errno::NFILE), Failure::OutOfDescriptors);
+        assert_eq!(lacks(Errno::ADDRINUSE), Failure::OutOfPorts);
+        // The kernel has no free port at an address that is not ours either.
+        let target = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let manners = Manners { target, terminator: Terminator::Lf, reset: false };
+        let foreign = "192.0.2.1".parse().ok();
+        let begun = Flight::begin(&manners, foreign, b"Ada\n".to_vec(), b"welcome ".to_vec(), 0);
+        assert_eq!(begun.err(), Some(Failure::OutOfPorts));
+    }
+}

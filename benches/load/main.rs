@@ -59,7 +59,7 @@ use crate::preflight::{Limits, Needs};
 
 const PROGRAM: &str = "load";
 
-/// The comparison as it is meant: about 80 seconds.
+/// The comparison as it is meant: about 75 seconds.
 const FULL: Scale =
     Scale { rounds: 10, turn: SECOND * 3 / 10, latency: SECOND * 2, held: 15_000, batches: 30 };
 
