@@ -73,10 +73,16 @@ impl Timers {
         [&self.name, &self.gap, &self.write, &self.linger].into_iter().filter_map(Deadlines::next).min()
     }
 
-    /// Takes the next connection that something is due for. A name's deadline comes before its gap.
+    /// Takes the next connection that something is due for: what was due first comes first, however late
+    /// it is looked for. At the same moment a name's deadline comes before its gap.
     pub(crate) fn expire(&mut self, now: Instant) -> Option<(usize, Due)> {
         let Timers { name, gap, write, linger } = self;
-        let overdue = [name, write, linger].into_iter().find_map(|list| list.expire(now));
-        overdue.map(|key| (key, Due::Deadline)).or_else(|| gap.expire(now).map(|key| (key, Due::Silence)))
+        let lists =
+            [(name, Due::Deadline), (gap, Due::Silence), (write, Due::Deadline), (linger, Due::Deadline)];
+        let (list, due) = lists
+            .into_iter()
+            .filter(|(list, _)| list.next().is_some())
+            .min_by_key(|(list, _)| list.next())?;
+        Some((list.expire(now)?, due))
     }
 }

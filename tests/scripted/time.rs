@@ -167,6 +167,17 @@ fn bytes_that_are_here_count_before_a_deadline_that_has_passed() {
 }
 
 #[test]
+fn a_name_that_silence_had_ended_is_welcomed_though_nobody_looked_before_its_deadline() {
+    let kernel = Scripted::new([Client::prompt(b"Rafatul")]);
+    let mut server = kernel.server(Settings::default());
+    server.turn().unwrap();
+    kernel.0.borrow_mut().now += Duration::from_secs(3600);
+    kernel.0.borrow_mut().interrupts = 1;
+    server.turn().unwrap();
+    assert_eq!((kernel.client(0).written.as_slice(), server.stats().timed_out()), (&b"welcome "[..], 0));
+}
+
+#[test]
 fn a_byte_that_is_here_when_the_gap_has_passed_begins_it_anew() {
     let kernel = Scripted::new([Client::prompt(b"Rafa")]);
     let mut server = kernel.server(Settings { welcome: "{name}".parse().unwrap(), ..Settings::default() });

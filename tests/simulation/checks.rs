@@ -1,0 +1,205 @@
+//! Watches whether the promises are kept, at every step and at the end.
+
+use std::time::Duration;
+
+use rustix::io::Errno;
+use welcomed::kernel::Ready;
+
+use crate::client::Reading;
+use crate::kernel::State;
+use crate::promises::{Promise, broken};
+use crate::world::{Client, End, Place, World};
+
+/// How many calls one turn may make. The largest schedules need a few thousand.
+const CALLS_PER_TURN: usize = 100_000;
+
+/// How many turns may follow each other in which nothing happens and nothing is waited for: one because a
+/// moment has passed between the loop's two looks at the clock, one because a wait was interrupted.
+const IDLE_TURNS: usize = 3;
+
+/// How long the loop may let a client wait at the door while it has room, and how long it may linger.
+const BACK_OFF: Duration = Duration::from_millis(100);
+const LINGER: Duration = Duration::from_secs(2);
+
+/// What a deadline may be late by: the loop looks at the clock once in a turn, and what follows takes time.
+const SLACK: Duration = Duration::from_millis(2);
+
+/// What is remembered between the loop's steps in order to judge the next.
+#[derive(Default)]
+pub(crate) struct Watch {
+    /// The time that the loop took it to be in this turn.
+    pub(crate) turn_at: Duration,
+    after_wait: bool,
+    calls: usize,
+    progress: bool,
+    idle_turns: usize,
+    asked_at: Duration,
+    pub(crate) accepted: u64,
+    pub(crate) stopped_at: Option<Duration>,
+    /// The error after which the server had to give up.
+    pub(crate) fatal: Option<Errno>,
+}
+
+impl Watch {
+    pub(crate) fn called(&mut self) {
+        self.calls += 1;
+        if self.calls > CALLS_PER_TURN {
+            broken(Promise::NoSpin, format!("{CALLS_PER_TURN} calls in one turn"));
+        }
+    }
+
+    /// A call did something that it will not do again for nothing.
+    pub(crate) fn progressed(&mut self) {
+        self.progress = true;
+    }
+
+    pub(crate) fn looked_at_the_clock(&mut self, now: Duration) {
+        if std::mem::take(&mut self.after_wait) {
+            self.turn_at = now;
+        }
+    }
+
+    pub(crate) fn asks_for_clients(&mut self, now: Duration) {
+        self.asked_at = now;
+    }
+
+    pub(crate) fn accepted(&mut self, client: &mut Client) {
+        self.progressed();
+        self.accepted += 1;
+        client.place = Place::Inside;
+        client.accepted_at = Some(self.turn_at);
+    }
+
+    pub(crate) fn stops(&mut self, now: Duration) {
+        self.stopped_at.get_or_insert(now);
+    }
+
+    /// The server's own descriptors are broken.
+    pub(crate) fn fails(&mut self, errno: Errno) {
+        self.fatal.get_or_insert(errno);
+    }
+
+    /// A wait is over that began at `began`.
+    pub(crate) fn waited(&mut self, world: &World, began: Duration, events: &[Ready]) {
+        self.after_wait = true;
+        self.calls = 0;
+        self.progress |= world.now > began || !events.is_empty();
+    }
+}
+
+impl State {
+    /// What must hold whenever the loop has done all that it can do without waiting.
+    pub(crate) fn before_wait(&mut self, timeout: Option<Duration>) {
+        let State { world, watch, .. } = self;
+        watch.after_wait = true; // also if the wait is interrupted
+        watch.calls = 0;
+        watch.idle_turns = if std::mem::take(&mut watch.progress) { 0 } else { watch.idle_turns + 1 };
+        if watch.idle_turns > IDLE_TURNS {
+            broken(Promise::NoSpin, format!("{} turns in which nothing happened", watch.idle_turns));
+        }
+        let end = world.settings.drain_timeout;
+        if let Some(at) = watch.stopped_at.filter(|at| watch.turn_at > *at + end + SLACK) {
+            broken(Promise::Deadline, format!("draining since {at:?} is not over at {:?}", watch.turn_at));
+        }
+        let mut inside = 0;
+        for (index, client) in world.clients.iter().enumerate().filter(|(_, c)| c.place == Place::Inside) {
+            inside += 1;
+            watch.deadline(index, client, world);
+        }
+        if inside > 0 && timeout.is_none() {
+            broken(Promise::Deadline, format!("the loop waits for ever while {inside} are inside"));
+        }
+        let room = inside < world.settings.max_connections.min(world.weather.descriptors);
+        if room && !world.queue.is_empty() && world.listening && !world.queue_edge {
+            let since = watch.asked_at.max(world.queued_since);
+            let until = timeout.map(|timeout| world.now + timeout);
+            if until.is_none_or(|until| until > since + BACK_OFF + SLACK) {
+                let waiting = world.queue.len();
+                broken(
+                    Promise::NoStall,
+                    format!("{waiting} wait at the door, there is room, and the loop sleeps for {timeout:?}"),
+                );
+            }
+        }
+    }
+}
+
+impl Watch {
+    /// Whether the deadline of where a client stands has passed without its being gone.
+    fn deadline(&self, index: usize, client: &Client, world: &World) {
+        let settings = &world.settings;
+        let (since, most) = match (client.shut_since, client.writing_since, client.accepted_at) {
+            (Some(shut), ..) => (shut, LINGER),
+            (None, Some(writing), _) => (writing, settings.write_timeout),
+            (None, None, Some(accepted)) => (accepted, settings.name_timeout),
+            (None, None, None) => return,
+        };
+        if self.turn_at >= since + most + SLACK {
+            let late = self.turn_at.saturating_sub(since + most);
+            broken(Promise::Deadline, format!("client {index} should have been gone {late:?} ago"));
+        }
+    }
+}
+
+impl World {
+    /// What must hold when everybody is gone.
+    pub(crate) fn at_the_end(&self) {
+        for (index, client) in self.clients.iter().enumerate() {
+            if !self.could_get(client) {
+                let received = String::from_utf8_lossy(&client.received);
+                broken(Promise::NothingElse, format!("client {index} got {received:?}"));
+            }
+            self.welcome_of(index, client);
+        }
+    }
+
+    /// Whether a client got what it may expect.
+    fn welcome_of(&self, index: usize, client: &Client) {
+        let (Some(name), Some(named_at)) = (&client.script.name, client.name_at) else { return };
+        let in_time = client.accepted_at.is_some_and(|at| named_at + SLACK < at + self.settings.name_timeout);
+        if client.excused.is_some() || !in_time || !self.keeps_up(client, name) {
+            return;
+        }
+        // The server has to linger only if it can know that there is more than a name.
+        if client.script.surplus && name.len() < 1024 && client.bytes_read <= name.len() + 1 {
+            return;
+        }
+        let whole = reply(self, name);
+        if client.received != whole || client.end != Some(End::Clean) {
+            let [whole, received] = [&whole, &client.received].map(|bytes| String::from_utf8_lossy(bytes));
+            let (kind, end) = (client.script.kind, client.end);
+            let how = format!("client {index} ({kind}) was to get {whole:?} and got {received:?}, {end:?}");
+            broken(Promise::Welcome, how);
+        }
+    }
+
+    /// Whether a client takes its welcome in time, and its name is not ended before by a gap of zero.
+    fn keeps_up(&self, client: &Client, name: &[u8]) -> bool {
+        let pace = if client.script.reading == Reading::Slow { 6 } else { 1 };
+        let beyond = reply(self, name).len().saturating_sub(self.weather.send_buffer) as u64;
+        let at_once = !client.script.in_pieces && self.weather.receive_buffer >= 4096;
+        Duration::from_millis(beyond * pace) < self.settings.write_timeout
+            && (at_once || !self.settings.name_gap.is_zero())
+    }
+
+    /// Whether what a client got is a part of its welcome, by as much of its name as the server took.
+    fn could_get(&self, client: &Client) -> bool {
+        let (before, after) = self.welcome.split_once("{name}").unwrap_or((self.welcome, ""));
+        let got = &client.received[..];
+        let Some(rest) = got.strip_prefix(before.as_bytes()) else {
+            return before.as_bytes().starts_with(got);
+        };
+        let name = if self.welcome.contains("{name}") { &client.sent[..] } else { b"" };
+        let same =
+            rest.iter().zip(name.iter().take(1024)).take_while(|(a, b)| a == b && **a != b'\n').count();
+        (0..=same).any(|end| after.as_bytes().starts_with(&rest[end..]))
+    }
+}
+
+/// What a name is to be answered, by the settings' own words.
+fn reply(world: &World, name: &[u8]) -> Vec<u8> {
+    match world.welcome.split_once("{name}") {
+        None => world.welcome.as_bytes().to_vec(),
+        Some((before, after)) => [before.as_bytes(), name, after.as_bytes()].concat(),
+    }
+}

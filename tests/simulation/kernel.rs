@@ -1,0 +1,369 @@
+//! The simulated kernel: the world as the loop's system calls show it, with faults.
+
+use std::cell::RefCell;
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+use welcomed::kernel::{Interest, Kernel, Ready, Signal};
+
+use crate::checks::Watch;
+use crate::faults::{Call, Fault, client_stays};
+use crate::promises::{Promise, broken};
+use crate::weather::Weather;
+use crate::world::{Place, World};
+
+/// What the kernel and whoever plays a schedule share.
+pub(crate) struct State {
+    pub(crate) world: World,
+    pub(crate) watch: Watch,
+    /// The moment that virtual time counts from.
+    start: Instant,
+}
+
+/// The server's end of the simulation.
+#[derive(Clone)]
+pub(crate) struct Sim(pub(crate) Rc<RefCell<State>>);
+
+/// A listening socket; dropping it closes it.
+pub(crate) struct Socket(Sim);
+
+/// The stream of the client with this number; dropping it closes it.
+pub(crate) struct Stream(usize, Sim);
+
+impl Sim {
+    #[expect(clippy::disallowed_methods, reason = "a moment for virtual time to count from")]
+    pub(crate) fn new(world: World) -> Sim {
+        Sim(Rc::new(RefCell::new(State { world, watch: Watch::default(), start: Instant::now() })))
+    }
+
+    /// Makes a call: time passes, clients may act, and something may go wrong.
+    fn call<T>(
+        &self,
+        call: Call,
+        served: Option<usize>,
+        does: impl FnOnce(&mut State, Option<Fault>) -> io::Result<T>,
+    ) -> io::Result<T> {
+        let state = &mut *self.0.borrow_mut();
+        state.watch.called();
+        let world = &mut state.world;
+        world.now += world.weather.cost();
+        if world.weather.concurrent {
+            world.deliver();
+        }
+        let fault = world.weather.call(call);
+        if fault.is_some() {
+            state.watch.progressed(); // whatever the loop does now, it has a reason to
+        }
+        if let (Some(Fault::Error(errno)), Some(index)) = (fault, served) {
+            world.endanger(index, errno);
+        }
+        let number = world.weather.calls.len() - 1;
+        let result = does(state, fault);
+        let outcome = result.as_ref().err().map_or_else(String::new, |error| format!(" fails: {error}"));
+        let fault = fault.map_or_else(String::new, |fault| format!(" ({fault:?})"));
+        let whom = served.map_or_else(String::new, |index| format!(" of client {index}"));
+        state.world.note(|| format!("   call {number}: {call:?}{whom}{fault}{outcome}"));
+        result
+    }
+}
+
+fn would_block<T>() -> io::Result<T> {
+    Err(ErrorKind::WouldBlock.into())
+}
+
+impl World {
+    /// An error at one of a client's calls: what it can still expect.
+    fn endanger(&mut self, index: usize, errno: Errno) {
+        let pieces = self.weather.receive_buffer < 4096;
+        let client = &mut self.clients[index];
+        match errno {
+            Errno::INTR => {}
+            Errno::AGAIN if client.script.in_pieces || pieces || self.settings.name_gap.is_zero() => {
+                client.excuse("bytes that were there were denied, so its name ended early");
+            }
+            Errno::AGAIN => {}
+            _ => client.excuse("a call on its stream failed"),
+        }
+    }
+
+    /// Lets time pass without anybody of the server noticing.
+    fn leap(&mut self, length: Duration) {
+        self.now += length;
+        let send_buffer = self.weather.send_buffer;
+        for client in self.clients.iter_mut().filter(|client| client.place != Place::Over) {
+            if client.writing_since.is_some() || send_buffer < 4096 {
+                client.excuse("the server stood still while it wrote");
+            }
+        }
+        self.deliver();
+    }
+
+    /// The news for one wait, at most some of it.
+    fn events(&mut self, fault: Option<Fault>) -> Vec<Ready> {
+        let mut events = self.news();
+        self.weather.shuffle(&mut events);
+        let most = self.weather.events_per_wait(events.len());
+        for event in events.split_off(most) {
+            self.put_back(event);
+        }
+        if fault == Some(Fault::Spurious) {
+            let known = self.clients.iter().filter_map(|client| Some(Ready::Stream(client.watched?.0)));
+            events.extend(known.collect::<Vec<_>>());
+            events.extend([Ready::Stream(0), Ready::Stream(1 << 40), Ready::Listener(0), Ready::Listener(9)]);
+        }
+        events
+    }
+
+    fn put_back(&mut self, event: Ready) {
+        match event {
+            Ready::Signal(signal) => self.signals.push_front((self.now, signal)),
+            Ready::Listener(_) => self.queue_edge = true,
+            Ready::Stream(key) => {
+                let inside = |client: &&mut crate::world::Client| {
+                    client.place == Place::Inside && client.watched.is_some_and(|(watched, _)| watched == key)
+                };
+                if let Some(client) = self.clients.iter_mut().find(inside) {
+                    client.edge = true;
+                }
+            }
+        }
+    }
+}
+
+impl State {
+    fn wait(&mut self, timeout: Option<Duration>, fault: Option<Fault>) -> io::Result<Vec<Ready>> {
+        let world = &mut self.world;
+        let began = world.now;
+        let until = timeout.map(|timeout| world.now + timeout);
+        if let Some(Fault::Leap(length)) = fault {
+            world.leap(length);
+        }
+        world.deliver();
+        if let Some(Fault::Error(errno)) = fault {
+            if Weather::is_deadly(Call::Wait, errno) {
+                self.watch.fails(errno);
+            }
+            return Err(errno.into());
+        }
+        let mut events = self.world.events(fault);
+        while events.is_empty() {
+            let world = &mut self.world;
+            let lateness = world.weather.lateness();
+            let until = until.map(|until| (until + lateness).max(world.now));
+            let Some(next) = world.next_moment().into_iter().chain(until).min() else {
+                broken(Promise::NoStall, "the loop waits for ever for what nobody will do".to_owned());
+            };
+            world.now = next.max(world.now);
+            world.deliver();
+            events = world.events(None);
+            if until.is_some_and(|until| until <= world.now) {
+                break;
+            }
+        }
+        if events.iter().any(|event| *event == Ready::Signal(Signal::Stop)) {
+            self.watch.stops(self.world.now);
+            self.world.clients.iter_mut().for_each(|client| client.excuse("the server was stopped"));
+        }
+        self.watch.waited(&self.world, began, &events);
+        Ok(events)
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        let State { world, .. } = &mut *self.0.0.borrow_mut();
+        world.listening = false;
+        for index in std::mem::take(&mut world.queue) {
+            let client = &mut world.clients[index];
+            client.excuse("the server stopped listening");
+            client.place = Place::Over;
+            world.reset_by_server(index);
+        }
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        let (index, state) = (self.0, &mut *self.1.0.borrow_mut());
+        state.watch.progressed();
+        let world = &mut state.world;
+        let client = &mut world.clients[index];
+        (client.place, client.watched, client.edge) = (Place::Over, None, false);
+        client.out_fin = true;
+        let unread = client.inbox.len();
+        world.note(|| format!("   close of client {index}, {unread} bytes unread"));
+        if unread > 0 || world.clients[index].reset {
+            world.reset_by_server(index);
+        }
+    }
+}
+
+impl Kernel for Sim {
+    type Listener = Socket;
+    type Stream = Stream;
+
+    fn now(&self) -> Instant {
+        let State { world, watch, start } = &mut *self.0.borrow_mut();
+        world.now += world.weather.cost();
+        watch.looked_at_the_clock(world.now);
+        *start + world.now
+    }
+
+    fn socket(&mut self, _: SocketAddr) -> io::Result<Socket> {
+        Ok(Socket(self.clone()))
+    }
+
+    fn bind(&mut self, _: &mut Socket, address: SocketAddr) -> io::Result<SocketAddr> {
+        Ok(address)
+    }
+
+    fn listen(&mut self, _: &mut Socket, _: usize, _: u32) -> io::Result<()> {
+        self.0.borrow_mut().world.listening = true;
+        Ok(())
+    }
+
+    fn accept(&mut self, _: &Socket) -> io::Result<(Stream, SocketAddr)> {
+        let index = self.call(Call::Accept, None, |state, fault| {
+            let State { world, watch, .. } = state;
+            watch.asks_for_clients(world.now);
+            if let Some(Fault::Error(errno)) = fault {
+                if Weather::is_deadly(Call::Accept, errno) {
+                    watch.fails(errno);
+                    watch.stops(world.now);
+                    world.clients.iter_mut().for_each(|client| client.excuse("the server's socket broke"));
+                }
+                return world.accept_fails(errno);
+            }
+            let Some(index) = world.queue.front().copied() else {
+                world.queue_blocked = true;
+                return would_block();
+            };
+            let inside = world.clients.iter().filter(|client| client.place == Place::Inside).count();
+            if inside >= world.weather.descriptors {
+                return Err(Errno::MFILE.into());
+            }
+            world.queue.pop_front();
+            watch.accepted(&mut world.clients[index]);
+            Ok(index)
+        })?;
+        let port = u16::try_from(index).unwrap();
+        Ok((Stream(index, self.clone()), SocketAddr::from(([127, 0, 0, 1], port))))
+    }
+
+    fn wait(&mut self, ready: &mut Vec<Ready>, timeout: Option<Duration>) -> io::Result<()> {
+        self.0.borrow_mut().before_wait(timeout);
+        let events = self.call(Call::Wait, None, |state, fault| state.wait(timeout, fault))?;
+        ready.extend(events);
+        Ok(())
+    }
+
+    fn watch(&mut self, stream: &mut Stream, key: usize, interest: Interest) -> io::Result<()> {
+        self.call(Call::Watch, Some(stream.0), |state, fault| {
+            let World { clients, weather, now, .. } = &mut state.world;
+            state.watch.progressed();
+            if let Some(Fault::Error(errno)) = fault {
+                state.watch.asks_for_clients(*now); // a reason to let them wait from now on
+                return Err(errno.into());
+            }
+            clients[stream.0].watch(key, interest, weather);
+            Ok(())
+        })
+    }
+
+    fn read(&mut self, stream: &mut Stream, buffer: &mut [u8]) -> io::Result<usize> {
+        self.call(Call::Read, Some(stream.0), |state, fault| {
+            let World { clients, weather, .. } = &mut state.world;
+            let client = &mut clients[stream.0];
+            let blocks = client.inbox.is_empty() && !client.fin && !client.reset;
+            if blocks || fault == Some(Fault::Error(Errno::AGAIN)) {
+                client.would_block(Interest::Readable, weather);
+                return would_block();
+            }
+            if let Some(Fault::Error(errno)) = fault {
+                return Err(errno.into());
+            }
+            state.watch.progressed();
+            if client.inbox.is_empty() && client.reset && !client.reset_told {
+                client.reset_told = true;
+                return Err(Errno::CONNRESET.into());
+            }
+            let most = if fault == Some(Fault::Short) { 1 } else { buffer.len() };
+            let bytes = client.inbox.len().min(most);
+            for (place, byte) in buffer.iter_mut().zip(client.inbox.drain(..bytes)) {
+                *place = byte;
+            }
+            client.bytes_read += bytes;
+            Ok(bytes)
+        })
+    }
+
+    fn write(&mut self, stream: &mut Stream, bytes: &[u8]) -> io::Result<usize> {
+        self.call(Call::Write, Some(stream.0), |state, fault| {
+            let State { world: World { clients, weather, .. }, watch, .. } = state;
+            let client = &mut clients[stream.0];
+            client.writing_since.get_or_insert(watch.turn_at);
+            if client.out_fin {
+                broken(Promise::NothingElse, format!("a write to client {} behind its end", stream.0));
+            }
+            if client.reset {
+                watch.progressed();
+                return Err(Errno::PIPE.into());
+            }
+            let room = client.room(weather);
+            if room == 0 || fault == Some(Fault::Error(Errno::AGAIN)) {
+                client.would_block(Interest::Writable, weather);
+                return would_block();
+            }
+            if let Some(Fault::Error(errno)) = fault {
+                return Err(errno.into());
+            }
+            watch.progressed();
+            let most = if fault == Some(Fault::Short) { 1 } else { room };
+            let bytes = bytes.get(..bytes.len().min(most)).unwrap();
+            client.outbox.extend(bytes);
+            Ok(bytes.len())
+        })
+    }
+
+    fn shut(&mut self, stream: &mut Stream) -> io::Result<()> {
+        self.call(Call::Shut, Some(stream.0), |state, fault| {
+            let State { world, watch, .. } = state;
+            watch.progressed();
+            let client = &mut world.clients[stream.0];
+            client.shut_since = Some(watch.turn_at);
+            if let Some(Fault::Error(errno)) = fault {
+                return Err(errno.into());
+            }
+            client.out_fin = true;
+            Ok(())
+        })
+    }
+
+    fn close(&mut self, stream: Stream) {
+        drop(stream);
+    }
+}
+
+impl World {
+    /// An error of accept(2): the client that waited stays or is lost.
+    fn accept_fails<T>(&mut self, errno: Errno) -> io::Result<T> {
+        if errno == Errno::AGAIN {
+            self.queue_blocked = true;
+            if !self.queue.is_empty() {
+                self.queue_changed();
+            }
+            return would_block();
+        }
+        if !client_stays(errno)
+            && let Some(index) = self.queue.pop_front()
+        {
+            self.clients[index].excuse("it was lost before it was accepted");
+            self.clients[index].place = Place::Over;
+            self.reset_by_server(index);
+        }
+        Err(errno.into())
+    }
+}

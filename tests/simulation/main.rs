@@ -1,0 +1,29 @@
+//! The event loop on a simulated kernel: every error at every call, in virtual time, from a seed.
+//!
+//! The server is the real one. The kernel under it is edge-triggered as epoll(7) is with `EPOLLET`, has
+//! queues and buffers with limits, and fails as the man pages say that a kernel may. Clients follow
+//! scripts. The promises are checked at every step; see `promises.rs`.
+//!
+//! A failure prints the one command that plays its schedule again, step by step.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test that cannot go on has to fail, and says why"
+)]
+
+mod checks;
+mod client;
+mod dice;
+mod faults;
+mod kernel;
+mod play;
+mod promises;
+mod random;
+mod schedule;
+mod weather;
+mod world;

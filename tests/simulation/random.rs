@@ -1,0 +1,73 @@
+//! Random schedules, by seed.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+
+use crate::play::{Played, play, server};
+use crate::promises::Broken;
+use crate::schedule::from_seed;
+
+/// How many schedules are played unless `SIM_SEEDS` says otherwise.
+const SEEDS: u64 = 20_000;
+
+fn number(variable: &str) -> Option<u64> {
+    let text = std::env::var(variable).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{variable} has to be a number, and not {text:?}")))
+}
+
+/// Plays a seed's schedule again and tells every step of it.
+fn tell(seed: u64) -> Result<Played, Broken> {
+    let mut world = from_seed(seed);
+    world.trace = Some(Vec::new());
+    println!("seed {seed}: {} clients, {:?}", world.clients.len(), world.settings);
+    play(world, server).map_err(|(broken, trace)| {
+        println!("{}", trace.join("\n"));
+        broken
+    })
+}
+
+#[test]
+fn every_promise_is_kept_on_random_schedules() {
+    let seeds = number("SIM_SEEDS").unwrap_or(SEEDS);
+    let first = number("SIM_FIRST").unwrap_or(0);
+    let next = AtomicU64::new(first);
+    let sums: [AtomicU64; 4] = Default::default();
+    let worker = || {
+        while let seed = next.fetch_add(1, Ordering::Relaxed)
+            && seed < first + seeds
+        {
+            match play(from_seed(seed), server) {
+                Ok(Played { calls, faults, clients, welcomed }) => {
+                    for (sum, count) in sums.iter().zip([calls.len() as u64, faults, clients, welcomed]) {
+                        sum.fetch_add(count, Ordering::Relaxed);
+                    }
+                }
+                Err((broken, _)) => panic!(
+                    "{broken}\nto see every step: \
+                     SIM_SEED={seed} cargo test --test simulation one_schedule -- --nocapture"
+                ),
+            }
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(worker);
+        }
+    });
+    let [calls, faults, clients, welcomed] = sums.map(AtomicU64::into_inner);
+    println!(
+        "{seeds} schedules: {clients} clients, {calls} calls, {faults} faults; {welcomed} had a right to a welcome"
+    );
+    // A search that finds no clients, no faults and no welcomes proves nothing.
+    assert!(clients > seeds && faults > seeds && welcomed * 4 > clients, "the schedules are too tame");
+}
+
+#[test]
+fn one_schedule_is_the_same_every_time() {
+    let seed = number("SIM_SEED").unwrap_or(7);
+    let calls = [(); 2].map(|()| match tell(seed) {
+        Ok(played) => played.calls,
+        Err(broken) => panic!("{broken}"),
+    });
+    assert_eq!(calls[0], calls[1]);
+}
