@@ -36,7 +36,7 @@ pub(crate) struct Watch {
     asked_at: Duration,
     pub(crate) accepted: u64,
     pub(crate) stopped_at: Option<Duration>,
-    /// The error after which the server had to give up.
+    /// The last error after which the server had to give up.
     pub(crate) fatal: Option<Errno>,
 }
 
@@ -76,7 +76,7 @@ impl Watch {
 
     /// The server's own descriptors are broken.
     pub(crate) fn fails(&mut self, errno: Errno) {
-        self.fatal.get_or_insert(errno);
+        self.fatal = Some(errno);
     }
 
     /// A wait is over that began at `began`.
@@ -142,8 +142,9 @@ impl Watch {
 }
 
 impl World {
-    /// What must hold when everybody is gone.
-    pub(crate) fn at_the_end(&self) {
+    /// What must hold when the server is gone, and everybody has taken what is still on its way.
+    pub(crate) fn at_the_end(&mut self) {
+        self.settle();
         for (index, client) in self.clients.iter().enumerate() {
             if !self.could_get(client) {
                 let received = String::from_utf8_lossy(&client.received);

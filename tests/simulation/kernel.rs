@@ -97,6 +97,10 @@ impl World {
             if client.writing_since.is_some() || send_buffer < 4096 {
                 client.excuse("the server stood still while it wrote");
             }
+            let named = client.script.name.as_ref().is_none_or(|name| client.bytes_read >= name.len());
+            if client.script.by_silence && !named {
+                client.excuse("the server stood still, and cannot know of a silence behind the name");
+            }
         }
         self.deliver();
     }
@@ -145,6 +149,7 @@ impl State {
         if let Some(Fault::Error(errno)) = fault {
             if Weather::is_deadly(Call::Wait, errno) {
                 self.watch.fails(errno);
+                self.world.clients.iter_mut().for_each(|client| client.excuse("there was no way to go on"));
             }
             return Err(errno.into());
         }
@@ -275,7 +280,7 @@ impl Kernel for Sim {
 
     fn read(&mut self, stream: &mut Stream, buffer: &mut [u8]) -> io::Result<usize> {
         self.call(Call::Read, Some(stream.0), |state, fault| {
-            let World { clients, weather, .. } = &mut state.world;
+            let World { clients, weather, now, .. } = &mut state.world;
             let client = &mut clients[stream.0];
             let blocks = client.inbox.is_empty() && !client.fin && !client.reset;
             if blocks || fault == Some(Fault::Error(Errno::AGAIN)) {
@@ -296,6 +301,7 @@ impl Kernel for Sim {
                 *place = byte;
             }
             client.bytes_read += bytes;
+            client.was_read(*now);
             Ok(bytes)
         })
     }

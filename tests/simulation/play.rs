@@ -73,6 +73,8 @@ pub(crate) fn play<S: Subject>(
         let mut subject = start(sim.clone());
         serve(&sim, &mut subject);
         audit(&sim, &subject);
+        drop(subject);
+        sim.0.borrow_mut().world.at_the_end();
     }));
     let world = &mut sim.0.borrow_mut().world;
     played.map_err(|panic| {
@@ -126,15 +128,13 @@ fn serve(sim: &Sim, subject: &mut impl Subject) {
     broken(Promise::NoSpin, format!("the loop turned {TURNS} times"));
 }
 
-/// What must hold at the end.
+/// What must hold of the loop at the end.
 fn audit(sim: &Sim, subject: &impl Subject) {
-    sim.0.borrow_mut().world.settle();
     let state = sim.0.borrow();
     let fatal = state.watch.fatal.is_some();
     if !fatal && subject.connections() > 0 {
         broken(Promise::NoLeak, format!("{} connections are left", subject.connections()));
     }
-    state.world.at_the_end();
     let Some(stats) = subject.stats() else { return };
     let mut moved = 0;
     for from in Connection::ALL {

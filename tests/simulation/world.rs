@@ -9,11 +9,10 @@ use welcomed::server::Settings;
 use crate::client::{Reading, Script, Step};
 use crate::weather::Weather;
 
-/// How long a client waits before it tries again to connect, when the accept queue was full.
+/// How long a client waits before it tries again to connect, when the accept queue was full: each time
+/// twice as long, and for the last time after 32 s (tcp(7), `tcp_syn_retries`).
 const CONNECT_AGAIN: Duration = Duration::from_secs(1);
-
-/// How long it waits before it tries again to send, when the server's receive buffer was full.
-const SEND_AGAIN: Duration = Duration::from_millis(10);
+const LAST_CONNECT: Duration = Duration::from_secs(32);
 
 /// How long a slow reader takes for a byte.
 const SLOW_BYTE: Duration = Duration::from_millis(5);
@@ -47,6 +46,9 @@ pub(crate) struct Client {
     pub(crate) place: Place,
     step: usize,
     next_at: Option<Duration>,
+    connect_again: Duration,
+    /// Whether it waits for room in the server's receive buffer.
+    stuck: bool,
     /// What has come for the server and is not read.
     pub(crate) inbox: VecDeque<u8>,
     /// Whether the client has shut its side.
@@ -85,6 +87,8 @@ impl Client {
             place: Place::Outside,
             step: 0,
             next_at: Some(script.arrives),
+            connect_again: CONNECT_AGAIN,
+            stuck: false,
             inbox: VecDeque::new(),
             fin: false,
             reset: false,
@@ -133,6 +137,13 @@ impl Client {
         if self.watched.is_some_and(|(_, watched)| watched == interest) && (self.blocked || !weather.stingy) {
             self.blocked = false;
             self.edge = true;
+        }
+    }
+
+    /// The server has read: who waited for room goes on.
+    pub(crate) fn was_read(&mut self, now: Duration) {
+        if std::mem::take(&mut self.stuck) {
+            self.next_at = Some(now);
         }
     }
 
@@ -266,7 +277,7 @@ impl World {
                 done = rest.is_empty();
                 if !done {
                     *bytes = rest;
-                    pause = SEND_AGAIN;
+                    client.stuck = true;
                 }
             }
             Step::Shut => client.fin = true,
@@ -282,7 +293,8 @@ impl World {
             let silence = if client.script.by_silence { self.settings.name_gap } else { Duration::ZERO };
             client.name_at = Some(at + silence);
         }
-        client.next_at = (client.step < client.script.steps.len() && !client.reset).then_some(at + pause);
+        let goes_on = client.step < client.script.steps.len() && !client.reset && !client.stuck;
+        client.next_at = goes_on.then_some(at + pause);
         client.changed(Interest::Readable, &self.weather);
         if client.reset {
             client.changed(Interest::Writable, &self.weather);
@@ -300,8 +312,12 @@ impl World {
         if !self.listening {
             client.excuse("nobody listened");
             (client.place, client.end, client.next_at) = (Place::Over, Some(End::Refused), None);
+        } else if queued >= backlog && client.connect_again > LAST_CONNECT {
+            client.excuse("it gave up connecting");
+            (client.place, client.end, client.next_at) = (Place::Over, Some(End::Refused), None);
         } else if queued >= backlog {
-            client.next_at = Some(at + CONNECT_AGAIN);
+            client.next_at = Some(at + client.connect_again);
+            client.connect_again *= 2;
         } else {
             (client.place, client.next_at) = (Place::Queued, Some(at));
             if queued == 0 {
