@@ -151,7 +151,7 @@ impl<K: Kernel> Server<K> {
         let mut ready = std::mem::take(&mut self.ready);
         for ready in ready.drain(..) {
             match ready {
-                Ready::Stream(key) => self.drive(key, now),
+                Ready::Stream(key) => self.drive(key),
                 Ready::Listener(index) => {
                     if let Some(listener) = self.listeners.get_mut(index) {
                         listener.somebody_waits();
@@ -199,10 +199,12 @@ impl<K: Kernel> Server<K> {
 
     /// Serves a connection until it would block. There may be none under this key any more: an earlier
     /// event of the same turn can have ended it.
-    fn drive(&mut self, key: usize, now: Instant) {
+    fn drive(&mut self, key: usize) {
         let Some((connection, mut shared)) = self.connection(key) else { return };
         let known = connection.session.name().len();
         let Halt::Blocked(interest) = connection.drive(&mut shared) else { return self.close(key) };
+        // Whoever has to wait does so from now on: the turn can have begun long ago.
+        let now = shared.kernel.now();
         if let Err(error) = connection.watch(key, interest, shared.kernel) {
             connection.fail(&error, &mut shared);
             self.close(key);
@@ -218,7 +220,7 @@ impl<K: Kernel> Server<K> {
             // What was waited for can be here without an event to tell of it: the wait was interrupted,
             // or ended before this one's turn. Only a look at the stream decides.
             let Some(waited) = self.progress(key) else { continue };
-            self.drive(key, now);
+            self.drive(key);
             let Some((connection, mut shared)) = self.connection(key) else { continue };
             let session = &mut connection.session;
             let arrow = match due {
@@ -229,7 +231,7 @@ impl<K: Kernel> Server<K> {
                 Due::Silence | Due::Deadline => continue,
             };
             connection.moved(arrow, &mut shared);
-            self.drive(key, now);
+            self.drive(key);
         }
     }
 
@@ -269,7 +271,7 @@ impl<K: Kernel> Server<K> {
                     // Driven at once: most clients have sent their name by now and are done with before
                     // the kernel would have to be asked to watch them.
                     let key = self.connections.insert(Connection::new(stream, peer));
-                    self.drive(key, now);
+                    self.drive(key);
                 }
                 Err(error) => self.accept_failed(index, error, now),
             }

@@ -118,6 +118,8 @@ pub(crate) struct World {
     pub(crate) signals: VecDeque<(Duration, Signal)>,
     /// How often the next waits are interrupted.
     pub(crate) interrupts: usize,
+    /// How long a read takes.
+    pub(crate) read_takes: Duration,
     /// How many system calls were made, by name.
     pub(crate) accepts: usize,
     pub(crate) waits: usize,
@@ -153,6 +155,7 @@ impl Scripted {
             spurious: Vec::new(),
             signals: VecDeque::new(),
             interrupts: 0,
+            read_takes: Duration::ZERO,
             accepts: 0,
             waits: 0,
             watches: 0,
@@ -309,6 +312,8 @@ impl Kernel for Scripted {
 
     fn read(&mut self, stream: &mut usize, buffer: &mut [u8]) -> io::Result<usize> {
         let mut world = self.0.borrow_mut();
+        let takes = world.read_takes;
+        world.now += takes;
         let now = world.now;
         let client = &mut world.clients[*stream];
         assert_eq!(client.closed_at, None, "read after close");

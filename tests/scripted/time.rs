@@ -42,6 +42,14 @@ fn every_byte_begins_the_gap_anew() {
 }
 
 #[test]
+fn the_gap_runs_from_the_byte_and_not_from_the_beginning_of_a_long_turn() {
+    let kernel = Scripted::new([Client::prompt(b"Ada\n"), Client::prompt(b"Rafatul")]);
+    kernel.0.borrow_mut().read_takes = ms(16);
+    kernel.serve(Settings::default());
+    assert!(kernel.client(1).served() >= ms(16 + 50), "{:?}", kernel.client(1).served());
+}
+
+#[test]
 fn a_spurious_event_does_not_extend_the_gap() {
     let kernel = Scripted::new([Client::prompt(b"Rafatul")]);
     let mut server = kernel.server(Settings::default());
