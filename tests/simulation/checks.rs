@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 use welcomed::kernel::Ready;
+use welcomed::server::Settings;
 
 use crate::client::Reading;
 use crate::kernel::State;
 use crate::promises::{Promise, broken};
-use crate::world::{Client, End, Place, World};
+use crate::world::{Client, End, Place, Stage, World};
 
 /// How many calls one turn may make. The largest schedules need a few thousand.
 const CALLS_PER_TURN: usize = 100_000;
@@ -63,11 +64,11 @@ impl Watch {
         self.asked_at = now;
     }
 
-    pub(crate) fn accepted(&mut self, client: &mut Client) {
+    pub(crate) fn accepted(&mut self, client: &mut Client, now: Duration) {
         self.progressed();
         self.accepted += 1;
         client.place = Place::Inside;
-        client.accepted_at = Some(self.turn_at);
+        (client.accepted_at, client.since) = (Some(now), now);
     }
 
     pub(crate) fn stops(&mut self, now: Duration) {
@@ -102,9 +103,13 @@ impl State {
             broken(Promise::Deadline, format!("draining since {at:?} is not over at {:?}", watch.turn_at));
         }
         let mut inside = 0;
-        for (index, client) in world.clients.iter().enumerate().filter(|(_, c)| c.place == Place::Inside) {
+        for (index, client) in world.clients.iter_mut().enumerate().filter(|(_, c)| c.place == Place::Inside)
+        {
             inside += 1;
-            watch.deadline(index, client, world);
+            if client.since >= watch.turn_at {
+                client.since = world.now; // its deadline was set at some moment of this turn
+            }
+            watch.deadline(index, client, &world.settings);
         }
         if inside > 0 && timeout.is_none() {
             broken(Promise::Deadline, format!("the loop waits for ever while {inside} are inside"));
@@ -126,13 +131,12 @@ impl State {
 
 impl Watch {
     /// Whether the deadline of where a client stands has passed without its being gone.
-    fn deadline(&self, index: usize, client: &Client, world: &World) {
-        let settings = &world.settings;
-        let (since, most) = match (client.shut_since, client.writing_since, client.accepted_at) {
-            (Some(shut), ..) => (shut, LINGER),
-            (None, Some(writing), _) => (writing, settings.write_timeout),
-            (None, None, Some(accepted)) => (accepted, settings.name_timeout),
-            (None, None, None) => return,
+    fn deadline(&self, index: usize, client: &Client, settings: &Settings) {
+        let since = client.since;
+        let most = match client.stage {
+            Stage::Naming => settings.name_timeout,
+            Stage::Writing => settings.write_timeout,
+            Stage::Lingering => LINGER,
         };
         if self.turn_at >= since + most + SLACK {
             let late = self.turn_at.saturating_sub(since + most);

@@ -63,7 +63,7 @@ impl Script {
         Script { name: Some(name.to_vec()), ..self }
     }
 
-    fn then(mut self, steps: impl IntoIterator<Item = Step>) -> Script {
+    pub(crate) fn then(mut self, steps: impl IntoIterator<Item = Step>) -> Script {
         self.steps.extend(steps);
         self
     }

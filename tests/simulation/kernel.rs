@@ -13,7 +13,7 @@ use crate::checks::Watch;
 use crate::faults::{Call, Fault, client_stays};
 use crate::promises::{Promise, broken};
 use crate::weather::Weather;
-use crate::world::{Place, World};
+use crate::world::{Place, Stage, World};
 
 /// What the kernel and whoever plays a schedule share.
 pub(crate) struct State {
@@ -84,6 +84,9 @@ impl World {
             Errno::AGAIN if client.script.in_pieces || pieces || self.settings.name_gap.is_zero() => {
                 client.excuse("bytes that were there were denied, so its name ended early");
             }
+            Errno::AGAIN if self.leaped => {
+                client.excuse("bytes that were there were denied, perhaps when its deadline had passed");
+            }
             Errno::AGAIN => {}
             _ => client.excuse("a call on its stream failed"),
         }
@@ -92,9 +95,10 @@ impl World {
     /// Lets time pass without anybody of the server noticing.
     fn leap(&mut self, length: Duration) {
         self.now += length;
+        self.leaped = true;
         let send_buffer = self.weather.send_buffer;
         for client in self.clients.iter_mut().filter(|client| client.place != Place::Over) {
-            if client.writing_since.is_some() || send_buffer < 4096 {
+            if client.stage == Stage::Writing || send_buffer < 4096 {
                 client.excuse("the server stood still while it wrote");
             }
             let named = client.script.name.as_ref().is_none_or(|name| client.bytes_read >= name.len());
@@ -251,7 +255,7 @@ impl Kernel for Sim {
                 return Err(Errno::MFILE.into());
             }
             world.queue.pop_front();
-            watch.accepted(&mut world.clients[index]);
+            watch.accepted(&mut world.clients[index], world.now);
             Ok(index)
         })?;
         let port = u16::try_from(index).unwrap();
@@ -308,9 +312,9 @@ impl Kernel for Sim {
 
     fn write(&mut self, stream: &mut Stream, bytes: &[u8]) -> io::Result<usize> {
         self.call(Call::Write, Some(stream.0), |state, fault| {
-            let State { world: World { clients, weather, .. }, watch, .. } = state;
+            let State { world: World { clients, weather, now, .. }, watch, .. } = state;
             let client = &mut clients[stream.0];
-            client.writing_since.get_or_insert(watch.turn_at);
+            client.reaches(Stage::Writing, *now);
             if client.out_fin {
                 broken(Promise::NothingElse, format!("a write to client {} behind its end", stream.0));
             }
@@ -339,7 +343,7 @@ impl Kernel for Sim {
             let State { world, watch, .. } = state;
             watch.progressed();
             let client = &mut world.clients[stream.0];
-            client.shut_since = Some(watch.turn_at);
+            client.reaches(Stage::Lingering, world.now);
             if let Some(Fault::Error(errno)) = fault {
                 return Err(errno.into());
             }

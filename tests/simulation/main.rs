@@ -19,6 +19,7 @@
 mod checks;
 mod client;
 mod dice;
+mod exhaustive;
 mod faults;
 mod kernel;
 mod play;

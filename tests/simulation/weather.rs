@@ -54,6 +54,11 @@ impl Weather {
         }
     }
 
+    /// The same with a send buffer of so many bytes.
+    pub(crate) fn with_send_buffer(self, send_buffer: usize) -> Weather {
+        Weather { send_buffer, ..self }
+    }
+
     /// Any weather for so many clients. The more there are the faster is a call: a turn in which all are
     /// served must not take as long as their deadlines.
     pub(crate) fn any(mut dice: Dice, clients: usize) -> Weather {

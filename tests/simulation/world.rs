@@ -40,6 +40,14 @@ pub(crate) enum Place {
     Over,
 }
 
+/// Where the server has got to with a client.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Stage {
+    Naming,
+    Writing,
+    Lingering,
+}
+
 /// A client and the two directions of its connection.
 pub(crate) struct Client {
     pub(crate) script: Script,
@@ -72,10 +80,10 @@ pub(crate) struct Client {
     pub(crate) excused: Option<&'static str>,
     /// When its name had come, the silence behind it included if that ends it.
     pub(crate) name_at: Option<Duration>,
-    /// What the loop did, by the time that it took it to be.
     pub(crate) accepted_at: Option<Duration>,
-    pub(crate) writing_since: Option<Duration>,
-    pub(crate) shut_since: Option<Duration>,
+    /// Where the server has got to with it, and since when.
+    pub(crate) stage: Stage,
+    pub(crate) since: Duration,
     /// What it has sent so far, and how much of that the server has read.
     pub(crate) sent: Vec<u8>,
     pub(crate) bytes_read: usize,
@@ -104,11 +112,18 @@ impl Client {
             excused: None,
             name_at: None,
             accepted_at: None,
-            writing_since: None,
-            shut_since: None,
+            stage: Stage::Naming,
+            since: Duration::ZERO,
             sent: Vec::new(),
             bytes_read: 0,
             script,
+        }
+    }
+
+    /// The server gets on with it.
+    pub(crate) fn reaches(&mut self, stage: Stage, now: Duration) {
+        if self.stage < stage {
+            (self.stage, self.since) = (stage, now);
         }
     }
 
@@ -175,6 +190,8 @@ pub(crate) struct World {
     pub(crate) welcome: &'static str,
     pub(crate) signals: VecDeque<(Duration, Signal)>,
     pub(crate) listening: bool,
+    /// Whether the server has stood still.
+    pub(crate) leaped: bool,
     /// Whether accept has answered that it would block, so that a client in the queue is news.
     pub(crate) queue_blocked: bool,
     pub(crate) queue_edge: bool,
@@ -201,6 +218,7 @@ impl World {
             welcome,
             signals: signals.into(),
             listening: false,
+            leaped: false,
             queue_blocked: true,
             queue_edge: false,
             queued_since: Duration::ZERO,
