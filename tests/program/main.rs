@@ -8,6 +8,7 @@
     reason = "a test that cannot go on has to fail"
 )]
 
+mod calls;
 mod client;
 mod command_lines;
 mod descriptors;
@@ -15,4 +16,5 @@ mod log;
 mod netcat;
 mod process;
 mod signals;
+mod tracer;
 mod visitors;

@@ -56,7 +56,7 @@ impl Log {
     }
 
     /// Whether the other end is closed and everything read.
-    fn is_at_its_end(&self) -> bool {
+    pub(crate) fn is_at_its_end(&self) -> bool {
         Arc::strong_count(&self.0) == 1
     }
 }

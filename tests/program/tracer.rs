@@ -1,0 +1,97 @@
+//! strace, attached to a running server: it shows every system call, and can let some of them fail.
+
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::process::{Log, Server, is_here, not_tested, until, wait};
+
+/// A server that makes no system call for this long is at rest. It can be short: if it is, a server that
+/// was only slow may pass for one at rest, but none at rest for one that spins.
+const REST: Duration = Duration::from_millis(20);
+
+/// A strace at work, and with it its trace. Dropping it lets the server go on untraced.
+pub(crate) struct Tracer {
+    child: Child,
+    trace: Log,
+}
+
+impl Tracer {
+    /// Attaches to all threads of a server, and waits until the loop can do nothing unseen any more.
+    ///
+    /// `None`, and it is said aloud, where there is no strace, or where it may not attach: Yama's
+    /// `ptrace_scope` allows it to root only, and some containers to nobody.
+    pub(crate) fn attach(server: &Server, options: &[&str]) -> Option<Tracer> {
+        if !is_here("strace") {
+            return None;
+        }
+        let mut command = Command::new("strace");
+        command.args(["-f", "-p", &server.child.id().to_string()]).args(options);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let trace = Log::read(child.stderr.take().unwrap());
+        let tracer = Tracer { child, trace };
+        // Attaching interrupts the wait that the loop is in; the next one is the first call to be seen.
+        let sees = || tracer.trace().contains("epoll_");
+        until("strace sees the loop wait", || sees() || tracer.trace.is_at_its_end());
+        if !sees() {
+            not_tested(&format!("strace cannot attach: {}", tracer.trace()));
+            return None;
+        }
+        Some(tracer)
+    }
+
+    /// The trace so far. Its last line may be a part of one.
+    pub(crate) fn trace(&self) -> String {
+        self.trace.text()
+    }
+
+    /// Waits until the trace has a line with `text` in it, and gives the trace so far.
+    pub(crate) fn wait_for(&self, text: &str) -> String {
+        self.trace.wait_for(text)
+    }
+
+    /// Stops the server, and waits until it is stopped: traced it does not do so at once, and a signal to
+    /// go on takes back one to stop that has not been heeded yet.
+    pub(crate) fn stop(&self, server: &Server) {
+        let stops = || self.trace().matches("--- stopped by SIGSTOP ---").count();
+        let before = stops();
+        server.signal(Signal::STOP);
+        until("the loop and the thread of the log have stopped", || stops() >= before + 2);
+    }
+
+    /// Waits until the server is at rest; one that spins never is.
+    pub(crate) fn wait_for_rest(&self) {
+        until("the server is at rest", || {
+            let before = self.trace();
+            thread::park_timeout(REST);
+            self.trace() == before
+        });
+    }
+
+    /// Leaves the server alone, and gives the whole trace.
+    pub(crate) fn detach(mut self) -> String {
+        // It may have ended by itself, together with the server.
+        let _ = kill_process(Pid::from_child(&self.child), Signal::INT);
+        wait(&mut self.child);
+        until("the trace is at its end", || self.trace.is_at_its_end());
+        self.trace()
+    }
+}
+
+impl Drop for Tracer {
+    fn drop(&mut self) {
+        // It has ended already, or the test has failed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A server with nobody inside, and a strace that lets its calls fail.
+pub(crate) fn traced(options: &[&str], strace_options: &[&str]) -> Option<(Server, Tracer)> {
+    let server = Server::start(options);
+    let tracer = Tracer::attach(&server, strace_options)?;
+    Some((server, tracer))
+}
