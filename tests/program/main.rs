@@ -12,6 +12,7 @@ mod calls;
 mod client;
 mod command_lines;
 mod descriptors;
+mod injection;
 mod log;
 mod netcat;
 mod process;
