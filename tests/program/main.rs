@@ -13,6 +13,7 @@ mod client;
 mod command_lines;
 mod descriptors;
 mod injection;
+mod lies;
 mod log;
 mod netcat;
 mod process;
