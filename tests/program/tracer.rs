@@ -8,9 +8,9 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::process::{Log, Server, is_here, not_tested, until, wait};
 
-/// A server that makes no system call for this long is at rest. It can be short: if it is, a server that
-/// was only slow may pass for one at rest, but none at rest for one that spins.
-const REST: Duration = Duration::from_millis(20);
+/// A server that makes no system call for this long is at rest. It is more than the pause of 100 ms that
+/// accepting makes when it gets nowhere, so that a loop which asks in vain again and again is not.
+const REST: Duration = Duration::from_millis(130);
 
 /// A strace at work, and with it its trace. Dropping it lets the server go on untraced.
 pub(crate) struct Tracer {
@@ -37,6 +37,7 @@ impl Tracer {
         let sees = || tracer.trace().contains("epoll_");
         until("strace sees the loop wait", || sees() || tracer.trace.is_at_its_end());
         if !sees() {
+            assert!(!tracer.trace().contains(" attached"), "an interrupted wait: {}", tracer.trace());
             not_tested(&format!("strace cannot attach: {}", tracer.trace()));
             return None;
         }
@@ -62,7 +63,7 @@ impl Tracer {
         until("the loop and the thread of the log have stopped", || stops() >= before + 2);
     }
 
-    /// Waits until the server is at rest; one that spins never is.
+    /// Waits until the server is at rest; one that spins, or asks in vain, never is.
     pub(crate) fn wait_for_rest(&self) {
         until("the server is at rest", || {
             let before = self.trace();
