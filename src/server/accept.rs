@@ -18,6 +18,8 @@ const BACK_OFF: Duration = Duration::from_millis(100);
 pub(crate) enum Trouble {
     /// Nobody waits any more.
     NobodyWaits,
+    /// None at all: a signal came, and whoever waited still does.
+    Interrupted,
     /// The client that waited is gone, or its network is: on to the next.
     Peers,
     /// Out of descriptors or memory: the client goes on waiting, and so must the loop.
@@ -31,6 +33,7 @@ impl Trouble {
     pub(crate) fn of(error: &io::Error) -> Trouble {
         match Errno::from_io_error(error) {
             _ if error.kind() == io::ErrorKind::WouldBlock => Trouble::NobodyWaits,
+            Some(Errno::INTR) => Trouble::Interrupted,
             Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => Trouble::Exhausted,
             Some(Errno::BADF | Errno::INVAL | Errno::NOTSOCK) => Trouble::Listeners,
             // Linux hands a network error that is already pending on the new socket to accept.
@@ -138,6 +141,7 @@ mod tests {
     fn errors_are_sorted_as_accept_2_has_them() {
         let trouble = |errno: Errno| Trouble::of(&errno.into());
         assert_eq!(trouble(Errno::AGAIN), Trouble::NobodyWaits);
+        assert_eq!(trouble(Errno::INTR), Trouble::Interrupted);
         for errno in [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM] {
             assert_eq!(trouble(errno), Trouble::Exhausted, "{errno}");
         }
@@ -146,7 +150,6 @@ mod tests {
         }
         for errno in [
             Errno::CONNABORTED,
-            Errno::INTR,
             Errno::PROTO,
             Errno::PERM,
             Errno::NETDOWN,

@@ -289,6 +289,7 @@ impl<K: Kernel> Server<K> {
                     listener.nobody_waits();
                 }
             }
+            Trouble::Interrupted => {}
             Trouble::Exhausted => self.pause_accepting(&error, now),
             Trouble::Peers => {
                 self.stats.accept_failed();

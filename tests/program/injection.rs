@@ -66,7 +66,8 @@ const NOT_CLOSED_AGAIN: Promise = Promise::Lives(Toll { left_open: 1, ..NOTHING 
 /// for `lies` to tell.
 #[rustfmt::skip]
 const FAULTS: &[Fault] = &[
-    row("accept4", 1, &["EINTR", "ECONNABORTED", "EPERM", "EPROTO", "EFAULT"], COUNTED),
+    row("accept4", 1, &["EINTR"], UNNOTICED),
+    row("accept4", 1, &["ECONNABORTED", "EPERM", "EPROTO", "EFAULT"], COUNTED),
     row("accept4", 1, &["ENETDOWN", "ENOPROTOOPT", "EHOSTDOWN", "ENONET", "EHOSTUNREACH", "EOPNOTSUPP", "ENETUNREACH"], COUNTED),
     row("accept4", 1, &["ENOSR", "ESOCKTNOSUPPORT", "EPROTONOSUPPORT", "ETIMEDOUT"], COUNTED),
     row("accept4", 1, &["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"], WAITS),
