@@ -1,0 +1,52 @@
+//! What is read as an endpoint is shown as one that is read as the same.
+
+#![no_main]
+
+use std::net::{IpAddr, SocketAddr};
+
+use libfuzzer_sys::fuzz_target;
+use welcomed::endpoint::Endpoint;
+
+/// The address that is made of the first bytes of `bytes`.
+fn address(bytes: &[u8]) -> Option<SocketAddr> {
+    let (port, bytes) = bytes.split_first_chunk()?;
+    let ip: IpAddr = match bytes.first_chunk() {
+        Some(ip) => <[u8; 16]>::into(*ip),
+        None => <[u8; 4]>::into(*bytes.first_chunk()?),
+    };
+    Some(SocketAddr::new(ip, u16::from_be_bytes(*port)))
+}
+
+/// An address of the system's is an endpoint, its text is read as the same, and it resolves to itself.
+fn is_itself(address: SocketAddr) {
+    let endpoint = Endpoint::from(address);
+    assert_eq!(endpoint.to_string(), format!("tcp://{address}"));
+    assert_eq!(endpoint.to_string().parse::<Endpoint>(), Ok(endpoint.clone()));
+    assert_eq!(endpoint.resolve().expect("no name server is asked for an address"), [address]);
+}
+
+fuzz_target!(|bytes: &[u8]| {
+    if let Some(address) = address(bytes) {
+        is_itself(address);
+    }
+    let Ok(text) = str::from_utf8(bytes) else { return };
+    // The standard library reads addresses as well. Ours has no scopes, such as `%1` in `[fe80::1%1]:80`.
+    if !text.contains('%')
+        && let Ok(address) = text.parse::<SocketAddr>()
+    {
+        is_itself(address);
+        assert!(text.parse::<Endpoint>().is_ok(), "{text:?} is an address");
+    }
+    let endpoint = match text.parse::<Endpoint>() {
+        Ok(endpoint) => endpoint,
+        Err(bad) => {
+            assert!(bad.to_string().contains("accepted is") && !bad.to_string().contains('\n'));
+            return;
+        }
+    };
+    let shown = endpoint.to_string();
+    assert_eq!(shown.parse::<Endpoint>(), Ok(endpoint.clone()), "{text:?} is shown as {shown:?}");
+    let short = shown.strip_prefix("tcp://").expect("the long form begins so");
+    assert_eq!(short.parse::<Endpoint>(), Ok(endpoint), "{text:?} has the short form {short:?}");
+    assert!(!shown.contains(|c: char| c.is_whitespace() || c.is_control()), "{shown:?}");
+});
