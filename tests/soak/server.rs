@@ -1,0 +1,109 @@
+//! The server program under the soak: started, watched from outside, and stopped.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read};
+use std::net::SocketAddr;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Sender, channel};
+use std::thread::{self, JoinHandle};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::{BOUND, until};
+
+/// What the server says when it listens, before the address.
+const LISTENS: &str = "waiting for connections on tcp://";
+
+/// The running server.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) address: SocketAddr,
+    log: Option<JoinHandle<Log>>,
+}
+
+/// What of the log is kept: it is long.
+#[derive(Default, Debug)]
+pub(crate) struct Log {
+    /// Lines of the form `connected with ADDRESS NAME`.
+    pub(crate) visitors: u64,
+    /// Lines that were not printed, by the server's own count.
+    pub(crate) dropped: u64,
+    /// All other warnings and errors.
+    pub(crate) complaints: Vec<String>,
+    /// The last line.
+    pub(crate) last: String,
+}
+
+/// What the system knows of the server at one moment.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sample {
+    /// Resident memory in KiB, exact, not the estimate that `/proc/PID/status` has.
+    pub(crate) resident: u64,
+    pub(crate) descriptors: usize,
+    pub(crate) threads: usize,
+}
+
+impl Server {
+    /// Starts a server on a free port of 127.0.0.1 and waits until it listens.
+    pub(crate) fn start(options: &[&str]) -> Server {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_welcomed"));
+        command.args(["--listen", "127.0.0.1:0"]).args(options).env_remove("RUST_LOG");
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let (listens, listening) = channel();
+        let stderr = child.stderr.take().unwrap();
+        let log = thread::spawn(move || read(stderr, &listens));
+        let mut server = Server { child, address: "127.0.0.1:1".parse().unwrap(), log: Some(log) };
+        server.address = listening.recv_timeout(BOUND).unwrap();
+        server
+    }
+
+    /// Looks at the server from outside.
+    pub(crate) fn sample(&self) -> Sample {
+        let process = format!("/proc/{}", self.child.id());
+        let entries = |folder| fs::read_dir(format!("{process}/{folder}")).unwrap().count();
+        let memory = fs::read_to_string(format!("{process}/smaps_rollup")).unwrap();
+        let resident = memory.lines().find_map(|line| line.strip_prefix("Rss:")).unwrap();
+        let resident = resident.trim().trim_end_matches(" kB").parse().unwrap();
+        Sample { resident, descriptors: entries("fd"), threads: entries("task") }
+    }
+
+    /// Asks the server to stop, and waits until it has ended and its log is read.
+    pub(crate) fn stop(mut self) -> (ExitStatus, Log) {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+        let mut status = None;
+        until("the server has ended", || {
+            status = self.child.try_wait().unwrap();
+            status.is_some()
+        });
+        (status.unwrap(), self.log.take().unwrap().join().unwrap())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It has ended already, or the test has failed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Reads the log to its end, and says where the server listens once that is known.
+fn read(from: impl Read, listens: &Sender<SocketAddr>) -> Log {
+    let mut log = Log::default();
+    for line in BufReader::new(from).lines() {
+        let line = line.unwrap();
+        if line.contains("] connected with ") {
+            log.visitors += 1;
+        } else if let Some((_, address)) = line.split_once(LISTENS) {
+            // Whoever started the server may have given up by now.
+            let _ = listens.send(address.parse().unwrap());
+        } else if let Some((said, _)) = line.split_once(" log lines were dropped") {
+            log.dropped += said.rsplit(' ').next().unwrap().parse::<u64>().unwrap();
+        } else if [" WARN ", " ERROR "].iter().any(|level| line.contains(level)) {
+            log.complaints.push(line.clone());
+        }
+        log.last = line;
+    }
+    log
+}
