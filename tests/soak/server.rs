@@ -9,7 +9,7 @@ use std::thread::{self, JoinHandle};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::{BOUND, until};
+use crate::{BOUND, comes_true};
 
 /// What the server says when it listens, before the address.
 const LISTENS: &str = "waiting for connections on tcp://";
@@ -72,10 +72,11 @@ impl Server {
     pub(crate) fn stop(mut self) -> (ExitStatus, Log) {
         kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
         let mut status = None;
-        until("the server has ended", || {
+        let ended = comes_true(|| {
             status = self.child.try_wait().unwrap();
             status.is_some()
         });
+        assert!(ended, "the server does not end");
         (status.unwrap(), self.log.take().unwrap().join().unwrap())
     }
 }

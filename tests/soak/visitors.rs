@@ -149,7 +149,11 @@ impl Visitor<'_> {
             Kind::Reporter => client.write_all(name),
             Kind::HalfCloser => client.write_all(name).and_then(|()| client.shutdown(Shutdown::Write)),
             Kind::OverSender if name.len() > 1024 => client.write_all(name),
-            Kind::OverSender => client.write_all(&[&line[..], &vec![b'x'; self.below(4000) + 1]].concat()),
+            Kind::OverSender => {
+                // Some of it more than the server reads at once.
+                let more = 1 + if self.below(8) == 0 { self.below(300_000) } else { self.below(4000) };
+                client.write_all(&[&line[..], &vec![b'x'; more]].concat())
+            }
             Kind::Dripper => self.drip(client, &line, longest_gap),
             Kind::Holder => {
                 let longest = self.ground.name_timeout.as_millis() / 2;
