@@ -42,13 +42,18 @@ impl Tally {
     }
 }
 
+/// Where a kind stands in [`KINDS`].
+fn place(kind: Kind) -> usize {
+    KINDS.iter().position(|(other, _)| *other == kind).unwrap()
+}
+
 /// The tallies of all kinds, in the order of [`KINDS`].
 #[derive(Default, Debug)]
 pub(crate) struct Tallies([Tally; KINDS.len()]);
 
 impl Tallies {
     pub(crate) fn join(&mut self, kind: Kind, tally: Tally) {
-        self.0[kind as usize].join(tally);
+        self.0[place(kind)].join(tally);
     }
 
     pub(crate) fn visits(&self) -> u64 {
@@ -62,7 +67,7 @@ impl Tallies {
 
     /// In which ways the server's counts do not fit what the visitors did and saw.
     pub(crate) fn misfits(&self, counts: &Counts) -> Vec<String> {
-        let of = |kind: Kind| self.0[kind as usize].visits;
+        let of = |kind: Kind| self.0[place(kind)].visits;
         let excused: u64 = self.0.iter().map(|tally| tally.excused).sum();
         let (scanners, sleepers, resetters) = (of(Kind::Scanner), of(Kind::Sleeper), of(Kind::Resetter));
         let named = self.visits() - scanners - sleepers;
