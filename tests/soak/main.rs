@@ -28,7 +28,7 @@ use self::visitors::{Ground, KINDS, Kind, NAME_GAP, Visitor, WELCOME};
 const BOUND: Duration = Duration::from_secs(20);
 
 /// The most that resident memory may grow once the server is warm, in KiB.
-const GROWTH_MAX_KIB: u64 = 512;
+const GROWTH_MAX_KIB: u64 = 128;
 
 /// Descriptors that the server may have beside those of the clients who are there: clients who have left
 /// already and of whom it has not been told yet. It accepts at most so many in one turn.
@@ -156,18 +156,15 @@ fn visit(plan: &Plan, server: &Server) -> (Tallies, Watched) {
 }
 
 /// Which promises about the server as a whole were broken.
-fn broken(watched: &Watched, counts: &Counts, log: &Log) -> Vec<String> {
+fn broken(watched: &Watched, log: &Log) -> Vec<String> {
     let Watched { idle, warm, most, left } = watched;
     let clients: usize = KINDS.iter().map(|(_, places)| places).sum();
-    let (welcomed, failed) = (counts.of("welcomed"), counts.of("failed"));
     let promises = [
         (most.resident <= warm.resident + GROWTH_MAX_KIB, "resident memory is flat"),
         (most.descriptors <= idle.descriptors + clients + LEAVING_MAX, "a client is one descriptor at most"),
         (left.descriptors == idle.descriptors, "who has left has left no descriptor behind"),
         (most.threads == idle.threads && left.threads == idle.threads, "no thread is ever started"),
         (log.complaints.is_empty(), "the server has nothing to complain of"),
-        (log.visitors + log.dropped >= welcomed, "every welcome is logged, or counted as dropped"),
-        (log.visitors <= welcomed + failed, "nobody else is logged"),
     ];
     promises.iter().filter(|(kept, _)| !kept).map(|(_, promise)| (*promise).to_owned()).collect()
 }
@@ -177,7 +174,9 @@ fn soak(length: Duration) {
     println!("\nSOAK_SEED={} SOAK_SECONDS={}", plan.seed, length.as_secs());
     let milliseconds = |duration: Duration| format!("{}ms", duration.as_millis());
     let (gap, timeout) = (milliseconds(NAME_GAP), milliseconds(plan.name_timeout));
-    let server = Server::start(&["--welcome", WELCOME, "--name-gap", &gap, "--name-timeout", &timeout]);
+    let timing = ["--name-gap", &gap, "--name-timeout", &timeout];
+    // Quiet, because how much memory waits for the log depends on its reader, who is as busy as all others here.
+    let server = Server::start(&[&["--quiet", "--welcome", WELCOME][..], &timing].concat());
     let (tallies, watched) = visit(&plan, &server);
     let (status, log) = server.stop();
     let counts = Counts::read(&log.last);
@@ -191,9 +190,9 @@ fn soak(length: Duration) {
     row("resident memory, KiB", &|sample| sample.resident.to_string());
     row("descriptors", &|sample| sample.descriptors.to_string());
     row("threads", &|sample| sample.threads.to_string());
-    println!("\n{} log lines of visitors, {} dropped\n{}", log.visitors, log.dropped, log.last);
+    println!("\n{}", log.last);
 
-    let broken = [tallies.told(), tallies.misfits(&counts), broken(&watched, &counts, &log)].concat();
+    let broken = [tallies.told(), tallies.misfits(&counts), broken(&watched, &log)].concat();
     assert!(broken.is_empty(), "broken, with SOAK_SEED={}: {broken:#?}\n{:#?}", plan.seed, log.complaints);
     assert_eq!(status.code(), Some(0));
 }

@@ -21,14 +21,10 @@ pub(crate) struct Server {
     log: Option<JoinHandle<Log>>,
 }
 
-/// What of the log is kept: it is long.
+/// What of the log is of interest.
 #[derive(Default, Debug)]
 pub(crate) struct Log {
-    /// Lines of the form `connected with ADDRESS NAME`.
-    pub(crate) visitors: u64,
-    /// Lines that were not printed, by the server's own count.
-    pub(crate) dropped: u64,
-    /// All other warnings and errors.
+    /// Warnings and errors.
     pub(crate) complaints: Vec<String>,
     /// The last line.
     pub(crate) last: String,
@@ -94,13 +90,9 @@ fn read(from: impl Read, listens: &Sender<SocketAddr>) -> Log {
     let mut log = Log::default();
     for line in BufReader::new(from).lines() {
         let line = line.unwrap();
-        if line.contains("] connected with ") {
-            log.visitors += 1;
-        } else if let Some((_, address)) = line.split_once(LISTENS) {
+        if let Some((_, address)) = line.split_once(LISTENS) {
             // Whoever started the server may have given up by now.
             let _ = listens.send(address.parse().unwrap());
-        } else if let Some((said, _)) = line.split_once(" log lines were dropped") {
-            log.dropped += said.rsplit(' ').next().unwrap().parse::<u64>().unwrap();
         } else if [" WARN ", " ERROR "].iter().any(|level| line.contains(level)) {
             log.complaints.push(line.clone());
         }
