@@ -201,6 +201,17 @@ fn calls_that_the_state_does_not_allow_change_nothing() {
 }
 
 #[test]
+fn a_session_that_is_closed_while_its_welcome_leaves_offers_no_more_of_it() {
+    let welcome = Welcome::default();
+    for close in [Session::deadline, Session::fail, Session::stop] {
+        let (mut session, _) = converse(&[b"Ada\n"], Ending::Waits, &welcome);
+        session.sent(3);
+        assert_eq!(close(&mut session).unwrap().to, State::Closed);
+        assert_eq!((session.want(), session.outgoing()), (Want::Close, &b""[..]));
+    }
+}
+
+#[test]
 fn an_empty_welcome_is_sent_by_sending_nothing() {
     let welcome: Welcome = "{name}".parse().unwrap();
     let (mut session, _) = converse(&[b"\n"], Ending::Waits, &welcome);

@@ -128,7 +128,10 @@ impl Session {
     /// when the welcome is: [`Session::sent`] with 0 moves on.
     #[must_use]
     pub fn outgoing(&self) -> &[u8] {
-        self.reply.get(self.sent..).unwrap_or_default()
+        match self.want() {
+            Want::Write => self.reply.get(self.sent..).unwrap_or_default(),
+            Want::Read | Want::Close => &[],
+        }
     }
 
     /// Takes the news that the first `bytes` of [`Session::outgoing`] have been handed to the kernel.
