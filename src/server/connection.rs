@@ -12,6 +12,9 @@ use crate::protocol::{Session, Shown, Want, Welcome};
 /// turn like all others.
 pub(crate) const READ_BYTES_PER_TURN: usize = 64 * 1024;
 
+/// What a read counts for at least, so that one that sends byte by byte is not read 65,536 times a turn.
+const READ_BYTES_MIN: usize = 1024;
+
 /// What all connections share while they are driven.
 pub(crate) struct Shared<'a, K> {
     pub(crate) kernel: &'a mut K,
@@ -123,7 +126,7 @@ impl<Stream> Connection<Stream> {
         match shared.kernel.read(&mut self.stream, shared.buffer) {
             Ok(0) => Ok(self.session.receive_eof(shared.welcome)),
             Ok(bytes) => {
-                *total += bytes;
+                *total += bytes.max(READ_BYTES_MIN);
                 let bytes = shared.buffer.get(..bytes).unwrap_or_default();
                 Ok(self.session.receive(bytes, shared.welcome))
             }

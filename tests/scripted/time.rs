@@ -126,6 +126,20 @@ fn a_client_that_sends_as_fast_as_it_is_read_leaves_every_other_its_turn() {
 }
 
 #[test]
+fn a_client_that_sends_byte_by_byte_as_fast_as_it_is_read_leaves_every_other_its_turn() {
+    let endless = std::iter::repeat_n(Read::Bytes(b"x".to_vec()), 10_000);
+    let first = Read::Bytes(b"Ada\nmore".to_vec());
+    let kernel = Scripted::new([Client::new(std::iter::once(first).chain(endless), [])]);
+    let mut server = kernel.server(Settings::default());
+    for _ in 0..2 {
+        let before = kernel.client(0).reads.len();
+        server.turn().unwrap();
+        let reads = before - kernel.client(0).reads.len();
+        assert!((1..=65).contains(&reads), "{reads} reads in one turn");
+    }
+}
+
+#[test]
 fn the_deadline_on_the_name_does_not_run_on_while_the_welcome_is_written() {
     let mut client = Client::prompt(b"Rafatul\n");
     client.reads.push_front(Read::WouldBlock);

@@ -38,7 +38,7 @@ fn in_pairs() -> Vec<[Script; 2]> {
 /// The world of some clients, with a send buffer that takes so many bytes.
 fn world(scripts: &[Script], send_buffer: usize, plan: &[(usize, Fault)]) -> World {
     let weather = Weather::planned(plan).with_send_buffer(send_buffer);
-    World::new(scripts.to_vec(), Vec::new(), hurried(), "hello {name}!", weather)
+    World::new(scripts.to_vec(), Vec::new(), &hurried(), "hello {name}!", weather)
 }
 
 /// Plays with some faults, and gives the calls that were made.

@@ -98,11 +98,11 @@ const ACCEPT: &[Fault] = &[
     Error(Errno::PROTONOSUPPORT),
 ];
 
-/// epoll_wait(2), and what a wait can tell without an error.
+/// `epoll_wait`(2), and what a wait can tell without an error.
 const WAIT: &[Fault] =
     &[Error(Errno::INTR), Spurious, Leap(Duration::from_millis(60)), Leap(Duration::from_secs(1)), LONG_LEAP];
 
-/// epoll_ctl(2).
+/// `epoll_ctl`(2).
 const WATCH: &[Fault] = &[
     Error(Errno::BADF),
     Error(Errno::EXIST),

@@ -79,15 +79,11 @@ impl World {
     fn endanger(&mut self, index: usize, errno: Errno) {
         let pieces = self.weather.receive_buffer < 4096;
         let client = &mut self.clients[index];
+        let early = client.script.in_pieces || pieces || self.settings.name_gap.is_zero();
         match errno {
-            Errno::INTR => {}
-            Errno::AGAIN if client.script.in_pieces || pieces || self.settings.name_gap.is_zero() => {
-                client.excuse("bytes that were there were denied, so its name ended early");
-            }
-            Errno::AGAIN if self.leaped => {
-                client.excuse("bytes that were there were denied, perhaps when its deadline had passed");
-            }
-            Errno::AGAIN => {}
+            Errno::AGAIN if early => client.excuse("bytes were denied that were there: its name ended early"),
+            Errno::AGAIN if self.leaped => client.excuse("bytes were denied, perhaps at its deadline"),
+            Errno::AGAIN | Errno::INTR => {}
             _ => client.excuse("a call on its stream failed"),
         }
     }
@@ -172,7 +168,7 @@ impl State {
                 break;
             }
         }
-        if events.iter().any(|event| *event == Ready::Signal(Signal::Stop)) {
+        if events.contains(&Ready::Signal(Signal::Stop)) {
             self.watch.stops(self.world.now);
             self.world.clients.iter_mut().for_each(|client| client.excuse("the server was stopped"));
         }

@@ -135,22 +135,24 @@ fn audit(sim: &Sim, subject: &impl Subject) {
     if !fatal && subject.connections() > 0 {
         broken(Promise::NoLeak, format!("{} connections are left", subject.connections()));
     }
-    let Some(stats) = subject.stats() else { return };
+    let Some(counts) = subject.stats() else { return };
     let mut moved = 0;
     for from in Connection::ALL {
         for event in Event::ALL {
-            let count = stats.count(*from, *event);
+            let count = counts.count(*from, *event);
             if count > 0 && from.next(*event).is_none() {
                 broken(Promise::Counts, format!("{count} went from {from} on {event}: no such arrow"));
             }
             moved += count;
         }
     }
-    let over = stats.welcomed() + stats.without_name() + stats.timed_out() + stats.failed() + stats.stopped();
-    if stats.accepted() != state.watch.accepted || stats.accepted() != over + stats.open() || moved < over {
-        broken(Promise::Counts, format!("{} were accepted; {stats}", state.watch.accepted));
+    let over =
+        counts.welcomed() + counts.without_name() + counts.timed_out() + counts.failed() + counts.stopped();
+    if counts.accepted() != state.watch.accepted || counts.accepted() != over + counts.open() || moved < over
+    {
+        broken(Promise::Counts, format!("{} were accepted; {counts}", state.watch.accepted));
     }
-    if !fatal && stats.open() > 0 {
-        broken(Promise::Counts, format!("nobody is left; {stats}"));
+    if !fatal && counts.open() > 0 {
+        broken(Promise::Counts, format!("nobody is left; {counts}"));
     }
 }

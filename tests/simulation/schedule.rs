@@ -49,5 +49,5 @@ pub(crate) fn from_seed(seed: u64) -> World {
     }
     signals.sort_by_key(|(at, _)| *at);
     let welcome = dice.pick(&["welcome ", "{name}", "hello {name}, and welcome"]);
-    World::new(scripts, signals, settings, welcome, Weather::any(dice, clients))
+    World::new(scripts, signals, &settings, welcome, Weather::any(dice, clients))
 }

@@ -204,11 +204,11 @@ impl World {
     pub(crate) fn new(
         scripts: Vec<Script>,
         signals: Vec<(Duration, Signal)>,
-        settings: Settings,
+        settings: &Settings,
         welcome: &'static str,
         weather: Weather,
     ) -> World {
-        let settings = Settings { welcome: welcome.parse().unwrap(), ..settings };
+        let settings = Settings { welcome: welcome.parse().unwrap(), ..settings.clone() };
         World {
             now: Duration::ZERO,
             clients: scripts.into_iter().map(Client::new).collect(),
