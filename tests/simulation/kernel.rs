@@ -70,6 +70,20 @@ impl Sim {
     }
 }
 
+/// What no loop should need to ask.
+impl Sim {
+    /// Whether the event for a stream would have EPOLLRDHUP or EPOLLHUP among its flags.
+    pub(crate) fn hung_up(&self, stream: &Stream) -> bool {
+        let client = &self.0.borrow().world.clients[stream.0];
+        client.fin || client.reset
+    }
+
+    /// Writes a line to the log.
+    pub(crate) fn log(&self) -> io::Result<()> {
+        if self.0.borrow().world.log_reader_is_gone { Err(Errno::PIPE.into()) } else { Ok(()) }
+    }
+}
+
 fn would_block<T>() -> io::Result<T> {
     Err(ErrorKind::WouldBlock.into())
 }

@@ -23,6 +23,8 @@ mod dice;
 mod exhaustive;
 mod faults;
 mod kernel;
+#[path = "../museum/mod.rs"]
+mod museum;
 mod play;
 mod promises;
 mod random;

@@ -59,6 +59,11 @@ impl Weather {
         Weather { send_buffer, ..self }
     }
 
+    /// The same with so many descriptors for clients.
+    pub(crate) fn with_descriptors(self, descriptors: usize) -> Weather {
+        Weather { descriptors, ..self }
+    }
+
     /// Any weather for so many clients. The more there are the faster is a call: a turn in which all are
     /// served must not take as long as their deadlines.
     pub(crate) fn any(mut dice: Dice, clients: usize) -> Weather {

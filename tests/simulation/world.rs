@@ -190,6 +190,8 @@ pub(crate) struct World {
     pub(crate) welcome: &'static str,
     pub(crate) signals: VecDeque<(Duration, Signal)>,
     pub(crate) listening: bool,
+    /// Whether nobody reads what the loop says.
+    pub(crate) log_reader_is_gone: bool,
     /// Whether the server has stood still.
     pub(crate) leaped: bool,
     /// Whether accept has answered that it would block, so that a client in the queue is news.
@@ -218,6 +220,7 @@ impl World {
             welcome,
             signals: signals.into(),
             listening: false,
+            log_reader_is_gone: false,
             leaped: false,
             queue_blocked: true,
             queue_edge: false,

@@ -1,0 +1,262 @@
+//! The exhibits: what goes wrong, where the world met it, and a scene in which it shows.
+
+use std::time::Duration;
+
+use rustix::io::Errno;
+
+use crate::client::{Script, Step};
+use crate::faults::Fault;
+use crate::promises::Promise;
+use crate::schedule::hurried;
+use crate::weather::Weather;
+use crate::world::World;
+
+/// A change to the plain loop.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Bug {
+    TrustsFlags,
+    ForgetsTheEdgeAfterEmfile,
+    SpinsOnEmfile,
+    ForgetsWhoIsBeyondTheBudget,
+    StopsAfterOneRead,
+    WouldBlockOnWriteIsFatal,
+    ShortWriteIsAll,
+    EndOfInputIsData,
+    HalfCloseIsADisconnect,
+    NeverRearms,
+    ServesTheWrongClient,
+    ExtendsTheDeadlineByEveryByte,
+    ClosesOnUnreadInput,
+    DiesOfEintr,
+    DiesOfAClosedLogPipe,
+    DiesOfOneAcceptError,
+    LeaksWhatCannotBeWatched,
+}
+
+/// A bug, for people to look at.
+pub(crate) struct Exhibit {
+    pub(crate) bug: Bug,
+    pub(crate) title: &'static str,
+    /// What goes wrong, in two sentences.
+    pub(crate) what: &'static str,
+    /// Where the world met it: public issues, CVEs, man pages.
+    pub(crate) met: &'static str,
+    /// Which of our promises catches it.
+    pub(crate) breaks: Promise,
+    /// Where it shows.
+    pub(crate) scene: fn() -> World,
+}
+
+/// Clients in good weather, but for the planned faults and a send buffer of so many bytes.
+fn scene(clients: Vec<Script>, send_buffer: usize, plan: &[(usize, Fault)]) -> World {
+    let weather = Weather::planned(plan).with_send_buffer(send_buffer);
+    World::new(clients, Vec::new(), &hurried(), "hello {name}!", weather)
+}
+
+const LARGE: usize = 64 * 1024;
+const SMALL: usize = 4;
+
+fn after(millis: u64, client: Script) -> Script {
+    Script { arrives: Duration::from_millis(millis), ..client }
+}
+
+/// A client that connects and does the rest only when its stream is being watched.
+fn later(client: Script) -> Script {
+    let steps = [vec![Step::Pause(Duration::from_millis(20))], client.steps.clone()].concat();
+    Script { complete_after: steps.len(), steps, ..client }
+}
+
+pub(crate) const EXHIBITS: &[Exhibit] = &[
+    Exhibit {
+        bug: Bug::TrustsFlags,
+        title: "The loop that trusts flags",
+        what: "An event says that the peer has hung up, and the loop closes the connection at once, although the bytes \
+               that were sent before are still unread. Only sometimes, when data and FIN arrive close together, the \
+               last message is gone.",
+        met: "netty/netty#4317, \"Epoll level-triggered discards last packets when remote end disconnects\"; \
+              haproxy/haproxy#1863; mio gave up its HUP for the like of it (tokio-rs/mio#958)",
+        breaks: Promise::Welcome,
+        scene: || scene(vec![later(Script::half_closing(b"Ada"))], LARGE, &[]),
+    },
+    Exhibit {
+        bug: Bug::ForgetsTheEdgeAfterEmfile,
+        title: "The listener that never wakes again",
+        what: "Edge-triggered, the news that somebody waits comes once; accept fails for want of a descriptor, and the \
+               loop goes back to wait for news. Clients hang in the accept queue long after descriptors are free.",
+        met: "projecteru/redis-cerberus#29 (after \"too many open files\" nobody is accepted any more); the cure, \
+              remembering that somebody waits, is sozu-proxy/sozu#82",
+        breaks: Promise::NoStall,
+        scene: || scene(vec![Script::prompt(b"Ada")], LARGE, &[(1, Fault::Error(Errno::MFILE))]),
+    },
+    Exhibit {
+        bug: Bug::SpinsOnEmfile,
+        title: "A core for nothing",
+        what: "Accept fails for want of a descriptor and leaves the client in the queue, so the loop is told at once \
+               that somebody waits, and asks again. One core is at 100 %, a log grows by megabytes a second, and nobody \
+               is served.",
+        met: "joyent/libuv#690, \"Endless loop in EMFILE\"; twisted/twisted#5368; tokio-rs/tokio#3529; \
+              12,832,728 log lines in ethereum/go-ethereum#21878",
+        breaks: Promise::NoSpin,
+        scene: || {
+            let weather = Weather::planned(&[]).with_descriptors(1);
+            let clients = vec![Script::silent(), after(10, Script::prompt(b"Ada"))];
+            World::new(clients, Vec::new(), &hurried(), "hello {name}!", weather)
+        },
+    },
+    Exhibit {
+        bug: Bug::ForgetsWhoIsBeyondTheBudget,
+        title: "The cure that stalls",
+        what: "To be fair to those inside, the loop accepts only so many in a turn, and then waits for news of the rest. \
+               There is none: they were part of the old news.",
+        met: "tokio-rs/mio#845, \"cannot accept all connections from client\"; the same with reads in sjanel/aeronet#485",
+        breaks: Promise::NoStall,
+        scene: || {
+            let names = (0..100).map(|number| Script::prompt(format!("N{number}").as_bytes()));
+            scene(names.collect(), LARGE, &[])
+        },
+    },
+    Exhibit {
+        bug: Bug::StopsAfterOneRead,
+        title: "Half a request, for ever",
+        what: "The loop reads once for each event and goes back to wait with bytes still in the socket. It is never told \
+               of them, because nothing changes: both sides wait for each other.",
+        met: "epoll(7) has it as its first example; tokio-rs/mio#45, \"the data will remain forever alone\"; \
+              netty/netty#7788 for the short read that is taken for the last",
+        breaks: Promise::Welcome,
+        scene: || scene(vec![later(Script::prompt(b"Ada"))], LARGE, &[(6, Fault::Short)]),
+    },
+    Exhibit {
+        bug: Bug::WouldBlockOnWriteIsFatal,
+        title: "A full buffer is no error",
+        what: "The reply is larger than the room in the send buffer, write says that it would block, and the loop takes \
+               that for a failure and closes. Small replies always work, a large one arrives cut off.",
+        met: "sgieseking/anyrpc#51, \"Resume partial writes instead of treating EAGAIN as fatal\"; netdata/netdata#11754",
+        breaks: Promise::Welcome,
+        scene: || scene(vec![Script::prompt(b"Rafatul")], SMALL, &[]),
+    },
+    Exhibit {
+        bug: Bug::ShortWriteIsAll,
+        title: "The rest of the reply",
+        what: "Write takes a part of the reply, and the loop forgets the rest. Whoever reads slowly gets less than the \
+               others.",
+        met: "libevent/libevent#1433, \"Deal with partial writes on SSL write\"; sent twice instead in \
+              MisterTea/EternalTerminal#815",
+        breaks: Promise::Welcome,
+        scene: || scene(vec![Script::prompt(b"Rafatul")], SMALL, &[]),
+    },
+    Exhibit {
+        bug: Bug::EndOfInputIsData,
+        title: "Reading nothing, again and again",
+        what: "Read gives 0, which is the end of input, and the loop takes it for data of no length and reads on. The \
+               end of input does not go away by being read, so that never ends.",
+        met: "wg/wrk#179, \"Fixed infinite loop when server dropped TCP-connection\"; MarcJHuber/event-driven-servers#204; \
+              swhitty/FlyingFox#224",
+        breaks: Promise::NoSpin,
+        scene: || scene(vec![Script::scanning()], LARGE, &[]),
+    },
+    Exhibit {
+        bug: Bug::HalfCloseIsADisconnect,
+        title: "Thanks, and goodbye",
+        what: "The client sends all it has, says so by shutting its side, and waits for the answer; the loop sees the end \
+               of input and hangs up. printf piped into netcat gets nothing from a server that works in every browser.",
+        met: "enghitalo/vanilla#103, \"Backend drops the response when a client half-closes\"; hyperium/hyper#1981 made it \
+              the default on purpose",
+        breaks: Promise::Welcome,
+        scene: || scene(vec![Script::half_closing(b"Ada")], LARGE, &[]),
+    },
+    Exhibit {
+        bug: Bug::NeverRearms,
+        title: "One frozen connection",
+        what: "The loop watched for bytes, now it has to wait for room to write, and does not say so to the kernel. That \
+               one connection freezes, without an error and without a line in the log.",
+        met: "netty/netty#4216, \"Correctly set EPOLLOUT flag\"; pjsip/pjproject#3018; tokio-rs/mio#1126",
+        breaks: Promise::Welcome,
+        scene: || {
+            let bytewise = Script::bytewise(b"Rafatul", Duration::from_millis(5));
+            scene(vec![bytewise], SMALL, &[])
+        },
+    },
+    Exhibit {
+        bug: Bug::ServesTheWrongClient,
+        title: "Somebody else's answer",
+        what: "A client is gone while its reply is being sent, and its place in the table goes to the next one together \
+               with what was left under that key. A stranger reads the end of a reply that was never for him.",
+        met: "wasmerio/wasmer#6608 (bytes for a socket in a file with its number); joyent/libuv#971, \"fix reopened fd bug\"; \
+              tokio-rs/mio#219; epoll(7), \"If using an event cache\"",
+        breaks: Promise::NothingElse,
+        scene: || {
+            let gone =
+                Script::never_reading(b"Secret").then([Step::Pause(Duration::from_millis(5)), Step::Reset]);
+            scene(vec![gone, after(20, Script::prompt(b"Eve"))], SMALL, &[])
+        },
+    },
+    Exhibit {
+        bug: Bug::ExtendsTheDeadlineByEveryByte,
+        title: "Slow loris",
+        what: "Each byte sets the deadline anew, so a client that sends one now and then is never late. A handful of them \
+               hold every place there is, for next to no traffic.",
+        met: "CVE-2007-6750 (Apache); CVE-2018-12122 (Node.js); oven-sh/bun#36145, \"every dripped byte resets the clock\"",
+        breaks: Promise::Deadline,
+        scene: || scene(vec![Script::slow_loris(Duration::from_millis(40), 100)], LARGE, &[]),
+    },
+    Exhibit {
+        bug: Bug::ClosesOnUnreadInput,
+        title: "The reset that eats the reply",
+        what: "The server answers and closes while bytes of the client are unread; the kernel must send a reset, and the \
+               reset takes the answer with it. The user sees \"connection reset by peer\" instead of what the server said.",
+        met: "hyperium/hyper#3078, \"hyper server send rst after response 503\"; rwf2/Rocket#2783; the rule is RFC 9112, \
+              section 9.6, and nginx calls it lingering_close",
+        breaks: Promise::Welcome,
+        scene: || {
+            // More comes in the moment between the last look and the close.
+            let surplus = Script::surplus(b"Ada", &[b'x'; 5000]);
+            scene(vec![surplus], LARGE, &[])
+        },
+    },
+    Exhibit {
+        bug: Bug::DiesOfEintr,
+        title: "Dead of being looked at",
+        what: "A signal interrupts the wait, which says so by an error, and the loop takes that for the end. The server \
+               stops just when somebody attaches a debugger, or opens the laptop.",
+        met: "rust-lang/futures-rs#2, \"mio: Retry poll if interrupted\"; pistacheio/pistache#565; travisghansen/fanout#19",
+        breaks: Promise::Survival,
+        scene: || scene(vec![Script::prompt(b"Ada")], LARGE, &[(0, Fault::Error(Errno::INTR))]),
+    },
+    Exhibit {
+        bug: Bug::DiesOfAClosedLogPipe,
+        title: "Dead of having nobody to talk to",
+        what: "Whoever read the log is gone, the next line fails, and nobody thought of what to do then. A server that was \
+               serving well dies because nobody listens to what it has to say about it.",
+        met: "rust-lang/rust#46016 (println! panics); vercel-labs/agent-browser#802, \"prevent daemon panic on broken stderr \
+              pipe\"",
+        breaks: Promise::Survival,
+        scene: || {
+            let mut world = scene(vec![Script::prompt(b"Ada")], LARGE, &[]);
+            world.log_reader_is_gone = true;
+            world
+        },
+    },
+    Exhibit {
+        bug: Bug::DiesOfOneAcceptError,
+        title: "Dead of one client that changed its mind",
+        what: "A client connects and is gone before it is accepted; accept says so, and the loop gives up. The process looks \
+               alive, but nobody is let in any more.",
+        met: "hickory-dns/hickory-dns#3725, \"permanently (and silently) kills the TCP accept loop\"; grpc/grpc-rust#1874; \
+              tiny-http/tiny-http#283; accept(2) says to treat such errors like EAGAIN",
+        breaks: Promise::Survival,
+        scene: || {
+            let clients = vec![Script::prompt(b"Ada"), Script::prompt(b"Bob")];
+            scene(clients, LARGE, &[(1, Fault::Error(Errno::CONNABORTED))])
+        },
+    },
+    Exhibit {
+        bug: Bug::LeaksWhatCannotBeWatched,
+        title: "Connected to nobody",
+        what: "The client is accepted, but the kernel has no room to watch its socket, and the path for that error forgets \
+               to close it. Each such client costs a descriptor for good, and waits for an answer that nobody will write.",
+        met: "golang/go#34392, \"net: Not close accept conn when epoll failed\"; oven-sh/bun#32706; epoll(7), \
+              max_user_watches",
+        breaks: Promise::NoLeak,
+        scene: || scene(vec![Script::silent()], LARGE, &[(3, Fault::Error(Errno::NOSPC))]),
+    },
+];
