@@ -336,6 +336,7 @@ pub(crate) fn idle_connections(target: SocketAddr, count: usize) -> io::Result<V
 fn batch(server: &Server) -> io::Result<()> {
     use std::io::{Read as _, Write as _};
     server.signal(Signal::STOP);
+    wait_until(|| is_stopped(server.pid())); // under strace that takes a moment
     let mut clients = Vec::new();
     for _ in 0..CROWD {
         let mut client = TcpStream::connect(server.address)?;
@@ -356,6 +357,15 @@ fn is_traced(pid: u32) -> bool {
     tasks.flatten().all(|task| {
         let status = fs::read_to_string(task.path().join("status")).unwrap_or_default();
         !status.contains("TracerPid:\t0\n")
+    })
+}
+
+/// Whether every thread of a process stands still (`/proc/PID/stat`, field 3).
+fn is_stopped(pid: u32) -> bool {
+    let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else { return true };
+    tasks.flatten().all(|task| {
+        let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+        stat.rsplit_once(") ").is_none_or(|(_, state)| state.starts_with(['T', 't']))
     })
 }
 
