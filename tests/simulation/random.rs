@@ -10,6 +10,9 @@ use crate::schedule::from_seed;
 /// How many schedules are played unless `SIM_SEEDS` says otherwise.
 const SEEDS: u64 = 20_000;
 
+/// After how many schedules somebody who waits is told.
+const TELL_EVERY: u64 = 500_000;
+
 fn number(variable: &str) -> Option<u64> {
     let text = std::env::var(variable).ok()?;
     Some(text.parse().unwrap_or_else(|_| panic!("{variable} has to be a number, and not {text:?}")))
@@ -36,6 +39,10 @@ fn every_promise_is_kept_on_random_schedules() {
         while let seed = next.fetch_add(1, Ordering::Relaxed)
             && seed < first + seeds
         {
+            let played = seed - first;
+            if played > 0 && played.is_multiple_of(TELL_EVERY) {
+                eprintln!("{played} of {seeds} schedules");
+            }
             match play(from_seed(seed), server) {
                 Ok(Played { calls, faults, clients, welcomed }) => {
                     for (sum, count) in sums.iter().zip([calls.len() as u64, faults, clients, welcomed]) {
