@@ -19,8 +19,6 @@ const READ_BYTES_MIN: usize = 1024;
 pub(crate) struct Shared<'a, K> {
     pub(crate) kernel: &'a mut K,
     pub(crate) welcome: &'a Welcome,
-    /// Whether a name ends as soon as the socket runs dry: the lab report's own rule.
-    pub(crate) ends_when_dry: bool,
     /// Where bytes are read to. It serves all connections, so that an idle one holds no buffer.
     pub(crate) buffer: &'a mut [u8],
     pub(crate) stats: &'a mut Stats,
@@ -123,18 +121,13 @@ impl<Stream> Connection<Stream> {
     where
         K: Kernel<Stream = Stream>,
     {
-        match shared.kernel.read(&mut self.stream, shared.buffer) {
-            Ok(0) => Ok(self.session.receive_eof(shared.welcome)),
-            Ok(bytes) => {
-                *total += bytes.max(READ_BYTES_MIN);
-                let bytes = shared.buffer.get(..bytes).unwrap_or_default();
-                Ok(self.session.receive(bytes, shared.welcome))
-            }
-            Err(error) if error.kind() == ErrorKind::WouldBlock && shared.ends_when_dry => {
-                self.session.silence(shared.welcome).map(Some).ok_or(error)
-            }
-            Err(error) => Err(error),
+        let bytes = shared.kernel.read(&mut self.stream, shared.buffer)?;
+        if bytes == 0 {
+            return Ok(self.session.receive_eof(shared.welcome));
         }
+        *total += bytes.max(READ_BYTES_MIN);
+        let bytes = shared.buffer.get(..bytes).unwrap_or_default();
+        Ok(self.session.receive(bytes, shared.welcome))
     }
 
     fn write<K>(&mut self, shared: &mut Shared<'_, K>) -> io::Result<Option<Arrow>>

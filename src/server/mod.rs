@@ -368,7 +368,6 @@ impl<K: Kernel> Server<K> {
         let shared = Shared {
             kernel: &mut self.kernel,
             welcome: &self.settings.welcome,
-            ends_when_dry: self.settings.name_gap.is_zero(),
             buffer: &mut self.buffer,
             stats: &mut self.stats,
         };
