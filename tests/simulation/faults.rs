@@ -34,6 +34,9 @@ use Fault::{Error, Leap, Short, Spurious};
 const LONG_LEAP: Fault = Leap(Duration::from_secs(100));
 
 impl Call {
+    pub(crate) const ALL: [Call; 6] =
+        [Call::Accept, Call::Wait, Call::Watch, Call::Read, Call::Write, Call::Shut];
+
     /// Everything that can go wrong and that the loop has to survive.
     pub(crate) fn faults(self) -> &'static [Fault] {
         match self {

@@ -13,6 +13,8 @@ pub(crate) struct Weather {
     dice: Option<Dice>,
     /// Which faults come at which calls, counted from 0 over all calls.
     plan: Vec<(usize, Fault)>,
+    /// A fault that lasts: from which call of its kind on, and for how many of them.
+    spell: Option<(Call, Fault, usize, usize)>,
     /// At every call a fault comes once in so many; 0: never.
     fault_one_in: usize,
     /// Whether faults can be such that the server cannot go on.
@@ -40,6 +42,7 @@ impl Weather {
         Weather {
             dice: None,
             plan: plan.to_vec(),
+            spell: None,
             fault_one_in: 0,
             deadly: false,
             stingy: true,
@@ -68,6 +71,10 @@ impl Weather {
     /// served must not take as long as their deadlines.
     pub(crate) fn any(mut dice: Dice, clients: usize) -> Weather {
         Weather {
+            spell: dice.one_in(5).then(|| {
+                let call = dice.pick(&Call::ALL);
+                (call, dice.pick(call.faults()), dice.below(20), 1 + dice.below(50))
+            }),
             fault_one_in: dice.pick(&[0, 0, 3, 10, 40, 200]),
             deadly: dice.one_in(40),
             stingy: dice.one_in(2),
@@ -86,7 +93,8 @@ impl Weather {
     pub(crate) fn call(&mut self, call: Call) -> Option<Fault> {
         let number = self.calls.len();
         self.calls.push(call);
-        let fault = self.plan.iter().find(|(at, _)| *at == number).map(|(_, fault)| *fault).or_else(|| {
+        let planned = self.plan.iter().find(|(at, _)| *at == number).map(|(_, fault)| *fault);
+        let fault = planned.or_else(|| self.spell(call)).or_else(|| {
             let dice = self.dice.as_mut()?;
             if !dice.one_in(self.fault_one_in) {
                 return None;
@@ -98,6 +106,17 @@ impl Weather {
         });
         self.faults += u64::from(fault.is_some());
         fault
+    }
+
+    /// What goes wrong because it has for a while.
+    fn spell(&mut self, call: Call) -> Option<Fault> {
+        let (_, fault, before, left) = self.spell.as_mut().filter(|(kind, ..)| *kind == call)?;
+        if *before > 0 {
+            *before -= 1;
+            return None;
+        }
+        *left = left.checked_sub(1)?;
+        Some(*fault)
     }
 
     /// How long a call takes.
