@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 
-use crate::client::{Script, Step};
 use crate::faults::Fault;
 use crate::promises::Promise;
 use crate::schedule::hurried;
+use crate::script::{Script, Step};
 use crate::weather::Weather;
 use crate::world::World;
 

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 use welcomed::kernel::Ready;
-use welcomed::server::Settings;
+use welcomed::server::{Settings, Stats};
 
-use crate::client::Reading;
+use crate::client::{Client, End, Place, Stage};
 use crate::kernel::State;
 use crate::promises::{Promise, broken};
-use crate::world::{Client, End, Place, Stage, World};
+use crate::script::Reading;
+use crate::world::World;
 
 /// How many calls one turn may make. The largest schedules need a few thousand.
 const CALLS_PER_TURN: usize = 100_000;
@@ -158,18 +159,21 @@ impl World {
         }
     }
 
-    /// Whether a client got what it may expect.
-    fn welcome_of(&self, index: usize, client: &Client) {
-        let (Some(name), Some(named_at)) = (&client.script.name, client.name_at) else { return };
-        let in_time = client.accepted_at.is_some_and(|at| named_at + SLACK < at + self.settings.name_timeout);
+    /// The welcome that a client has a right to, if it has a right to one.
+    pub(crate) fn promised(&self, client: &Client) -> Option<Vec<u8>> {
+        let (name, named_at) = (client.script.name.as_ref()?, client.name_at?);
+        let in_time = named_at + SLACK < client.accepted_at? + self.settings.name_timeout;
         if client.excused.is_some() || !in_time || !self.keeps_up(client, name) {
-            return;
+            return None;
         }
         // The server has to linger only if it can know that there is more than a name.
-        if client.script.surplus && name.len() < 1024 && client.bytes_read <= name.len() + 1 {
-            return;
-        }
-        let whole = reply(self, name);
+        let unknown = client.script.surplus && name.len() < 1024 && client.bytes_read <= name.len() + 1;
+        (!unknown).then(|| reply(self, name))
+    }
+
+    /// Whether a client got what it may expect.
+    fn welcome_of(&self, index: usize, client: &Client) {
+        let Some(whole) = self.promised(client) else { return };
         if client.received != whole || client.end != Some(End::Clean) {
             let [whole, received] = [&whole, &client.received].map(|bytes| String::from_utf8_lossy(bytes));
             let (kind, end) = (client.script.kind, client.end);
@@ -200,6 +204,27 @@ impl World {
         let same =
             rest.iter().zip(name.iter().take(1024)).take_while(|(a, b)| a == b && **a != b'\n').count();
         (0..=same).any(|end| after.as_bytes().starts_with(&rest[end..]))
+    }
+}
+
+impl State {
+    /// Whether the counts are those of the clients, as far as these tell.
+    pub(crate) fn counts(&self, counts: &Stats) {
+        let World { clients, .. } = &self.world;
+        let number = |is: &dyn Fn(&Client) -> bool| clients.iter().filter(|client| is(client)).count() as u64;
+        let promised = number(&|client| self.world.promised(client).is_some());
+        let sorted = counts.welcomed() >= promised
+            && counts.failed() <= number(&|client| client.reset || client.call_failed)
+            && counts.without_name() <= number(&|client| client.fin && client.sent.is_empty())
+            && counts.timed_out() <= self.watch.accepted - promised
+            && (counts.stopped() == 0 || self.watch.stopped_at.is_some());
+        if counts.accepted() != self.watch.accepted || !sorted {
+            let accepted = self.watch.accepted;
+            broken(
+                Promise::Counts,
+                format!("{accepted} were accepted, {promised} promised a welcome; {counts}"),
+            );
+        }
     }
 }
 

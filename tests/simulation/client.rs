@@ -1,175 +1,176 @@
-//! What clients do: scripts, from the prompt to the hostile.
+//! One client and the two directions of its connection, with the edges that the kernel tells of.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::dice::Dice;
+use welcomed::kernel::Interest;
 
-/// One thing that a client does.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Step {
-    Send(Vec<u8>),
-    Pause(Duration),
-    /// Shuts its side: half-close.
-    Shut,
-    /// Resets the connection, and is gone.
-    Reset,
-}
+use crate::script::Script;
+use crate::weather::Weather;
 
-/// How a client takes what it is sent.
+/// How long a client waits before it tries for the second time to connect, when the accept queue was full.
+const CONNECT_AGAIN: Duration = Duration::from_secs(1);
+
+/// How a connection ended for its client.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Reading {
-    Prompt,
-    /// A byte every 5 ms.
-    Slow,
-    Never,
+pub(crate) enum End {
+    /// End of input.
+    Clean,
+    Reset,
+    /// Nobody listened.
+    Refused,
+    /// The client itself is gone.
+    Left,
 }
 
-/// All that one client does, and what it may expect.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Script {
-    pub(crate) kind: &'static str,
-    /// When it connects.
-    pub(crate) arrives: Duration,
-    pub(crate) steps: Vec<Step>,
-    pub(crate) reading: Reading,
-    /// The name that it has to be welcomed by; `None`: it may expect nothing.
-    pub(crate) name: Option<Vec<u8>>,
-    /// After how many steps the name is complete.
-    pub(crate) complete_after: usize,
-    /// Whether its end is the silence behind it.
-    pub(crate) by_silence: bool,
-    /// Whether the name comes in pieces, so that a kernel that denies what is there ends it early.
-    pub(crate) in_pieces: bool,
-    /// Whether more than a name is sent.
-    pub(crate) surplus: bool,
+/// Where a client is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Place {
+    Outside,
+    Queued,
+    /// The server has its stream.
+    Inside,
+    /// The server had it, and has closed it; or the client never came in.
+    Over,
 }
 
-impl Script {
-    fn new(kind: &'static str, steps: Vec<Step>) -> Script {
-        Script {
-            kind,
-            arrives: Duration::ZERO,
-            complete_after: steps.len(),
-            steps,
-            reading: Reading::Prompt,
-            name: None,
-            by_silence: false,
-            in_pieces: false,
-            surplus: false,
+/// Where the server has got to with a client.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Stage {
+    Naming,
+    Writing,
+    Lingering,
+}
+
+/// A client and the two directions of its connection.
+pub(crate) struct Client {
+    pub(crate) script: Script,
+    pub(crate) place: Place,
+    pub(crate) step: usize,
+    pub(crate) next_at: Option<Duration>,
+    pub(crate) connect_again: Duration,
+    /// Whether it waits for room in the server's receive buffer.
+    pub(crate) stuck: bool,
+    /// What has come for the server and is not read.
+    pub(crate) inbox: VecDeque<u8>,
+    /// Whether the client has shut its side.
+    pub(crate) fin: bool,
+    /// Whether it has reset the connection, and whether the server was told.
+    pub(crate) reset: bool,
+    pub(crate) reset_told: bool,
+    /// What the server has written and the client has not taken.
+    pub(crate) outbox: VecDeque<u8>,
+    /// Whether an end of input follows it.
+    pub(crate) out_fin: bool,
+    pub(crate) next_read_at: Duration,
+    pub(crate) watched: Option<(usize, Interest)>,
+    /// Whether a call has answered that it would block, so that readiness is news.
+    pub(crate) blocked: bool,
+    /// Whether there is news for the next wait.
+    pub(crate) edge: bool,
+    pub(crate) received: Vec<u8>,
+    pub(crate) end: Option<End>,
+    /// Why the client may not expect what its script promises it.
+    pub(crate) excused: Option<&'static str>,
+    /// When its name had come, the silence behind it included if that ends it.
+    pub(crate) name_at: Option<Duration>,
+    pub(crate) accepted_at: Option<Duration>,
+    /// Where the server has got to with it, and since when.
+    pub(crate) stage: Stage,
+    pub(crate) since: Duration,
+    /// Whether a call on its stream has failed for good.
+    pub(crate) call_failed: bool,
+    /// What it has sent so far, and how much of that the server has read.
+    pub(crate) sent: Vec<u8>,
+    pub(crate) bytes_read: usize,
+}
+
+impl Client {
+    pub(crate) fn new(script: Script) -> Client {
+        Client {
+            place: Place::Outside,
+            step: 0,
+            next_at: Some(script.arrives),
+            connect_again: CONNECT_AGAIN,
+            stuck: false,
+            inbox: VecDeque::new(),
+            fin: false,
+            reset: false,
+            reset_told: false,
+            outbox: VecDeque::new(),
+            out_fin: false,
+            next_read_at: Duration::ZERO,
+            watched: None,
+            blocked: false,
+            edge: false,
+            received: Vec::new(),
+            end: None,
+            excused: None,
+            name_at: None,
+            accepted_at: None,
+            stage: Stage::Naming,
+            since: Duration::ZERO,
+            call_failed: false,
+            sent: Vec::new(),
+            bytes_read: 0,
+            script,
         }
     }
 
-    fn called(self, name: &[u8]) -> Script {
-        Script { name: Some(name.to_vec()), ..self }
-    }
-
-    pub(crate) fn then(mut self, steps: impl IntoIterator<Item = Step>) -> Script {
-        self.steps.extend(steps);
-        self
-    }
-
-    /// A name and a line feed at once.
-    pub(crate) fn prompt(name: &[u8]) -> Script {
-        Script::new("prompt", vec![Step::Send([name, b"\n"].concat())]).called(name)
-    }
-
-    /// A name without an end; the side stays open, as the lab report's client does it.
-    pub(crate) fn open(name: &[u8]) -> Script {
-        Script { by_silence: true, ..Script::new("open", vec![Step::Send(name.to_vec())]).called(name) }
-    }
-
-    /// A name, and then the end of input.
-    pub(crate) fn half_closing(name: &[u8]) -> Script {
-        Script::new("half-closing", vec![Step::Send(name.to_vec()), Step::Shut]).called(name)
-    }
-
-    /// A name, byte by byte.
-    pub(crate) fn bytewise(name: &[u8], pause: Duration) -> Script {
-        let bytes = name.iter().chain(b"\n");
-        let steps = bytes.flat_map(|byte| [Step::Send(vec![*byte]), Step::Pause(pause)]).collect();
-        Script { in_pieces: true, ..Script::new("bytewise", steps).called(name) }
-    }
-
-    /// A name, a line feed, and more.
-    pub(crate) fn surplus(name: &[u8], more: &[u8]) -> Script {
-        let steps = vec![Step::Send([name, b"\n", more].concat())];
-        Script { surplus: true, ..Script::new("surplus", steps).called(name) }
-    }
-
-    /// A name of more than 1,024 bytes.
-    pub(crate) fn overlong(start: &[u8], length: usize) -> Script {
-        let mut name = start.to_vec();
-        name.resize(length, b'x');
-        let steps = vec![Step::Send(name.clone())];
-        Script { surplus: true, ..Script::new("overlong", steps).called(&name[..1024]) }
-    }
-
-    /// Nothing at all.
-    pub(crate) fn silent() -> Script {
-        Script::new("silent", Vec::new())
-    }
-
-    /// A byte now and then, for ever.
-    pub(crate) fn slow_loris(pause: Duration, bytes: usize) -> Script {
-        let steps = (0..bytes).flat_map(|_| [Step::Send(b"x".to_vec()), Step::Pause(pause)]).collect();
-        Script { in_pieces: true, ..Script::new("slow loris", steps) }
-    }
-
-    /// Connects and is gone in good order, as a health check or a port scan is.
-    pub(crate) fn scanning() -> Script {
-        Script::new("scanning", vec![Step::Shut])
-    }
-
-    /// A name, and then nothing that comes is ever read.
-    pub(crate) fn never_reading(name: &[u8]) -> Script {
-        let prompt = Script::prompt(name);
-        Script { kind: "never reading", reading: Reading::Never, name: None, ..prompt }
-    }
-
-    /// Any client that sends its name in time, stays, and reads.
-    fn well_behaved(dice: &mut Dice, name: &[u8]) -> Script {
-        let script = match dice.below(9) {
-            0 => Script::prompt(name),
-            1 => Script { kind: "CR LF", ..Script::prompt(&[name, b"\r"].concat()).called(name) },
-            2 => Script::bytewise(name, dice.millis_below(41)),
-            3 => Script::open(name),
-            4 => Script::half_closing(name),
-            5 => Script::prompt(b""),
-            6 => {
-                let steps = name.iter().map(|byte| Step::Send(vec![*byte])).chain([Step::Shut]).collect();
-                Script { in_pieces: true, ..Script::new("pieces, half-closing", steps).called(name) }
-            }
-            7 => Script::surplus(name, &vec![b'y'; 1 + dice.below(3000)]),
-            _ => Script::overlong(name, 1024 + dice.below(2000)),
-        };
-        let script = if dice.one_in(4) { Script { reading: Reading::Slow, ..script } } else { script };
-        // Before the first byte there is time.
-        if dice.one_in(3) {
-            let mut steps = vec![Step::Pause(dice.millis_below(100))];
-            steps.extend(script.steps);
-            return Script { steps, complete_after: script.complete_after + 1, ..script };
+    /// The server gets on with it.
+    pub(crate) fn reaches(&mut self, stage: Stage, now: Duration) {
+        if self.stage < stage {
+            (self.stage, self.since) = (stage, now);
         }
-        if script.surplus && dice.one_in(2) { script.then([Step::Shut]) } else { script }
     }
 
-    /// Any client at all, called by its number so that no two have the same name.
-    pub(crate) fn any(dice: &mut Dice, number: usize) -> Script {
-        let name = format!("N{number}-{}", "abcdefgh".get(..dice.below(8)).unwrap()).into_bytes();
-        let script = match dice.below(16) {
-            0 => Script::silent(),
-            1 => Script::silent().then([Step::Pause(dice.millis_below(3000)), Step::Shut]),
-            2 => Script::slow_loris(dice.millis_below(45), 100),
-            3 => Script::scanning(),
-            4 => Script::never_reading(&name),
-            5 => {
-                let mut script = Script::well_behaved(dice, &name);
-                let at = dice.below(script.steps.len() + 1);
-                script.steps.insert(at, Step::Reset);
-                Script { kind: "resetting", name: None, ..script }
-            }
-            _ => Script::well_behaved(dice, &name),
-        };
-        let arrives = if dice.one_in(2) { Duration::ZERO } else { dice.millis_below(300) };
-        Script { arrives, ..script }
+    pub(crate) fn excuse(&mut self, why: &'static str) {
+        self.excused.get_or_insert(why);
+    }
+
+    /// Whether reading from it would not block.
+    pub(crate) fn is_readable(&self) -> bool {
+        !self.inbox.is_empty() || self.fin || self.reset
+    }
+
+    pub(crate) fn room(&self, weather: &Weather) -> usize {
+        weather.send_buffer.saturating_sub(self.outbox.len())
+    }
+
+    fn is_ready(&self, interest: Interest, weather: &Weather) -> bool {
+        match interest {
+            Interest::Readable => self.is_readable(),
+            Interest::Writable => self.room(weather) > 0 || self.reset,
+        }
+    }
+
+    /// Something has changed that is of `interest`: news, if that is what is watched for.
+    pub(crate) fn changed(&mut self, interest: Interest, weather: &Weather) {
+        if self.watched.is_some_and(|(_, watched)| watched == interest) && (self.blocked || !weather.stingy) {
+            self.blocked = false;
+            self.edge = true;
+        }
+    }
+
+    /// The server has read: who waited for room goes on.
+    pub(crate) fn was_read(&mut self, now: Duration) {
+        if std::mem::take(&mut self.stuck) {
+            self.next_at = Some(now);
+        }
+    }
+
+    /// Begins to watch: what is ready already is news.
+    pub(crate) fn watch(&mut self, key: usize, interest: Interest, weather: &Weather) {
+        self.watched = Some((key, interest));
+        self.edge = self.is_ready(interest, weather);
+        self.blocked = !self.edge;
+    }
+
+    /// A call would block. If that was not so, then what is there is news at once.
+    pub(crate) fn would_block(&mut self, interest: Interest, weather: &Weather) {
+        self.blocked = true;
+        if self.is_ready(interest, weather) {
+            self.changed(interest, weather);
+        }
     }
 }

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::client::{Script, Step};
 use crate::faults::{Call, Fault};
 use crate::play::{play, server};
 use crate::schedule::hurried;
+use crate::script::{Script, Step};
 use crate::weather::Weather;
 use crate::world::World;
 

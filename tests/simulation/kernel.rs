@@ -10,10 +10,11 @@ use rustix::io::Errno;
 use welcomed::kernel::{Interest, Kernel, Ready, Signal};
 
 use crate::checks::Watch;
+use crate::client::{Place, Stage};
 use crate::faults::{Call, Fault, client_stays};
 use crate::promises::{Promise, broken};
 use crate::weather::Weather;
-use crate::world::{Place, Stage, World};
+use crate::world::World;
 
 /// What the kernel and whoever plays a schedule share.
 pub(crate) struct State {
@@ -98,7 +99,10 @@ impl World {
             Errno::AGAIN if early => client.excuse("bytes were denied that were there: its name ended early"),
             Errno::AGAIN if self.leaped => client.excuse("bytes were denied, perhaps at its deadline"),
             Errno::AGAIN | Errno::INTR => {}
-            _ => client.excuse("a call on its stream failed"),
+            _ => {
+                client.call_failed = true;
+                client.excuse("a call on its stream failed");
+            }
         }
     }
 
@@ -106,9 +110,8 @@ impl World {
     fn leap(&mut self, length: Duration) {
         self.now += length;
         self.leaped = true;
-        let send_buffer = self.weather.send_buffer;
         for client in self.clients.iter_mut().filter(|client| client.place != Place::Over) {
-            if client.stage == Stage::Writing || send_buffer < 4096 {
+            if client.stage == Stage::Writing {
                 client.excuse("the server stood still while it wrote");
             }
             let named = client.script.name.as_ref().is_none_or(|name| client.bytes_read >= name.len());
@@ -140,7 +143,7 @@ impl World {
             Ready::Signal(signal) => self.signals.push_front((self.now, signal)),
             Ready::Listener(_) => self.queue_edge = true,
             Ready::Stream(key) => {
-                let inside = |client: &&mut crate::world::Client| {
+                let inside = |client: &&mut crate::client::Client| {
                     client.place == Place::Inside && client.watched.is_some_and(|(watched, _)| watched == key)
                 };
                 if let Some(client) = self.clients.iter_mut().find(inside) {

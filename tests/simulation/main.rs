@@ -29,5 +29,6 @@ mod play;
 mod promises;
 mod random;
 mod schedule;
+mod script;
 mod weather;
 mod world;

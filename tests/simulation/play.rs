@@ -7,10 +7,11 @@ use rustix::io::Errno;
 use welcomed::protocol::state::connection::{Event, State as Connection};
 use welcomed::server::{Server, Stats};
 
+use crate::client::Place;
 use crate::faults::Call;
 use crate::kernel::Sim;
 use crate::promises::{Broken, Promise, broken};
-use crate::world::{Place, World};
+use crate::world::World;
 
 /// The most turns of a schedule. The longest that was seen needed about 2,000.
 const TURNS: usize = 100_000;
@@ -87,14 +88,12 @@ pub(crate) fn play<S: Subject>(
             .unwrap_or_else(|| how("without words"));
         (broken, world.trace.take().unwrap_or_default())
     })?;
-    let whole = |client: &&crate::world::Client| {
-        client.excused.is_none() && client.script.name.is_some() && !client.received.is_empty()
-    };
+    let promised = world.clients.iter().filter(|client| world.promised(client).is_some()).count() as u64;
     Ok(Played {
         calls: std::mem::take(&mut world.weather.calls),
         faults: world.weather.faults,
         clients: world.clients.len() as u64,
-        welcomed: world.clients.iter().filter(whole).count() as u64,
+        welcomed: promised,
     })
 }
 
@@ -148,8 +147,8 @@ fn audit(sim: &Sim, subject: &impl Subject) {
     }
     let over =
         counts.welcomed() + counts.without_name() + counts.timed_out() + counts.failed() + counts.stopped();
-    if counts.accepted() != state.watch.accepted || counts.accepted() != over + counts.open() || moved < over
-    {
+    state.counts(counts);
+    if counts.accepted() != over + counts.open() || moved < over {
         broken(Promise::Counts, format!("{} were accepted; {counts}", state.watch.accepted));
     }
     if !fatal && counts.open() > 0 {

@@ -5,8 +5,8 @@ use std::time::Duration;
 use welcomed::kernel::Signal;
 use welcomed::server::Settings;
 
-use crate::client::Script;
 use crate::dice::Dice;
+use crate::script::Script;
 use crate::weather::Weather;
 use crate::world::World;
 

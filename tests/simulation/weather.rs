@@ -75,7 +75,7 @@ impl Weather {
                 let call = dice.pick(&Call::ALL);
                 (call, dice.pick(call.faults()), dice.below(20), 1 + dice.below(50))
             }),
-            fault_one_in: dice.pick(&[0, 0, 3, 10, 40, 200]),
+            fault_one_in: dice.pick(&[0, 0, 3, 10, 40, 40, 200, 200]),
             deadly: dice.one_in(40),
             stingy: dice.one_in(2),
             concurrent: dice.one_in(2),
