@@ -165,3 +165,19 @@ fn both_pictures_show_every_arrow_of_every_table() {
         }
     }
 }
+
+#[test]
+fn both_pictures_show_where_each_machine_begins_and_where_it_ends() {
+    for machine in diagram::ALL {
+        let (id, first) = (machine.title.replace(' ', "_"), machine.states[0].0);
+        let lines = |picture: String, part: &str| -> Vec<String> {
+            picture.lines().filter(|line| line.contains(part)).map(|line| line.trim().to_owned()).collect()
+        };
+        let mermaid = lines(Mermaid(&[machine]).to_string(), "[*]");
+        assert_eq!(mermaid, [format!("[*] --> {id}_{first}"), format!("{id}_Closed --> [*]")]);
+        let start = lines(Dot(&[machine]).to_string(), "_start ->");
+        assert_eq!(start, [format!("{id}_start -> {id}_{first};")]);
+        let end = lines(Dot(&[machine]).to_string(), "peripheries=2");
+        assert_eq!(end, [format!("{id}_Closed [label=\"closed\", peripheries=2];")]);
+    }
+}

@@ -108,4 +108,10 @@ mod tests {
         let longer = format!("!{}", NAME.repeat(names));
         assert_eq!(longer.parse::<Welcome>(), Err(WelcomeTooLong { bytes: WELCOME_MAX_BYTES + 1 }));
     }
+
+    #[test]
+    fn a_refusal_names_both_lengths() {
+        let text = WelcomeTooLong { bytes: 70_000 }.to_string();
+        assert_eq!(text, "it could grow to 70000 bytes with a long name; at most 65536 are accepted");
+    }
 }

@@ -140,6 +140,13 @@ mod tests {
         assert_eq!(list.expire(start), Some(1));
     }
 
+    #[test]
+    fn a_wait_without_end_is_one_of_a_hundred_years() {
+        let (mut list, start) = (Deadlines::new(Duration::MAX), start());
+        list.arm(1, start);
+        assert_eq!(list.next(), Some(start + Duration::from_secs(3_153_600_000)));
+    }
+
     proptest! {
         /// Against the plain queue that it replaces.
         #[test]

@@ -115,6 +115,14 @@ fn an_interrupted_wait_is_waited_again() {
 }
 
 #[test]
+fn a_wait_that_fails_ends_the_server_with_its_error() {
+    let kernel = Scripted::new(prompt(1));
+    kernel.0.borrow_mut().wait_fails = Some(Errno::BADF);
+    let error = kernel.server(Settings::default()).run().unwrap_err();
+    assert_eq!(Errno::from_io_error(&error), Some(Errno::BADF));
+}
+
+#[test]
 fn a_full_house_leaves_the_rest_in_the_backlog_and_takes_them_as_others_leave() {
     let kernel = Scripted::new((10..40).map(|delay| Client::late(ms(delay), b"Ada\n")));
     let mut server = kernel.server(Settings { max_connections: 10, ..Settings::default() });
@@ -125,6 +133,29 @@ fn a_full_house_leaves_the_rest_in_the_backlog_and_takes_them_as_others_leave() 
     }
     assert_eq!(most, 10);
     assert!(kernel.0.borrow().waits < 100, "{} waits: a full house must not spin", kernel.0.borrow().waits);
+}
+
+#[test]
+fn a_place_that_becomes_free_goes_to_each_listening_socket_in_its_turn() {
+    let kernel = Scripted::new(vec![Client::late(ms(20), b"Ada\n"); 6]);
+    let mut server = kernel.server(Settings { max_connections: 1, ..Settings::default() });
+    {
+        let mut world = kernel.0.borrow_mut();
+        world.side_doors = [[2, 3], [4, 5]].map(|clients| clients.map(Accept::Client).into());
+        world.backlog.truncate(2);
+        world.spurious = vec![Ready::Listener(1), Ready::Listener(2)];
+    }
+    for port in [9998, 9997] {
+        server.listen(([127, 0, 0, 1], port).into()).unwrap();
+    }
+    while server.stats().welcomed() < 6 {
+        server.turn().unwrap();
+    }
+    let mut order = [0, 1, 2, 3, 4, 5];
+    order.sort_by_key(|client| kernel.client(*client).accepted_at);
+    let doors = order.map(|client| client / 2);
+    assert_eq!(doors[..3], doors[3..]);
+    assert!((0..3).all(|door| doors[..3].contains(&door)), "{doors:?}");
 }
 
 #[test]

@@ -112,12 +112,16 @@ pub(crate) struct World {
     pub(crate) clients: Vec<Client>,
     /// Who waits at the listening socket, and which errors come before them.
     pub(crate) backlog: VecDeque<Accept>,
+    /// Who waits at the other listening sockets, if a test opens any. It reports them itself.
+    pub(crate) side_doors: [VecDeque<Accept>; 2],
     /// What the next wait reports beside what is true.
     pub(crate) spurious: Vec<Ready>,
     /// What a wait reports at a given moment.
     pub(crate) signals: VecDeque<(Duration, Signal)>,
     /// How often the next waits are interrupted.
     pub(crate) interrupts: usize,
+    /// What the next wait fails with.
+    pub(crate) wait_fails: Option<Errno>,
     /// How long a read takes.
     pub(crate) read_takes: Duration,
     /// How many system calls were made, by name.
@@ -132,8 +136,8 @@ pub(crate) struct World {
 #[derive(Clone)]
 pub(crate) struct Scripted(pub(crate) Rc<RefCell<World>>);
 
-/// A listening socket: listening as long as it exists.
-pub(crate) struct Listener(Rc<RefCell<World>>);
+/// A listening socket, and its index: listening as long as it exists.
+pub(crate) struct Listener(Rc<RefCell<World>>, usize);
 
 impl Drop for Listener {
     fn drop(&mut self) {
@@ -152,9 +156,11 @@ impl Scripted {
             now: start,
             clients,
             backlog,
+            side_doors: Default::default(),
             spurious: Vec::new(),
             signals: VecDeque::new(),
             interrupts: 0,
+            wait_fails: None,
             read_takes: Duration::ZERO,
             accepts: 0,
             waits: 0,
@@ -246,36 +252,37 @@ impl Kernel for Scripted {
     }
 
     fn socket(&mut self, _: SocketAddr) -> io::Result<Listener> {
-        Ok(Listener(Rc::clone(&self.0)))
+        Ok(Listener(Rc::clone(&self.0), 0))
     }
 
     fn bind(&mut self, _: &mut Listener, address: SocketAddr) -> io::Result<SocketAddr> {
         Ok(address)
     }
 
-    fn listen(&mut self, _: &mut Listener, _: usize, _: u32) -> io::Result<()> {
+    fn listen(&mut self, listener: &mut Listener, index: usize, _: u32) -> io::Result<()> {
+        listener.1 = index;
         self.0.borrow_mut().listening = true;
         Ok(())
     }
 
-    fn accept(&mut self, _: &Listener) -> io::Result<(usize, SocketAddr)> {
+    fn accept(&mut self, listener: &Listener) -> io::Result<(usize, SocketAddr)> {
         let mut world = self.0.borrow_mut();
         world.accepts += 1;
-        match world.backlog.front().cloned() {
+        let next = if listener.1 == 0 {
+            world.backlog_reported = world.backlog_reported.saturating_sub(1);
+            world.backlog.pop_front()
+        } else {
+            world.side_doors[listener.1 - 1].pop_front()
+        };
+        match next {
             None => Err(ErrorKind::WouldBlock.into()),
             Some(Accept::Client(index)) => {
-                world.backlog.pop_front();
-                world.backlog_reported = world.backlog_reported.saturating_sub(1);
                 let now = world.now;
                 world.clients[index].accepted_at = Some(now);
                 let port = u16::try_from(index % 60_000).unwrap();
                 Ok((index, SocketAddr::from(([127, 0, 0, 1], port))))
             }
-            Some(Accept::Error(errno)) => {
-                world.backlog.pop_front();
-                world.backlog_reported = world.backlog_reported.saturating_sub(1);
-                error(errno)
-            }
+            Some(Accept::Error(errno)) => error(errno),
         }
     }
 
@@ -285,6 +292,9 @@ impl Kernel for Scripted {
         if world.interrupts > 0 {
             world.interrupts -= 1;
             return error(Errno::INTR);
+        }
+        if let Some(errno) = world.wait_fails.take() {
+            return error(errno);
         }
         world.collect(ready);
         if !ready.is_empty() {

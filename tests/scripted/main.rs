@@ -14,3 +14,4 @@ mod faults;
 mod kernel;
 mod streams;
 mod time;
+mod words;

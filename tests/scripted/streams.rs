@@ -231,3 +231,16 @@ fn a_stream_is_watched_once_for_each_thing_it_waits_for() {
     kernel.serve(settings());
     assert_eq!(kernel.0.borrow().watches, 2, "once to read, once to write");
 }
+
+#[test]
+fn a_stream_is_read_for_64_kib_in_each_turn() {
+    const TURN: usize = 64 * 1024;
+    let kernel = Scripted::new([Client::prompt(&vec![b'x'; 3 * TURN])]);
+    let mut server = kernel.server(settings());
+    for left in [2 * TURN, TURN, 0] {
+        server.turn().unwrap();
+        let reads = kernel.client(0).reads;
+        let bytes = reads.iter().map(|read| if let Read::Bytes(bytes) = read { bytes.len() } else { 0 });
+        assert_eq!(bytes.sum::<usize>(), left);
+    }
+}

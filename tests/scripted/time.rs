@@ -189,6 +189,14 @@ fn bytes_that_are_here_count_before_a_deadline_that_has_passed() {
 }
 
 #[test]
+fn a_name_that_is_here_at_its_deadline_gives_the_welcome_the_whole_of_its_own() {
+    let mut client = Client::silent();
+    client.takes_no_more = true;
+    let client = leap(client, b"Rafatul\n").client(0);
+    assert_eq!(client.served(), Duration::from_secs(3600 + 10));
+}
+
+#[test]
 fn a_name_that_silence_had_ended_is_welcomed_though_nobody_looked_before_its_deadline() {
     let kernel = Scripted::new([Client::prompt(b"Rafatul")]);
     let mut server = kernel.server(Settings::default());
