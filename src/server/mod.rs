@@ -258,7 +258,7 @@ impl<K: Kernel> Server<K> {
     }
 
     fn accept_from(&mut self, index: usize, now: Instant) {
-        let mut accepted = 0;
+        let mut anybody_came = false;
         for _ in 0..ACCEPT_BUDGET {
             let Some(listener) = self.listeners.get_mut(index) else { return };
             if !listener.is_ready() || !self.gate.admits(self.connections.len(), now) {
@@ -266,7 +266,7 @@ impl<K: Kernel> Server<K> {
             }
             match listener.accept(&mut self.kernel) {
                 Ok((stream, peer)) => {
-                    accepted += 1;
+                    anybody_came = true;
                     self.stats.client_accepted();
                     // Driven at once: most clients have sent their name by now and are done with before
                     // the kernel would have to be asked to watch them.
@@ -276,7 +276,7 @@ impl<K: Kernel> Server<K> {
                 Err(error) => self.accept_failed(index, error, now),
             }
         }
-        if accepted == 0 {
+        if !anybody_came {
             // Nothing but errors: whatever they are, do not spin on them.
             self.gate.pause(now);
         }
