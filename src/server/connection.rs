@@ -143,13 +143,24 @@ impl<Stream> Connection<Stream> {
         if bytes == 0 {
             return Err(ErrorKind::WriteZero.into());
         }
-        // A welcome that had to wait leaves time for more input, which closing would answer by a reset.
-        if bytes == all
-            && self.watched == Some(Interest::Writable)
-            && let Ok(late) = shared.kernel.read(&mut self.stream, shared.buffer)
-        {
-            self.session.receive(shared.buffer.get(..late).unwrap_or_default(), shared.welcome);
+        if bytes == all && self.watched == Some(Interest::Writable) {
+            self.look_for_more(shared);
         }
         Ok(self.session.sent(bytes))
+    }
+
+    /// A welcome that had to wait left time for more input, which closing would answer by a reset: tells
+    /// the session of it, so that it lingers. A broken stream is for the next call to find.
+    fn look_for_more<K>(&mut self, shared: &mut Shared<'_, K>)
+    where
+        K: Kernel<Stream = Stream>,
+    {
+        let late = loop {
+            match shared.kernel.read(&mut self.stream, shared.buffer) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                result => break result.unwrap_or(0),
+            }
+        };
+        self.session.receive(shared.buffer.get(..late).unwrap_or_default(), shared.welcome);
     }
 }

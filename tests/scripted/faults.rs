@@ -270,6 +270,16 @@ fn who_is_not_finished_after_the_drain_timeout_is_closed() {
 }
 
 #[test]
+fn a_server_with_nobody_inside_stops_in_the_turn_in_which_it_is_told_to() {
+    let kernel = Scripted::new([]);
+    kernel.0.borrow_mut().signals.push_back((ms(100), Signal::Stop));
+    let mut server = kernel.server(Settings::default());
+    server.run().unwrap();
+    let world = kernel.0.borrow();
+    assert_eq!((world.now - world.start, world.waits), (ms(100), 1));
+}
+
+#[test]
 fn a_second_signal_to_stop_ends_at_once() {
     let kernel = Scripted::new([Client::silent()]);
     kernel.0.borrow_mut().signals.extend([(ms(100), Signal::Stop), (ms(150), Signal::Stop)]);

@@ -244,3 +244,12 @@ fn a_stream_is_read_for_64_kib_in_each_turn() {
         assert_eq!(bytes.sum::<usize>(), left);
     }
 }
+
+#[test]
+fn the_look_for_more_input_before_the_end_is_made_again_if_it_is_interrupted() {
+    let reads = [Read::Bytes(b"Ada\n".to_vec()), Read::Interrupted, Read::Bytes(b"more".to_vec()), Read::End];
+    let kernel = Scripted::new([Client::new(reads, [Write::WouldBlock])]);
+    let server = kernel.serve(Settings::default());
+    assert!(kernel.client(0).shut, "closing on what was not read would have reset it");
+    assert_eq!((server.stats().welcomed(), server.stats().lingered()), (1, 1));
+}
