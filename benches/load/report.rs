@@ -81,15 +81,25 @@ pub(crate) fn comparison(comparison: &Comparison) -> String {
     };
     let goal_head = ["goal", "at most", "measured", "verdict"];
     format!(
-        "{}\n\n* The generator was the limit, so this rate is its own and not the server's. It used {:.0}% of its\n\
-         processor, and reaches {} visits a second against a server that does next to nothing.\n{}\n\n{}\n\n\
-         Open loop, {rate:.0} visits a second, Poisson. INVALID: the generator began so late that the row says\n\
-         more about this machine than about the server.\n\n{}\n\n{}\n",
+        "{}\n\n{}The generator used {:.0}% of its processor, and reaches about {} visits a second against\n\
+         a server that does next to nothing.\n{}\n\n{}\n\n\
+         Open loop, {rate:.0} visits a second, Poisson.{}\n\n{}\n\n{}\n",
         table(head, comparison.rows.iter().map(churn)),
+        if comparison.rows.iter().any(|row| row.generator_limited) {
+            "* The generator was the limit, so this rate is its own and not the server's.\n"
+        } else {
+            ""
+        },
         comparison.generator_load * 100.0,
         shown(comparison.generator_ceiling, |ceiling| format!("{ceiling:.0}")),
         net(comparison.net),
         table(latency_head, comparison.rows.iter().filter_map(latency)),
+        if comparison.rows.iter().any(|row| row.latency.is_some_and(|latency| latency.spoiled)) {
+            " INVALID: the generator began so late that the row says\n\
+             more about this machine than about the server."
+        } else {
+            ""
+        },
         table(idle_head, comparison.rows.iter().filter_map(idle)),
         table(goal_head, goals(&comparison.rows).iter().map(goal)),
     )

@@ -122,7 +122,7 @@ pub(crate) const EXHIBITS: &[Exhibit] = &[
                of them, because nothing changes: both sides wait for each other.",
         met: "epoll(7) has it as its first example; tokio-rs/mio#45, \"the data will remain forever alone\"; \
               netty/netty#7788 for the short read that is taken for the last",
-        breaks: Promise::Welcome,
+        breaks: Promise::NoStall,
         scene: || scene(vec![later(Script::prompt(b"Ada"))], LARGE, &[(6, Fault::Short)]),
     },
     Exhibit {

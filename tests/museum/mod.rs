@@ -33,7 +33,7 @@ fn every_bug_breaks_the_promise_that_it_is_known_for() {
         let Err((broken, trace)) = play(world, |sim| Plain::new(sim, Some(*bug))) else {
             panic!("nobody noticed: {title}");
         };
-        println!("{}{title}\n    {broken}", trace.join("\n"));
+        println!("{}\n{title}\n    {broken}", trace.join("\n"));
         assert_eq!(broken.promise, *breaks, "{title}: {broken}");
         count += 1;
     }

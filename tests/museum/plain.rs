@@ -171,10 +171,7 @@ impl Plain {
             if !self.connections.get(key).is_some_and(|connection| connection.is_due(now)) {
                 continue;
             }
-            // Whoever reads once for each event does not look without one, either.
-            if !self.has(Bug::StopsAfterOneRead) {
-                self.serve(key);
-            }
+            self.serve(key);
             let Some(connection) = self.connections.get_mut(key) else { continue };
             let silent = connection.gap.filter(|gap| *gap <= now);
             let late =

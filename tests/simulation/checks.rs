@@ -1,4 +1,4 @@
-//! Watches whether the promises are kept, at every step and at the end.
+//! Watches whether the promises are kept, at every wait and at the end.
 
 use std::time::Duration;
 
@@ -99,9 +99,13 @@ impl State {
         if watch.idle_turns > IDLE_TURNS {
             broken(Promise::NoSpin, format!("{} turns in which nothing happened", watch.idle_turns));
         }
-        let end = world.settings.drain_timeout;
-        if let Some(at) = watch.stopped_at.filter(|at| watch.turn_at > *at + end + SLACK) {
-            broken(Promise::Deadline, format!("draining since {at:?} is not over at {:?}", watch.turn_at));
+        let until = timeout.map(|timeout| world.now + timeout);
+        let now = world.now;
+        let late = |due: Duration| {
+            watch.turn_at >= due + SLACK || until.is_none_or(|until| until > due.max(now) + SLACK)
+        };
+        if let Some(at) = watch.stopped_at.filter(|at| late(*at + world.settings.drain_timeout)) {
+            broken(Promise::Deadline, format!("draining since {at:?}, the loop waits until {until:?}"));
         }
         let mut inside = 0;
         for (index, client) in world.clients.iter_mut().enumerate().filter(|(_, c)| c.place == Place::Inside)
@@ -110,38 +114,37 @@ impl State {
             if client.since >= watch.turn_at {
                 client.since = world.now; // its deadline was set at some moment of this turn
             }
-            watch.deadline(index, client, &world.settings);
-        }
-        if inside > 0 && timeout.is_none() {
-            broken(Promise::Deadline, format!("the loop waits for ever while {inside} are inside"));
+            let due = client.since + client.stage.may_last(&world.settings);
+            if late(due) {
+                let how = format!("client {index} is due at {due:?}, and the loop waits until {until:?}");
+                broken(Promise::Deadline, how);
+            }
+            if client.is_forgotten(&world.weather) {
+                let how = format!("client {index} is ready, was said to be, and the loop waits for more");
+                broken(Promise::NoStall, how);
+            }
         }
         let room = inside < world.settings.max_connections.min(world.weather.descriptors);
         if room && !world.queue.is_empty() && world.listening && !world.queue_edge {
-            let since = watch.asked_at.max(world.queued_since);
-            let until = timeout.map(|timeout| world.now + timeout);
-            if until.is_none_or(|until| until > since + BACK_OFF + SLACK) {
-                let waiting = world.queue.len();
-                broken(
-                    Promise::NoStall,
-                    format!("{waiting} wait at the door, there is room, and the loop sleeps for {timeout:?}"),
+            let asks_again = watch.asked_at.max(world.queued_since) + BACK_OFF + SLACK;
+            if until.is_none_or(|until| until > asks_again) {
+                let how = format!(
+                    "{} wait at the door, there is room, and the loop sleeps for {timeout:?}",
+                    world.queue.len()
                 );
+                broken(Promise::NoStall, how);
             }
         }
     }
 }
 
-impl Watch {
-    /// Whether the deadline of where a client stands has passed without its being gone.
-    fn deadline(&self, index: usize, client: &Client, settings: &Settings) {
-        let since = client.since;
-        let most = match client.stage {
+impl Stage {
+    /// How long a connection may be in it.
+    fn may_last(self, settings: &Settings) -> Duration {
+        match self {
             Stage::Naming => settings.name_timeout,
             Stage::Writing => settings.write_timeout,
             Stage::Lingering => LINGER,
-        };
-        if self.turn_at >= since + most + SLACK {
-            let late = self.turn_at.saturating_sub(since + most);
-            broken(Promise::Deadline, format!("client {index} should have been gone {late:?} ago"));
         }
     }
 }

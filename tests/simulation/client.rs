@@ -144,6 +144,11 @@ impl Client {
         }
     }
 
+    /// Whether it is ready for what the server waits for, and no event is on its way to say so.
+    pub(crate) fn is_forgotten(&self, weather: &Weather) -> bool {
+        self.watched.is_some_and(|(_, interest)| self.is_ready(interest, weather)) && !self.edge
+    }
+
     /// Something has changed that is of `interest`: news, if that is what is watched for.
     pub(crate) fn changed(&mut self, interest: Interest, weather: &Weather) {
         if self.watched.is_some_and(|(_, watched)| watched == interest) && (self.blocked || !weather.stingy) {

@@ -88,7 +88,7 @@ fn every_placement_of_one_and_of_two_faults_for_one_client() {
         }
     }
     println!("{played} schedules");
-    assert!(played > 10_000, "{played}");
+    assert!(played > 5_000, "{played}");
 }
 
 #[test]
@@ -98,5 +98,5 @@ fn every_placement_of_one_and_of_two_faults_for_two_clients() {
         played += explore(&scripts, 64 * 1024);
     }
     println!("{played} schedules");
-    assert!(played > 20_000, "{played}");
+    assert!(played > 10_000, "{played}");
 }

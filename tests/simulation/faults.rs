@@ -82,6 +82,7 @@ impl Call {
 const ACCEPT: &[Fault] = &[
     Error(Errno::AGAIN),
     Error(Errno::CONNABORTED),
+    Error(Errno::FAULT),
     Error(Errno::INTR),
     Error(Errno::MFILE),
     Error(Errno::NFILE),
@@ -99,6 +100,7 @@ const ACCEPT: &[Fault] = &[
     Error(Errno::TIMEDOUT),
     Error(Errno::NOSR),
     Error(Errno::PROTONOSUPPORT),
+    Error(Errno::SOCKTNOSUPPORT),
 ];
 
 /// `epoll_wait`(2), and what a wait can tell without an error.

@@ -106,12 +106,24 @@ impl World {
         }
     }
 
+    /// Whoever is not inside with the whole of its name need not be waited for; at a second signal, nobody.
+    fn is_told_to_stop(&mut self, again: bool) {
+        let at_once = self.weather.send_buffer >= 4096;
+        for client in self.clients.iter_mut().filter(|client| client.place != Place::Over) {
+            let named = client.name_at.is_some_and(|at| at <= self.now);
+            if again || !at_once || client.place != Place::Inside || !named {
+                client.excuse("the server was stopped");
+            }
+        }
+        self.stopped = true;
+    }
+
     /// Lets time pass without anybody of the server noticing.
     fn leap(&mut self, length: Duration) {
         self.now += length;
         self.leaped = true;
         for client in self.clients.iter_mut().filter(|client| client.place != Place::Over) {
-            if client.stage == Stage::Writing {
+            if client.stage == Stage::Writing || self.stopped {
                 client.excuse("the server stood still while it wrote");
             }
             let named = client.script.name.as_ref().is_none_or(|name| client.bytes_read >= name.len());
@@ -185,9 +197,10 @@ impl State {
                 break;
             }
         }
-        if events.contains(&Ready::Signal(Signal::Stop)) {
+        for _ in events.iter().filter(|event| **event == Ready::Signal(Signal::Stop)) {
+            let again = self.watch.stopped_at.is_some();
             self.watch.stops(self.world.now);
-            self.world.clients.iter_mut().for_each(|client| client.excuse("the server was stopped"));
+            self.world.is_told_to_stop(again);
         }
         self.watch.waited(&self.world, began, &events);
         Ok(events)

@@ -62,6 +62,7 @@ pub(crate) struct Played {
     pub(crate) clients: u64,
     /// Clients that had a right to a welcome, and got it.
     pub(crate) welcomed: u64,
+    pub(crate) trace: Vec<String>,
 }
 
 /// Plays the world on a loop. The trace comes with what went wrong.
@@ -94,6 +95,7 @@ pub(crate) fn play<S: Subject>(
         faults: world.weather.faults,
         clients: world.clients.len() as u64,
         welcomed: promised,
+        trace: world.trace.take().unwrap_or_default(),
     })
 }
 
@@ -118,10 +120,11 @@ fn serve(sim: &Sim, subject: &mut impl Subject) {
             broken(Promise::Survival, format!("the loop ended with {error}"));
         }
         let open = state.world.clients.iter().filter(|client| client.place == Place::Inside).count();
-        if open != subject.connections() {
-            let connections = subject.connections();
-            drop(state);
-            broken(Promise::NoLeak, format!("{open} streams are open for {connections} connections"));
+        let (connections, most) = (subject.connections(), state.world.settings.max_connections);
+        drop(state);
+        if open != connections || open > most {
+            let how = format!("{open} streams are open for {connections} connections, of at most {most}");
+            broken(Promise::NoLeak, how);
         }
     }
     broken(Promise::NoSpin, format!("the loop turned {TURNS} times"));
@@ -135,22 +138,15 @@ fn audit(sim: &Sim, subject: &impl Subject) {
         broken(Promise::NoLeak, format!("{} connections are left", subject.connections()));
     }
     let Some(counts) = subject.stats() else { return };
-    let mut moved = 0;
     for from in Connection::ALL {
         for event in Event::ALL {
             let count = counts.count(*from, *event);
             if count > 0 && from.next(*event).is_none() {
                 broken(Promise::Counts, format!("{count} went from {from} on {event}: no such arrow"));
             }
-            moved += count;
         }
     }
-    let over =
-        counts.welcomed() + counts.without_name() + counts.timed_out() + counts.failed() + counts.stopped();
     state.counts(counts);
-    if counts.accepted() != over + counts.open() || moved < over {
-        broken(Promise::Counts, format!("{} were accepted; {counts}", state.watch.accepted));
-    }
     if !fatal && counts.open() > 0 {
         broken(Promise::Counts, format!("nobody is left; {counts}"));
     }

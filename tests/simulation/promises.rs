@@ -11,9 +11,10 @@ pub(crate) enum Promise {
     NothingElse,
     /// Every connection is gone by its last deadline, and the server by that of draining.
     Deadline,
-    /// Every open stream belongs to a connection, and none is left when the clients are gone.
+    /// Every open stream belongs to a connection, no more are open than may be, and none is left when the clients are gone.
     NoLeak,
-    /// With room and a client in the queue, accept follows within the back-off; nobody inside is forgotten.
+    /// With room and a client in the queue, accept follows within the back-off; and nobody inside is
+    /// forgotten who is ready.
     NoStall,
     /// The loop never turns without progress or a wait.
     NoSpin,
