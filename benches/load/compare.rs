@@ -74,6 +74,13 @@ pub(crate) struct Row {
     pub(crate) held_cost: Option<f64>,
 }
 
+impl Row {
+    /// Whether its latencies say more about the machine than about the server.
+    pub(crate) fn is_spoiled(&self) -> bool {
+        self.latency.is_some_and(|latency| latency.spoiled)
+    }
+}
+
 /// The whole comparison.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Comparison {
@@ -207,13 +214,9 @@ impl Lab<'_> {
                 row.failures += tally.failures();
                 row.latency = Some(Latency::of(&tally, rate, attempt));
             }
-            measured_now.retain(|index| self.is_spoiled(*index));
+            measured_now.retain(|index| self.rows.get(*index).is_some_and(Row::is_spoiled));
         }
         Ok(())
-    }
-
-    fn is_spoiled(&self, index: usize) -> bool {
-        self.rows.get(index).and_then(|row| row.latency).is_some_and(|latency| latency.spoiled)
     }
 
     /// Measures the latencies of some contenders, each twice, the second time in reversed order.
@@ -353,20 +356,20 @@ fn batch(server: &Server) -> io::Result<()> {
 
 /// Whether every thread of a process has a tracer.
 fn is_traced(pid: u32) -> bool {
-    let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else { return true };
-    tasks.flatten().all(|task| {
-        let status = fs::read_to_string(task.path().join("status")).unwrap_or_default();
-        !status.contains("TracerPid:\t0\n")
-    })
+    all_threads(pid, "status", |status| !status.contains("TracerPid:\t0\n"))
 }
 
 /// Whether every thread of a process stands still (`/proc/PID/stat`, field 3).
 fn is_stopped(pid: u32) -> bool {
-    let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else { return true };
-    tasks.flatten().all(|task| {
-        let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+    all_threads(pid, "stat", |stat| {
         stat.rsplit_once(") ").is_none_or(|(_, state)| state.starts_with(['T', 't']))
     })
+}
+
+/// Whether the file of every thread of a process is so; true of a process that is gone.
+fn all_threads(pid: u32, file: &str, is_so: impl Fn(&str) -> bool) -> bool {
+    let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else { return true };
+    tasks.flatten().all(|task| is_so(&fs::read_to_string(task.path().join(file)).unwrap_or_default()))
 }
 
 /// The total of a summary by `strace -c`: the fourth column of its last line.

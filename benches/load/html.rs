@@ -297,8 +297,7 @@ fn lines_with_names(svg: &mut String, lines: &[(&Row, Vec<(f64, f64)>)], right: 
 
 /// The name of a contender, and whether its latencies say nothing.
 fn name(row: &Row) -> String {
-    let spoiled = row.latency.is_some_and(|latency| latency.spoiled);
-    if spoiled { format!("{} *", row.name) } else { row.name.to_owned() }
+    if row.is_spoiled() { format!("{} *", row.name) } else { row.name.to_owned() }
 }
 
 fn open(height: f64) -> String {

@@ -94,7 +94,7 @@ pub(crate) fn comparison(comparison: &Comparison) -> String {
         shown(comparison.generator_ceiling, |ceiling| format!("{ceiling:.0}")),
         net(comparison.net),
         table(latency_head, comparison.rows.iter().filter_map(latency)),
-        if comparison.rows.iter().any(|row| row.latency.is_some_and(|latency| latency.spoiled)) {
+        if comparison.rows.iter().any(Row::is_spoiled) {
             " INVALID: the generator began so late that the row says\n\
              more about this machine than about the server."
         } else {
