@@ -12,7 +12,7 @@ use crate::promises::{Promise, broken};
 use crate::script::Reading;
 use crate::world::World;
 
-/// How many calls one turn may make. The largest schedules need a few thousand.
+/// How many calls one turn may make: far more than any schedule needs.
 const CALLS_PER_TURN: usize = 100_000;
 
 /// How many turns may follow each other in which nothing happens and nothing is waited for: one because a
@@ -23,7 +23,7 @@ const IDLE_TURNS: usize = 3;
 const BACK_OFF: Duration = Duration::from_millis(100);
 const LINGER: Duration = Duration::from_secs(2);
 
-/// What a deadline may be late by: the loop looks at the clock once in a turn, and what follows takes time.
+/// What a deadline may be late by: the loop looks for what is due once in a turn, and what follows takes time.
 const SLACK: Duration = Duration::from_millis(2);
 
 /// What is remembered between the loop's steps in order to judge the next.
@@ -37,7 +37,6 @@ pub(crate) struct Watch {
     idle_turns: usize,
     asked_at: Duration,
     pub(crate) accepted: u64,
-    pub(crate) stopped_at: Option<Duration>,
     /// The last error after which the server had to give up.
     pub(crate) fatal: Option<Errno>,
 }
@@ -72,10 +71,6 @@ impl Watch {
         (client.accepted_at, client.since) = (Some(now), now);
     }
 
-    pub(crate) fn stops(&mut self, now: Duration) {
-        self.stopped_at.get_or_insert(now);
-    }
-
     /// The server's own descriptors are broken.
     pub(crate) fn fails(&mut self, errno: Errno) {
         self.fatal = Some(errno);
@@ -104,7 +99,7 @@ impl State {
         let late = |due: Duration| {
             watch.turn_at >= due + SLACK || until.is_none_or(|until| until > due.max(now) + SLACK)
         };
-        if let Some(at) = watch.stopped_at.filter(|at| late(*at + world.settings.drain_timeout)) {
+        if let Some(at) = world.stopped_at.filter(|at| late(*at + world.settings.drain_timeout)) {
             broken(Promise::Deadline, format!("draining since {at:?}, the loop waits until {until:?}"));
         }
         let mut inside = 0;
@@ -151,15 +146,21 @@ impl Stage {
 
 impl World {
     /// What must hold when the server is gone, and everybody has taken what is still on its way.
-    pub(crate) fn at_the_end(&mut self) {
+    /// Gives how many had a right to a welcome.
+    pub(crate) fn at_the_end(&mut self) -> u64 {
         self.settle();
+        let mut promised = 0;
         for (index, client) in self.clients.iter().enumerate() {
             if !self.could_get(client) {
                 let received = String::from_utf8_lossy(&client.received);
                 broken(Promise::NothingElse, format!("client {index} got {received:?}"));
             }
-            self.welcome_of(index, client);
+            if let Some(welcome) = self.promised(client) {
+                promised += 1;
+                client.has_got(&welcome, index);
+            }
         }
+        promised
     }
 
     /// The welcome that a client has a right to, if it has a right to one.
@@ -172,17 +173,6 @@ impl World {
         // The server has to linger only if it can know that there is more than a name.
         let unknown = client.script.surplus && name.len() < 1024 && client.bytes_read <= name.len() + 1;
         (!unknown).then(|| reply(self, name))
-    }
-
-    /// Whether a client got what it may expect.
-    fn welcome_of(&self, index: usize, client: &Client) {
-        let Some(whole) = self.promised(client) else { return };
-        if client.received != whole || client.end != Some(End::Clean) {
-            let [whole, received] = [&whole, &client.received].map(|bytes| String::from_utf8_lossy(bytes));
-            let (kind, end) = (client.script.kind, client.end);
-            let how = format!("client {index} ({kind}) was to get {whole:?} and got {received:?}, {end:?}");
-            broken(Promise::Welcome, how);
-        }
     }
 
     /// Whether a client takes its welcome in time, and its name is not ended before by a gap of zero.
@@ -210,6 +200,18 @@ impl World {
     }
 }
 
+impl Client {
+    /// What a client must have that has a right to a welcome.
+    fn has_got(&self, welcome: &[u8], index: usize) {
+        let (kind, received, end) = (self.script.kind, &self.received[..], self.end);
+        if received != welcome || end != Some(End::Clean) {
+            let [welcome, received] = [welcome, received].map(String::from_utf8_lossy);
+            let how = format!("client {index} ({kind}) was to get {welcome:?} and got {received:?}, {end:?}");
+            broken(Promise::Welcome, how);
+        }
+    }
+}
+
 impl State {
     /// Whether the counts are those of the clients, as far as these tell.
     pub(crate) fn counts(&self, counts: &Stats) {
@@ -220,7 +222,7 @@ impl State {
             && counts.failed() <= number(&|client| client.reset || client.call_failed)
             && counts.without_name() <= number(&|client| client.fin && client.sent.is_empty())
             && counts.timed_out() <= self.watch.accepted - promised
-            && (counts.stopped() == 0 || self.watch.stopped_at.is_some());
+            && (counts.stopped() == 0 || self.world.stopped_at.is_some());
         if counts.accepted() != self.watch.accepted || !sorted {
             let accepted = self.watch.accepted;
             broken(

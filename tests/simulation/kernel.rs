@@ -10,10 +10,9 @@ use rustix::io::Errno;
 use welcomed::kernel::{Interest, Kernel, Ready, Signal};
 
 use crate::checks::Watch;
-use crate::client::{Place, Stage};
+use crate::client::{Client, Place, Stage};
 use crate::faults::{Call, Fault, client_stays};
 use crate::promises::{Promise, broken};
-use crate::weather::Weather;
 use crate::world::World;
 
 /// What the kernel and whoever plays a schedule share.
@@ -63,10 +62,12 @@ impl Sim {
         }
         let number = world.weather.calls.len() - 1;
         let result = does(state, fault);
-        let outcome = result.as_ref().err().map_or_else(String::new, |error| format!(" fails: {error}"));
-        let fault = fault.map_or_else(String::new, |fault| format!(" ({fault:?})"));
-        let whom = served.map_or_else(String::new, |index| format!(" of client {index}"));
-        state.world.note(|| format!("   call {number}: {call:?}{whom}{fault}{outcome}"));
+        state.world.note(|| {
+            let outcome = result.as_ref().err().map_or_else(String::new, |error| format!(" fails: {error}"));
+            let fault = fault.map_or_else(String::new, |fault| format!(" ({fault:?})"));
+            let whom = served.map_or_else(String::new, |index| format!(" of client {index}"));
+            format!("   call {number}: {call:?}{whom}{fault}{outcome}")
+        });
         result
     }
 }
@@ -107,15 +108,22 @@ impl World {
     }
 
     /// Whoever is not inside with the whole of its name need not be waited for; at a second signal, nobody.
-    fn is_told_to_stop(&mut self, again: bool) {
-        let at_once = self.weather.send_buffer >= 4096;
+    fn is_told_to_stop(&mut self) {
+        let at_once = self.stopped_at.is_some() || self.weather.send_buffer < 4096;
         for client in self.clients.iter_mut().filter(|client| client.place != Place::Over) {
             let named = client.name_at.is_some_and(|at| at <= self.now);
-            if again || !at_once || client.place != Place::Inside || !named {
+            if at_once || client.place != Place::Inside || !named {
                 client.excuse("the server was stopped");
             }
         }
-        self.stopped = true;
+        self.stopped_at.get_or_insert(self.now);
+    }
+
+    /// The server's own descriptors are broken, and nobody can expect anything of it.
+    fn breaks(&mut self, why: &'static str) {
+        for client in &mut self.clients {
+            client.excuse(why);
+        }
     }
 
     /// Lets time pass without anybody of the server noticing.
@@ -123,7 +131,7 @@ impl World {
         self.now += length;
         self.leaped = true;
         for client in self.clients.iter_mut().filter(|client| client.place != Place::Over) {
-            if client.stage == Stage::Writing || self.stopped {
+            if client.stage == Stage::Writing || self.stopped_at.is_some() {
                 client.excuse("the server stood still while it wrote");
             }
             let named = client.script.name.as_ref().is_none_or(|name| client.bytes_read >= name.len());
@@ -155,7 +163,7 @@ impl World {
             Ready::Signal(signal) => self.signals.push_front((self.now, signal)),
             Ready::Listener(_) => self.queue_edge = true,
             Ready::Stream(key) => {
-                let inside = |client: &&mut crate::client::Client| {
+                let inside = |client: &&mut Client| {
                     client.place == Place::Inside && client.watched.is_some_and(|(watched, _)| watched == key)
                 };
                 if let Some(client) = self.clients.iter_mut().find(inside) {
@@ -176,9 +184,9 @@ impl State {
         }
         world.deliver();
         if let Some(Fault::Error(errno)) = fault {
-            if Weather::is_deadly(Call::Wait, errno) {
+            if Call::Wait.deadly().contains(&errno) {
                 self.watch.fails(errno);
-                self.world.clients.iter_mut().for_each(|client| client.excuse("there was no way to go on"));
+                self.world.breaks("there was no way to go on");
             }
             return Err(errno.into());
         }
@@ -198,9 +206,7 @@ impl State {
             }
         }
         for _ in events.iter().filter(|event| **event == Ready::Signal(Signal::Stop)) {
-            let again = self.watch.stopped_at.is_some();
-            self.watch.stops(self.world.now);
-            self.world.is_told_to_stop(again);
+            self.world.is_told_to_stop();
         }
         self.watch.waited(&self.world, began, &events);
         Ok(events)
@@ -265,10 +271,10 @@ impl Kernel for Sim {
             let State { world, watch, .. } = state;
             watch.asks_for_clients(world.now);
             if let Some(Fault::Error(errno)) = fault {
-                if Weather::is_deadly(Call::Accept, errno) {
+                if Call::Accept.deadly().contains(&errno) {
                     watch.fails(errno);
-                    watch.stops(world.now);
-                    world.clients.iter_mut().for_each(|client| client.excuse("the server's socket broke"));
+                    world.breaks("the server's socket broke");
+                    world.stopped_at.get_or_insert(world.now);
                 }
                 return world.accept_fails(errno);
             }
@@ -312,8 +318,7 @@ impl Kernel for Sim {
         self.call(Call::Read, Some(stream.0), |state, fault| {
             let World { clients, weather, now, .. } = &mut state.world;
             let client = &mut clients[stream.0];
-            let blocks = client.inbox.is_empty() && !client.fin && !client.reset;
-            if blocks || fault == Some(Fault::Error(Errno::AGAIN)) {
+            if !client.is_readable() || fault == Some(Fault::Error(Errno::AGAIN)) {
                 client.would_block(Interest::Readable, weather);
                 return would_block();
             }

@@ -13,7 +13,7 @@ use crate::kernel::Sim;
 use crate::promises::{Broken, Promise, broken};
 use crate::world::World;
 
-/// The most turns of a schedule. The longest that was seen needed about 2,000.
+/// The most turns of a schedule: far more than any needs.
 const TURNS: usize = 100_000;
 
 /// An event loop under test.
@@ -76,10 +76,10 @@ pub(crate) fn play<S: Subject>(
         serve(&sim, &mut subject);
         audit(&sim, &subject);
         drop(subject);
-        sim.0.borrow_mut().world.at_the_end();
+        sim.0.borrow_mut().world.at_the_end()
     }));
     let world = &mut sim.0.borrow_mut().world;
-    played.map_err(|panic| {
+    let welcomed = played.map_err(|panic| {
         let how = |text: &str| Broken { promise: Promise::Survival, how: format!("a panic: {text}") };
         let broken = panic
             .downcast_ref::<Broken>()
@@ -89,12 +89,11 @@ pub(crate) fn play<S: Subject>(
             .unwrap_or_else(|| how("without words"));
         (broken, world.trace.take().unwrap_or_default())
     })?;
-    let promised = world.clients.iter().filter(|client| world.promised(client).is_some()).count() as u64;
     Ok(Played {
         calls: std::mem::take(&mut world.weather.calls),
         faults: world.weather.faults,
         clients: world.clients.len() as u64,
-        welcomed: promised,
+        welcomed,
         trace: world.trace.take().unwrap_or_default(),
     })
 }
@@ -104,7 +103,7 @@ fn serve(sim: &Sim, subject: &mut impl Subject) {
     for _ in 0..TURNS {
         let (over, told_to_end) = {
             let state = sim.0.borrow();
-            (state.world.is_over(), state.watch.stopped_at.is_some())
+            (state.world.is_over(), state.world.stopped_at.is_some())
         };
         if subject.is_closed() || (over && !told_to_end) {
             return;

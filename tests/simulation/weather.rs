@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use rustix::io::Errno;
-
 use crate::dice::Dice;
 use crate::faults::{Call, Fault};
 
@@ -148,10 +146,5 @@ impl Weather {
                 things.swap(end, dice.below(end + 1));
             }
         }
-    }
-
-    /// Whether `errno` at `call` breaks the server's own descriptors.
-    pub(crate) fn is_deadly(call: Call, errno: Errno) -> bool {
-        call.deadly().contains(&errno)
     }
 }

@@ -30,8 +30,8 @@ pub(crate) struct World {
     pub(crate) listening: bool,
     /// Whether nobody reads what the loop says.
     pub(crate) log_reader_is_gone: bool,
-    /// Whether the server was told to stop.
-    pub(crate) stopped: bool,
+    /// When the server was told to stop, or had to.
+    pub(crate) stopped_at: Option<Duration>,
     /// Whether the server has stood still.
     pub(crate) leaped: bool,
     /// Whether accept has answered that it would block, so that a client in the queue is news.
@@ -61,7 +61,7 @@ impl World {
             signals: signals.into(),
             listening: false,
             log_reader_is_gone: false,
-            stopped: false,
+            stopped_at: None,
             leaped: false,
             queue_blocked: true,
             queue_edge: false,
