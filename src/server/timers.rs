@@ -79,10 +79,8 @@ impl Timers {
         let Timers { name, gap, write, linger } = self;
         let lists =
             [(name, Due::Deadline), (gap, Due::Silence), (write, Due::Deadline), (linger, Due::Deadline)];
-        let (list, due) = lists
-            .into_iter()
-            .filter(|(list, _)| list.next().is_some())
-            .min_by_key(|(list, _)| list.next())?;
+        let armed = lists.into_iter().filter_map(|(list, due)| Some((list.next()?, list, due)));
+        let (_, list, due) = armed.min_by_key(|(next, _, _)| *next)?;
         Some((list.expire(now)?, due))
     }
 }

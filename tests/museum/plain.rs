@@ -274,9 +274,6 @@ impl Connection {
             Ok(bytes) => {
                 self.session.receive(&buffer[..bytes], &settings.welcome);
             }
-            Err(error) if error.kind() == ErrorKind::WouldBlock && settings.name_gap.is_zero() => {
-                self.session.silence(&settings.welcome).map(|_| ()).ok_or(error)?;
-            }
             Err(error) => return Err(error),
         }
         Ok(())

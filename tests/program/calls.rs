@@ -41,7 +41,6 @@ fn a_prompt_client_costs_accept_receive_send_close_and_a_share_of_waiting() {
         assert!(calls.get(call).is_some_and(|count| *count >= 1.0), "{call} was not counted: {calls:.2?}");
     }
     let all: f64 = calls.values().sum();
-    eprintln!("{all} {calls:?}");
     assert!(all <= CALLS_MAX, "{all:.2} calls a client, at most {CALLS_MAX}; {}", growth(&calls));
 }
 

@@ -109,12 +109,10 @@ impl World {
     /// Lets clients take what is still on its way to them when the server is done.
     pub(crate) fn settle(&mut self) {
         self.deliver();
-        self.deliver();
         while let Some(next) = self.next_moment() {
             self.now = next;
             self.deliver();
         }
-        self.deliver();
     }
 
     /// The next step of a client.
@@ -217,7 +215,8 @@ impl World {
         if taken > 0 {
             client.next_read_at = now + SLOW_BYTE;
             client.changed(Interest::Writable, &self.weather);
-        } else if client.out_fin && client.outbox.is_empty() {
+        }
+        if client.out_fin && client.outbox.is_empty() {
             // It has all, and closes its side as well.
             client.end = Some(End::Clean);
             client.fin = true;

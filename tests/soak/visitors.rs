@@ -125,7 +125,7 @@ impl Visitor<'_> {
             | Kind::Holder => welcome(&name),
         };
         let heard = said.and_then(|()| hear(client));
-        // Three quarters, because the server counts from the beginning of its turn.
+        // Three quarters, because both sides look at the clock at moments of their own.
         let late = |took: Duration, limit: Duration| took * 4 > limit * 3;
         match heard {
             Ok(heard) if heard == promised => Outcome::AsPromised,
