@@ -18,7 +18,7 @@ use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Address, Endpoint};
 use crate::protocol::state::client::{Arrow, Event, Machine, State};
 use crate::protocol::{NAME_MAX_BYTES, WELCOME_MAX_BYTES};
 
@@ -34,6 +34,7 @@ pub fn visit(endpoint: &Endpoint, name: &[u8], timeout: Duration) -> Result<Vec<
     let mut visit = Visit::new(request(name)?);
     let clock = Clock::start(timeout);
     let addresses = endpoint.resolve().map_err(Error::Unresolved)?;
+    let addresses: Vec<SocketAddr> = addresses.iter().filter_map(Address::inet).collect();
     visit.connect();
     let result = converse(&mut visit, &addresses, &clock);
     match &result {

@@ -28,7 +28,7 @@
 //!     let settings = Settings { welcome: "Hello, {name}!".parse()?, ..Settings::default() };
 //!     let mut server = Server::new(Mio::new()?, settings);
 //!     for address in "localhost:9999".parse::<Endpoint>()?.resolve()? {
-//!         server.listen(address)?;
+//!         server.listen(&address)?;
 //!     }
 //!     Ok(server.run()?)
 //! }

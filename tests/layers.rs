@@ -9,14 +9,17 @@ use std::path::{Path, PathBuf};
 const ABSENT: &[(&str, &[&str])] = &[
     ("protocol", &["crate::kernel", "crate::server", "crate::client", "crate::endpoint", "crate::logging"]),
     ("protocol", &["std::net", "std::io", "std::time", "Instant", "log::", "mio", "rustix"]),
-    ("kernel", &["crate::protocol", "crate::server", "crate::client", "crate::endpoint", "log::"]),
+    ("kernel", &["crate::protocol", "crate::server", "crate::client", "log::"]),
     ("server/accept.rs", &["crate::", "super::", "std::net"]),
     ("server/deadlines.rs", &["crate::", "std::net", "std::io"]),
     ("server/stats.rs", &["crate::kernel", "crate::server", "crate::endpoint", "std::net", "std::io"]),
-    ("server/connection.rs", &["crate::endpoint", "crate::client", "std::time"]),
+    ("server/connection.rs", &["crate::client", "std::time"]),
     ("server", &["mio::", "rustix::net", "Instant::now"]),
     ("client.rs", &["crate::server", "crate::kernel", "mio::"]),
-    ("endpoint.rs", &["crate::"]),
+    (
+        "endpoint",
+        &["crate::kernel", "crate::server", "crate::client", "crate::logging", "rustix", "mio", "log::"],
+    ),
 ];
 
 fn sources(path: &Path) -> Vec<PathBuf> {

@@ -49,6 +49,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use welcomed::command_line;
+use welcomed::endpoint::Address;
 
 use crate::baseline::Baseline;
 use crate::clock::SECOND;
@@ -88,9 +89,10 @@ fn main() -> ExitCode {
     let done = raised.and_then(|_| match &options.connect {
         None if options.prove => prove(&stop),
         None => compare(&options, &stop),
-        Some(endpoint) => {
-            endpoint.resolve().and_then(|addresses| single::load(&options, answering(&addresses)?, &stop))
-        }
+        Some(endpoint) => endpoint.resolve().and_then(|addresses| {
+            let addresses: Vec<SocketAddr> = addresses.iter().filter_map(Address::inet).collect();
+            single::load(&options, answering(&addresses)?, &stop)
+        }),
     });
     ended(done, stop.load(Ordering::Relaxed))
 }

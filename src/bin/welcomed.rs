@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{ArgAction, Parser, ValueEnum};
 use log::LevelFilter;
 use welcomed::command_line;
-use welcomed::endpoint::Endpoint;
+use welcomed::endpoint::{Address, Endpoint, Name, Names};
 use welcomed::kernel::mio::{descriptor_limit, raise_descriptor_limit};
 use welcomed::kernel::{Kernel, Mio};
 use welcomed::logging;
@@ -70,6 +70,10 @@ struct Options {
     #[arg(long, value_name = "COUNT", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..=65_535))]
     backlog: u32,
 
+    /// The permissions of a socket that has a path, in octal as chmod takes them
+    #[arg(long, value_name = "MODE", default_value = "0660", value_parser = mode)]
+    unix_mode: u32,
+
     /// Print the state machines and exit
     #[arg(long, value_name = "LANGUAGE", num_args = 0..=1, require_equals = true, default_missing_value = "mermaid")]
     diagram: Option<Language>,
@@ -97,6 +101,12 @@ fn duration_or_zero(text: &str) -> Result<Duration, String> {
 
 fn positive_duration(text: &str) -> Result<Duration, String> {
     command_line::duration(text, Duration::from_millis(1))
+}
+
+/// Permissions as chmod(1) takes them, without those that mean nothing for a socket.
+fn mode(text: &str) -> Result<u32, String> {
+    let mode = u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777 && !text.starts_with('+'));
+    mode.ok_or_else(|| "it is no octal number from 0 to 0777, such as 0660".to_owned())
 }
 
 fn main() -> ExitCode {
@@ -168,6 +178,7 @@ fn serve(options: Options) -> Result<(), String> {
         write_timeout: options.write_timeout,
         drain_timeout: options.drain_timeout,
         backlog: options.backlog,
+        unix_mode: options.unix_mode,
     };
     let kernel = Mio::new().map_err(|error| format!("cannot begin to wait for events: {error}"))?;
     let mut server = Server::new(kernel, settings);
@@ -198,16 +209,14 @@ fn listen<K: Kernel>(server: &mut Server<K>, endpoint: &Endpoint) -> Result<(), 
     let mut port = None;
     let mut failures = Vec::new();
     for mut address in addresses {
-        // Where port 0 took a free port for the first address, the others shall have the same.
-        address.set_port(port.unwrap_or(address.port()));
-        match server.listen(address) {
-            Ok(real) => port = Some(real.port()),
+        if let Name::Inet(inet) = &mut address.name {
+            // Where port 0 took a free port for the first address, the others shall have the same.
+            inet.set_port(port.unwrap_or(inet.port()));
+        }
+        match server.listen(&address) {
+            Ok(real) => port = Some(real.inet().map_or(0, |inet| inet.port())),
             Err(error) => {
-                failures.push(format!(
-                    "cannot listen on {}: {error}{}",
-                    Endpoint::from(address),
-                    advice(&error)
-                ));
+                failures.push(format!("cannot listen on {address}: {error}{}", advice(&address, &error)));
             }
         }
     }
@@ -221,18 +230,19 @@ fn listen<K: Kernel>(server: &mut Server<K>, endpoint: &Endpoint) -> Result<(), 
 }
 
 /// What to do about an address that one cannot listen on.
-#[expect(clippy::wildcard_enum_match_arm, reason = "the standard library adds kinds of errors")]
-fn advice(error: &io::Error) -> &'static str {
-    match error.kind() {
-        ErrorKind::AddrInUse => {
-            "; stop the program that has it, or choose another port with --listen HOST:PORT"
+fn advice(address: &Address, error: &io::Error) -> String {
+    let kind = address.kind;
+    match (error.kind(), kind.promises().names) {
+        (ErrorKind::AddrInUse, Names::Port) => {
+            format!("; stop the program that has it, or choose another port with --listen {kind}://HOST:PORT")
         }
-        ErrorKind::AddrNotAvailable => {
-            "; this machine does not have that address (`ip address` lists its own)"
+        (ErrorKind::AddrInUse, Names::Path) => {
+            format!("; stop the program that has it, or choose another with --listen {kind}:///PATH")
         }
-        ErrorKind::PermissionDenied => {
-            "; ports below 1024 need privilege: choose another with --listen HOST:PORT"
+        (ErrorKind::AddrNotAvailable, _) => {
+            "; this machine does not have that address (`ip address` lists its own)".to_owned()
         }
-        _ => "",
+        (ErrorKind::PermissionDenied, _) => format!("; it takes {}", kind.promises().privilege),
+        _ => String::new(),
     }
 }

@@ -1,18 +1,29 @@
-//! The real kernel: mio, and rustix for what mio has no option for.
+//! The real kernel: mio for readiness, rustix for the calls.
+//!
+//! mio has types for TCP, UDP and Unix sockets, but none for sequenced packets and raw sockets. What all six
+//! have is a descriptor, which mio watches as a `SourceFd`.
 
-use std::io::{self, Read as _};
-use std::net::SocketAddr;
+use std::io;
+use std::net::{SocketAddr, SocketAddrV4};
+use std::num::NonZeroU32;
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::time::{Duration, Instant};
 
 use mio::event::Source as _;
+use mio::unix::SourceFd;
 use mio::{Events, Poll, Token};
-use rustix::io::FdFlags;
-use rustix::net::{AddressFamily, SendFlags, Shutdown, SocketType};
+use rustix::io::Errno;
+use rustix::net::{
+    AddressFamily, Protocol, RecvAncillaryBuffer, RecvFlags, ReturnFlags, SendFlags, Shutdown, SocketAddrAny,
+    SocketFlags, SocketType, sockopt,
+};
 use rustix::process::{Resource, Rlimit};
 use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
 use signal_hook_mio::v1_0::Signals;
 
-use super::{Interest, Kernel, Ready, Signal};
+use super::unix::{self, SocketFile};
+use super::{Interest, Kernel, Ready, Record, Signal, ipv4};
+use crate::endpoint::{Address, Kind, Name, Names, Peer, UnixName};
 
 /// How many events one wait takes from the kernel; what is left is taken by the next.
 const EVENTS_PER_WAIT: usize = 1024;
@@ -23,16 +34,13 @@ const SIGNALS: Token = Token(usize::MAX);
 const LAST_LISTENER: usize = usize::MAX - 1;
 const FIRST_LISTENER: usize = usize::MAX / 2;
 
-/// More of the same follows at once, so hold back a segment that is not full (Linux, send(2)). Where
-/// there is no such flag the welcome and the FIN leave in two segments.
-#[cfg(target_os = "linux")]
-const SEND_FLAGS: SendFlags = SendFlags::NOSIGNAL.union(SendFlags::MORE);
-#[cfg(all(not(target_os = "linux"), not(target_vendor = "apple")))]
-const SEND_FLAGS: SendFlags = SendFlags::NOSIGNAL;
-#[cfg(target_vendor = "apple")]
-const SEND_FLAGS: SendFlags = SendFlags::empty();
+/// More of the same follows at once, so hold back a segment that is not full (send(2)). Only TCP heeds it.
+const MORE_FOLLOWS: SendFlags = SendFlags::NOSIGNAL.union(SendFlags::MORE);
 
-/// A [`Kernel`] on [`mio::Poll`]: epoll(7) on Linux, kqueue(2) on the BSDs.
+/// Every socket of ours.
+const SOCKET_FLAGS: SocketFlags = SocketFlags::NONBLOCK.union(SocketFlags::CLOEXEC);
+
+/// A [`Kernel`] on [`mio::Poll`]: epoll(7).
 pub struct Mio {
     poll: Poll,
     events: Events,
@@ -49,14 +57,19 @@ impl Mio {
     }
 }
 
-/// A listening socket, before and after listen(2).
+/// A socket of the server.
 #[derive(Debug)]
-pub struct Listener(mio::net::TcpListener);
+pub struct Listener {
+    /// Taken away before the socket is closed.
+    file: Option<SocketFile>,
+    socket: OwnedFd,
+    kind: Kind,
+}
 
 /// An accepted connection.
 #[derive(Debug)]
 pub struct Stream {
-    socket: mio::net::TcpStream,
+    socket: OwnedFd,
     /// Whether the selector knows it: mio asks for `register` the first time, `reregister` after it.
     registered: bool,
 }
@@ -70,31 +83,98 @@ impl Kernel for Mio {
         Instant::now()
     }
 
-    fn socket(&mut self, address: SocketAddr) -> io::Result<Listener> {
-        let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
-        // mio's own bind does socket, bind and listen in one, with a backlog of 128.
-        let socket = rustix::net::socket(family, SocketType::STREAM, None)?;
-        rustix::io::fcntl_setfd(&socket, FdFlags::CLOEXEC)?;
-        let socket = std::net::TcpListener::from(socket);
-        socket.set_nonblocking(true)?;
-        Ok(Listener(mio::net::TcpListener::from_std(socket)))
+    fn socket(&mut self, address: &Address) -> io::Result<Listener> {
+        let kind = address.kind;
+        let family = match &address.name {
+            Name::Unix(_) => AddressFamily::UNIX,
+            Name::Inet(address) if address.is_ipv4() => AddressFamily::INET,
+            Name::Inet(_) => AddressFamily::INET6,
+        };
+        let (socket_type, protocol) = match kind {
+            Kind::Tcp | Kind::Unix => (SocketType::STREAM, None),
+            Kind::UnixPacket => (SocketType::SEQPACKET, None),
+            Kind::Udp | Kind::UnixGram => (SocketType::DGRAM, None),
+            Kind::Raw => {
+                let number = address.inet().map_or(0, |address| u32::from(address.port()));
+                (SocketType::RAW, NonZeroU32::new(number).map(Protocol::from_raw))
+            }
+        };
+        let socket = rustix::net::socket_with(family, socket_type, SOCKET_FLAGS, protocol)?;
+        Ok(Listener { file: None, socket, kind })
     }
 
-    fn bind(&mut self, listener: &mut Listener, address: SocketAddr) -> io::Result<SocketAddr> {
-        rustix::net::sockopt::set_socket_reuseaddr(&listener.0, true)?;
-        rustix::net::bind(&listener.0, &address)?;
-        listener.0.local_addr()
+    fn bind(&mut self, listener: &mut Listener, address: &Address, unix_mode: u32) -> io::Result<Address> {
+        let Listener { file, socket, kind } = listener;
+        match &address.name {
+            Name::Inet(inet) => {
+                if *kind == Kind::Tcp {
+                    sockopt::set_socket_reuseaddr(&*socket, true)?;
+                }
+                rustix::net::bind(&*socket, inet)?;
+                let real = SocketAddr::try_from(rustix::net::getsockname(&*socket)?)?;
+                return Ok(Address { kind: *kind, name: Name::Inet(real) });
+            }
+            Name::Unix(UnixName::Path(path)) => {
+                *file = Some(SocketFile::prepare(socket.as_fd(), path, unix_mode)?);
+            }
+            Name::Unix(name) => rustix::net::bind(&*socket, &unix::socket_address(name)?)?,
+        }
+        if kind.promises().connections && kind.promises().boundaries {
+            // So that a record can be told from the end of input: see `read_record`. Inherited by accept.
+            sockopt::set_socket_passcred(&*socket, true)?;
+        }
+        Ok(address.clone())
     }
 
     fn listen(&mut self, listener: &mut Listener, index: usize, backlog: u32) -> io::Result<()> {
-        rustix::net::listen(&listener.0, i32::try_from(backlog).unwrap_or(i32::MAX))?;
+        if listener.kind.promises().connections {
+            rustix::net::listen(&listener.socket, i32::try_from(backlog).unwrap_or(i32::MAX))?;
+        }
         let token = Token(LAST_LISTENER - index);
-        listener.0.register(self.poll.registry(), token, mio::Interest::READABLE)
+        let source = listener.socket.as_raw_fd();
+        SourceFd(&source).register(self.poll.registry(), token, mio::Interest::READABLE)?;
+        listener.file.as_mut().map_or(Ok(()), SocketFile::publish)
     }
 
-    fn accept(&mut self, listener: &Listener) -> io::Result<(Stream, SocketAddr)> {
-        let (socket, peer) = listener.0.accept()?;
+    fn accept(&mut self, listener: &Listener) -> io::Result<(Stream, Peer)> {
+        let (socket, address) = rustix::net::acceptfrom_with(&listener.socket, SOCKET_FLAGS)?;
+        let peer = match listener.kind.promises().names {
+            Names::Path => process(&socket),
+            Names::Port | Names::Protocol => inet_peer(listener.kind, address),
+        };
         Ok((Stream { socket, registered: false }, peer))
+    }
+
+    fn receive(&mut self, listener: &Listener, buffer: &mut [u8]) -> io::Result<(Record, Peer)> {
+        let Listener { socket, kind, .. } = listener;
+        if kind.promises().names == Names::Protocol {
+            let mut packet = vec![0; ipv4::HEADER_MAX_BYTES + buffer.len()];
+            let (bytes, all, sender) = rustix::net::recvfrom(socket, &mut packet, RecvFlags::TRUNC)?;
+            let payload = packet.get(..bytes).and_then(ipv4::payload).ok_or(io::ErrorKind::InvalidData)?;
+            let kept = payload.len().min(buffer.len());
+            for (to, from) in buffer.iter_mut().zip(payload) {
+                *to = *from;
+            }
+            let record = Record { bytes: kept, truncated: all > bytes || payload.len() > kept };
+            return Ok((record, inet_peer(*kind, sender)));
+        }
+        let (bytes, all, sender) = rustix::net::recvfrom(socket, buffer, RecvFlags::TRUNC)?;
+        let peer = match kind.promises().names {
+            Names::Path => sender.map_or(Peer::Unnamed, unix::peer),
+            Names::Port | Names::Protocol => inet_peer(*kind, sender),
+        };
+        Ok((Record { bytes, truncated: all > bytes }, peer))
+    }
+
+    fn send(&mut self, listener: &Listener, datagram: &[u8], peer: &Peer) -> io::Result<()> {
+        let (socket, flags) = (&listener.socket, SendFlags::NOSIGNAL);
+        match peer {
+            Peer::Inet(address) => rustix::net::sendto(socket, datagram, flags, address)?,
+            Peer::Host(host) => rustix::net::sendto(socket, datagram, flags, &SocketAddrV4::new(*host, 0))?,
+            Peer::Unix(name) => rustix::net::sendto(socket, datagram, flags, &unix::socket_address(name)?)?,
+            Peer::Process(_) | Peer::Unnamed => return Err(Errno::DESTADDRREQ.into()),
+        };
+        Ok(())
     }
 
     fn wait(&mut self, ready: &mut Vec<Ready>, timeout: Option<Duration>) -> io::Result<()> {
@@ -116,22 +196,34 @@ impl Kernel for Mio {
             Interest::Readable => mio::Interest::READABLE,
             Interest::Writable => mio::Interest::WRITABLE,
         };
-        let Stream { socket, registered } = stream;
-        if *registered {
-            return socket.reregister(self.poll.registry(), Token(key), interest);
+        let descriptor = stream.socket.as_raw_fd();
+        let mut source = SourceFd(&descriptor);
+        if stream.registered {
+            return source.reregister(self.poll.registry(), Token(key), interest);
         }
-        socket.register(self.poll.registry(), Token(key), interest)?;
-        *registered = true;
+        source.register(self.poll.registry(), Token(key), interest)?;
+        stream.registered = true;
         Ok(())
     }
 
     fn read(&mut self, stream: &mut Stream, buffer: &mut [u8]) -> io::Result<usize> {
-        stream.socket.read(buffer)
+        Ok(rustix::net::recv(&stream.socket, buffer, RecvFlags::empty())?.0)
+    }
+
+    fn read_record(&mut self, stream: &mut Stream, buffer: &mut [u8]) -> io::Result<Option<Record>> {
+        let mut no_room = RecvAncillaryBuffer::default();
+        let buffer = &mut [io::IoSliceMut::new(buffer)];
+        let got = rustix::net::recvmsg(&stream.socket, buffer, &mut no_room, RecvFlags::empty())?;
+        // Both the end of input and an empty record have no bytes. But only to a record do the sender's
+        // credentials belong, which the listening socket has asked for (unix(7), SO_PASSCRED); there is no
+        // room for them here, and that is told (recvmsg(2), MSG_CTRUNC).
+        let is_record = got.bytes > 0 || got.flags.contains(ReturnFlags::CTRUNC);
+        let truncated = got.flags.contains(ReturnFlags::TRUNC);
+        Ok(is_record.then_some(Record { bytes: got.bytes, truncated }))
     }
 
     fn write(&mut self, stream: &mut Stream, bytes: &[u8]) -> io::Result<usize> {
-        let socket = &stream.socket;
-        socket.try_io(|| Ok(rustix::net::send(socket, bytes, SEND_FLAGS)?))
+        Ok(rustix::net::send(&stream.socket, bytes, MORE_FOLLOWS)?)
     }
 
     fn shut(&mut self, stream: &mut Stream) -> io::Result<()> {
@@ -140,8 +232,23 @@ impl Kernel for Mio {
 
     fn close(&mut self, stream: Stream) {
         // No deregistering first: the socket has this one descriptor, and closing the last one takes it
-        // out of every epoll set (epoll(7), question 6) and every kqueue (kqueue(2)).
+        // out of every epoll set (epoll(7), question 6).
         drop(stream);
+    }
+}
+
+/// The process that has connected, if the kernel tells (unix(7), `SO_PEERCRED`).
+fn process(socket: &OwnedFd) -> Peer {
+    let pid = sockopt::socket_peercred(socket).map(|credentials| credentials.pid.as_raw_nonzero().get());
+    pid.ok().and_then(|pid| u32::try_from(pid).ok()).map_or(Peer::Unnamed, Peer::Process)
+}
+
+/// Who has connected, or sent a datagram, over the Internet.
+fn inet_peer(kind: Kind, address: Option<SocketAddrAny>) -> Peer {
+    match address.map(SocketAddr::try_from) {
+        Some(Ok(SocketAddr::V4(address))) if kind == Kind::Raw => Peer::Host(*address.ip()),
+        Some(Ok(address)) => Peer::Inet(address),
+        Some(Err(_)) | None => Peer::Unnamed,
     }
 }
 

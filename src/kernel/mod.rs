@@ -4,18 +4,20 @@
 //! only place where the loop can learn the time. [`Mio`] is the real one. A test can put a
 //! scripted or a simulated one in its place, and the loop runs on it unchanged.
 
+pub mod ipv4;
 pub mod mio;
+mod unix;
 
 use std::io;
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 pub use self::mio::Mio;
+use crate::endpoint::{Address, Peer};
 
 /// Something that the kernel reports. It is a hint: only the result of the call that follows decides.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Ready {
-    /// The listening socket that was given this index may have a client to accept.
+    /// The server's socket that was given this index may have a client to accept, or a datagram.
     Listener(usize),
     /// The stream that was watched under this key may be readable or writable, or have failed.
     Stream(usize),
@@ -41,6 +43,15 @@ pub enum Interest {
     Writable,
 }
 
+/// A record or a datagram, as far as the buffer had room for it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Record {
+    /// How many bytes of it are in the buffer.
+    pub bytes: usize,
+    /// Whether it had more, which are lost (recv(2), `MSG_TRUNC`).
+    pub truncated: bool,
+}
+
 /// The system calls of the loop.
 ///
 /// Nothing here blocks but [`wait`](Kernel::wait). Readiness is edge-triggered (epoll(7), `EPOLLET`):
@@ -48,27 +59,42 @@ pub enum Interest {
 /// Reports may be spurious, merged, or late: for a stream that is closed by now, or whose key serves
 /// another one.
 pub trait Kernel {
-    /// A listening socket, or one on its way there. Dropping it closes it.
+    /// A socket of the server, listening or receiving datagrams, or one on its way there. Dropping it
+    /// closes it, and takes away its file, if it has one.
     type Listener;
-    /// An accepted connection, non-blocking.
+    /// An accepted connection, non-blocking. It need not be a stream in the sense of socket(2): that of a
+    /// sequenced packet socket gives records.
     type Stream;
 
     /// The present moment of a clock that never goes back.
     fn now(&self) -> Instant;
 
     /// socket(2): a socket of the kind that `address` needs.
-    fn socket(&mut self, address: SocketAddr) -> io::Result<Self::Listener>;
+    fn socket(&mut self, address: &Address) -> io::Result<Self::Listener>;
 
-    /// bind(2), with `SO_REUSEADDR`, so that a restart does not wait for old connections to time out.
-    /// Port 0 takes a free one. Gives the address that the socket really has.
-    fn bind(&mut self, listener: &mut Self::Listener, address: SocketAddr) -> io::Result<SocketAddr>;
+    /// bind(2). A TCP socket has `SO_REUSEADDR`, so that a restart does not wait for old connections to time
+    /// out. Port 0 takes a free one. A path in the Unix domain is prepared beside its place, with the
+    /// permissions `unix_mode`. Gives the address that the socket has.
+    fn bind(
+        &mut self,
+        listener: &mut Self::Listener,
+        address: &Address,
+        unix_mode: u32,
+    ) -> io::Result<Address>;
 
-    /// listen(2) with room for `backlog` clients that wait to be accepted (the system may cap it:
-    /// on Linux at `net.core.somaxconn`), and watches the socket as [`Ready::Listener`] `(index)`.
+    /// listen(2), if the socket has connections, with room for `backlog` clients that wait to be accepted
+    /// (the system may cap it: on Linux at `net.core.somaxconn`). Watches the socket as
+    /// [`Ready::Listener`] `(index)`. Now that it is ready for clients its path gets its name.
     fn listen(&mut self, listener: &mut Self::Listener, index: usize, backlog: u32) -> io::Result<()>;
 
     /// accept(2): the client that has waited longest, or `WouldBlock`.
-    fn accept(&mut self, listener: &Self::Listener) -> io::Result<(Self::Stream, SocketAddr)>;
+    fn accept(&mut self, listener: &Self::Listener) -> io::Result<(Self::Stream, Peer)>;
+
+    /// recvfrom(2): the next datagram and its sender.
+    fn receive(&mut self, listener: &Self::Listener, buffer: &mut [u8]) -> io::Result<(Record, Peer)>;
+
+    /// sendto(2): a datagram, whole or not at all.
+    fn send(&mut self, listener: &Self::Listener, datagram: &[u8], peer: &Peer) -> io::Result<()>;
 
     /// Waits until something is ready, at most `timeout` (`None`: for ever), and adds it to `ready`.
     /// `Interrupted` means that a signal came and nothing was added.
@@ -82,7 +108,11 @@ pub trait Kernel {
     /// recv(2): at most `buffer.len()` bytes; 0 is the end of input.
     fn read(&mut self, stream: &mut Self::Stream, buffer: &mut [u8]) -> io::Result<usize>;
 
-    /// send(2): at most `bytes.len()` bytes. The kernel may hold back a last segment that is not full,
+    /// recvmsg(2): the next record of a connection that keeps boundaries, which may be empty; `None` is the
+    /// end of input.
+    fn read_record(&mut self, stream: &mut Self::Stream, buffer: &mut [u8]) -> io::Result<Option<Record>>;
+
+    /// send(2): at most `bytes.len()` bytes, or a record, which goes whole. The kernel may hold back a last segment that is not full,
     /// because the loop promises that more follows at once: bytes, [`shut`](Kernel::shut) or
     /// [`close`](Kernel::close). So the welcome and the FIN can leave in one segment.
     fn write(&mut self, stream: &mut Self::Stream, bytes: &[u8]) -> io::Result<usize>;

@@ -107,6 +107,23 @@ impl Session {
         self.name_ended(Event::NameFull, welcome)
     }
 
+    /// Takes a record, of a socket that keeps boundaries: it is the name, whatever bytes it has, and it is
+    /// cut to [`NAME_MAX_BYTES`]. An empty record is an empty name. One that comes after the name is thrown
+    /// away as in [`Session::receive`].
+    pub fn receive_record(&mut self, record: &[u8], welcome: &Welcome) -> Option<Arrow> {
+        if self.state() != State::ReadingName {
+            self.input_left = true;
+            return None;
+        }
+        self.name.extend_from_slice(record.get(..NAME_MAX_BYTES).unwrap_or(record));
+        self.name_ended(Event::Record, welcome)
+    }
+
+    /// Takes the news that what came is no name but somebody's welcome.
+    pub fn echo(&mut self) -> Option<Arrow> {
+        self.machine.on(Event::Echo)
+    }
+
     /// Takes the end of the client's input: the end of the name if one has begun, no name at all if
     /// not, and the end of lingering.
     pub fn receive_eof(&mut self, welcome: &Welcome) -> Option<Arrow> {
@@ -146,6 +163,16 @@ impl Session {
         (self.name, self.reply) = (Vec::new(), Vec::new());
         self.sent = 0;
         Some(arrow)
+    }
+
+    /// Takes the news that the kernel has no room for the welcome, and that it will not be tried again.
+    pub fn no_room(&mut self) -> Option<Arrow> {
+        self.machine.on(Event::NoRoom)
+    }
+
+    /// Takes the news that there is nowhere to send the welcome to.
+    pub fn no_return_address(&mut self) -> Option<Arrow> {
+        self.machine.on(Event::NoReturnAddress)
     }
 
     /// Takes the news that the present state has lasted as long as it may.

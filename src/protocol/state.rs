@@ -17,6 +17,8 @@
 //! ```
 
 /// One accepted connection. The main way through: reading name → writing welcome → closed.
+///
+/// A datagram is a conversation by itself and takes the same way in one step.
 pub mod connection {
     use crate::protocol::machine::machine;
 
@@ -39,6 +41,10 @@ pub mod connection {
             LineEnd = "line end",
             /// The 1,024th byte ended the name.
             NameFull = "1,024th byte",
+            /// A record came, on a socket that keeps boundaries: it is the name.
+            Record = "record",
+            /// A datagram came that is somebody's welcome and nobody's name: to answer it could go on for ever.
+            Echo = "echo",
             /// The client has shut its side. After the first byte of a name this ends the name.
             EndOfInput = "end of input",
             /// At least one byte came, and then nothing for the name gap.
@@ -49,6 +55,10 @@ pub mod connection {
             WelcomeSent = "welcome sent",
             /// The whole welcome has been handed to the kernel, and the client sends more than a name.
             WelcomeSentInputLeft = "welcome sent with input left",
+            /// The kernel had no room for the welcome to a datagram, whose delivery nobody promised.
+            NoRoom = "no room",
+            /// The sender of the datagram has no name that a welcome could be sent to.
+            NoReturnAddress = "no return address",
             /// The state has lasted as long as it may.
             Deadline = "deadline",
             /// Reading, writing or watching the stream failed.
@@ -59,14 +69,18 @@ pub mod connection {
         table {
             ReadingName    + LineEnd              => WritingWelcome,
             ReadingName    + NameFull             => WritingWelcome,
+            ReadingName    + Record               => WritingWelcome,
             ReadingName    + EndOfInput           => WritingWelcome,
             ReadingName    + Silence              => WritingWelcome,
             ReadingName    + NoName               => Closed,
+            ReadingName    + Echo                 => Closed,
             ReadingName    + Deadline             => Closed,
             ReadingName    + Failed               => Closed,
             ReadingName    + Stopped              => Closed,
             WritingWelcome + WelcomeSent          => Closed,
             WritingWelcome + WelcomeSentInputLeft => Lingering,
+            WritingWelcome + NoRoom               => Closed,
+            WritingWelcome + NoReturnAddress      => Closed,
             WritingWelcome + Deadline             => Closed,
             WritingWelcome + Failed               => Closed,
             WritingWelcome + Stopped              => Closed,
@@ -78,7 +92,7 @@ pub mod connection {
     }
 }
 
-/// One listening socket of the server.
+/// One socket of the server that clients come to. One without connections is served as soon as it is bound.
 pub mod server {
     use crate::protocol::machine::machine;
 
@@ -87,11 +101,12 @@ pub mod server {
         states {
             /// The socket exists and has no address.
             Created = "created",
-            /// It has its address; nobody can connect yet.
+            /// It has its address. Nobody can connect yet; datagrams are received.
             Bound = "bound",
             /// Clients can connect, and are accepted.
             Listening = "listening",
-            /// Who had connected is still accepted, then nobody; the open connections are being finished.
+            /// Who had connected, or sent a datagram, is still served, then nobody; the open connections are
+            /// being finished.
             Draining = "draining",
             /// Over. No arrow leaves it.
             Closed = "closed",
@@ -109,13 +124,15 @@ pub mod server {
             Deadline = "deadline",
             /// The operator asked a second time.
             StopNow = "stop now",
-            /// The socket itself failed: bind(2), listen(2), or accept(2) for a reason that is its own.
+            /// The socket itself failed: bind(2), listen(2), or accept(2) or recv(2) for a reason that is its
+            /// own.
             Failed = "failed",
         }
         table {
             Created   + Bind     => Bound,
             Created   + Failed   => Closed,
             Bound     + Listen   => Listening,
+            Bound     + Stop     => Draining,
             Bound     + Failed   => Closed,
             Listening + Stop     => Draining,
             Listening + Failed   => Closed,
@@ -154,6 +171,10 @@ pub mod client {
             NameSent = "name sent",
             /// The server has closed its side.
             EndOfInput = "end of input",
+            /// A record came, on a socket that keeps boundaries: it is the welcome.
+            Record = "record",
+            /// No answer came in time, and delivery is not sure: the name is sent again.
+            Retry = "retry",
             /// The visit has lasted as long as it may.
             Deadline = "deadline",
             /// Connecting, reading or writing failed.
@@ -167,7 +188,9 @@ pub mod client {
             SendingName    + NameSent   => ReadingWelcome,
             SendingName    + Deadline   => Closed,
             SendingName    + Failed     => Closed,
+            ReadingWelcome + Retry      => SendingName,
             ReadingWelcome + EndOfInput => Closed,
+            ReadingWelcome + Record     => Closed,
             ReadingWelcome + Deadline   => Closed,
             ReadingWelcome + Failed     => Closed,
         }

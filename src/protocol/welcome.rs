@@ -43,6 +43,43 @@ impl Welcome {
     }
 }
 
+impl Welcome {
+    /// Whether `bytes` begin and end as this welcome does or, if there are [`NAME_MAX_BYTES`] of them and so
+    /// the end may be missing, begin as it does: whoever receives them hears a welcome server, perhaps
+    /// itself, and nobody's name.
+    ///
+    /// ```
+    /// use welcomed::protocol::Welcome;
+    ///
+    /// let welcome: Welcome = "Hello, {name}!".parse().unwrap();
+    /// assert!(welcome.could_be(b"Hello, Rafatul!"));
+    /// assert!(!welcome.could_be(b"Rafatul"));
+    /// ```
+    #[must_use]
+    pub fn could_be(&self, bytes: &[u8]) -> bool {
+        let cut = bytes.len() >= NAME_MAX_BYTES;
+        let Some((first, others)) = self.around.split_first() else { return false };
+        match (bytes.strip_prefix(first.as_bytes()), others.last()) {
+            (None, _) => cut && first.as_bytes().starts_with(bytes),
+            (Some(rest), None) => rest.is_empty(),
+            (Some(rest), Some(last)) => rest.ends_with(last.as_bytes()) || (cut && !first.is_empty()),
+        }
+    }
+
+    /// Whether this can be the answer to datagrams, or why not: it has to be known again for a welcome, and
+    /// it must not be longer than the name by more than its own text, or a forged sender could use it
+    /// to send somebody more than it has sent itself.
+    pub fn suits_datagrams(&self) -> Result<(), &'static str> {
+        if self.around.iter().all(String::is_empty) {
+            Err("over datagrams a welcome needs text beside {name}, or it could be taken for a name")
+        } else if self.around.len() > 2 {
+            Err("over datagrams a welcome has {name} once at most, so that nobody can send much with little")
+        } else {
+            Ok(())
+        }
+    }
+}
+
 impl Default for Welcome {
     fn default() -> Self {
         Welcome { around: vec!["welcome ".to_owned()] }
@@ -99,6 +136,31 @@ mod tests {
     #[test]
     fn a_name_that_reads_like_a_place_for_a_name_is_only_a_name() {
         assert_eq!(welcome("hi {name}").to(b"{name}"), b"hi {name}");
+    }
+
+    #[test]
+    fn a_welcome_is_known_again_whatever_the_name_and_where_it_is_cut() {
+        for text in ["welcome ", "hi {name}", "{name}, welcome", "hi {name}!"] {
+            for name in [&b""[..], b"Ada", b"{name}", b"hi Ada!"] {
+                assert!(welcome(text).could_be(&welcome(text).to(name)), "{text} {name:?}");
+            }
+            assert!(!welcome(text).could_be(b"Ada") && !welcome(text).could_be(b""), "{text}");
+        }
+        let long = format!("{} {{name}}", "welcome ".repeat(1000));
+        assert!(welcome(&long).could_be(&welcome(&long).to(b"Ada")[..NAME_MAX_BYTES]));
+        assert!(welcome("hi {name}!").could_be(&welcome("hi {name}!").to(&[b'x'; 2000])[..NAME_MAX_BYTES]));
+        assert!(!welcome("hi {name}!").could_be(&[b'x'; NAME_MAX_BYTES]));
+        assert!(!welcome("{name}!").could_be(&[b'x'; NAME_MAX_BYTES]), "a long name is a name");
+    }
+
+    #[test]
+    fn what_datagrams_are_answered_with_can_be_known_again_and_grows_by_its_own_text_alone() {
+        for text in ["welcome ", "hi {name}!", " {name}"] {
+            assert_eq!(welcome(text).suits_datagrams(), Ok(()), "{text}");
+        }
+        for text in ["", "{name}", "{name}{name}", "{name} and {name}"] {
+            assert!(welcome(text).suits_datagrams().is_err(), "{text}");
+        }
     }
 
     #[test]

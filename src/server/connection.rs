@@ -1,12 +1,12 @@
 //! One stream drives one [`Session`].
 
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
 
 use super::stats::Stats;
+use crate::endpoint::{Kind, Peer};
 use crate::kernel::{Interest, Kernel};
 use crate::protocol::state::connection::{Arrow, State};
-use crate::protocol::{Session, Shown, Want, Welcome};
+use crate::protocol::{NAME_MAX_BYTES, Session, Shown, Want, Welcome};
 
 /// The most that is read from one stream in one turn of the loop: one that sends without end gets its
 /// turn like all others.
@@ -38,14 +38,15 @@ pub(crate) enum Halt {
 pub(crate) struct Connection<Stream> {
     pub(crate) stream: Stream,
     pub(crate) session: Session,
-    peer: SocketAddr,
+    peer: Peer,
+    kind: Kind,
     /// What the kernel has been asked to watch the stream for, once it would have blocked.
     watched: Option<Interest>,
 }
 
 impl<Stream> Connection<Stream> {
-    pub(crate) fn new(stream: Stream, peer: SocketAddr) -> Connection<Stream> {
-        Connection { stream, session: Session::new(), peer, watched: None }
+    pub(crate) fn new(stream: Stream, peer: Peer, kind: Kind) -> Connection<Stream> {
+        Connection { stream, session: Session::new(), peer, kind, watched: None }
     }
 
     /// Reads and writes until the stream would block or the conversation is over.
@@ -57,7 +58,10 @@ impl<Stream> Connection<Stream> {
                     self.watched = None; // there may be more: watching again raises the edge anew
                     return Halt::Blocked(Interest::Readable);
                 }
-                Want::Read => self.read(shared, &mut bytes_read),
+                Want::Read => self.read(shared).map(|(bytes, arrow)| {
+                    bytes_read += bytes.max(READ_BYTES_MIN);
+                    arrow
+                }),
                 Want::Write => self.write(shared),
                 Want::Close => return Halt::Closed,
             };
@@ -117,17 +121,39 @@ impl<Stream> Connection<Stream> {
         self.moved(arrow, shared);
     }
 
-    fn read<K>(&mut self, shared: &mut Shared<'_, K>, total: &mut usize) -> io::Result<Option<Arrow>>
+    /// Reads once, and tells the session what came: how many bytes that were, and where it led.
+    fn read<K>(&mut self, shared: &mut Shared<'_, K>) -> io::Result<(usize, Option<Arrow>)>
     where
         K: Kernel<Stream = Stream>,
     {
+        if self.keeps_boundaries() {
+            return self.read_record(shared);
+        }
         let bytes = shared.kernel.read(&mut self.stream, shared.buffer)?;
         if bytes == 0 {
-            return Ok(self.session.receive_eof(shared.welcome));
+            return Ok((0, self.session.receive_eof(shared.welcome)));
         }
-        *total += bytes.max(READ_BYTES_MIN);
-        let bytes = shared.buffer.get(..bytes).unwrap_or_default();
-        Ok(self.session.receive(bytes, shared.welcome))
+        let input = shared.buffer.get(..bytes).unwrap_or_default();
+        Ok((bytes, self.session.receive(input, shared.welcome)))
+    }
+
+    fn read_record<K>(&mut self, shared: &mut Shared<'_, K>) -> io::Result<(usize, Option<Arrow>)>
+    where
+        K: Kernel<Stream = Stream>,
+    {
+        let buffer = shared.buffer.get_mut(..NAME_MAX_BYTES).unwrap_or_default();
+        let Some(record) = shared.kernel.read_record(&mut self.stream, buffer)? else {
+            return Ok((0, self.session.receive_eof(shared.welcome)));
+        };
+        if record.truncated && self.session.state() == State::ReadingName {
+            log::info!("{}: the name is cut at {NAME_MAX_BYTES} bytes", self.peer);
+        }
+        let input = buffer.get(..record.bytes).unwrap_or_default();
+        Ok((record.bytes, self.session.receive_record(input, shared.welcome)))
+    }
+
+    fn keeps_boundaries(&self) -> bool {
+        self.kind.promises().boundaries
     }
 
     fn write<K>(&mut self, shared: &mut Shared<'_, K>) -> io::Result<Option<Arrow>>
@@ -143,24 +169,19 @@ impl<Stream> Connection<Stream> {
         if bytes == 0 {
             return Err(ErrorKind::WriteZero.into());
         }
-        if bytes == all && self.watched == Some(Interest::Writable) {
+        // With a name that ended in a stream came what was behind it, but a record comes alone.
+        if bytes == all && (self.watched == Some(Interest::Writable) || self.keeps_boundaries()) {
             self.look_for_more(shared);
         }
         Ok(self.session.sent(bytes))
     }
 
-    /// A welcome that had to wait left time for more input, which closing would answer by a reset: tells
-    /// the session of it, so that it lingers. A broken stream is for the next call to find.
+    /// There may be more input by now, which closing would answer by a reset: tells the session of it, so that
+    /// it lingers. A broken stream is for the next call to find.
     fn look_for_more<K>(&mut self, shared: &mut Shared<'_, K>)
     where
         K: Kernel<Stream = Stream>,
     {
-        let late = loop {
-            match shared.kernel.read(&mut self.stream, shared.buffer) {
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                result => break result.unwrap_or(0),
-            }
-        };
-        self.session.receive(shared.buffer.get(..late).unwrap_or_default(), shared.welcome);
+        while self.read(shared).is_err_and(|error| error.kind() == ErrorKind::Interrupted) {}
     }
 }

@@ -1,44 +1,55 @@
-//! One listening socket and where it stands.
+//! One socket that clients come to, and where it stands.
 
-use std::fmt;
 use std::io;
-use std::net::SocketAddr;
 
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Address, Peer};
 use crate::kernel::Kernel;
 use crate::protocol::state::server::{Event, Machine, State};
+use crate::server::Settings;
 
-/// A listening socket with its state machine.
+/// A listening socket, or one that datagrams come to, with its state machine.
 #[derive(Debug)]
 pub(crate) struct Listener<Socket> {
     machine: Machine,
-    /// Closed, and so gone, as soon as nobody is to be accepted any more.
+    /// Closed, and so gone, as soon as nobody is to be served from here any more.
     socket: Option<Socket>,
-    /// How many clients may still be accepted while draining.
+    /// How many clients may still be served while draining.
     last: u32,
-    address: SocketAddr,
+    address: Address,
     /// Readiness is reported once: remembered here until accept would block, it survives a budget that
     /// ran out, a full house and a pause.
     ready: bool,
 }
 
 impl<Socket> Listener<Socket> {
-    /// Goes from *created* over *bound* to *listening*, or fails on the way.
-    pub(crate) fn open<K>(kernel: &mut K, address: SocketAddr, index: usize, backlog: u32) -> io::Result<Self>
+    /// Goes from *created* over *bound* to *listening*, or fails on the way. A socket without connections
+    /// stays *bound*.
+    pub(crate) fn open<K>(
+        kernel: &mut K,
+        address: &Address,
+        index: usize,
+        settings: &Settings,
+    ) -> io::Result<Self>
     where
         K: Kernel<Listener = Socket>,
     {
         let mut socket = kernel.socket(address)?;
         log::info!("socket created");
-        let mut listener =
-            Listener { machine: Machine::new(), socket: None, last: backlog, address, ready: false };
-        let opened = listener.bind_and_listen(&mut socket, kernel, index, backlog);
+        let mut listener = Listener {
+            machine: Machine::new(),
+            socket: None,
+            last: settings.backlog,
+            address: address.clone(),
+            ready: false,
+        };
+        let opened = listener.bind_and_listen(&mut socket, kernel, index, settings);
         if opened.is_err() {
             listener.on(Event::Failed);
         }
         opened?;
         listener.socket = Some(socket);
-        log::info!("waiting for connections on {listener}");
+        let whom = if listener.has_connections() { "connections" } else { "datagrams" };
+        log::info!("waiting for {whom} on {}", listener.address);
         Ok(listener)
     }
 
@@ -47,21 +58,28 @@ impl<Socket> Listener<Socket> {
         socket: &mut Socket,
         kernel: &mut K,
         index: usize,
-        backlog: u32,
+        settings: &Settings,
     ) -> io::Result<()>
     where
         K: Kernel<Listener = Socket>,
     {
-        self.address = kernel.bind(socket, self.address)?;
+        self.address = kernel.bind(socket, &self.address, settings.unix_mode)?;
         self.on(Event::Bind);
-        kernel.listen(socket, index, backlog)?;
-        self.on(Event::Listen);
+        kernel.listen(socket, index, settings.backlog)?;
+        if self.has_connections() {
+            self.on(Event::Listen);
+        }
         Ok(())
     }
 
     /// The address that clients reach it at.
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.address
+    pub(crate) fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// Whether clients connect here, or only send datagrams.
+    pub(crate) fn has_connections(&self) -> bool {
+        self.address.kind.promises().connections
     }
 
     /// Where it stands.
@@ -69,7 +87,7 @@ impl<Socket> Listener<Socket> {
         self.machine.state()
     }
 
-    /// Whether somebody may wait to be accepted.
+    /// Whether somebody may wait to be served.
     pub(crate) fn is_ready(&self) -> bool {
         self.ready && self.socket.is_some()
     }
@@ -79,7 +97,7 @@ impl<Socket> Listener<Socket> {
         self.ready = true;
     }
 
-    /// Remembers that nobody waits. While draining that is the end of accepting.
+    /// Remembers that nobody waits. While draining that is the end of serving.
     pub(crate) fn nobody_waits(&mut self) {
         self.ready = false;
         if self.state() == State::Draining {
@@ -87,24 +105,33 @@ impl<Socket> Listener<Socket> {
         }
     }
 
-    /// The client that has waited longest. While draining the clients are counted: as many as the
-    /// backlog has room for can have connected before, and no more are waited for.
-    pub(crate) fn accept<K>(&mut self, kernel: &mut K) -> io::Result<(K::Stream, SocketAddr)>
+    /// The socket, as long as anybody is to be served from here.
+    pub(crate) fn socket(&self) -> io::Result<&Socket> {
+        self.socket.as_ref().ok_or(io::ErrorKind::WouldBlock.into())
+    }
+
+    /// The client that has waited longest.
+    pub(crate) fn accept<K>(&mut self, kernel: &mut K) -> io::Result<(K::Stream, Peer)>
     where
         K: Kernel<Listener = Socket>,
     {
-        let Some(socket) = &self.socket else { return Err(io::ErrorKind::WouldBlock.into()) };
-        let accepted = kernel.accept(socket)?;
+        let accepted = kernel.accept(self.socket()?)?;
+        self.served();
+        Ok(accepted)
+    }
+
+    /// Remembers that a client was accepted, or a datagram answered. While draining they are counted: as
+    /// many as the backlog has room for can have come before, and no more are waited for.
+    pub(crate) fn served(&mut self) {
         if self.state() == State::Draining {
             self.last = self.last.saturating_sub(1);
             if self.last == 0 {
                 self.nobody_waits();
             }
         }
-        Ok(accepted)
     }
 
-    /// Whether nobody can be accepted from here any more.
+    /// Whether nobody is served from here any more.
     pub(crate) fn is_shut(&self) -> bool {
         self.socket.is_none()
     }
@@ -112,18 +139,12 @@ impl<Socket> Listener<Socket> {
     /// Moves along the arrow for `event`, if there is one from here.
     pub(crate) fn on(&mut self, event: Event) {
         let Some(arrow) = self.machine.on(event) else { return };
-        log::trace!("{self}: {arrow}");
+        log::trace!("{}: {arrow}", self.address);
         match arrow.to {
             State::Created | State::Bound | State::Listening => {}
-            // Whoever waits to be accepted has connected already, and is not sent away.
+            // Whoever waits has connected, or sent its datagram, already, and is not sent away.
             State::Draining => self.ready = true,
             State::Closed => self.socket = None,
         }
-    }
-}
-
-impl<Socket> fmt::Display for Listener<Socket> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Endpoint::from(self.address).fmt(f)
     }
 }

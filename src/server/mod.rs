@@ -6,61 +6,30 @@
 
 mod accept;
 mod connection;
+mod datagram;
 mod deadlines;
 mod listener;
+mod settings;
 mod stats;
 mod timers;
 
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use slab::Slab;
 
 use self::accept::{ACCEPT_BUDGET, Gate, Trouble};
 use self::connection::{Connection, Halt, READ_BYTES_PER_TURN, Shared};
+use self::datagram::{Datagram, Repeats};
 use self::deadlines::DURATION_MAX;
 use self::listener::Listener;
+pub use self::settings::Settings;
 pub use self::stats::Stats;
 use self::timers::{Due, Timers};
+use crate::endpoint::Address;
 use crate::kernel::{Kernel, Ready, Signal};
-use crate::protocol::Welcome;
 use crate::protocol::state::connection as client_state;
 use crate::protocol::state::server::{Event, State};
-
-/// What an operator can choose. The defaults are those of the server program.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Settings {
-    /// What is answered.
-    pub welcome: Welcome,
-    /// A name that has begun ends when nothing comes for this long. The default, 50 ms, is just over a
-    /// delayed ACK of 40 ms. Zero: it ends when the socket runs dry, which is the lab report's own rule.
-    pub name_gap: Duration,
-    /// A name has to end this long after its client was accepted.
-    pub name_timeout: Duration,
-    /// A welcome has to be taken this long after it could not be sent at once.
-    pub write_timeout: Duration,
-    /// After a signal to stop, open connections have this long to finish.
-    pub drain_timeout: Duration,
-    /// The most connections that are open at a time; further clients wait in the backlog.
-    pub max_connections: usize,
-    /// How many clients can wait to be accepted, for each listening socket (listen(2)).
-    pub backlog: u32,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Settings {
-            welcome: Welcome::default(),
-            name_gap: Duration::from_millis(50),
-            name_timeout: Duration::from_secs(60),
-            write_timeout: Duration::from_secs(10),
-            drain_timeout: Duration::from_secs(5),
-            max_connections: 1024,
-            backlog: 4096,
-        }
-    }
-}
 
 /// A welcome server on the kernel `K`.
 ///
@@ -71,9 +40,10 @@ impl Default for Settings {
 ///
 /// # fn main() -> std::io::Result<()> {
 /// let mut server = Server::new(Mio::new()?, Settings::default());
-/// let address = server.listen("127.0.0.1:0".parse().unwrap())?;
+/// let any_port: std::net::SocketAddr = "127.0.0.1:0".parse().unwrap();
+/// let address = server.listen(&any_port.into())?;
 ///
-/// let mut client = std::net::TcpStream::connect(address)?;
+/// let mut client = std::net::TcpStream::connect(address.inet().unwrap())?;
 /// client.write_all(b"Rafatul\n")?;
 /// while server.stats().welcomed() == 0 {
 ///     server.turn()?;
@@ -91,6 +61,7 @@ pub struct Server<K: Kernel> {
     connections: Slab<Connection<K::Stream>>,
     timers: Timers,
     gate: Gate,
+    repeats: Repeats,
     /// Which listening socket comes first, modulo their number.
     first_to_accept: usize,
     /// When draining has to be over; `None` as long as the server does not stop.
@@ -111,6 +82,7 @@ impl<K: Kernel> Server<K> {
             connections: Slab::new(),
             timers: Timers::new(settings.name_timeout, settings.name_gap, settings.write_timeout),
             gate: Gate::new(settings.max_connections),
+            repeats: Repeats::default(),
             first_to_accept: 0,
             drain_by: None,
             failure: None,
@@ -121,13 +93,19 @@ impl<K: Kernel> Server<K> {
         }
     }
 
-    /// Listens on one more address, and gives the one it really got: port 0 takes a free port.
+    /// Listens on one more address, or receives datagrams there, and gives the one it really got: port 0
+    /// takes a free port.
     ///
-    /// Fails with what socket(2), bind(2) or listen(2) fail with, and then listens on one less.
-    pub fn listen(&mut self, address: SocketAddr) -> io::Result<SocketAddr> {
+    /// Fails with what socket(2), bind(2) or listen(2) fail with, with [`ErrorKind::InvalidInput`] where the
+    /// welcome is none for datagrams (see [`Welcome::suits_datagrams`]), and then listens on one less.
+    pub fn listen(&mut self, address: &Address) -> io::Result<Address> {
+        if !address.kind.promises().connections {
+            let suits = self.settings.welcome.suits_datagrams();
+            suits.map_err(|why| io::Error::new(ErrorKind::InvalidInput, why))?;
+        }
         let index = self.listeners.len();
-        let listener = Listener::open(&mut self.kernel, address, index, self.settings.backlog)?;
-        let address = listener.address();
+        let listener = Listener::open(&mut self.kernel, address, index, &self.settings)?;
+        let address = listener.address().clone();
         self.listeners.push(listener);
         Ok(address)
     }
@@ -187,8 +165,8 @@ impl<K: Kernel> Server<K> {
     fn wait(&mut self) -> io::Result<()> {
         log::logger().flush();
         let now = self.kernel.now();
-        let client_waits = self.listeners.iter().any(Listener::is_ready);
-        let accept = client_waits.then(|| self.gate.asks_again(self.connections.len(), now)).flatten();
+        let waiting = self.listeners.iter().filter(|listener| listener.is_ready());
+        let accept = waiting.filter_map(|listener| self.gate.asks_again(self.inside(listener), now)).min();
         let until = [accept, self.timers.next(), self.drain_by].into_iter().flatten().min();
         let timeout = until.map(|until| until.saturating_duration_since(now));
         match self.kernel.wait(&mut self.ready, timeout) {
@@ -241,7 +219,7 @@ impl<K: Kernel> Server<K> {
         Some((session.state(), session.name().len()))
     }
 
-    /// Accepts who waits, within a budget for each listening socket, and in turns: when there is room for
+    /// Accepts or answers who waits, within a budget for each socket, and in turns: when there is room for
     /// one, it is not always the first socket that gets it.
     fn accept(&mut self, now: Instant) {
         let count = self.listeners.len();
@@ -249,10 +227,11 @@ impl<K: Kernel> Server<K> {
         for index in 0..count {
             self.accept_from((self.first_to_accept + index) % count, now);
         }
+        let mut waiting = self.listeners.iter().filter(|listener| listener.is_ready()).peekable();
         let open = self.connections.len();
-        if !self.listeners.iter().any(Listener::is_ready) {
+        if waiting.peek().is_none() {
             self.gate.nobody_waits();
-        } else if self.gate.is_full(open) && self.gate.is_news() {
+        } else if waiting.any(Listener::has_connections) && self.gate.is_full(open) && self.gate.is_news() {
             log::info!("full: {open} open, the most there may be; others wait");
         }
     }
@@ -260,19 +239,14 @@ impl<K: Kernel> Server<K> {
     fn accept_from(&mut self, index: usize, now: Instant) {
         let mut anybody_came = false;
         for _ in 0..ACCEPT_BUDGET {
-            let Some(listener) = self.listeners.get_mut(index) else { return };
-            if !listener.is_ready() || !self.gate.admits(self.connections.len(), now) {
+            let Some(listener) = self.listeners.get(index) else { return };
+            if !listener.is_ready() || !self.gate.admits(self.inside(listener), now) {
                 return;
             }
-            match listener.accept(&mut self.kernel) {
-                Ok((stream, peer)) => {
-                    anybody_came = true;
-                    self.stats.client_accepted();
-                    // Driven at once: most clients have sent their name by now and are done with before
-                    // the kernel would have to be asked to watch them.
-                    let key = self.connections.insert(Connection::new(stream, peer));
-                    self.drive(key);
-                }
+            let served =
+                if listener.has_connections() { self.accept_one(index) } else { self.answer_one(index, now) };
+            match served {
+                Ok(()) => anybody_came = true,
                 Err(error) => self.accept_failed(index, error, now),
             }
         }
@@ -280,6 +254,37 @@ impl<K: Kernel> Server<K> {
             // Nothing but errors: whatever they are, do not spin on them.
             self.gate.pause(now);
         }
+    }
+
+    /// The connections that count against the limit where `listener` is concerned: a datagram takes no
+    /// place.
+    fn inside(&self, listener: &Listener<K::Listener>) -> usize {
+        if listener.has_connections() { self.connections.len() } else { 0 }
+    }
+
+    /// Accepts the client that has waited longest.
+    fn accept_one(&mut self, index: usize) -> io::Result<()> {
+        let Some(listener) = self.listeners.get_mut(index) else { return Ok(()) };
+        let (stream, peer) = listener.accept(&mut self.kernel)?;
+        self.stats.client_accepted();
+        // Driven at once: most clients have sent their name by now and are done with before the kernel
+        // would have to be asked to watch them.
+        let key = self.connections.insert(Connection::new(stream, peer, listener.address().kind));
+        self.drive(key);
+        Ok(())
+    }
+
+    /// Answers the next datagram.
+    fn answer_one(&mut self, index: usize, now: Instant) -> io::Result<()> {
+        let Some(listener) = self.listeners.get_mut(index) else { return Ok(()) };
+        let Server { kernel, settings: Settings { welcome, .. }, buffer, stats, .. } = self;
+        let mut shared = Shared { kernel, welcome, buffer, stats };
+        let socket = listener.socket()?;
+        let datagram = Datagram::receive(socket, &mut shared)?;
+        shared.stats.client_accepted();
+        datagram.answer(socket, &mut shared, &mut self.repeats, now);
+        listener.served();
+        Ok(())
     }
 
     fn accept_failed(&mut self, index: usize, error: io::Error, now: Instant) {
@@ -365,13 +370,8 @@ impl<K: Kernel> Server<K> {
     /// The connection under `key`, if there is one, and what it shares with all others.
     fn connection(&mut self, key: usize) -> Option<(&mut Connection<K::Stream>, Shared<'_, K>)> {
         let connection = self.connections.get_mut(key)?;
-        let shared = Shared {
-            kernel: &mut self.kernel,
-            welcome: &self.settings.welcome,
-            buffer: &mut self.buffer,
-            stats: &mut self.stats,
-        };
-        Some((connection, shared))
+        let Server { kernel, settings: Settings { welcome, .. }, buffer, stats, .. } = self;
+        Some((connection, Shared { kernel, welcome, buffer, stats }))
     }
 
     fn all_listeners(&mut self, event: Event) {

@@ -6,8 +6,9 @@ use crate::protocol::state::connection::{Arrow, Event, State};
 
 /// What became of the clients so far.
 ///
-/// Every accepted client is counted once among [`welcomed`](Stats::welcomed),
+/// Every accepted client, and every datagram, is counted once among [`welcomed`](Stats::welcomed),
 /// [`without_name`](Stats::without_name), [`timed_out`](Stats::timed_out), [`failed`](Stats::failed),
+/// [`dropped`](Stats::dropped), [`unanswerable`](Stats::unanswerable), [`echoes`](Stats::echoes),
 /// [`stopped`](Stats::stopped) and [`open`](Stats::open). An open client is one whose welcome is still
 /// to come.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -19,7 +20,7 @@ pub struct Stats {
 }
 
 impl Stats {
-    /// Clients accepted.
+    /// Clients accepted, and datagrams received.
     #[must_use]
     pub fn accepted(&self) -> u64 {
         self.accepted
@@ -55,6 +56,24 @@ impl Stats {
         self.before_welcomed(Event::Failed)
     }
 
+    /// Datagrams whose welcome the kernel had no room for.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.count(State::WritingWelcome, Event::NoRoom)
+    }
+
+    /// Datagrams whose sender has no name of its own, and so could not be answered.
+    #[must_use]
+    pub fn unanswerable(&self) -> u64 {
+        self.count(State::WritingWelcome, Event::NoReturnAddress)
+    }
+
+    /// Datagrams that were not answered because they say what a welcome server says.
+    #[must_use]
+    pub fn echoes(&self) -> u64 {
+        self.count(State::ReadingName, Event::Echo)
+    }
+
     /// Clients that were not finished when the server stopped waiting for them.
     #[must_use]
     pub fn stopped(&self) -> u64 {
@@ -64,8 +83,9 @@ impl Stats {
     /// Clients that are accepted and of whom none of the above is true yet.
     #[must_use]
     pub fn open(&self) -> u64 {
-        let over = self.welcomed() + self.without_name() + self.timed_out() + self.failed() + self.stopped();
-        self.accepted - over
+        let without_welcome = self.without_name() + self.timed_out() + self.failed() + self.stopped();
+        let datagrams = self.dropped() + self.unanswerable() + self.echoes();
+        self.accepted - self.welcomed() - without_welcome - datagrams
     }
 
     /// Clients that were lost before they could be accepted, by an error of accept(2) that was theirs.
@@ -121,7 +141,7 @@ impl fmt::Display for Stats {
         write!(
             f,
             "{} accepted: {} welcomed ({} lingered), {} without a name, {} timed out, {} failed, {} stopped, {} open; \
-             {} accept errors, {} accept pauses",
+             {} dropped, {} unanswerable, {} echoes; {} accept errors, {} accept pauses",
             self.accepted(),
             self.welcomed(),
             self.lingered(),
@@ -130,6 +150,9 @@ impl fmt::Display for Stats {
             self.failed(),
             self.stopped(),
             self.open(),
+            self.dropped(),
+            self.unanswerable(),
+            self.echoes(),
             self.accept_errors(),
             self.pauses(),
         )

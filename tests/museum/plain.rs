@@ -49,8 +49,8 @@ pub(crate) struct Plain {
 impl Plain {
     pub(crate) fn new(mut kernel: Sim, bug: Option<Bug>) -> Plain {
         let settings = kernel.0.borrow().world.settings.clone();
-        let address: SocketAddr = "127.0.0.1:9999".parse().unwrap();
-        let mut listener = kernel.socket(address).unwrap();
+        let address = SocketAddr::from(([127, 0, 0, 1], 9999));
+        let mut listener = kernel.socket(&address.into()).unwrap();
         kernel.listen(&mut listener, 0, settings.backlog).unwrap();
         Plain {
             kernel,

@@ -300,7 +300,7 @@ impl Toll {
         let lingered = 1 - self.failed;
         format!(
             "counts: 5 accepted: {welcomed} welcomed ({lingered} lingered), 0 without a name, 0 timed out, {} failed, \
-             0 stopped, 0 open; {} accept errors, {} accept pauses\n",
+             0 stopped, 0 open; 0 dropped, 0 unanswerable, 0 echoes; {} accept errors, {} accept pauses\n",
             self.failed, self.accept_errors, self.accept_pauses
         )
     }

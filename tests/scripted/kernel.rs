@@ -8,7 +8,8 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
-use welcomed::kernel::{Interest, Kernel, Ready, Signal};
+use welcomed::endpoint::{Address, Peer};
+use welcomed::kernel::{Interest, Kernel, Ready, Record, Signal};
 use welcomed::server::{Server, Settings};
 
 /// What one call of read(2) gives.
@@ -173,7 +174,7 @@ impl Scripted {
     /// A server that listens on this kernel.
     pub(crate) fn server(&self, settings: Settings) -> Server<Scripted> {
         let mut server = Server::new(self.clone(), settings);
-        server.listen("127.0.0.1:9999".parse().unwrap()).unwrap();
+        server.listen(&SocketAddr::from(([127, 0, 0, 1], 9999)).into()).unwrap();
         server
     }
 
@@ -251,12 +252,12 @@ impl Kernel for Scripted {
         self.0.borrow().now
     }
 
-    fn socket(&mut self, _: SocketAddr) -> io::Result<Listener> {
+    fn socket(&mut self, _: &Address) -> io::Result<Listener> {
         Ok(Listener(Rc::clone(&self.0), 0))
     }
 
-    fn bind(&mut self, _: &mut Listener, address: SocketAddr) -> io::Result<SocketAddr> {
-        Ok(address)
+    fn bind(&mut self, _: &mut Listener, address: &Address, _: u32) -> io::Result<Address> {
+        Ok(address.clone())
     }
 
     fn listen(&mut self, listener: &mut Listener, index: usize, _: u32) -> io::Result<()> {
@@ -265,7 +266,7 @@ impl Kernel for Scripted {
         Ok(())
     }
 
-    fn accept(&mut self, listener: &Listener) -> io::Result<(usize, SocketAddr)> {
+    fn accept(&mut self, listener: &Listener) -> io::Result<(usize, Peer)> {
         let mut world = self.0.borrow_mut();
         world.accepts += 1;
         let next = if listener.1 == 0 {
@@ -280,7 +281,7 @@ impl Kernel for Scripted {
                 let now = world.now;
                 world.clients[index].accepted_at = Some(now);
                 let port = u16::try_from(index % 60_000).unwrap();
-                Ok((index, SocketAddr::from(([127, 0, 0, 1], port))))
+                Ok((index, Peer::Inet(SocketAddr::from(([127, 0, 0, 1], port)))))
             }
             Some(Accept::Error(errno)) => error(errno),
         }
@@ -366,6 +367,18 @@ impl Kernel for Scripted {
         };
         client.written.extend_from_slice(&bytes[..takes]);
         Ok(takes)
+    }
+
+    fn receive(&mut self, _: &Listener, _: &mut [u8]) -> io::Result<(Record, Peer)> {
+        unimplemented!("no datagrams yet")
+    }
+
+    fn send(&mut self, _: &Listener, _: &[u8], _: &Peer) -> io::Result<()> {
+        unimplemented!("no datagrams yet")
+    }
+
+    fn read_record(&mut self, _: &mut usize, _: &mut [u8]) -> io::Result<Option<Record>> {
+        unimplemented!("no records yet")
     }
 
     fn shut(&mut self, stream: &mut usize) -> io::Result<()> {

@@ -64,6 +64,6 @@ fn the_counts_are_said_whenever_they_are_asked_for() {
     let kernel = Scripted::new([Client::late(ms(20), b"Ada\n")]);
     kernel.0.borrow_mut().signals.extend([(ms(5), Signal::Report), (ms(10), Signal::Report)]);
     let counts = "counts: 1 accepted: 0 welcomed (0 lingered), 0 without a name, 0 timed out, 0 failed, 0 stopped, \
-                  1 open; 0 accept errors, 0 accept pauses";
+                  1 open; 0 dropped, 0 unanswerable, 0 echoes; 0 accept errors, 0 accept pauses";
     assert_eq!(said(&kernel, Settings::default(), "counts"), [counts; 2]);
 }

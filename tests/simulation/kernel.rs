@@ -7,11 +7,12 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
-use welcomed::kernel::{Interest, Kernel, Ready, Signal};
+use welcomed::endpoint::{Address, Peer};
+use welcomed::kernel::{Interest, Kernel, Ready, Record, Signal};
 
 use crate::checks::Watch;
 use crate::client::{Client, Place, Stage};
-use crate::faults::{Call, Fault, client_stays};
+use crate::faults::{Call, Fault};
 use crate::promises::{Promise, broken};
 use crate::world::World;
 
@@ -253,12 +254,12 @@ impl Kernel for Sim {
         *start + world.now
     }
 
-    fn socket(&mut self, _: SocketAddr) -> io::Result<Socket> {
+    fn socket(&mut self, _: &Address) -> io::Result<Socket> {
         Ok(Socket(self.clone()))
     }
 
-    fn bind(&mut self, _: &mut Socket, address: SocketAddr) -> io::Result<SocketAddr> {
-        Ok(address)
+    fn bind(&mut self, _: &mut Socket, address: &Address, _: u32) -> io::Result<Address> {
+        Ok(address.clone())
     }
 
     fn listen(&mut self, _: &mut Socket, _: usize, _: u32) -> io::Result<()> {
@@ -266,7 +267,7 @@ impl Kernel for Sim {
         Ok(())
     }
 
-    fn accept(&mut self, _: &Socket) -> io::Result<(Stream, SocketAddr)> {
+    fn accept(&mut self, _: &Socket) -> io::Result<(Stream, Peer)> {
         let index = self.call(Call::Accept, None, |state, fault| {
             let State { world, watch, .. } = state;
             watch.asks_for_clients(world.now);
@@ -291,7 +292,7 @@ impl Kernel for Sim {
             Ok(index)
         })?;
         let port = u16::try_from(index).unwrap();
-        Ok((Stream(index, self.clone()), SocketAddr::from(([127, 0, 0, 1], port))))
+        Ok((Stream(index, self.clone()), Peer::Inet(SocketAddr::from(([127, 0, 0, 1], port)))))
     }
 
     fn wait(&mut self, ready: &mut Vec<Ready>, timeout: Option<Duration>) -> io::Result<()> {
@@ -369,6 +370,18 @@ impl Kernel for Sim {
         })
     }
 
+    fn receive(&mut self, _: &Socket, _: &mut [u8]) -> io::Result<(Record, Peer)> {
+        unimplemented!("no datagrams yet")
+    }
+
+    fn send(&mut self, _: &Socket, _: &[u8], _: &Peer) -> io::Result<()> {
+        unimplemented!("no datagrams yet")
+    }
+
+    fn read_record(&mut self, _: &mut Stream, _: &mut [u8]) -> io::Result<Option<Record>> {
+        unimplemented!("no records yet")
+    }
+
     fn shut(&mut self, stream: &mut Stream) -> io::Result<()> {
         self.call(Call::Shut, Some(stream.0), |state, fault| {
             let State { world, watch, .. } = state;
@@ -385,26 +398,5 @@ impl Kernel for Sim {
 
     fn close(&mut self, stream: Stream) {
         drop(stream);
-    }
-}
-
-impl World {
-    /// An error of accept(2): the client that waited stays or is lost.
-    fn accept_fails<T>(&mut self, errno: Errno) -> io::Result<T> {
-        if errno == Errno::AGAIN {
-            self.queue_blocked = true;
-            if !self.queue.is_empty() {
-                self.queue_changed();
-            }
-            return would_block();
-        }
-        if !client_stays(errno)
-            && let Some(index) = self.queue.pop_front()
-        {
-            self.clients[index].excuse("it was lost before it was accepted");
-            self.clients[index].place = Place::Over;
-            self.reset_by_server(index);
-        }
-        Err(errno.into())
     }
 }

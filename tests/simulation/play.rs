@@ -1,6 +1,7 @@
 //! Plays one schedule on one loop, and says which promise was broken, if one was.
 
 use std::io;
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rustix::io::Errno;
@@ -49,7 +50,7 @@ impl Subject for Server<Sim> {
 pub(crate) fn server(sim: Sim) -> Server<Sim> {
     let settings = sim.0.borrow().world.settings.clone();
     let mut server = Server::new(sim, settings);
-    server.listen("127.0.0.1:9999".parse().unwrap()).unwrap();
+    server.listen(&SocketAddr::from(([127, 0, 0, 1], 9999)).into()).unwrap();
     server
 }
 

@@ -1,12 +1,15 @@
 //! The network and the clients: queues, buffers and edges, in virtual time.
 
 use std::collections::VecDeque;
+use std::io;
 use std::time::Duration;
 
+use rustix::io::Errno;
 use welcomed::kernel::{Interest, Ready, Signal};
 use welcomed::server::Settings;
 
 use crate::client::{Client, End, Place};
+use crate::faults::client_stays;
 use crate::script::{Reading, Script, Step};
 use crate::weather::Weather;
 
@@ -256,5 +259,24 @@ impl World {
             }
         }
         news
+    }
+
+    /// An error of accept(2): the client that waited stays or is lost.
+    pub(crate) fn accept_fails<T>(&mut self, errno: Errno) -> io::Result<T> {
+        if errno == Errno::AGAIN {
+            self.queue_blocked = true;
+            if !self.queue.is_empty() {
+                self.queue_changed();
+            }
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        if !client_stays(errno)
+            && let Some(index) = self.queue.pop_front()
+        {
+            self.clients[index].excuse("it was lost before it was accepted");
+            self.clients[index].place = Place::Over;
+            self.reset_by_server(index);
+        }
+        Err(errno.into())
     }
 }

@@ -1,0 +1,128 @@
+//! Addresses as the kernel takes and gives them.
+
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
+
+use super::kind::{Kind, Names};
+use crate::protocol::Shown;
+
+/// Where a socket is bound or connected to. Shown as an endpoint.
+///
+/// ```
+/// use std::net::SocketAddr;
+/// use welcomed::endpoint::Address;
+///
+/// let address: SocketAddr = "[::1]:9999".parse().unwrap();
+/// assert_eq!(Address::from(address).to_string(), "tcp://[::1]:9999");
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Address {
+    /// The kind of the socket.
+    pub kind: Kind,
+    /// Its name.
+    pub name: Name,
+}
+
+/// The name of a socket.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Name {
+    /// An address and a port or, of a raw socket, its protocol number, as the kernel has it.
+    Inet(SocketAddr),
+    /// A name in the Unix domain.
+    Unix(UnixName),
+}
+
+/// A name in the Unix domain (unix(7)).
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum UnixName {
+    /// A file.
+    Path(PathBuf),
+    /// A name of no file, gone with its last socket; Linux only.
+    Abstract(Vec<u8>),
+}
+
+impl Address {
+    /// The Internet address, if it is one.
+    #[must_use]
+    pub fn inet(&self) -> Option<SocketAddr> {
+        match self.name {
+            Name::Inet(address) => Some(address),
+            Name::Unix(_) => None,
+        }
+    }
+}
+
+/// A TCP address.
+impl From<SocketAddr> for Address {
+    fn from(address: SocketAddr) -> Self {
+        Address { kind: Kind::Tcp, name: Name::Inet(address) }
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.name, self.kind.promises().names) {
+            (Name::Inet(address), Names::Protocol) => {
+                write!(f, "{}://{}?protocol={}", self.kind, address.ip(), address.port())
+            }
+            (Name::Inet(address), Names::Port | Names::Path) => write!(f, "{}://{address}", self.kind),
+            (Name::Unix(name), _) => write!(f, "{}://{name}", self.kind),
+        }
+    }
+}
+
+impl fmt::Display for UnixName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            UnixName::Path(path) => write!(f, "{}", Shown(path.as_os_str().as_bytes())),
+            UnixName::Abstract(name) => write!(f, "@{}", Shown(name)),
+        }
+    }
+}
+
+/// Who is at the other end, as far as the kernel tells.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Peer {
+    /// An address and a port. Shown as `127.0.0.1:49811`.
+    Inet(SocketAddr),
+    /// A host: a raw socket has no ports. Shown as `127.0.0.1`.
+    Host(Ipv4Addr),
+    /// A process of this machine. Shown as `pid 4711`.
+    Process(u32),
+    /// A socket in the Unix domain that has a name.
+    Unix(Box<UnixName>),
+    /// A socket in the Unix domain without a name.
+    Unnamed,
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Peer::Inet(address) => address.fmt(f),
+            Peer::Host(host) => host.fmt(f),
+            Peer::Process(pid) => write!(f, "pid {pid}"),
+            Peer::Unix(name) => name.fmt(f),
+            Peer::Unnamed => f.write_str("unnamed"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_takes_no_more_room_than_an_internet_address() {
+        assert_eq!(size_of::<Peer>(), size_of::<SocketAddr>());
+    }
+
+    #[test]
+    fn a_name_of_the_unix_domain_can_forge_nothing() {
+        let name = UnixName::Abstract(b"a\n\x1b[31m".to_vec());
+        assert_eq!(name.to_string(), r"@a\n\u{1b}[31m");
+        let name = UnixName::Path(PathBuf::from("/tmp/a\rb"));
+        assert_eq!(name.to_string(), r"/tmp/a\rb");
+    }
+}

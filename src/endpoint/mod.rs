@@ -1,0 +1,277 @@
+//! Where to listen and where to connect: `tcp://127.0.0.1:9999`, its short form `127.0.0.1:9999`, and the
+//! endpoints of the other kinds of sockets.
+//!
+//! * [`kind`]: the kinds, and what each promises.
+//! * [`address`]: addresses as the kernel takes and gives them.
+
+pub mod address;
+pub mod kind;
+
+use std::fmt;
+use std::io;
+use std::net::ToSocketAddrs as _;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+pub use address::{Address, Name, Peer, UnixName};
+pub use kind::{Kind, Names};
+
+/// The longest name in the Unix domain: 108 bytes hold it and a NUL at its end (unix(7)) or, of an abstract
+/// name, at its beginning.
+pub const UNIX_NAME_MAX_BYTES: usize = 107;
+
+/// The protocol numbers for experiments (RFC 3692, IANA): every other one is somebody's.
+const PROTOCOLS: [u16; 2] = [253, 254];
+
+/// The address of a server as a person writes it. Shown in its long form.
+///
+/// ```
+/// use welcomed::endpoint::Endpoint;
+///
+/// let endpoint: Endpoint = "localhost:9999".parse().unwrap();
+/// assert_eq!(endpoint.to_string(), "tcp://localhost:9999");
+/// assert!("localhost".parse::<Endpoint>().is_err(), "a port is needed");
+/// for text in ["tcp://[::1]:9999", "unixpacket:///run/welcomed", "unix://@welcomed", "raw://localhost?protocol=253"] {
+///     assert_eq!(text.parse::<Endpoint>().unwrap().to_string(), text);
+/// }
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Endpoint {
+    kind: Kind,
+    place: Place,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+enum Place {
+    /// A name or an address (IPv6 without its brackets), and the port or the protocol.
+    Host { host: String, number: u16 },
+    /// A name in the Unix domain.
+    Unix(UnixName),
+}
+
+impl Endpoint {
+    /// The kind of socket that serves it.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Every address that the endpoint has, each once, in the resolver's order. A raw socket has IPv4
+    /// addresses only.
+    ///
+    /// Fails as getaddrinfo(3) does, and with [`io::ErrorKind::NotFound`] where it finds nothing. It may
+    /// block while a name server is asked.
+    pub fn resolve(&self) -> io::Result<Vec<Address>> {
+        let kind = self.kind;
+        let (host, number) = match &self.place {
+            Place::Unix(name) => return Ok(vec![Address { kind, name: Name::Unix(name.clone()) }]),
+            Place::Host { host, number } => (host.as_str(), *number),
+        };
+        let mut addresses = Vec::new();
+        for address in (host, number).to_socket_addrs()? {
+            let fits = kind.promises().names == Names::Port || address.is_ipv4();
+            let address = Address { kind, name: Name::Inet(address) };
+            if fits && !addresses.contains(&address) {
+                addresses.push(address);
+            }
+        }
+        if addresses.is_empty() { Err(io::ErrorKind::NotFound.into()) } else { Ok(addresses) }
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = self.kind;
+        match &self.place {
+            Place::Unix(UnixName::Path(path)) => write!(f, "{kind}://{}", path.display()),
+            Place::Unix(UnixName::Abstract(name)) => write!(f, "{kind}://@{}", String::from_utf8_lossy(name)),
+            Place::Host { host, number } if kind.promises().names == Names::Protocol => {
+                write!(f, "{kind}://{host}?protocol={number}")
+            }
+            Place::Host { host, number } if host.contains(':') => write!(f, "{kind}://[{host}]:{number}"),
+            Place::Host { host, number } => write!(f, "{kind}://{host}:{number}"),
+        }
+    }
+}
+
+impl FromStr for Endpoint {
+    type Err = BadEndpoint;
+
+    fn from_str(text: &str) -> Result<Self, BadEndpoint> {
+        let (kind, rest) = match text.split_once("://") {
+            Some((scheme, rest)) => match Kind::of(scheme) {
+                Some(kind) => (kind, rest),
+                None => return Err(BadEndpoint { what: "this kind of socket is not served", kind: None }),
+            },
+            None => (Kind::Tcp, text),
+        };
+        let place = match kind.promises().names {
+            Names::Port => host_and_port(rest),
+            Names::Path => unix_name(rest).map(Place::Unix),
+            Names::Protocol => host_and_protocol(rest),
+        };
+        place.map(|place| Endpoint { kind, place }).map_err(|what| BadEndpoint { what, kind: Some(kind) })
+    }
+}
+
+fn host_and_port(text: &str) -> Result<Place, &'static str> {
+    let (host, port) = text.rsplit_once(':').ok_or("the port is missing")?;
+    let number = port.parse().map_err(|_| "the port is not a number from 0 to 65535")?;
+    let host = match host.strip_prefix('[').map(|host| host.strip_suffix(']')) {
+        Some(Some(address)) if address.parse::<std::net::Ipv6Addr>().is_ok() => address,
+        Some(_) => return Err("what stands in brackets is no IPv6 address"),
+        None if host.contains(':') => return Err("an IPv6 address needs brackets"),
+        None => host,
+    };
+    Ok(Place::Host { host: host_name(host)?, number })
+}
+
+fn host_and_protocol(text: &str) -> Result<Place, &'static str> {
+    let (host, protocol) = text.split_once("?protocol=").ok_or("the protocol is missing")?;
+    let number = protocol.parse().ok().filter(|number| PROTOCOLS.contains(number));
+    let number = number.ok_or("the protocol is not 253 or 254, the two for experiments")?;
+    if host.contains(':') {
+        return Err("raw sockets are served over IPv4 only");
+    }
+    Ok(Place::Host { host: host_name(host)?, number })
+}
+
+fn host_name(host: &str) -> Result<String, &'static str> {
+    if host.is_empty() || host.contains(|c: char| c.is_whitespace() || c.is_control() || "/?".contains(c)) {
+        return Err("the host is missing or no host name");
+    }
+    Ok(host.to_owned())
+}
+
+fn unix_name(text: &str) -> Result<UnixName, &'static str> {
+    let abstract_name = text.strip_prefix('@');
+    if abstract_name.unwrap_or(text).len() > UNIX_NAME_MAX_BYTES {
+        return Err("the name is longer than 107 bytes");
+    }
+    if text.contains(char::is_control) {
+        return Err("a name has no control characters in it");
+    }
+    match abstract_name {
+        Some("") => Err("the name is missing"),
+        Some(name) => Ok(UnixName::Abstract(name.as_bytes().to_vec())),
+        None if !text.starts_with('/') => Err("the path does not begin with a slash"),
+        None if text.ends_with('/') => Err("the path is that of a directory"),
+        None => Ok(UnixName::Path(PathBuf::from(text))),
+    }
+}
+
+/// A text that is no endpoint. Shown as what is wrong and what would be right.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct BadEndpoint {
+    what: &'static str,
+    /// What it was to be, as far as that could be seen.
+    kind: Option<Kind>,
+}
+
+impl fmt::Display for BadEndpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; accepted is ", self.what)?;
+        match self.kind {
+            Some(Kind::Tcp) => f.write_str(
+                "tcp://HOST:PORT or HOST:PORT, such as 127.0.0.1:9999, localhost:9999 or [::1]:9999",
+            ),
+            Some(kind) => f.write_str(kind.promises().form),
+            None => {
+                let forms: Vec<&str> = Kind::ALL.iter().map(|kind| kind.promises().form).collect();
+                f.write_str(&forms.join(", "))
+            }
+        }
+    }
+}
+
+impl std::error::Error for BadEndpoint {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn endpoint(text: &str) -> Result<String, &'static str> {
+        text.parse::<Endpoint>().map(|endpoint| endpoint.to_string()).map_err(|bad| bad.what)
+    }
+
+    #[test]
+    fn every_form_is_read_and_the_long_one_is_shown() {
+        assert_eq!(endpoint("127.0.0.1:9999"), Ok("tcp://127.0.0.1:9999".into()));
+        assert_eq!(endpoint("[::1]:80"), Ok("tcp://[::1]:80".into()));
+        for text in [
+            "tcp://localhost:0",
+            "tcp://welcome.example:65535",
+            "udp://[::1]:9999",
+            "udp://localhost:9999",
+            "unix:///tmp/a b",
+            "unix://@a",
+            "unixpacket:///a/b.sock",
+            "unixgram://@a/b",
+            "raw://127.0.0.1?protocol=253",
+            "raw://localhost?protocol=254",
+        ] {
+            assert_eq!(endpoint(text), Ok(text.into()));
+        }
+    }
+
+    #[test]
+    fn what_is_no_endpoint_is_told_what_is_wrong_with_it() {
+        let long = format!("unix:///{}", "x".repeat(UNIX_NAME_MAX_BYTES));
+        for (text, what) in [
+            ("", "the port is missing"),
+            ("localhost", "the port is missing"),
+            ("localhost:", "the port is not a number from 0 to 65535"),
+            ("localhost:65536", "the port is not a number from 0 to 65535"),
+            ("localhost:-1", "the port is not a number from 0 to 65535"),
+            ("localhost:99 ", "the port is not a number from 0 to 65535"),
+            (":9999", "the host is missing or no host name"),
+            ("tcp://:9999", "the host is missing or no host name"),
+            ("a b:9999", "the host is missing or no host name"),
+            ("tcp://a/b:9999", "the host is missing or no host name"),
+            ("::1:9999", "an IPv6 address needs brackets"),
+            ("[localhost]:9999", "what stands in brackets is no IPv6 address"),
+            ("[::1:9999", "what stands in brackets is no IPv6 address"),
+            ("http://localhost:80", "this kind of socket is not served"),
+            ("TCP://localhost:80", "this kind of socket is not served"),
+            ("udp://localhost", "the port is missing"),
+            ("unix://tmp/a", "the path does not begin with a slash"),
+            ("unix://", "the path does not begin with a slash"),
+            ("unixgram:///tmp/", "the path is that of a directory"),
+            ("unix:///a\0b", "a name has no control characters in it"),
+            ("unix://@", "the name is missing"),
+            (&long, "the name is longer than 107 bytes"),
+            ("raw://localhost", "the protocol is missing"),
+            ("raw://localhost?protocol=6", "the protocol is not 253 or 254, the two for experiments"),
+            ("raw://localhost?protocol=x", "the protocol is not 253 or 254, the two for experiments"),
+            ("raw://[::1]?protocol=253", "raw sockets are served over IPv4 only"),
+            ("raw://?protocol=253", "the host is missing or no host name"),
+        ] {
+            assert_eq!(endpoint(text), Err(what), "{text:?}");
+        }
+        assert!(endpoint(&long[..long.len() - 1]).is_ok());
+    }
+
+    #[test]
+    fn a_mistake_is_told_in_one_line_with_what_is_accepted() {
+        let told = |text: &str| text.parse::<Endpoint>().unwrap_err().to_string();
+        assert_eq!(told("raw://a"), "the protocol is missing; accepted is raw://HOST?protocol=253");
+        assert!(told("ftp://a").ends_with("tcp://HOST:PORT, unix:///PATH or unix://@NAME, unixpacket:///PATH or \
+            unixpacket://@NAME, udp://HOST:PORT, unixgram:///PATH or unixgram://@NAME, raw://HOST?protocol=253"));
+    }
+
+    #[test]
+    fn an_address_is_resolved_to_itself() {
+        let resolve = |text: &str| text.parse::<Endpoint>().unwrap().resolve().unwrap();
+        let shown = |text: &str| resolve(text).iter().map(Address::to_string).collect::<Vec<_>>();
+        for text in [
+            "tcp://[::1]:9999",
+            "udp://127.0.0.1:1",
+            "unix:///tmp/a",
+            "unixgram://@a",
+            "raw://127.0.0.1?protocol=254",
+        ] {
+            assert_eq!(shown(text), [text]);
+        }
+        assert_eq!(shown("raw://localhost?protocol=253"), ["raw://127.0.0.1?protocol=253"]);
+    }
+}

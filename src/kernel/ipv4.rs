@@ -1,0 +1,36 @@
+//! The header that a raw socket sees (RFC 791, 3.1).
+
+/// The longest header: 15 words of 4 bytes.
+pub const HEADER_MAX_BYTES: usize = 60;
+
+/// What a packet carries behind its header and the header's options; `None` if it is no whole IPv4 header.
+///
+/// ```
+/// use welcomed::kernel::ipv4::payload;
+///
+/// let mut packet = vec![0; 24];
+/// packet[0] = 0x46; // version 4, a header of 6 words: one of options
+/// packet.extend_from_slice(b"Rafatul");
+/// assert_eq!(payload(&packet), Some(&b"Rafatul"[..]));
+/// assert_eq!(payload(&packet[..23]), None);
+/// ```
+#[must_use]
+pub fn payload(packet: &[u8]) -> Option<&[u8]> {
+    let first = packet.first()?;
+    let (version, words) = (first >> 4, usize::from(first & 0x0f));
+    if version == 4 && words >= 5 { packet.get(words * 4..) } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_header_carries_nothing() {
+        assert_eq!(payload(b""), None);
+        assert_eq!(payload(&[0x65; 40]), None, "version 6");
+        assert_eq!(payload(&[0x44; 40]), None, "four words are no header");
+        assert_eq!(payload(&[0x4f; HEADER_MAX_BYTES - 1]), None);
+        assert_eq!(payload(&[0x4f; HEADER_MAX_BYTES]), Some(&[][..]));
+    }
+}

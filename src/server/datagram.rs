@@ -1,0 +1,152 @@
+//! One datagram is one conversation.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
+use std::io::{self, ErrorKind};
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+
+use super::connection::Shared;
+use crate::endpoint::Peer;
+use crate::kernel::{Kernel, Record};
+use crate::protocol::state::connection::{Arrow, State};
+use crate::protocol::{NAME_MAX_BYTES, Session, Shown, Want};
+
+/// A datagram that was received, and the conversation that it is.
+#[derive(Debug)]
+pub(crate) struct Datagram {
+    session: Session,
+    record: Record,
+    peer: Peer,
+}
+
+impl Datagram {
+    /// The next datagram of `socket`; its bytes are in the shared buffer.
+    pub(crate) fn receive<K: Kernel>(
+        socket: &K::Listener,
+        shared: &mut Shared<'_, K>,
+    ) -> io::Result<Datagram> {
+        let buffer = shared.buffer.get_mut(..NAME_MAX_BYTES).unwrap_or_default();
+        let (record, peer) = shared.kernel.receive(socket, buffer)?;
+        Ok(Datagram { session: Session::new(), record, peer })
+    }
+
+    /// Answers it, once. If the welcome cannot be sent now it never is: nobody has promised delivery, and
+    /// whoever misses it asks again.
+    pub(crate) fn answer<K: Kernel>(
+        mut self,
+        socket: &K::Listener,
+        shared: &mut Shared<'_, K>,
+        repeats: &mut Repeats,
+        now: Instant,
+    ) {
+        let bytes = shared.buffer.get(..self.record.bytes).unwrap_or_default();
+        let is_echo = shared.welcome.could_be(bytes) || repeats.are_too_many(&self.peer, bytes, now);
+        if is_echo {
+            log::debug!("{}: not answered, it says what a welcome server says", self.peer);
+        } else if self.record.truncated {
+            log::info!("{}: the name is cut at {NAME_MAX_BYTES} bytes", self.peer);
+        }
+        let arrow =
+            if is_echo { self.session.echo() } else { self.session.receive_record(bytes, shared.welcome) };
+        self.moved(arrow, shared);
+        while self.session.want() == Want::Write {
+            let arrow = self.send(socket, shared.kernel);
+            self.moved(arrow, shared);
+        }
+    }
+
+    fn send<K: Kernel>(&mut self, socket: &K::Listener, kernel: &mut K) -> Option<Arrow> {
+        if self.peer == Peer::Unnamed {
+            log::debug!("a sender without a name of its own cannot be answered");
+            return self.session.no_return_address();
+        }
+        match kernel.send(socket, self.session.outgoing(), &self.peer) {
+            Ok(()) => self.session.sent(self.session.outgoing().len()),
+            Err(error) if error.kind() == ErrorKind::Interrupted => None,
+            Err(error) => {
+                log::debug!("{}: {error} while {}", self.peer, self.session.state());
+                let no_room = error.kind() == ErrorKind::WouldBlock
+                    || Errno::from_io_error(&error) == Some(Errno::NOBUFS);
+                if no_room { self.session.no_room() } else { self.session.fail() }
+            }
+        }
+    }
+
+    fn moved<K>(&self, arrow: Option<Arrow>, shared: &mut Shared<'_, K>) {
+        let Some(arrow) = arrow else { return };
+        shared.stats.arrow_taken(arrow);
+        log::trace!("{}: {arrow}", self.peer);
+        if arrow.to == State::WritingWelcome {
+            log::info!("received from {} {}", self.peer, Shown(self.session.name()));
+        }
+    }
+}
+
+/// How often a sender may say the same in a second and be answered: far more often than a client that
+/// tries again, and a loop of two servers is over after so many rounds.
+const REPEATS_MAX: u32 = 100;
+
+/// How long repetitions are counted together.
+const WINDOW: Duration = Duration::from_secs(1);
+
+/// How many different datagrams are remembered in one window.
+const REMEMBERED_MAX: usize = 4096;
+
+/// Knows who says the same over and over.
+///
+/// The welcome of a server with another text cannot be told from a name. But two servers that answer each
+/// other say the same at every round, or something in which this server finds its own welcome.
+#[derive(Default, Debug)]
+pub(crate) struct Repeats {
+    since: Option<Instant>,
+    counts: HashMap<u64, u32>,
+    keys: RandomState,
+}
+
+impl Repeats {
+    /// Counts a datagram, and whether its sender has said the same too often.
+    pub(crate) fn are_too_many(&mut self, peer: &Peer, bytes: &[u8], now: Instant) -> bool {
+        let is_over = self.since.is_none_or(|since| now >= since + WINDOW);
+        if is_over || self.counts.len() >= REMEMBERED_MAX {
+            self.counts.clear();
+            self.since = Some(now);
+        }
+        let count = self.counts.entry(self.keys.hash_one((peer, bytes))).or_default();
+        *count = count.saturating_add(1);
+        *count > REPEATS_MAX
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[expect(clippy::disallowed_methods, reason = "a moment to count from")]
+    fn start() -> Instant {
+        Instant::now()
+    }
+
+    #[test]
+    fn whoever_says_the_same_too_often_in_a_second_is_heard_again_in_the_next() {
+        let (mut repeats, now) = (Repeats::default(), start());
+        let (one, other) = (Peer::Process(1), Peer::Process(2));
+        for _ in 0..REPEATS_MAX {
+            assert!(!repeats.are_too_many(&one, b"Ada", now));
+        }
+        assert!(repeats.are_too_many(&one, b"Ada", now));
+        assert!(!repeats.are_too_many(&one, b"Bob", now), "another name");
+        assert!(!repeats.are_too_many(&other, b"Ada", now), "another sender");
+        assert!(!repeats.are_too_many(&one, b"Ada", now + WINDOW));
+    }
+
+    #[test]
+    fn many_senders_are_not_remembered_without_end() {
+        let (mut repeats, now) = (Repeats::default(), start());
+        for sender in 0..100_000 {
+            assert!(!repeats.are_too_many(&Peer::Process(sender), b"Ada", now));
+            assert!(repeats.counts.len() <= REMEMBERED_MAX);
+        }
+    }
+}
