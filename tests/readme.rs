@@ -7,6 +7,7 @@
 use std::fs;
 use std::process::Command;
 
+use welcomed::endpoint::kind;
 use welcomed::protocol::diagram::{ALL, Mermaid};
 
 const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
@@ -16,6 +17,9 @@ fn rendered(name: &str) -> String {
     if let Some(title) = name.strip_prefix("diagram of ") {
         let machine = ALL.into_iter().find(|machine| machine.title == title);
         return format!("```mermaid\n{}```\n", Mermaid(&[machine.unwrap()]));
+    }
+    if name == "kinds of sockets" {
+        return kind::Markdown.to_string();
     }
     let program = match name {
         "welcomed --help" => env!("CARGO_BIN_EXE_welcomed"),
@@ -47,6 +51,7 @@ fn the_readme_s_diagrams_and_options_are_those_of_the_programs() {
         names,
         [
             "diagram of connection",
+            "kinds of sockets",
             "welcomed --help",
             "welcome --help",
             "diagram of server socket",
