@@ -1,14 +1,17 @@
 //! Names in the Unix domain, and the files that stand for sockets.
 
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, File};
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
-use rustix::fs::Mode;
+use rustix::fs::{FlockOperation, Mode};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrAny, SocketAddrUnix, SocketFlags, SocketType};
 
@@ -16,6 +19,11 @@ use crate::endpoint::{Peer, UNIX_NAME_MAX_BYTES, UnixName};
 
 /// How often a path is looked at again because somebody else had just changed it.
 const LOOKS: usize = 16;
+
+/// How often a directory is asked for again that somebody else has locked, and how long to wait before: for
+/// two seconds in all. A server holds the lock for a few system calls.
+const LOCK_TRIES: u32 = 200;
+const LOCK_WAIT: Duration = Duration::from_millis(10);
 
 /// A name as bind(2), connect(2) and sendto(2) take it.
 pub(super) fn socket_address(name: &UnixName) -> io::Result<SocketAddrUnix> {
@@ -59,10 +67,6 @@ impl SocketFile {
     pub(super) fn prepare(socket: BorrowedFd<'_>, place: &Path, mode: u32) -> io::Result<SocketFile> {
         stale(place)?;
         let path = beside(place)?;
-        if stale(&path)?.is_some() {
-            // A process with the number of this one has left it.
-            fs::remove_file(&path)?;
-        }
         // The file gets these permissions less the umask, and so never too many (unix(7) on Linux).
         rustix::fs::fchmod(socket, Mode::from_raw_mode(mode))?;
         rustix::net::bind(socket, &SocketAddrUnix::new(path.as_os_str())?)?;
@@ -74,9 +78,10 @@ impl SocketFile {
     /// Moves the file to its place. A file there that is no stale socket stays, and is an error.
     pub(super) fn publish(&mut self) -> io::Result<()> {
         for _ in 0..LOOKS {
-            if let Some(old) = stale(&self.place)? {
-                self.put_away(old)?;
+            if stale(&self.place)?.is_some() {
+                self.put_stale_away()?;
             }
+            // Not by rename(2), which would destroy what somebody else has put there since.
             match fs::hard_link(&self.path, &self.place) {
                 Ok(()) => {
                     let prepared = std::mem::replace(&mut self.path, self.place.clone());
@@ -86,12 +91,16 @@ impl SocketFile {
                 Err(error) => return Err(error),
             }
         }
-        Err(ErrorKind::AddrInUse.into())
+        Err(Errno::ADDRINUSE.into())
     }
 
-    /// Takes away the stale socket file `old`. Another server can have replaced it since it was looked at:
-    /// then that one's goes back to its place.
-    fn put_away(&self, old: Identity) -> io::Result<()> {
+    /// Takes away the stale socket file at the place, if it is still there.
+    ///
+    /// No call removes a file only if it is the one that was looked at. So servers that are started at once
+    /// do this one after the other, or the second would take away the socket of the first.
+    fn put_stale_away(&self) -> io::Result<()> {
+        let _lock = lock(self.place.parent().unwrap_or(Path::new("/")))?;
+        let Some(old) = stale(&self.place)? else { return Ok(()) };
         let mut aside = self.path.clone().into_os_string();
         aside.push(".old");
         match fs::rename(&self.place, &aside) {
@@ -99,6 +108,7 @@ impl SocketFile {
             moved => moved?,
         }
         if identity(aside.as_ref())? != old {
+            // A program that takes no lock has been here.
             return fs::rename(aside, &self.place);
         }
         fs::remove_file(aside)
@@ -114,21 +124,37 @@ impl Drop for SocketFile {
     }
 }
 
+/// Locks a directory against other servers until the file is closed (flock(2)): it leaves nothing behind,
+/// whatever becomes of the process.
+fn lock(directory: &Path) -> io::Result<File> {
+    let directory = File::open(directory)?;
+    for _ in 0..LOCK_TRIES {
+        match rustix::fs::flock(&directory, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::WOULDBLOCK) => thread::park_timeout(LOCK_WAIT),
+            locked => return Ok(locked.map(|()| directory)?),
+        }
+    }
+    Err(io::Error::new(ErrorKind::ResourceBusy, "another program keeps the directory locked (flock)"))
+}
+
 /// The name under which a socket for `place` is prepared, in the same directory: its own, cut where the
-/// kernel has no more room, and the number of this process.
+/// kernel has no more room, and a number that nobody else has.
 fn beside(place: &Path) -> io::Result<PathBuf> {
-    let number = format!(".{}", std::process::id());
+    let number = format!(".{:08x}", RandomState::new().build_hasher().finish() >> 32);
     let place = place.as_os_str().as_bytes();
     let kept = place.get(..UNIX_NAME_MAX_BYTES - number.len()).unwrap_or(place);
     if kept.contains(&b'/') && place.get(kept.len()..).is_none_or(|cut| !cut.contains(&b'/')) {
         return Ok(PathBuf::from(OsStr::from_bytes(&[kept, number.as_bytes()].concat())));
     }
-    Err(io::Error::new(ErrorKind::InvalidInput, "the directory's name is too long for a socket to be in it"))
+    Err(io::Error::new(
+        ErrorKind::InvalidFilename,
+        "the directory's name is too long for a socket to be in it",
+    ))
 }
 
-/// The socket at `path` that nobody listens to any more, if there is one.
+/// The socket at `path` that no process has any more, if there is one.
 ///
-/// Fails if somebody does, and if something else is there.
+/// Fails if a process has it, and if something else is there.
 fn stale(path: &Path) -> io::Result<Option<Identity>> {
     let file = match fs::symlink_metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -138,13 +164,21 @@ fn stale(path: &Path) -> io::Result<Option<Identity>> {
         let what = "there is a file that is no socket, and it stays untouched";
         return Err(io::Error::new(ErrorKind::AlreadyExists, what));
     }
+    // A datagram socket finds out without disturbing anybody: it is connected by a note at this end, or
+    // refused because the other socket is one of another type. And unlike a stream it tells a socket that
+    // does not listen yet from one that is gone.
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let probe = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    let probe = rustix::net::socket_with(AddressFamily::UNIX, SocketType::DGRAM, flags, None)?;
     match rustix::net::connect(probe.as_fd(), &SocketAddrUnix::new(path.as_os_str())?) {
         Err(Errno::CONNREFUSED) => Ok(Some((file.dev(), file.ino()))),
         Err(Errno::NOENT) => Ok(None),
-        Err(Errno::ACCESS) => Err(Errno::ACCESS.into()),
-        // Connected, too many wait already, or the socket is one of another type: somebody listens.
-        Ok(()) | Err(_) => Err(ErrorKind::AddrInUse.into()),
+        // EPERM: it is connected to somebody and so does not hear this one.
+        Ok(()) | Err(Errno::PROTOTYPE | Errno::PERM) => Err(Errno::ADDRINUSE.into()),
+        Err(Errno::ACCESS) => {
+            let what =
+                "there is a socket of somebody else, who does not let this user look whether it is in use";
+            Err(io::Error::new(ErrorKind::AlreadyExists, what))
+        }
+        Err(error) => Err(error.into()),
     }
 }
