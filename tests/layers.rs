@@ -8,17 +8,27 @@ use std::path::{Path, PathBuf};
 /// A file or folder under `src`, and what must not stand in its code.
 const ABSENT: &[(&str, &[&str])] = &[
     ("protocol", &["crate::kernel", "crate::server", "crate::client", "crate::endpoint", "crate::logging"]),
-    ("protocol", &["std::net", "std::io", "std::time", "Instant", "log::", "mio", "rustix"]),
+    ("protocol", &["crate::socket", "std::net", "std::io", "std::time", "Instant", "log::", "mio", "rustix"]),
     ("kernel", &["crate::protocol", "crate::server", "crate::client", "log::"]),
     ("server/accept.rs", &["crate::", "super::", "std::net"]),
     ("server/deadlines.rs", &["crate::", "std::net", "std::io"]),
     ("server/stats.rs", &["crate::kernel", "crate::server", "crate::endpoint", "std::net", "std::io"]),
     ("server/connection.rs", &["crate::client", "std::time"]),
     ("server", &["mio::", "rustix::net", "Instant::now"]),
-    ("client.rs", &["crate::server", "crate::kernel", "mio::"]),
+    ("client", &["crate::server", "crate::kernel", "mio::"]),
+    ("socket", &["crate::protocol", "crate::kernel", "crate::server", "crate::client", "mio", "log::"]),
     (
         "endpoint",
-        &["crate::kernel", "crate::server", "crate::client", "crate::logging", "rustix", "mio", "log::"],
+        &[
+            "crate::kernel",
+            "crate::server",
+            "crate::client",
+            "crate::socket",
+            "crate::logging",
+            "rustix",
+            "mio",
+            "log::",
+        ],
     ),
 ];
 

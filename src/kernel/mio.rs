@@ -5,7 +5,6 @@
 
 use std::io;
 use std::net::{SocketAddr, SocketAddrV4};
-use std::num::NonZeroU32;
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -14,16 +13,16 @@ use mio::unix::SourceFd;
 use mio::{Events, Poll, Token};
 use rustix::io::Errno;
 use rustix::net::{
-    AddressFamily, Protocol, RecvAncillaryBuffer, RecvFlags, ReturnFlags, SendFlags, Shutdown, SocketAddrAny,
-    SocketFlags, SocketType, sockopt,
+    RecvAncillaryBuffer, RecvFlags, ReturnFlags, SendFlags, Shutdown, SocketAddrAny, SocketFlags, sockopt,
 };
 use rustix::process::{Resource, Rlimit};
 use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
 use signal_hook_mio::v1_0::Signals;
 
 use super::unix::{self, SocketFile};
-use super::{Interest, Kernel, Ready, Record, Signal, ipv4};
+use super::{Interest, Kernel, Ready, Record, Signal};
 use crate::endpoint::{Address, Kind, Name, Names, Peer, UnixName};
+use crate::socket::{self, ipv4};
 
 /// How many events one wait takes from the kernel; what is left is taken by the next.
 const EVENTS_PER_WAIT: usize = 1024;
@@ -84,23 +83,8 @@ impl Kernel for Mio {
     }
 
     fn socket(&mut self, address: &Address) -> io::Result<Listener> {
-        let kind = address.kind;
-        let family = match &address.name {
-            Name::Unix(_) => AddressFamily::UNIX,
-            Name::Inet(address) if address.is_ipv4() => AddressFamily::INET,
-            Name::Inet(_) => AddressFamily::INET6,
-        };
-        let (socket_type, protocol) = match kind {
-            Kind::Tcp | Kind::Unix => (SocketType::STREAM, None),
-            Kind::UnixPacket => (SocketType::SEQPACKET, None),
-            Kind::Udp | Kind::UnixGram => (SocketType::DGRAM, None),
-            Kind::Raw => {
-                let number = address.inet().map_or(0, |address| u32::from(address.port()));
-                (SocketType::RAW, NonZeroU32::new(number).map(Protocol::from_raw))
-            }
-        };
-        let socket = rustix::net::socket_with(family, socket_type, SOCKET_FLAGS, protocol)?;
-        Ok(Listener { file: None, socket, kind })
+        let socket = socket::open(address, SOCKET_FLAGS)?;
+        Ok(Listener { file: None, socket, kind: address.kind })
     }
 
     fn bind(&mut self, listener: &mut Listener, address: &Address, unix_mode: u32) -> io::Result<Address> {
@@ -117,7 +101,7 @@ impl Kernel for Mio {
             Name::Unix(UnixName::Path(path)) => {
                 *file = Some(SocketFile::prepare(socket.as_fd(), path, unix_mode)?);
             }
-            Name::Unix(name) => rustix::net::bind(&*socket, &unix::socket_address(name)?)?,
+            Name::Unix(name) => rustix::net::bind(&*socket, &socket::unix_address(name)?)?,
         }
         if kind.promises().connections && kind.promises().boundaries {
             // So that a record can be told from the end of input: see `read_record`. Inherited by accept.
@@ -171,7 +155,7 @@ impl Kernel for Mio {
         match peer {
             Peer::Inet(address) => rustix::net::sendto(socket, datagram, flags, address)?,
             Peer::Host(host) => rustix::net::sendto(socket, datagram, flags, &SocketAddrV4::new(*host, 0))?,
-            Peer::Unix(name) => rustix::net::sendto(socket, datagram, flags, &unix::socket_address(name)?)?,
+            Peer::Unix(name) => rustix::net::sendto(socket, datagram, flags, &socket::unix_address(name)?)?,
             Peer::Process(_) | Peer::Unnamed => return Err(Errno::DESTADDRREQ.into()),
         };
         Ok(())

@@ -4,7 +4,6 @@
 //! only place where the loop can learn the time. [`Mio`] is the real one. A test can put a
 //! scripted or a simulated one in its place, and the loop runs on it unchanged.
 
-pub mod ipv4;
 pub mod mio;
 mod unix;
 

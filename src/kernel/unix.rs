@@ -25,14 +25,6 @@ const LOOKS: usize = 16;
 const LOCK_TRIES: u32 = 200;
 const LOCK_WAIT: Duration = Duration::from_millis(10);
 
-/// A name as bind(2), connect(2) and sendto(2) take it.
-pub(super) fn socket_address(name: &UnixName) -> io::Result<SocketAddrUnix> {
-    Ok(match name {
-        UnixName::Path(path) => SocketAddrUnix::new(path.as_os_str())?,
-        UnixName::Abstract(name) => SocketAddrUnix::new_abstract_name(name)?,
-    })
-}
-
 /// The sender that recvfrom(2) gave.
 pub(super) fn peer(address: SocketAddrAny) -> Peer {
     let Ok(address) = SocketAddrUnix::try_from(address) else { return Peer::Unnamed };
