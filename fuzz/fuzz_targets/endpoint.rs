@@ -47,7 +47,10 @@ fuzz_target!(|bytes: &[u8]| {
     let shown = endpoint.to_string();
     assert_eq!(shown.parse::<Endpoint>(), Ok(endpoint.clone()), "{text:?} is shown as {shown:?}");
     let scheme = endpoint.kind().promises().scheme;
-    let short = shown.strip_prefix(scheme).and_then(|rest| rest.strip_prefix("://")).expect("the long form begins so");
+    let short = shown
+        .strip_prefix(scheme)
+        .and_then(|rest| rest.strip_prefix("://"))
+        .expect("the long form begins so");
     assert!(!short.contains(char::is_control), "{shown:?}");
     if endpoint.kind() == Kind::Tcp {
         assert_eq!(short.parse::<Endpoint>(), Ok(endpoint), "{text:?} has the short form {short:?}");
