@@ -115,6 +115,130 @@ proptest! {
         prop_assert_eq!(left, b"hello Ada!");
         prop_assert_eq!(session.want(), Want::Close);
     }
+
+    #[test]
+    fn a_record_is_a_whole_name_whatever_bytes_it_has(record in record()) {
+        let welcome: Welcome = "hello {name}!".parse().unwrap();
+        let mut session = Session::new();
+        let arrow = session.receive_record(&record, &welcome).unwrap();
+        prop_assert_eq!((arrow.event, arrow.to), (Event::Record, State::WritingWelcome));
+        let name = &record[..record.len().min(1024)];
+        prop_assert_eq!(session.name(), name);
+        prop_assert_eq!(session.outgoing(), [b"hello ", name, b"!"].concat());
+        session.sent(usize::MAX / 2);
+        // A record comes alone: unlike the bytes of a stream it tells nothing of what is behind it.
+        prop_assert_eq!(session.state(), State::Closed);
+    }
+
+    #[test]
+    fn records_that_come_after_the_name_make_the_session_linger_and_change_no_name(
+        name in record(),
+        later in prop::collection::vec(record(), 1..5),
+    ) {
+        let welcome: Welcome = "hello {name}!".parse().unwrap();
+        let mut session = Session::new();
+        session.receive_record(&name, &welcome);
+        let outgoing = session.outgoing().to_vec();
+        for record in &later {
+            prop_assert_eq!(session.receive_record(record, &welcome), None);
+            prop_assert_eq!(session.outgoing(), &outgoing[..]);
+        }
+        prop_assert_eq!(session.sent(outgoing.len()).unwrap().to, State::Lingering);
+        prop_assert_eq!(session.receive_record(&name, &welcome), None);
+        prop_assert_eq!((session.name(), session.outgoing()), (&b""[..], &b""[..]));
+        prop_assert_eq!(session.receive_eof(&welcome).unwrap().to, State::Closed);
+    }
+
+    #[test]
+    fn a_welcome_that_suits_datagrams_is_known_again_also_where_a_datagram_ends(
+        before in text(),
+        after in prop::option::of(text()),
+        name in record(),
+    ) {
+        let text = format!("{before}{}", after.map(|after| format!("{{name}}{after}")).unwrap_or_default());
+        let welcome: Welcome = text.parse().unwrap();
+        prop_assume!(welcome.suits_datagrams().is_ok());
+        let name = &name[..name.len().min(NAME_MAX_BYTES)];
+        let answer = welcome.to(name);
+        prop_assert!(welcome.could_be(&answer), "{text:?}");
+        prop_assert!(answer.len() <= name.len() + text.len(), "it grows by the text alone");
+        let cut = &answer[..answer.len().min(NAME_MAX_BYTES)];
+        // What is cut has lost its end. Where the name stands first nothing is left to know it by, and
+        // repeating it is what ends a conversation of two such servers.
+        prop_assert!(welcome.could_be(cut) || before.is_empty(), "{text:?}, cut");
+    }
+
+    #[test]
+    fn a_name_of_letters_is_taken_for_no_welcome(name in prop::collection::vec(b'a'..=b'z', 1..20)) {
+        let long = "welcome ".repeat(200);
+        for text in ["welcome ", "hello {name}!", "{name}!", "{name}, be welcome", "hi {name}", &long] {
+            let welcome: Welcome = text.parse().unwrap();
+            prop_assert!(!welcome.could_be(&name), "{text:?}");
+        }
+    }
+}
+
+/// Records of all kinds, the empty one and those at the limit among them.
+fn record() -> impl Strategy<Value = Vec<u8>> {
+    let byte = prop_oneof![4 => any::<u8>(), 1 => Just(b'\n'), 1 => Just(b'\r')];
+    let length = prop_oneof![2 => 0..40usize, 1 => 1020..1030usize, 1 => Just(2048)];
+    (prop::collection::vec(byte, 1..8), length)
+        .prop_map(|(bytes, length)| bytes.iter().copied().cycle().take(length).collect())
+}
+
+/// Fixed text of a welcome, sometimes longer than what is read of a datagram.
+fn text() -> impl Strategy<Value = String> {
+    let length = prop_oneof![1 => Just(0), 2 => 1..9usize, 1 => 1020..1030usize];
+    (prop::sample::select(vec!["hi ", "x", "!xy"]), length)
+        .prop_map(|(text, length)| text.chars().cycle().take(length).collect())
+}
+
+#[test]
+fn an_empty_record_is_an_empty_name_and_an_end_without_one_is_no_name() {
+    let welcome: Welcome = "hello {name}!".parse().unwrap();
+    let mut session = Session::new();
+    assert_eq!(session.receive_record(b"", &welcome).unwrap().event, Event::Record);
+    assert_eq!((session.want(), session.outgoing()), (Want::Write, &b"hello !"[..]));
+    assert_eq!(Session::new().receive_eof(&welcome).unwrap().event, Event::NoName);
+}
+
+#[test]
+fn a_name_is_never_longer_than_a_name_may_be_whatever_comes_together() {
+    let welcome = Welcome::default();
+    let mut session = Session::new();
+    session.receive(b"Ada", &welcome);
+    session.receive_record(&[b'x'; NAME_MAX_BYTES], &welcome);
+    assert_eq!(session.name().len(), NAME_MAX_BYTES);
+}
+
+#[test]
+fn an_echo_is_over_before_it_has_a_name_or_an_answer() {
+    let welcome = Welcome::default();
+    let mut session = Session::new();
+    assert_eq!(session.echo().unwrap().to, State::Closed);
+    assert_eq!((session.want(), session.name(), session.outgoing()), (Want::Close, &b""[..], &b""[..]));
+    assert_eq!(session.receive_record(b"Ada", &welcome), None);
+    assert_eq!(session.outgoing(), b"");
+    let mut session = Session::new();
+    session.receive_record(b"Ada", &welcome);
+    assert_eq!((session.echo(), session.outgoing()), (None, &b"welcome "[..]), "a name is no echo any more");
+}
+
+#[test]
+fn a_welcome_without_room_or_address_is_over_and_never_offered_again() {
+    let welcome = Welcome::default();
+    for (end, event) in [
+        (Session::no_room as fn(&mut Session) -> Option<Arrow>, Event::NoRoom),
+        (Session::no_return_address, Event::NoReturnAddress),
+    ] {
+        assert_eq!(end(&mut Session::new()), None, "without a name there is no welcome");
+        let mut session = Session::new();
+        session.receive_record(b"Ada", &welcome);
+        let arrow = end(&mut session).unwrap();
+        assert_eq!((arrow.event, arrow.to), (event, State::Closed));
+        assert_eq!((session.want(), session.outgoing()), (Want::Close, &b""[..]));
+        assert_eq!((end(&mut session), session.sent(8)), (None, None));
+    }
 }
 
 #[test]
