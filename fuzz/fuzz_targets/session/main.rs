@@ -25,11 +25,15 @@ struct Outcome {
 fn happen(session: &mut Session, step: &Step, welcome: &Welcome, heard: &mut Vec<u8>) -> Option<Arrow> {
     match step {
         Step::Bytes(bytes) => session.receive(bytes, welcome),
+        Step::Record(bytes) => session.receive_record(bytes, welcome),
         Step::EndOfInput => session.receive_eof(welcome),
         Step::Silence => session.silence(welcome),
         Step::Deadline => session.deadline(),
         Step::Failed => session.fail(),
         Step::Stopped => session.stop(),
+        Step::Echo => session.echo(),
+        Step::NoRoom => session.no_room(),
+        Step::NoReturnAddress => session.no_return_address(),
         Step::Sent(bytes) => {
             let bytes = session.outgoing().len().min(*bytes);
             heard.extend_from_slice(&session.outgoing()[..bytes]);

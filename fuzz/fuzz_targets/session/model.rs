@@ -39,6 +39,17 @@ impl Model {
                 assert!(events.len() < 2, "a piece of input ends at most one name");
                 events.first().copied()
             }
+            (Step::Record(bytes), State::ReadingName) => {
+                self.name.extend(bytes.iter().take(1024 - self.name.len()));
+                Some(self.name_ends(Event::Record))
+            }
+            (Step::Record(_), State::WritingWelcome) => {
+                self.more = true;
+                None
+            }
+            (Step::Echo, State::ReadingName) => Some(self.closes(Event::Echo)),
+            (Step::NoRoom, State::WritingWelcome) => Some(self.closes(Event::NoRoom)),
+            (Step::NoReturnAddress, State::WritingWelcome) => Some(self.closes(Event::NoReturnAddress)),
             (Step::EndOfInput, State::ReadingName) if self.name.is_empty() => {
                 Some(self.closes(Event::NoName))
             }
@@ -48,7 +59,17 @@ impl Model {
                 Some(self.name_ends(Event::Silence))
             }
             (Step::Sent(bytes), State::WritingWelcome) => self.sent(*bytes),
-            (Step::EndOfInput | Step::Silence | Step::Sent(_), _) | (_, State::Closed) => None,
+            (
+                Step::EndOfInput
+                | Step::Silence
+                | Step::Sent(_)
+                | Step::Record(_)
+                | Step::Echo
+                | Step::NoRoom
+                | Step::NoReturnAddress,
+                _,
+            )
+            | (_, State::Closed) => None,
             (Step::Deadline, _) => Some(self.closes(Event::Deadline)),
             (Step::Failed, _) => Some(self.closes(Event::Failed)),
             (Step::Stopped, _) => Some(self.closes(Event::Stopped)),

@@ -6,12 +6,16 @@
 //! | mark | what it stands for |
 //! | --- | --- |
 //! | `%\|` | a cut: what follows comes in another piece |
+//! | `%r` | the end of a record: what came since the last mark is one, even if that is nothing |
 //! | `%k` | 256 times `x`, for names near the limit |
 //! | `%e` | the end of the client's input |
 //! | `%s` | silence for the name gap |
 //! | `%d` | the deadline of the state |
 //! | `%f` | the stream has failed |
 //! | `%x` | the server stops |
+//! | `%o` | what came is somebody's welcome |
+//! | `%n` | the kernel has no room for the welcome |
+//! | `%u` | there is nowhere to send the welcome to |
 //! | `%w` and a digit | so many bytes of the welcome have been sent (other bytes count on from `9`) |
 //! | `%a` | all that is left of the welcome has been sent |
 //! | `%` and another byte | that byte |
@@ -27,11 +31,15 @@ pub(crate) const WELCOMES: [&str; 6] =
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Step {
     Bytes(Vec<u8>),
+    Record(Vec<u8>),
     EndOfInput,
     Silence,
     Deadline,
     Failed,
     Stopped,
+    Echo,
+    NoRoom,
+    NoReturnAddress,
     /// At most so many bytes of the welcome have been sent.
     Sent(usize),
 }
@@ -56,11 +64,18 @@ pub(crate) fn read(script: &[u8]) -> (&'static str, Vec<Step>) {
                 continue;
             }
             Some(b'|') => None,
+            Some(b'r') => {
+                steps.push(Step::Record(std::mem::take(&mut piece)));
+                continue;
+            }
             Some(b'e') => Some(Step::EndOfInput),
             Some(b's') => Some(Step::Silence),
             Some(b'd') => Some(Step::Deadline),
             Some(b'f') => Some(Step::Failed),
             Some(b'x') => Some(Step::Stopped),
+            Some(b'o') => Some(Step::Echo),
+            Some(b'n') => Some(Step::NoRoom),
+            Some(b'u') => Some(Step::NoReturnAddress),
             Some(b'w') => Some(Step::Sent(script.next().unwrap_or(b'0').wrapping_sub(b'0').into())),
             Some(b'a') => Some(Step::Sent(usize::MAX)),
             Some(other) => {
