@@ -7,7 +7,8 @@ use rustix::io::Errno;
 use welcomed::kernel::{Ready, Signal};
 use welcomed::server::Settings;
 
-use crate::kernel::{Accept, Client, Read, Scripted};
+use crate::kernel::Scripted;
+use crate::script::{Accept, Client, Read};
 
 const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)

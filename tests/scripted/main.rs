@@ -12,6 +12,7 @@
 
 mod faults;
 mod kernel;
+mod script;
 mod streams;
 mod time;
 mod words;

@@ -5,7 +5,8 @@ use rustix::io::Errno;
 use welcomed::protocol::state::connection::{Event, State};
 use welcomed::server::{Server, Settings, Stats};
 
-use crate::kernel::{Client, Read, Scripted, Write};
+use crate::kernel::Scripted;
+use crate::script::{Client, Read, Write};
 
 const WELCOME: &[u8] = b"Hello, Rafatul!";
 

@@ -6,7 +6,8 @@ use welcomed::kernel::Signal;
 use welcomed::protocol::state::connection::{Event, State};
 use welcomed::server::Settings;
 
-use crate::kernel::{Client, Read, Scripted, Write};
+use crate::kernel::Scripted;
+use crate::script::{Client, Read, Write};
 
 const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)

@@ -7,7 +7,8 @@ use log::{LevelFilter, Log, Metadata, Record};
 use welcomed::kernel::Signal;
 use welcomed::server::Settings;
 
-use crate::kernel::{Client, Scripted};
+use crate::kernel::Scripted;
+use crate::script::Client;
 
 thread_local! {
     /// The lines of the test that runs on this thread.
