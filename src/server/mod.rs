@@ -60,7 +60,10 @@ pub struct Server<K: Kernel> {
     listeners: Vec<Listener<K::Listener>>,
     connections: Slab<Connection<K::Stream>>,
     timers: Timers,
+    /// When clients may be accepted.
     gate: Gate,
+    /// When datagrams may be received. They take no place and no descriptor, and so wait for neither.
+    datagram_gate: Gate,
     repeats: Repeats,
     /// Which listening socket comes first, modulo their number.
     first_to_accept: usize,
@@ -82,6 +85,7 @@ impl<K: Kernel> Server<K> {
             connections: Slab::new(),
             timers: Timers::new(settings.name_timeout, settings.name_gap, settings.write_timeout),
             gate: Gate::new(settings.max_connections),
+            datagram_gate: Gate::new(usize::MAX),
             repeats: Repeats::default(),
             first_to_accept: 0,
             drain_by: None,
@@ -166,7 +170,8 @@ impl<K: Kernel> Server<K> {
         log::logger().flush();
         let now = self.kernel.now();
         let waiting = self.listeners.iter().filter(|listener| listener.is_ready());
-        let accept = waiting.filter_map(|listener| self.gate.asks_again(self.inside(listener), now)).min();
+        let open = self.connections.len();
+        let accept = waiting.filter_map(|listener| self.gate_of(listener).asks_again(open, now)).min();
         let until = [accept, self.timers.next(), self.drain_by].into_iter().flatten().min();
         let timeout = until.map(|until| until.saturating_duration_since(now));
         match self.kernel.wait(&mut self.ready, timeout) {
@@ -186,7 +191,7 @@ impl<K: Kernel> Server<K> {
         if let Err(error) = connection.watch(key, interest, shared.kernel) {
             connection.fail(&error, &mut shared);
             self.close(key);
-            return self.pause_accepting(&error, now);
+            return self.pause(true, &error, now);
         }
         let (state, name) = (connection.session.state(), connection.session.name().len());
         self.timers.arm(key, state, name > known, now);
@@ -227,11 +232,14 @@ impl<K: Kernel> Server<K> {
         for index in 0..count {
             self.accept_from((self.first_to_accept + index) % count, now);
         }
-        let mut waiting = self.listeners.iter().filter(|listener| listener.is_ready()).peekable();
-        let open = self.connections.len();
-        if waiting.peek().is_none() {
+        let mut waiting = self.listeners.iter().filter(|listener| listener.is_ready());
+        if waiting.clone().all(Listener::has_connections) {
+            self.datagram_gate.nobody_waits();
+        }
+        if !waiting.any(Listener::has_connections) {
             self.gate.nobody_waits();
-        } else if waiting.any(Listener::has_connections) && self.gate.is_full(open) && self.gate.is_news() {
+        } else if self.gate.is_full(self.connections.len()) && self.gate.is_news() {
+            let open = self.connections.len();
             log::info!("full: {open} open, the most there may be; others wait");
         }
     }
@@ -240,7 +248,7 @@ impl<K: Kernel> Server<K> {
         let mut anybody_came = false;
         for _ in 0..ACCEPT_BUDGET {
             let Some(listener) = self.listeners.get(index) else { return };
-            if !listener.is_ready() || !self.gate.admits(self.inside(listener), now) {
+            if !listener.is_ready() || !self.gate_of(listener).admits(self.connections.len(), now) {
                 return;
             }
             let served =
@@ -252,14 +260,21 @@ impl<K: Kernel> Server<K> {
         }
         if !anybody_came {
             // Nothing but errors: whatever they are, do not spin on them.
-            self.gate.pause(now);
+            self.gate_mut(self.has_connections(index)).pause(now);
         }
     }
 
-    /// The connections that count against the limit where `listener` is concerned: a datagram takes no
-    /// place.
-    fn inside(&self, listener: &Listener<K::Listener>) -> usize {
-        if listener.has_connections() { self.connections.len() } else { 0 }
+    /// What decides whether somebody may be served from `listener`.
+    fn gate_of(&self, listener: &Listener<K::Listener>) -> &Gate {
+        if listener.has_connections() { &self.gate } else { &self.datagram_gate }
+    }
+
+    fn gate_mut(&mut self, connections: bool) -> &mut Gate {
+        if connections { &mut self.gate } else { &mut self.datagram_gate }
+    }
+
+    fn has_connections(&self, index: usize) -> bool {
+        self.listeners.get(index).is_some_and(Listener::has_connections)
     }
 
     /// Accepts the client that has waited longest.
@@ -295,7 +310,7 @@ impl<K: Kernel> Server<K> {
                 }
             }
             Trouble::Interrupted => {}
-            Trouble::Exhausted => self.pause_accepting(&error, now),
+            Trouble::Exhausted => self.pause(self.has_connections(index), &error, now),
             Trouble::Peers => {
                 self.stats.accept_failed();
                 log::debug!("a client was lost before it was accepted: {error}");
@@ -311,12 +326,14 @@ impl<K: Kernel> Server<K> {
         }
     }
 
-    fn pause_accepting(&mut self, error: &io::Error, now: Instant) {
+    /// The system is out of what it takes to serve one more connection, or one more datagram.
+    fn pause(&mut self, connections: bool, error: &io::Error, now: Instant) {
         self.stats.accept_paused();
-        self.gate.pause(now);
-        if self.gate.is_news() {
-            let open = self.connections.len();
-            log::warn!("accepting pauses with {open} open: {error}; others wait");
+        let gate = self.gate_mut(connections);
+        gate.pause(now);
+        if gate.is_news() {
+            let (what, open) = (if connections { "accepting" } else { "receiving" }, self.connections.len());
+            log::warn!("{what} pauses with {open} open: {error}; others wait");
         }
     }
 

@@ -94,7 +94,7 @@ impl Stats {
         self.accept_errors
     }
 
-    /// How often accepting paused because the system was out of descriptors or memory, or could not watch
+    /// How often accepting or receiving paused because the system was out of descriptors or memory, or could not watch
     /// a client that had been accepted.
     #[must_use]
     pub fn pauses(&self) -> u64 {
