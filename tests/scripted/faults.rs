@@ -75,7 +75,7 @@ fn a_broken_listening_socket_stops_the_server_with_its_error_after_finishing_who
         let mut server = kernel.server(Settings::default());
         let error = server.run().unwrap_err();
         assert_eq!(Errno::from_io_error(&error), Some(errno));
-        assert_eq!((server.stats().welcomed(), kernel.0.borrow().listening), (1, false));
+        assert_eq!((server.stats().welcomed(), kernel.0.borrow().sockets), (1, 0));
     }
 }
 
@@ -225,7 +225,7 @@ fn a_signal_to_stop_finishes_who_is_inside_and_who_had_connected() {
     }
     server.run().unwrap();
     assert_eq!((server.stats().welcomed(), server.stats().stopped()), (2, 0));
-    assert!(!kernel.0.borrow().listening);
+    assert_eq!(kernel.0.borrow().sockets, 0);
     assert_eq!(kernel.0.borrow().now - kernel.0.borrow().start, ms(20), "and no longer than they take");
 }
 

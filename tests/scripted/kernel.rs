@@ -8,11 +8,11 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
-use welcomed::endpoint::{Address, Peer};
+use welcomed::endpoint::{Address, Endpoint, Peer};
 use welcomed::kernel::{Interest, Kernel, Ready, Record, Signal};
 use welcomed::server::{Server, Settings};
 
-use crate::script::{Accept, Client, Read, Write};
+use crate::script::{Accept, Client, Post, Read, Receive, Write};
 
 /// Everything that the scripted kernel and the test share.
 pub(crate) struct World {
@@ -23,6 +23,10 @@ pub(crate) struct World {
     pub(crate) backlog: VecDeque<Accept>,
     /// Who waits at the other listening sockets, if a test opens any. It reports them itself.
     pub(crate) side_doors: [VecDeque<Accept>; 2],
+    /// What comes to the sockets that datagrams come to, by their index.
+    pub(crate) posts: [Post; 3],
+    /// Which sockets somebody was served from, in turn.
+    pub(crate) order: Vec<usize>,
     /// What the next wait reports beside what is true.
     pub(crate) spurious: Vec<Ready>,
     /// What a wait reports at a given moment.
@@ -37,7 +41,8 @@ pub(crate) struct World {
     pub(crate) accepts: usize,
     pub(crate) waits: usize,
     pub(crate) watches: usize,
-    pub(crate) listening: bool,
+    /// How many of the server's sockets are open.
+    pub(crate) sockets: usize,
     backlog_reported: usize,
 }
 
@@ -45,12 +50,12 @@ pub(crate) struct World {
 #[derive(Clone)]
 pub(crate) struct Scripted(pub(crate) Rc<RefCell<World>>);
 
-/// A listening socket, and its index: listening as long as it exists.
+/// A socket of the server, and its index: open as long as it exists.
 pub(crate) struct Listener(Rc<RefCell<World>>, usize);
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        self.0.borrow_mut().listening = false;
+        self.0.borrow_mut().sockets -= 1;
     }
 }
 
@@ -66,6 +71,8 @@ impl Scripted {
             clients,
             backlog,
             side_doors: Default::default(),
+            posts: Default::default(),
+            order: Vec::new(),
             spurious: Vec::new(),
             signals: VecDeque::new(),
             interrupts: 0,
@@ -74,25 +81,43 @@ impl Scripted {
             accepts: 0,
             waits: 0,
             watches: 0,
-            listening: false,
+            sockets: 0,
             backlog_reported: 0,
         })))
     }
 
     /// A server that listens on this kernel.
     pub(crate) fn server(&self, settings: Settings) -> Server<Scripted> {
+        self.server_at(settings, &["tcp://127.0.0.1:9999"])
+    }
+
+    /// A server with a socket for each of these endpoints.
+    pub(crate) fn server_at(&self, settings: Settings, endpoints: &[&str]) -> Server<Scripted> {
         let mut server = Server::new(self.clone(), settings);
-        server.listen(&SocketAddr::from(([127, 0, 0, 1], 9999)).into()).unwrap();
+        for endpoint in endpoints {
+            server.listen(&address(endpoint)).unwrap();
+        }
         server
     }
 
     /// Serves every client of the script to its end.
     pub(crate) fn serve(&self, settings: Settings) -> Server<Scripted> {
-        let mut server = self.server(settings);
+        self.serve_at(settings, "tcp://127.0.0.1:9999")
+    }
+
+    /// Serves every client and every datagram of the script at one endpoint.
+    pub(crate) fn serve_at(&self, settings: Settings, endpoint: &str) -> Server<Scripted> {
+        let mut server = self.server_at(settings, &[endpoint]);
+        self.play(&mut server);
+        server
+    }
+
+    /// Turns until everybody of the script has been served.
+    pub(crate) fn play(&self, server: &mut Server<Scripted>) {
         for _ in 0..100_000 {
             server.turn().unwrap();
-            if self.0.borrow().backlog.is_empty() && server.connections() == 0 {
-                return server;
+            if self.0.borrow().nobody_waits() && server.connections() == 0 {
+                return;
             }
         }
         panic!("the loop turned 100,000 times: it spins");
@@ -104,7 +129,16 @@ impl Scripted {
     }
 }
 
+/// The address that an endpoint stands for.
+pub(crate) fn address(endpoint: &str) -> Address {
+    endpoint.parse::<Endpoint>().unwrap().resolve().unwrap().remove(0)
+}
+
 impl World {
+    fn nobody_waits(&self) -> bool {
+        self.backlog.is_empty() && self.posts.iter().all(|post| post.inbox.is_empty())
+    }
+
     /// Whether client `index` has something that its stream is watched for.
     fn is_ready(&self, index: usize) -> Option<usize> {
         let client = &self.clients[index];
@@ -131,6 +165,12 @@ impl World {
             ready.push(Ready::Listener(0));
         }
         self.backlog_reported = self.backlog.len();
+        for (index, post) in self.posts.iter_mut().enumerate() {
+            if post.inbox.len() > post.reported {
+                ready.push(Ready::Listener(index));
+            }
+            post.reported = post.inbox.len();
+        }
         for index in 0..self.clients.len() {
             if let Some(key) = self.is_ready(index) {
                 self.clients[index].armed = false;
@@ -148,6 +188,40 @@ impl World {
     }
 }
 
+impl Scripted {
+    /// What the next read of a client's stream gives; `None` is the end of input.
+    fn next_read(&self, stream: usize) -> io::Result<Option<Vec<u8>>> {
+        let mut world = self.0.borrow_mut();
+        let takes = world.read_takes;
+        world.now += takes;
+        let now = world.now;
+        let client = &mut world.clients[stream];
+        assert_eq!(client.closed_at, None, "read after close");
+        if client.next_at.is_some_and(|next| next > now) {
+            return client.would_block();
+        }
+        client.next_at = Some(now + client.pace);
+        match client.reads.pop_front() {
+            None | Some(Read::WouldBlock) => client.would_block(),
+            Some(Read::Interrupted) => error(Errno::INTR),
+            Some(Read::End) => {
+                // The end of input does not go away by being read.
+                client.reads.push_front(Read::End);
+                Ok(None)
+            }
+            Some(Read::Error(errno)) => error(errno),
+            Some(Read::Bytes(bytes)) => Ok(Some(bytes)),
+        }
+    }
+}
+
+/// Puts as much of a record or a datagram into `buffer` as there is room for.
+fn fill(buffer: &mut [u8], bytes: &[u8]) -> Record {
+    let kept = bytes.len().min(buffer.len());
+    buffer[..kept].copy_from_slice(&bytes[..kept]);
+    Record { bytes: kept, truncated: bytes.len() > kept }
+}
+
 fn error<T>(errno: Errno) -> io::Result<T> {
     Err(errno.into())
 }
@@ -161,6 +235,7 @@ impl Kernel for Scripted {
     }
 
     fn socket(&mut self, _: &Address) -> io::Result<Listener> {
+        self.0.borrow_mut().sockets += 1;
         Ok(Listener(Rc::clone(&self.0), 0))
     }
 
@@ -170,7 +245,6 @@ impl Kernel for Scripted {
 
     fn listen(&mut self, listener: &mut Listener, index: usize, _: u32) -> io::Result<()> {
         listener.1 = index;
-        self.0.borrow_mut().listening = true;
         Ok(())
     }
 
@@ -188,6 +262,7 @@ impl Kernel for Scripted {
             Some(Accept::Client(index)) => {
                 let now = world.now;
                 world.clients[index].accepted_at = Some(now);
+                world.order.push(listener.1);
                 let port = u16::try_from(index % 60_000).unwrap();
                 Ok((index, Peer::Inet(SocketAddr::from(([127, 0, 0, 1], port)))))
             }
@@ -230,34 +305,17 @@ impl Kernel for Scripted {
     }
 
     fn read(&mut self, stream: &mut usize, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut world = self.0.borrow_mut();
-        let takes = world.read_takes;
-        world.now += takes;
-        let now = world.now;
-        let client = &mut world.clients[*stream];
-        assert_eq!(client.closed_at, None, "read after close");
-        if client.next_at.is_some_and(|next| next > now) {
-            return client.would_block();
+        let bytes = self.next_read(*stream)?.unwrap_or_default();
+        let (now, later) = bytes.split_at(bytes.len().min(buffer.len()));
+        buffer[..now.len()].copy_from_slice(now);
+        if !later.is_empty() {
+            self.0.borrow_mut().clients[*stream].reads.push_front(Read::Bytes(later.to_vec()));
         }
-        client.next_at = Some(now + client.pace);
-        match client.reads.pop_front() {
-            None | Some(Read::WouldBlock) => client.would_block(),
-            Some(Read::Interrupted) => error(Errno::INTR),
-            Some(Read::End) => {
-                // The end of input does not go away by being read.
-                client.reads.push_front(Read::End);
-                Ok(0)
-            }
-            Some(Read::Error(errno)) => error(errno),
-            Some(Read::Bytes(bytes)) => {
-                let (now, later) = bytes.split_at(bytes.len().min(buffer.len()));
-                buffer[..now.len()].copy_from_slice(now);
-                if !later.is_empty() {
-                    client.reads.push_front(Read::Bytes(later.to_vec()));
-                }
-                Ok(now.len())
-            }
-        }
+        Ok(now.len())
+    }
+
+    fn read_record(&mut self, stream: &mut usize, buffer: &mut [u8]) -> io::Result<Option<Record>> {
+        Ok(self.next_read(*stream)?.map(|bytes| fill(buffer, &bytes)))
     }
 
     fn write(&mut self, stream: &mut usize, bytes: &[u8]) -> io::Result<usize> {
@@ -277,16 +335,29 @@ impl Kernel for Scripted {
         Ok(takes)
     }
 
-    fn receive(&mut self, _: &Listener, _: &mut [u8]) -> io::Result<(Record, Peer)> {
-        unimplemented!("no datagrams yet")
+    fn receive(&mut self, listener: &Listener, buffer: &mut [u8]) -> io::Result<(Record, Peer)> {
+        let mut world = self.0.borrow_mut();
+        let post = &mut world.posts[listener.1];
+        post.receives += 1;
+        post.reported = post.reported.saturating_sub(1);
+        match post.inbox.pop_front() {
+            None => Err(ErrorKind::WouldBlock.into()),
+            Some(Receive::Error(errno)) => error(errno),
+            Some(Receive::Datagram(peer, bytes)) => {
+                world.order.push(listener.1);
+                Ok((fill(buffer, &bytes), peer))
+            }
+        }
     }
 
-    fn send(&mut self, _: &Listener, _: &[u8], _: &Peer) -> io::Result<()> {
-        unimplemented!("no datagrams yet")
-    }
-
-    fn read_record(&mut self, _: &mut usize, _: &mut [u8]) -> io::Result<Option<Record>> {
-        unimplemented!("no records yet")
+    fn send(&mut self, listener: &Listener, datagram: &[u8], peer: &Peer) -> io::Result<()> {
+        let post = &mut self.0.borrow_mut().posts[listener.1];
+        assert_ne!(*peer, Peer::Unnamed, "there is nowhere to send it to");
+        if let Some(Some(errno)) = post.sends.pop_front() {
+            return error(errno);
+        }
+        post.outbox.push((peer.clone(), datagram.to_vec()));
+        Ok(())
     }
 
     fn shut(&mut self, stream: &mut usize) -> io::Result<()> {

@@ -10,8 +10,10 @@
     reason = "a test that cannot go on has to fail"
 )]
 
+mod datagrams;
 mod faults;
 mod kernel;
+mod records;
 mod script;
 mod streams;
 mod time;

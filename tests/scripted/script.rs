@@ -5,11 +5,14 @@ use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
+use welcomed::endpoint::Peer;
 use welcomed::kernel::Interest;
 
-/// What one call of read(2) gives.
+/// What one call of read(2) gives, or of recvmsg(2) where boundaries are kept.
 #[derive(Clone, Debug)]
 pub(crate) enum Read {
+    /// Bytes of a stream, as many as there is room for; or one record, which may be empty, and of which what
+    /// there is no room for is lost.
     Bytes(Vec<u8>),
     WouldBlock,
     Interrupted,
@@ -83,7 +86,7 @@ impl Client {
     }
 
     /// What a call gives that would block: from now on, readiness is news.
-    pub(crate) fn would_block(&mut self) -> io::Result<usize> {
+    pub(crate) fn would_block<T>(&mut self) -> io::Result<T> {
         self.armed = true;
         Err(ErrorKind::WouldBlock.into())
     }
@@ -99,4 +102,32 @@ impl Client {
 pub(crate) enum Accept {
     Client(usize),
     Error(Errno),
+}
+
+/// What recvfrom(2) gives.
+#[derive(Clone, Debug)]
+pub(crate) enum Receive {
+    Datagram(Peer, Vec<u8>),
+    Error(Errno),
+}
+
+/// What comes to a socket for datagrams, and what leaves it.
+#[derive(Default)]
+pub(crate) struct Post {
+    /// What receiving gives, in turn; then it would block.
+    pub(crate) inbox: VecDeque<Receive>,
+    /// What sending fails with, in turn, if it does; then it takes everything.
+    pub(crate) sends: VecDeque<Option<Errno>>,
+    /// What was sent, and to whom.
+    pub(crate) outbox: Vec<(Peer, Vec<u8>)>,
+    pub(crate) receives: usize,
+    /// How many of the inbox have been reported.
+    pub(crate) reported: usize,
+}
+
+impl Post {
+    /// The bytes of every answer.
+    pub(crate) fn answers(&self) -> Vec<&[u8]> {
+        self.outbox.iter().map(|(_, answer)| answer.as_slice()).collect()
+    }
 }

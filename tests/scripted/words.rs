@@ -29,33 +29,40 @@ impl Log for Ear {
     fn flush(&self) {}
 }
 
-/// The lines that begin with `beginning` out of all that the server says while it serves `kernel`.
-fn said(kernel: &Scripted, settings: Settings, beginning: &str) -> Vec<String> {
+/// The lines that begin with `beginning` out of all that the server says meanwhile.
+pub(crate) fn said(beginning: &str, meanwhile: impl FnOnce()) -> Vec<String> {
     // Another test may have been first.
     let _ = log::set_logger(&Ear);
-    log::set_max_level(LevelFilter::Info);
+    log::set_max_level(LevelFilter::Trace);
     LINES.take();
-    kernel.serve(settings);
+    meanwhile();
     LINES.take().into_iter().filter(|line| line.starts_with(beginning)).collect()
+}
+
+fn said_while_serving(kernel: &Scripted, settings: Settings, beginning: &str) -> Vec<String> {
+    said(beginning, || drop(kernel.serve(settings)))
 }
 
 #[test]
 fn that_the_house_is_full_is_said_once_for_all_who_have_to_wait() {
     let kernel = Scripted::new((10..40).map(|delay| Client::late(Duration::from_millis(delay), b"Ada\n")));
     let settings = Settings { max_connections: 10, ..Settings::default() };
-    assert_eq!(said(&kernel, settings, "full"), ["full: 10 open, the most there may be; others wait"]);
+    assert_eq!(
+        said_while_serving(&kernel, settings, "full"),
+        ["full: 10 open, the most there may be; others wait"]
+    );
 }
 
 #[test]
 fn a_crowd_that_is_accepted_in_several_turns_does_not_fill_the_house() {
     let kernel = Scripted::new(vec![Client::prompt(b"Ada\n"); 200]);
-    assert_eq!(said(&kernel, Settings::default(), "full"), [""; 0]);
+    assert_eq!(said_while_serving(&kernel, Settings::default(), "full"), [""; 0]);
 }
 
 #[test]
 fn where_the_server_listens_is_said() {
     let kernel = Scripted::new([Client::prompt(b"Ada\n")]);
-    let said = said(&kernel, Settings::default(), "waiting");
+    let said = said_while_serving(&kernel, Settings::default(), "waiting");
     assert_eq!(said, ["waiting for connections on tcp://127.0.0.1:9999"]);
 }
 
@@ -66,5 +73,5 @@ fn the_counts_are_said_whenever_they_are_asked_for() {
     kernel.0.borrow_mut().signals.extend([(ms(5), Signal::Report), (ms(10), Signal::Report)]);
     let counts = "counts: 1 accepted: 0 welcomed (0 lingered), 0 without a name, 0 timed out, 0 failed, 0 stopped, \
                   1 open; 0 dropped, 0 unanswerable, 0 echoes; 0 accept errors, 0 accept pauses";
-    assert_eq!(said(&kernel, Settings::default(), "counts"), [counts; 2]);
+    assert_eq!(said_while_serving(&kernel, Settings::default(), "counts"), [counts; 2]);
 }
