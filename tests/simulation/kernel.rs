@@ -11,7 +11,7 @@ use welcomed::endpoint::{Address, Peer};
 use welcomed::kernel::{Interest, Kernel, Ready, Record, Signal};
 
 use crate::checks::Watch;
-use crate::client::{Client, Place, Stage};
+use crate::client::{Place, Stage};
 use crate::faults::{Call, Fault};
 use crate::promises::{Promise, broken};
 use crate::world::World;
@@ -89,90 +89,6 @@ impl Sim {
 
 fn would_block<T>() -> io::Result<T> {
     Err(ErrorKind::WouldBlock.into())
-}
-
-impl World {
-    /// An error at one of a client's calls: what it can still expect.
-    fn endanger(&mut self, index: usize, errno: Errno) {
-        let pieces = self.weather.receive_buffer < 4096;
-        let client = &mut self.clients[index];
-        let early = client.script.in_pieces || pieces || self.settings.name_gap.is_zero();
-        match errno {
-            Errno::AGAIN if early => client.excuse("bytes were denied that were there: its name ended early"),
-            Errno::AGAIN if self.leaped => client.excuse("bytes were denied, perhaps at its deadline"),
-            Errno::AGAIN | Errno::INTR => {}
-            _ => {
-                client.call_failed = true;
-                client.excuse("a call on its stream failed");
-            }
-        }
-    }
-
-    /// Whoever is not inside with the whole of its name need not be waited for; at a second signal, nobody.
-    fn is_told_to_stop(&mut self) {
-        let at_once = self.stopped_at.is_some() || self.weather.send_buffer < 4096;
-        for client in self.clients.iter_mut().filter(|client| client.place != Place::Over) {
-            let named = client.name_at.is_some_and(|at| at <= self.now);
-            if at_once || client.place != Place::Inside || !named {
-                client.excuse("the server was stopped");
-            }
-        }
-        self.stopped_at.get_or_insert(self.now);
-    }
-
-    /// The server's own descriptors are broken, and nobody can expect anything of it.
-    fn breaks(&mut self, why: &'static str) {
-        for client in &mut self.clients {
-            client.excuse(why);
-        }
-    }
-
-    /// Lets time pass without anybody of the server noticing.
-    fn leap(&mut self, length: Duration) {
-        self.now += length;
-        self.leaped = true;
-        for client in self.clients.iter_mut().filter(|client| client.place != Place::Over) {
-            if client.stage == Stage::Writing || self.stopped_at.is_some() {
-                client.excuse("the server stood still while it wrote");
-            }
-            let named = client.script.name.as_ref().is_none_or(|name| client.bytes_read >= name.len());
-            if client.script.by_silence && !named {
-                client.excuse("the server stood still, and cannot know of a silence behind the name");
-            }
-        }
-        self.deliver();
-    }
-
-    /// The news for one wait, at most some of it.
-    fn events(&mut self, fault: Option<Fault>) -> Vec<Ready> {
-        let mut events = self.news();
-        self.weather.shuffle(&mut events);
-        let most = self.weather.events_per_wait(events.len());
-        for event in events.split_off(most) {
-            self.put_back(event);
-        }
-        if fault == Some(Fault::Spurious) {
-            let known = self.clients.iter().filter_map(|client| Some(Ready::Stream(client.watched?.0)));
-            events.extend(known.collect::<Vec<_>>());
-            events.extend([Ready::Stream(0), Ready::Stream(1 << 40), Ready::Listener(0), Ready::Listener(9)]);
-        }
-        events
-    }
-
-    fn put_back(&mut self, event: Ready) {
-        match event {
-            Ready::Signal(signal) => self.signals.push_front((self.now, signal)),
-            Ready::Listener(_) => self.queue_edge = true,
-            Ready::Stream(key) => {
-                let inside = |client: &&mut Client| {
-                    client.place == Place::Inside && client.watched.is_some_and(|(watched, _)| watched == key)
-                };
-                if let Some(client) = self.clients.iter_mut().find(inside) {
-                    client.edge = true;
-                }
-            }
-        }
-    }
 }
 
 impl State {

@@ -20,6 +20,8 @@
 mod checks;
 mod client;
 mod dice;
+mod doors;
+mod excuses;
 mod exhaustive;
 mod faults;
 mod kernel;
