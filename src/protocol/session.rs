@@ -115,7 +115,7 @@ impl Session {
             self.input_left = true;
             return None;
         }
-        self.name.extend_from_slice(record.get(..NAME_MAX_BYTES).unwrap_or(record));
+        self.name.extend(record.iter().take(NAME_MAX_BYTES - self.name.len()));
         self.name_ended(Event::Record, welcome)
     }
 
