@@ -14,7 +14,7 @@
 //! accepts. It tracks connections in a slab, drives each before it asks the kernel to watch it, and sends
 //! welcome and FIN in one segment. A client that is prompt costs accept, receive, send and close.
 //!
-//! [`client::visit`] is the other end. [`endpoint::Endpoint`] is how people write addresses, and [`socket`]
+//! [`client::visit()`] is the other end. [`endpoint::Endpoint`] is how people write addresses, and [`socket`]
 //! what both ends need to know of each kind of socket.
 //! [`logging`] and [`command_line`] are what the two programs need beside all that.
 //!

@@ -16,6 +16,7 @@ const ABSENT: &[(&str, &[&str])] = &[
     ("server/connection.rs", &["crate::client", "std::time"]),
     ("server", &["mio::", "rustix::net", "Instant::now"]),
     ("client", &["crate::server", "crate::kernel", "mio::"]),
+    ("client/visit.rs", &["crate::socket", "std::net", "std::io", "std::time", "rustix"]),
     ("socket", &["crate::protocol", "crate::kernel", "crate::server", "crate::client", "mio", "log::"]),
     (
         "endpoint",

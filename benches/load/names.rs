@@ -1,6 +1,7 @@
 //! What visitors say and what they should hear.
 
 use welcomed::client::{Error, request};
+use welcomed::endpoint::Kind;
 use welcomed::protocol::Welcome;
 
 use crate::flight::Terminator;
@@ -13,7 +14,7 @@ impl Names {
     /// Visitors called `names`, who should be answered with `welcome`.
     pub(crate) fn new(names: &[Vec<u8>], terminator: Terminator, welcome: &Welcome) -> Result<Names, Error> {
         let visits = names.iter().map(|name| {
-            let mut bytes = request(name)?;
+            let mut bytes = request(name, Kind::Tcp)?;
             if terminator == Terminator::Lf && !name.is_empty() {
                 bytes.push(b'\n');
             }

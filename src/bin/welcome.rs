@@ -7,9 +7,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use welcomed::client::{self, Error};
+use welcomed::client::{self, Answer, Error, RETRIES_MAX};
 use welcomed::command_line;
-use welcomed::endpoint::Endpoint;
+use welcomed::endpoint::{Endpoint, Kind};
 use welcomed::protocol::{NAME_MAX_BYTES, Shown};
 
 const PROGRAM: &str = "welcome";
@@ -19,6 +19,8 @@ Examples:
   welcome                                 asks for a name and visits 127.0.0.1:9999
   welcome Rafatul                         visits as Rafatul
   welcome --connect localhost:7000 Ada    visits another server
+  welcome -c unix:///run/welcomed Ada     visits one over a Unix socket
+  welcome -c udp://localhost:9999 Ada     visits one over datagrams, asking again if need be
   echo Ada | welcome                      takes the name from a pipe";
 
 /// Sends a name to a welcome server and prints the welcome.
@@ -27,7 +29,7 @@ Examples:
 #[derive(Parser, Debug)]
 #[command(name = PROGRAM, version, max_term_width = 100, before_help = EXAMPLES, before_long_help = EXAMPLES)]
 struct Options {
-    /// The server to visit, HOST:PORT
+    /// The server to visit: HOST:PORT, or one of tcp://, unix://, unixpacket://, udp://, unixgram:// and raw://
     #[arg(short, long, value_name = "ENDPOINT", default_value = "tcp://127.0.0.1:9999")]
     connect: Endpoint,
 
@@ -35,7 +37,11 @@ struct Options {
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true, default_value = "5s", value_parser = timeout)]
     timeout: Duration,
 
-    /// The name, one line of at most 1,024 bytes; asked for if it is not given
+    /// How many more attempts to make when no answer comes, over udp, unixgram and raw [default: 3]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(..=i64::from(RETRIES_MAX)))]
+    retries: Option<u32>,
+
+    /// The name: at most 1,024 bytes, over tcp and unix one line; asked for if it is not given
     name: Option<OsString>,
 }
 
@@ -48,17 +54,30 @@ fn main() -> ExitCode {
         Ok(options) => options,
         Err(code) => return code,
     };
+    let kind = options.connect.kind();
+    if options.retries.is_some() && kind.promises().delivery {
+        return command_line::fail(PROGRAM, &without_retries(kind), ExitCode::from(2));
+    }
     let name = match options.name.map_or_else(ask, |name| Ok(name.into_vec())) {
         Ok(name) => name,
         Err(why) => return command_line::fail(PROGRAM, &why, ExitCode::FAILURE),
     };
-    match client::visit(&options.connect, &name, options.timeout) {
-        Ok(welcome) => match print(&welcome) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                command_line::fail(PROGRAM, &format!("cannot print the welcome: {error}"), ExitCode::FAILURE)
+    let patience = client::Options::default();
+    let patience =
+        client::Options { timeout: options.timeout, retries: options.retries.unwrap_or(patience.retries) };
+    match client::visit(&options.connect, &name, &patience) {
+        Ok(answer) => {
+            if !kind.promises().delivery {
+                say_which(&answer);
             }
-        },
+            match print(&answer.welcome) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => {
+                    let why = format!("cannot print the welcome: {error}");
+                    command_line::fail(PROGRAM, &why, ExitCode::FAILURE)
+                }
+            }
+        }
         Err(error @ (Error::NameTooLong | Error::NameNotOneLine)) => {
             command_line::fail(PROGRAM, &error, ExitCode::from(2))
         }
@@ -66,6 +85,22 @@ fn main() -> ExitCode {
             command_line::fail(PROGRAM, &format!("{}: {error}", options.connect), ExitCode::FAILURE)
         }
     }
+}
+
+/// Why `--retries` means nothing for a socket of `kind`.
+fn without_retries(kind: Kind) -> String {
+    let unsure = Kind::ALL.iter().filter(|kind| !kind.promises().delivery);
+    let unsure: Vec<&str> = unsure.map(|kind| kind.promises().scheme).collect();
+    format!(
+        "--retries is for {}: over {kind} delivery is sure, and one attempt enough (see {PROGRAM} --help)",
+        unsure.join(", ")
+    )
+}
+
+/// Says on standard error during which attempt the answer came.
+fn say_which(Answer { attempt, attempts, .. }: &Answer) {
+    // The welcome is what was asked for, and this can be missed.
+    let _ = writeln!(io::stderr(), "answered at attempt {attempt} of {attempts}");
 }
 
 /// Asks for a name on standard error, so that standard output holds the welcome alone, and reads a line.

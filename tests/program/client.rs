@@ -11,7 +11,7 @@ use socket2::SockRef;
 use crate::process::{Server, is_here, run};
 
 /// The client program with no options yet.
-fn welcome() -> Command {
+pub(crate) fn welcome() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_welcome"));
     command.env_remove("RUST_LOG");
     command
@@ -83,7 +83,7 @@ fn every_name_that_fits_arrives_whole() {
 }
 
 /// The client's one line when it ends with `code`.
-fn complaint((code, out, err): (i32, String, String), expected: i32) -> String {
+pub(crate) fn complaint((code, out, err): (i32, String, String), expected: i32) -> String {
     assert_eq!((code, out.as_str()), (expected, ""), "{err}");
     let said = err.strip_prefix("Enter your name: \n").unwrap_or(&err);
     assert_eq!(said.lines().count(), 1, "{err:?}");
@@ -161,7 +161,15 @@ fn a_host_that_does_not_resolve_is_one_line() {
 
 #[test]
 fn a_mistake_on_the_command_line_is_one_line_and_exit_code_2() {
-    for options in [&["--timeout", "0"][..], &["--connect", "nowhere"], &["--nonsense"], &["Ada", "Bob"]] {
+    let mistakes = [
+        &["--timeout", "0"][..],
+        &["--connect", "nowhere"],
+        &["--nonsense"],
+        &["Ada", "Bob"],
+        &["--connect", "udp://localhost:1", "--retries", "101"],
+        &["--connect", "udp://localhost:1", "--retries", "-1"],
+    ];
+    for options in mistakes {
         let line = complaint(run(welcome().args(options), b""), 2);
         assert!(line.ends_with("(see welcome --help)"), "{line}");
     }
@@ -172,7 +180,7 @@ fn help_begins_with_examples() {
     let (code, out, _) = run(welcome().arg("--help"), b"");
     assert_eq!(code, 0);
     assert!(out.starts_with("Examples:\n  welcome "), "{out}");
-    for option in ["-c, --connect", "--timeout", "[NAME]"] {
+    for option in ["-c, --connect", "--timeout", "--retries", "[NAME]"] {
         assert!(out.contains(option), "{option} is not in\n{out}");
     }
 }

@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::LazyLock;
 
 use crate::process::{Server, answer, not_tested, run, welcomed};
 
@@ -112,12 +113,16 @@ fn several_endpoints_are_served_at_once() {
 }
 
 /// A shell command that runs the programs where the host `twohomes` has two addresses.
-fn with_two_homes(script: &str) -> Command {
-    let hosts = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("hosts");
-    std::fs::write(&hosts, "127.0.0.7 twohomes\n127.0.0.8 twohomes\n").unwrap();
+pub(crate) fn with_two_homes(script: &str) -> Command {
+    // Once: whoever reads it meanwhile must not find it empty.
+    static HOSTS: LazyLock<PathBuf> = LazyLock::new(|| {
+        let hosts = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("hosts");
+        std::fs::write(&hosts, "127.0.0.7 twohomes\n127.0.0.8 twohomes\n").unwrap();
+        hosts
+    });
     let mut command = Command::new("unshare");
     let mount = "mount --bind \"$HOSTS\" /etc/hosts && ";
-    command.args(["--mount", "sh", "-c", &format!("{mount}{script}")]).env("HOSTS", hosts);
+    command.args(["--mount", "sh", "-c", &format!("{mount}{script}")]).env("HOSTS", &*HOSTS);
     command.env("WELCOMED", env!("CARGO_BIN_EXE_welcomed")).env("WELCOME", env!("CARGO_BIN_EXE_welcome"));
     command
 }

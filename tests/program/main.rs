@@ -10,6 +10,9 @@
 
 mod calls;
 mod client;
+mod client_datagrams;
+mod client_kinds;
+mod client_raw;
 mod command_lines;
 mod descriptors;
 mod injection;

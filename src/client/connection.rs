@@ -1,0 +1,48 @@
+//! A visit over a connection.
+
+use super::socket::{self, Socket};
+use super::{BUFFER_BYTES, Clock, Error, Visit};
+use crate::endpoint::Address;
+use crate::protocol::state::client::{Event, State};
+
+/// Connects to one of `addresses`, sends the name and reads the welcome to its end.
+pub(super) fn converse(visit: &mut Visit, addresses: &[Address], clock: Clock) -> Result<(), Error> {
+    let socket = connect(addresses, clock)?;
+    visit.connected();
+    while visit.state() == State::SendingName {
+        visit.sent(socket.send(visit.outgoing(), clock)?);
+    }
+    let keeps_boundaries = socket.kind().promises().boundaries;
+    if !keeps_boundaries {
+        socket.shut();
+    }
+    let mut buffer = vec![0; BUFFER_BYTES];
+    while visit.state() == State::ReadingWelcome {
+        socket::wait(std::slice::from_ref(&socket), clock)?;
+        match socket.receive(&mut buffer)? {
+            None => {}
+            // Over records it may also be an empty one, which is no welcome either.
+            Some([]) => visit.end(Event::EndOfInput),
+            Some(record) if keeps_boundaries => visit.receive_record(record)?,
+            Some(bytes) => visit.receive(bytes)?,
+        }
+    }
+    Ok(())
+}
+
+/// A connection to the first of `addresses` that accepts; the error of the last if none does. Each has its
+/// equal part of what is left of the time, so that one that never answers does not keep the others from
+/// being tried.
+fn connect(addresses: &[Address], clock: Clock) -> Result<Socket, Error> {
+    let mut failure = Error::TimedOut;
+    for (address, untried) in addresses.iter().zip((1..=addresses.len()).rev()) {
+        clock.left()?;
+        let part = clock.part(u32::try_from(untried).unwrap_or(u32::MAX));
+        let connected = Socket::open(address).and_then(|socket| socket.connect(part).map(|()| socket));
+        match connected {
+            Ok(socket) => return Ok(socket),
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
+}

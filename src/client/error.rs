@@ -1,0 +1,116 @@
+//! Why there is no welcome.
+
+use std::fmt;
+use std::io;
+
+use rustix::io::Errno;
+
+use crate::endpoint::{Kind, Names};
+use crate::protocol::{NAME_MAX_BYTES, WELCOME_MAX_BYTES};
+
+/// Why there is no welcome. Shown as one line.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// The name has more than [`NAME_MAX_BYTES`].
+    NameTooLong,
+    /// The name has a line feed in it, and is to go over a stream.
+    NameNotOneLine,
+    /// The endpoint's host has no address.
+    Unresolved(io::Error),
+    /// Nobody listens there.
+    Refused,
+    /// There is no socket of that name.
+    NoSuchSocket,
+    /// A socket of that name is there, but one of another kind.
+    OtherKind,
+    /// It takes a right that this process does not have.
+    NotPermitted {
+        /// What the system says.
+        error: io::Error,
+        /// What it takes.
+        takes: &'static str,
+    },
+    /// It took too long.
+    TimedOut,
+    /// Delivery is not sure, and no attempt was answered.
+    NotAnswered {
+        /// How many attempts were made.
+        attempts: u32,
+        /// Whether the last of them came to where nobody listens.
+        nobody_listens: bool,
+    },
+    /// The server, or something on the way, broke the connection off.
+    Reset,
+    /// The server closed its side and had sent nothing.
+    NoWelcome,
+    /// The server sent more than [`WELCOME_MAX_BYTES`].
+    WelcomeTooLong,
+    /// Anything else that the system says.
+    Other(io::Error),
+}
+
+impl Error {
+    /// What `error` means where it comes from a socket of `kind`.
+    pub(super) fn of(error: io::Error, kind: Kind) -> Error {
+        let promises = kind.promises();
+        match Errno::from_io_error(&error) {
+            // The latter is how ICMP's "protocol unreachable" comes to a raw socket.
+            Some(Errno::CONNREFUSED | Errno::NOPROTOOPT) => Error::Refused,
+            Some(Errno::NOENT) => Error::NoSuchSocket,
+            Some(Errno::PROTOTYPE) => Error::OtherKind,
+            // A socket's own timeout is one of the latter two (socket(7), SO_SNDTIMEO; connect(2)).
+            Some(Errno::TIMEDOUT | Errno::AGAIN | Errno::INPROGRESS | Errno::ALREADY) => Error::TimedOut,
+            Some(Errno::CONNRESET | Errno::CONNABORTED | Errno::PIPE) => Error::Reset,
+            Some(Errno::ACCESS | Errno::PERM) => match promises.names {
+                Names::Path => Error::NotPermitted { error, takes: "the right to write to the socket" },
+                Names::Protocol => Error::NotPermitted { error, takes: promises.privilege },
+                Names::Port => Error::Other(error),
+            },
+            Some(_) | None => Error::Other(error),
+        }
+    }
+
+    /// Whether it says that nobody listens, which can change.
+    pub(super) fn says_that_nobody_listens(&self) -> bool {
+        matches!(self, Error::Refused | Error::NoSuchSocket)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::NameTooLong => {
+                write!(f, "the name is too long: at most {NAME_MAX_BYTES} bytes are accepted")
+            }
+            Error::NameNotOneLine => {
+                write!(f, "the name has a line feed in it; over a stream a name is one line")
+            }
+            Error::Unresolved(error) => write!(f, "the host cannot be resolved: {error}"),
+            Error::Refused => write!(f, "connection refused: nobody listens there; is the server running?"),
+            Error::NoSuchSocket => write!(f, "no such socket: nobody listens there; is the server running?"),
+            Error::OtherKind => write!(f, "the socket there is of another kind"),
+            Error::NotPermitted { error, takes } => write!(f, "{error}; it takes {takes}"),
+            Error::TimedOut => write!(f, "timed out: no whole welcome came in time"),
+            Error::NotAnswered { attempts, nobody_listens } => {
+                match attempts {
+                    1 => write!(f, "the one attempt was not answered")?,
+                    _ => write!(f, "none of {attempts} attempts was answered")?,
+                }
+                f.write_str(if *nobody_listens {
+                    ": nobody listens there; is the server running?"
+                } else {
+                    " in time"
+                })
+            }
+            Error::Reset => write!(f, "connection reset before the welcome had ended"),
+            Error::NoWelcome => write!(f, "closed without a welcome"),
+            Error::WelcomeTooLong => {
+                write!(f, "more than {WELCOME_MAX_BYTES} bytes came: that is no welcome server")
+            }
+            Error::Other(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Error {}

@@ -1,0 +1,190 @@
+//! One conversation from the client's side, without any input or output.
+
+use super::Error;
+use crate::endpoint::Kind;
+use crate::protocol::state::client::{Arrow, Event, Machine, State};
+use crate::protocol::{NAME_MAX_BYTES, WELCOME_MAX_BYTES};
+
+/// What is sent for `name` over a socket of `kind`. Where boundaries are kept that is the name, whatever bytes
+/// it has. Over a stream an empty name is an empty line, and a line feed would end the name.
+///
+/// Fails if the name has more than [`NAME_MAX_BYTES`] or, over a stream, a line feed in it.
+pub fn request(name: &[u8], kind: Kind) -> Result<Vec<u8>, Error> {
+    if name.len() > NAME_MAX_BYTES {
+        return Err(Error::NameTooLong);
+    }
+    if kind.promises().boundaries {
+        return Ok(name.to_vec());
+    }
+    if name.contains(&b'\n') {
+        return Err(Error::NameNotOneLine);
+    }
+    Ok(if name.is_empty() { b"\n".to_vec() } else { name.to_vec() })
+}
+
+/// One conversation from the client's side, sans-IO: it is told what happened, and holds what is to be
+/// sent and what has come.
+///
+/// ```
+/// use welcomed::client::{Visit, request};
+/// use welcomed::endpoint::Kind;
+/// use welcomed::protocol::state::client::State;
+///
+/// let mut visit = Visit::new(request(b"Rafatul", Kind::Udp)?);
+/// visit.connect();
+/// visit.connected();
+/// for _attempt in 0..2 {
+///     visit.retry(); // does nothing before the first
+///     visit.sent(visit.outgoing().len());
+/// }
+/// visit.receive_record(b"welcome ")?;
+/// assert_eq!((visit.state(), visit.welcome()), (State::Closed, &b"welcome "[..]));
+/// # Ok::<(), welcomed::client::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Visit {
+    machine: Machine,
+    request: Vec<u8>,
+    sent: usize,
+    welcome: Vec<u8>,
+}
+
+impl Visit {
+    /// A visit that will send the bytes of `request`, see [`request`].
+    #[must_use]
+    pub fn new(request: Vec<u8>) -> Visit {
+        Visit { machine: Machine::new(), request, sent: 0, welcome: Vec::new() }
+    }
+
+    /// Where the visit stands.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.machine.state()
+    }
+
+    /// All that is sent, once at every attempt.
+    #[must_use]
+    pub fn request(&self) -> &[u8] {
+        &self.request
+    }
+
+    /// The welcome as far as it has come.
+    #[must_use]
+    pub fn welcome(&self) -> &[u8] {
+        &self.welcome
+    }
+
+    /// The same, for good.
+    #[must_use]
+    pub fn into_welcome(self) -> Vec<u8> {
+        self.welcome
+    }
+
+    /// What of the request is still to be sent.
+    #[must_use]
+    pub fn outgoing(&self) -> &[u8] {
+        self.request.get(self.sent..).unwrap_or_default()
+    }
+
+    /// Connecting has begun.
+    pub fn connect(&mut self) {
+        self.on(Event::Connect);
+    }
+
+    /// Connecting has succeeded or, where there are no connections, the socket can send.
+    pub fn connected(&mut self) {
+        self.on(Event::Connected);
+    }
+
+    /// The first `bytes` of [`Visit::outgoing`] have been handed to the kernel.
+    pub fn sent(&mut self, bytes: usize) {
+        self.sent = self.request.len().min(self.sent + bytes);
+        if self.sent == self.request.len() {
+            self.on(Event::NameSent);
+        }
+    }
+
+    /// The welcome has not come, and delivery is not sure: the request is to be sent once more.
+    pub fn retry(&mut self) {
+        if self.on(Event::Retry).is_some() {
+            self.sent = 0;
+        }
+    }
+
+    /// Bytes have come. Fails if there are more of them than a welcome has.
+    pub fn receive(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        if self.welcome.len() + bytes.len() > WELCOME_MAX_BYTES {
+            return Err(Error::WelcomeTooLong);
+        }
+        self.welcome.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    /// A record has come: it is the welcome, and ends the visit. Fails if it is longer than a welcome.
+    pub fn receive_record(&mut self, record: &[u8]) -> Result<(), Error> {
+        self.receive(record)?;
+        self.on(Event::Record);
+        Ok(())
+    }
+
+    /// The visit ends, by the server's end of input, a deadline or a failure.
+    pub fn end(&mut self, event: Event) {
+        self.on(event);
+    }
+
+    fn on(&mut self, event: Event) -> Option<Arrow> {
+        let arrow = self.machine.on(event)?;
+        log::trace!("{arrow}");
+        Some(arrow)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn connected(name: &[u8], kind: Kind) -> Visit {
+        let mut visit = Visit::new(request(name, kind).unwrap());
+        visit.connect();
+        visit.connected();
+        visit
+    }
+
+    #[test]
+    fn what_is_sent_for_a_name_depends_on_whether_boundaries_are_kept() {
+        for kind in Kind::ALL {
+            let keeps = kind.promises().boundaries;
+            assert_eq!(request(b"Ada", *kind).unwrap(), b"Ada");
+            assert_eq!(request(b"", *kind).unwrap(), if keeps { &b""[..] } else { b"\n" });
+            assert_eq!(request(b"a\nb", *kind).is_ok(), keeps);
+            assert!(request(&[b'x'; NAME_MAX_BYTES], *kind).is_ok());
+            assert!(matches!(request(&[b'x'; NAME_MAX_BYTES + 1], *kind), Err(Error::NameTooLong)));
+        }
+    }
+
+    #[test]
+    fn a_retry_sends_the_whole_request_again_and_is_none_before_it_was_sent() {
+        for name in [&b"Ada"[..], b""] {
+            let mut visit = connected(name, Kind::Udp);
+            visit.retry();
+            assert_eq!(visit.state(), State::SendingName);
+            visit.sent(name.len());
+            assert_eq!((visit.state(), visit.outgoing()), (State::ReadingWelcome, &b""[..]));
+            visit.retry();
+            assert_eq!((visit.state(), visit.outgoing()), (State::SendingName, name));
+        }
+    }
+
+    #[test]
+    fn a_record_ends_the_visit_unless_it_is_longer_than_a_welcome() {
+        let mut visit = connected(b"Ada", Kind::UnixPacket);
+        visit.sent(3);
+        assert!(matches!(
+            visit.receive_record(&vec![b'w'; WELCOME_MAX_BYTES + 1]),
+            Err(Error::WelcomeTooLong)
+        ));
+        assert_eq!((visit.state(), visit.welcome()), (State::ReadingWelcome, &b""[..]));
+        visit.receive_record(b"welcome ").unwrap();
+        assert_eq!((visit.state(), visit.welcome()), (State::Closed, &b"welcome "[..]));
+    }
+}

@@ -1,0 +1,104 @@
+//! The client program over raw sockets, in a network of its own: on the test's own, everybody who has a raw
+//! socket of the same protocol would be heard.
+
+use std::process::Command;
+
+use crate::client::{complaint, welcome};
+use crate::process::{Server, is_here, not_tested, run, welcomed};
+
+/// Runs a program in a network that has nothing but its loopback.
+fn alone(program: &Command) -> Command {
+    let mut command = Command::new("unshare");
+    command.args(["--net", "sh", "-c", "ip link set lo up && exec \"$@\"", "sh"]);
+    command.arg(program.get_program()).args(program.get_args()).env_remove("RUST_LOG");
+    command
+}
+
+/// Whether that can be done here.
+fn can_be_alone() -> bool {
+    if !is_here("ip") {
+        return false;
+    }
+    let (code, _, why) = run(&mut alone(&Command::new("true")), b"");
+    if code != 0 {
+        not_tested(&format!("there is no network of one's own: {}", why.trim()));
+    }
+    code == 0
+}
+
+#[test]
+fn a_raw_server_s_welcome_is_printed_and_never_the_client_s_own_name() {
+    if !can_be_alone() {
+        return;
+    }
+    for (text, protocol) in [("{name}!", 253), ("welcome ", 254)] {
+        let endpoint = format!("raw://127.0.0.1?protocol={protocol}");
+        let mut program = welcomed();
+        program.args(["-l", "127.0.0.1:0", "-l", &endpoint, "--welcome", text]);
+        let server = Server::spawn(alone(&program));
+        server.wait_for_log(&format!("waiting for datagrams on {endpoint}"));
+        let network = format!("--net=/proc/{}/ns/net", server.child.id());
+        for name in ["Ada", "", "\n", &"x".repeat(1024)] {
+            let mut command = Command::new("nsenter");
+            command.args([&network, env!("CARGO_BIN_EXE_welcome")]);
+            command.args(["-c", &endpoint, "--timeout", "40s", name]);
+            let (code, out, err) = run(&mut command, b"");
+            assert_eq!((code, err.as_str()), (0, "answered at attempt 1 of 4\n"));
+            assert_eq!(out, text.replace("{name}", name));
+        }
+    }
+}
+
+#[test]
+fn where_no_raw_server_is_the_client_does_not_answer_itself() {
+    if !can_be_alone() {
+        return;
+    }
+    for name in ["Ada", "", "a longer name"] {
+        let mut program = welcome();
+        program.args(["-c", "raw://127.0.0.1?protocol=253", "--timeout", "300ms", "--retries", "2", name]);
+        let line = complaint(run(&mut alone(&program), b""), 1);
+        assert!(line.ends_with("none of 3 attempts was answered in time"), "{name:?}: {line}");
+    }
+}
+
+#[test]
+fn a_host_without_such_a_protocol_says_so() {
+    if !can_be_alone() {
+        return;
+    }
+    // ICMP's message has to hold eight bytes of the name, or the kernel does not tell whom it is about.
+    let mut program = welcome();
+    program.args([
+        "-c",
+        "raw://127.0.0.2?protocol=253",
+        "--timeout",
+        "40s",
+        "--retries",
+        "0",
+        "Rafatul Islam",
+    ]);
+    let line = complaint(run(&mut alone(&program), b""), 1);
+    assert!(
+        line.ends_with("the one attempt was not answered: nobody listens there; is the server running?"),
+        "{line}"
+    );
+}
+
+#[test]
+fn without_the_privilege_one_line_says_what_it_takes() {
+    let without = |program: &str| {
+        let mut command = Command::new("setpriv");
+        command.args(["--bounding-set", "-net_raw", program]);
+        command
+    };
+    let (code, _, why) = run(&mut without("true"), b"");
+    if code != 0 {
+        return not_tested(&format!("no privilege can be given up: {}", why.trim()));
+    }
+    let endpoint = "raw://127.0.0.1?protocol=253";
+    let mut command = without(env!("CARGO_BIN_EXE_welcome"));
+    let line = complaint(run(command.args(["-c", endpoint, "Ada"]), b""), 1);
+    assert!(line.starts_with(&format!("{endpoint}: Operation not permitted")), "{line}");
+    assert!(line.ends_with("; it takes CAP_NET_RAW"), "{line}");
+}
