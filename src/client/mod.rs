@@ -34,7 +34,8 @@ use crate::socket::ipv4;
 /// The most attempts that may follow the first.
 pub const RETRIES_MAX: u32 = 100;
 
-/// Room for a welcome, and for the header that a raw socket shows before it.
+/// Room for a welcome, and for the header that a raw socket shows before it. A record that does not fit is too
+/// long to be a welcome, even as far as it does.
 const BUFFER_BYTES: usize = WELCOME_MAX_BYTES + ipv4::HEADER_MAX_BYTES;
 
 /// How patient a visit is.

@@ -75,12 +75,9 @@ impl Socket {
     }
 
     /// recv(2), without waiting: `None` if nothing is there. No bytes are the end of input, or an empty
-    /// record. Fails if a record is too long to be a welcome.
+    /// record. A record that is longer than the buffer is cut.
     pub(super) fn receive<'a>(&self, buffer: &'a mut [u8]) -> Result<Option<&'a [u8]>, Error> {
-        // Over a stream, MSG_TRUNC would throw away what it counts (tcp(7)).
-        let flags = if self.kind().promises().boundaries { RecvFlags::TRUNC } else { RecvFlags::empty() };
-        match rustix::net::recv(&self.descriptor, &mut *buffer, flags | RecvFlags::DONTWAIT) {
-            Ok((bytes, all)) if all > bytes => Err(Error::WelcomeTooLong),
+        match rustix::net::recv(&self.descriptor, &mut *buffer, RecvFlags::DONTWAIT) {
             Ok((bytes, _)) => Ok(buffer.get(..bytes)),
             Err(Errno::AGAIN | Errno::INTR) => Ok(None),
             Err(errno) => Err(Error::of(errno.into(), self.kind())),

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use socket2::SockRef;
+use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::process::{Server, is_here, run};
 
@@ -113,6 +113,20 @@ fn a_refused_connection_is_one_line() {
 fn a_server_that_never_answers_is_a_timeout() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let line = complaint(visit(listener.local_addr().unwrap(), &["Ada", "--timeout", "200ms"], b""), 1);
+    assert!(line.ends_with("timed out: no whole welcome came in time"), "{line}");
+}
+
+#[test]
+fn a_server_whose_backlog_is_full_is_a_timeout() {
+    let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    listener.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    listener.listen(0).unwrap();
+    let address = listener.local_addr().unwrap().as_socket().unwrap();
+    let mut waiting = Vec::new();
+    while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(100)) {
+        waiting.push(stream);
+    }
+    let line = complaint(visit(address, &["Ada", "--timeout", "200ms"], b""), 1);
     assert!(line.ends_with("timed out: no whole welcome came in time"), "{line}");
 }
 

@@ -62,6 +62,32 @@ fn where_no_raw_server_is_the_client_does_not_answer_itself() {
     }
 }
 
+/// A server that sends back what it receives, once. It may begin to listen when the client has asked already.
+const ECHO: &str = "
+import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_RAW, 253)
+s.bind((sys.argv[1], 0))
+packet, sender = s.recvfrom(4096)
+s.sendto(packet[20:], sender)
+";
+
+#[test]
+fn a_welcome_that_is_the_name_again_is_told_from_the_name() {
+    if !can_be_alone() || !is_here("python3") {
+        return;
+    }
+    for address in ["127.0.0.1", "127.0.0.2"] {
+        let mut program = Command::new("sh");
+        program.args([
+            "-c",
+            "python3 -c \"$1\" $2 & \"$3\" -c \"raw://$2?protocol=253\" --timeout 40s --retries 100 Ada",
+        ]);
+        program.args(["sh", ECHO, address, env!("CARGO_BIN_EXE_welcome")]);
+        let (code, out, err) = run(&mut alone(&program), b"");
+        assert_eq!((code, out.as_str()), (0, "Ada"), "{address}: {err}");
+    }
+}
+
 #[test]
 fn a_host_without_such_a_protocol_says_so() {
     if !can_be_alone() {
