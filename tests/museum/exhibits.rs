@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use rustix::io::Errno;
+use welcomed::endpoint::Kind;
 
 use crate::faults::Fault;
 use crate::promises::Promise;
@@ -31,6 +32,10 @@ pub(crate) enum Bug {
     DiesOfAClosedLogPipe,
     DiesOfOneAcceptError,
     LeaksWhatCannotBeWatched,
+    EmptyRecordIsTheEnd,
+    ForgetsTheBoundaries,
+    WelcomesAWelcome,
+    AnswersOneDatagramForEachEvent,
 }
 
 /// A bug, for people to look at.
@@ -258,5 +263,45 @@ pub(crate) const EXHIBITS: &[Exhibit] = &[
               max_user_watches",
         breaks: Promise::NoLeak,
         scene: || scene(vec![Script::silent()], LARGE, &[(3, Fault::Error(Errno::NOSPC))]),
+    },
+    Exhibit {
+        bug: Bug::EmptyRecordIsTheEnd,
+        title: "Nothing, said on purpose",
+        what: "A record may be empty, and receiving it gives 0 as the end of input does; the loop that has learnt from \
+               streams takes it for the end. Whoever says nothing is taken to be gone.",
+        met: "recv(2): datagram sockets \"permit zero-length datagrams. When such a datagram is received, the return value is \
+              0\", which is what a stream gives at its end; unix(7), SOCK_SEQPACKET",
+        breaks: Promise::Welcome,
+        scene: || scene(vec![Script::record(b"")], LARGE, &[]).at(&[Kind::UnixPacket]),
+    },
+    Exhibit {
+        bug: Bug::ForgetsTheBoundaries,
+        title: "The end that was not one",
+        what: "The socket keeps boundaries, and the loop looks for its own in what it brings: a line feed in the record \
+               ends the name. Somebody is welcomed by half a name, and whoever sends no line feed waits for a silence that nobody needed.",
+        met: "socket(2): SOCK_SEQPACKET is \"for datagrams of fixed maximum length\", and \"a consumer is required to read an \
+              entire packet with each input system call\" (unix(7) keeps the boundaries)",
+        breaks: Promise::NothingElse,
+        scene: || scene(vec![Script::record(b"Ada\nLovelace")], LARGE, &[]).at(&[Kind::UnixPacket]),
+    },
+    Exhibit {
+        bug: Bug::WelcomesAWelcome,
+        title: "After you, after you",
+        what: "Two servers answer every datagram, and one forged sender address makes them answer each other. They do so \
+               for ever, and it takes nobody to keep them at it.",
+        met: "CVE-2024-2169, \"Loop DoS\", in implementations of TFTP, DNS and NTP; CVE-1999-0103 for echo and chargen; \
+              CVE-2009-3563 for ntpd",
+        breaks: Promise::NothingElse,
+        scene: || scene(vec![Script::echo(b"hello Ada!")], LARGE, &[]).at(&[Kind::Udp]),
+    },
+    Exhibit {
+        bug: Bug::AnswersOneDatagramForEachEvent,
+        title: "One letter for each ring",
+        what: "Edge-triggered, several datagrams that came together are one event, and the loop receives one of them. The \
+               others stay until the next one comes, and then they are one behind for ever.",
+        met: "epoll(7), question 9, on reading \"until EAGAIN when using the EPOLLET flag\" (edge-triggered behavior); mio's documentation, \
+              \"Draining readiness\"",
+        breaks: Promise::NoStall,
+        scene: || scene(vec![Script::record(b"Ada"), Script::record(b"Bob")], LARGE, &[]).at(&[Kind::Udp]),
     },
 ];

@@ -3,33 +3,22 @@
 //! below it and the session.
 
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use slab::Slab;
-use welcomed::kernel::{Interest, Kernel as _, Ready, Signal};
-use welcomed::protocol::state::connection::State;
-use welcomed::protocol::{Session, Want};
+use welcomed::endpoint::{Kind, Peer};
+use welcomed::kernel::{Kernel as _, Ready, Signal};
+use welcomed::protocol::NAME_MAX_BYTES;
 use welcomed::server::{Settings, Stats};
 
+use super::connection::Connection;
 use super::exhibits::Bug;
-use crate::kernel::{Sim, Socket, Stream};
-use crate::play::Subject;
+use crate::kernel::{Sim, Socket};
+use crate::play::{Subject, address};
 
 const BACK_OFF: Duration = Duration::from_millis(100);
-const LINGER: Duration = Duration::from_secs(2);
 const ACCEPT_BUDGET: usize = 64;
-
-struct Connection {
-    stream: Stream,
-    session: Session,
-    watched: Option<Interest>,
-    /// When it has to be gone, and for which state that was said.
-    due: Option<(State, Instant)>,
-    /// When its name ends by silence.
-    gap: Option<Instant>,
-}
 
 /// The loop, with its bug.
 pub(crate) struct Plain {
@@ -37,31 +26,36 @@ pub(crate) struct Plain {
     settings: Settings,
     bug: Option<Bug>,
     listener: Option<Socket>,
-    /// Whether somebody may wait to be accepted.
+    kind: Kind,
+    /// Whether somebody may wait to be accepted, or a datagram to be answered.
     ready: bool,
     paused_until: Option<Instant>,
     connections: Slab<Connection>,
     /// What a client under this key has still to be sent: only the bug has use for it.
     left_under_key: Vec<Vec<u8>>,
     drain_by: Option<Instant>,
+    /// Where datagrams are received.
+    buffer: [u8; NAME_MAX_BYTES],
 }
 
 impl Plain {
     pub(crate) fn new(mut kernel: Sim, bug: Option<Bug>) -> Plain {
         let settings = kernel.0.borrow().world.settings.clone();
-        let address = SocketAddr::from(([127, 0, 0, 1], 9999));
-        let mut listener = kernel.socket(&address.into()).unwrap();
+        let kind = kernel.0.borrow().world.doors[0].kind;
+        let mut listener = kernel.socket(&address(kind)).unwrap();
         kernel.listen(&mut listener, 0, settings.backlog).unwrap();
         Plain {
             kernel,
             settings,
             bug,
             listener: Some(listener),
+            kind,
             ready: false,
             paused_until: None,
             connections: Slab::new(),
             left_under_key: Vec::new(),
             drain_by: None,
+            buffer: [0; NAME_MAX_BYTES],
         }
     }
 
@@ -132,10 +126,20 @@ impl Plain {
             let Some(listener) = self.listener.as_ref().filter(|_| self.ready && room && !paused) else {
                 return Ok(());
             };
+            if !self.kind.promises().connections {
+                match self.kernel.receive(listener, &mut self.buffer) {
+                    Ok((record, peer)) => self.answer(record.bytes, &peer),
+                    Err(error) => self.accept_failed(error, now)?,
+                }
+                if self.has(Bug::AnswersOneDatagramForEachEvent) {
+                    self.ready = false;
+                }
+                continue;
+            }
             match self.kernel.accept(listener) {
                 Ok((stream, _)) => {
                     self.left_under_key.resize(self.connections.vacant_key() + 1, Vec::new());
-                    let key = self.connections.insert(Connection::new(stream));
+                    let key = self.connections.insert(Connection::new(stream, self.kind));
                     self.serve(key);
                 }
                 Err(error) => self.accept_failed(error, now)?,
@@ -145,6 +149,22 @@ impl Plain {
             self.ready = false;
         }
         Ok(())
+    }
+
+    /// A datagram is a conversation by itself: its welcome is sent once, or never.
+    fn answer(&mut self, bytes: usize, peer: &Peer) {
+        let (Some(listener), Settings { welcome, .. }) = (&self.listener, &self.settings) else { return };
+        let name = &self.buffer[..bytes];
+        let is_echo = welcome.could_be(name) && !self.has(Bug::WelcomesAWelcome);
+        if is_echo || *peer == Peer::Unnamed {
+            return;
+        }
+        let answer = welcome.to(name);
+        while self
+            .kernel
+            .send(listener, &answer, peer)
+            .is_err_and(|error| error.kind() == ErrorKind::Interrupted)
+        {}
     }
 
     fn accept_failed(&mut self, error: io::Error, now: Instant) -> io::Result<()> {
@@ -205,130 +225,6 @@ impl Plain {
         match self.kernel.log() {
             Err(error) if self.has(Bug::DiesOfAClosedLogPipe) => Err(error),
             _ => Ok(()), // nobody has to listen
-        }
-    }
-}
-
-impl Connection {
-    fn new(stream: Stream) -> Connection {
-        Connection { stream, session: Session::new(), watched: None, due: None, gap: None }
-    }
-
-    fn is_due(&self, now: Instant) -> bool {
-        self.due.is_some_and(|(_, at)| at <= now) || self.gap.is_some_and(|gap| gap <= now)
-    }
-
-    /// Reads and writes. What it has to wait for, if it is not over.
-    fn drive(
-        &mut self,
-        kernel: &mut Sim,
-        settings: &Settings,
-        bug: Option<Bug>,
-        mut left: Option<&mut Vec<u8>>,
-    ) -> Option<Interest> {
-        let mut buffer = [0; 4096];
-        let mut reads = 0;
-        loop {
-            let result = match self.session.want() {
-                Want::Close => return None,
-                Want::Read if bug == Some(Bug::StopsAfterOneRead) && reads > 0 => {
-                    return Some(Interest::Readable);
-                }
-                Want::Read => {
-                    reads += 1;
-                    self.read(kernel, settings, bug, &mut buffer)
-                }
-                Want::Write => self.write(kernel, bug, left.as_deref_mut()),
-            };
-            match result {
-                Ok(()) => {}
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => match self.session.want() {
-                    Want::Read => return Some(Interest::Readable),
-                    Want::Write if bug == Some(Bug::WouldBlockOnWriteIsFatal) => return None,
-                    Want::Write => return Some(Interest::Writable),
-                    Want::Close => return None,
-                },
-                Err(_) => return None,
-            }
-        }
-    }
-
-    fn read(
-        &mut self,
-        kernel: &mut Sim,
-        settings: &Settings,
-        bug: Option<Bug>,
-        buffer: &mut [u8],
-    ) -> io::Result<()> {
-        match kernel.read(&mut self.stream, buffer) {
-            Ok(0) if bug == Some(Bug::EndOfInputIsData) => {
-                self.session.receive(&[], &settings.welcome);
-            }
-            Ok(0) if bug == Some(Bug::HalfCloseIsADisconnect) => {
-                self.session.fail();
-            }
-            Ok(0) => {
-                self.session.receive_eof(&settings.welcome);
-            }
-            Ok(bytes) => {
-                self.session.receive(&buffer[..bytes], &settings.welcome);
-            }
-            Err(error) => return Err(error),
-        }
-        Ok(())
-    }
-
-    fn write(&mut self, kernel: &mut Sim, bug: Option<Bug>, left: Option<&mut Vec<u8>>) -> io::Result<()> {
-        if let Some(left) = left {
-            // What is to be sent is kept under the key, and outlives the client that it was for.
-            if left.is_empty() {
-                *left = self.session.outgoing().to_vec();
-            }
-            let sent = kernel.write(&mut self.stream, left)?;
-            left.drain(..sent);
-            if left.is_empty() {
-                self.session.sent(usize::MAX / 2);
-            }
-        } else if self.session.outgoing().is_empty() {
-            self.session.sent(0);
-        } else {
-            let sent = kernel.write(&mut self.stream, self.session.outgoing())?;
-            let all = self.session.outgoing().len();
-            self.session.sent(if bug == Some(Bug::ShortWriteIsAll) { all } else { sent });
-        }
-        self.linger(kernel, bug)
-    }
-
-    /// Who sends more than a name is read to the end before it is closed.
-    fn linger(&mut self, kernel: &mut Sim, bug: Option<Bug>) -> io::Result<()> {
-        if self.session.state() == State::Lingering {
-            if bug == Some(Bug::ClosesOnUnreadInput) {
-                self.session.deadline();
-            } else {
-                kernel.shut(&mut self.stream)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Sets the deadlines of the state that it waits in.
-    fn arm(&mut self, known: usize, now: Instant, settings: &Settings, bug: Option<Bug>) {
-        let state = self.session.state();
-        let after = match state {
-            State::ReadingName => settings.name_timeout,
-            State::WritingWelcome => settings.write_timeout,
-            State::Lingering | State::Closed => LINGER,
-        };
-        let grew = self.session.name().len() > known;
-        let anew = bug == Some(Bug::ExtendsTheDeadlineByEveryByte) && grew;
-        if anew || self.due.is_none_or(|(armed, _)| armed != state) {
-            self.due = Some((state, now + after));
-        }
-        if state != State::ReadingName {
-            self.gap = None;
-        } else if grew {
-            self.gap = Some(now + settings.name_gap);
         }
     }
 }

@@ -35,7 +35,9 @@ pub(crate) struct Watch {
     calls: usize,
     progress: bool,
     idle_turns: usize,
+    /// When it last asked for clients, and for datagrams.
     asked_at: Duration,
+    received_at: Duration,
     pub(crate) accepted: u64,
     /// The last error after which the server had to give up.
     pub(crate) fatal: Option<Errno>,
@@ -62,6 +64,10 @@ impl Watch {
 
     pub(crate) fn asks_for_clients(&mut self, now: Duration) {
         self.asked_at = now;
+    }
+
+    pub(crate) fn asks_for_datagrams(&mut self, now: Duration) {
+        self.received_at = now;
     }
 
     pub(crate) fn accepted(&mut self, client: &mut Client, now: Duration) {
@@ -120,13 +126,20 @@ impl State {
             }
         }
         let room = inside < world.settings.max_connections.min(world.weather.descriptors);
-        if room && !world.queue.is_empty() && world.listening && !world.queue_edge {
-            let asks_again = watch.asked_at.max(world.queued_since) + BACK_OFF + SLACK;
-            if until.is_none_or(|until| until > asks_again) {
-                let how = format!(
-                    "{} wait at the door, there is room, and the loop sleeps for {timeout:?}",
-                    world.queue.len()
-                );
+        for door in &world.doors {
+            // A datagram takes no room.
+            let (room, asked_at) =
+                if door.has_connections() { (room, watch.asked_at) } else { (true, watch.received_at) };
+            let asks_again = asked_at.max(door.since) + BACK_OFF + SLACK;
+            let waiting = door.queue.len();
+            if room
+                && waiting > 0
+                && door.is_open
+                && !door.edge
+                && until.is_none_or(|until| until > asks_again)
+            {
+                let how =
+                    format!("{waiting} wait at the door, there is room, and the loop sleeps for {timeout:?}");
                 broken(Promise::NoStall, how);
             }
         }
@@ -147,16 +160,18 @@ impl Stage {
 impl World {
     /// What must hold when the server is gone, and everybody has taken what is still on its way.
     /// Gives how many had a right to a welcome.
-    pub(crate) fn at_the_end(&mut self) -> u64 {
+    /// These are the clients of streams, of records, and of datagrams.
+    pub(crate) fn at_the_end(&mut self) -> [u64; 3] {
         self.settle();
-        let mut promised = 0;
+        let mut promised = [0; 3];
         for (index, client) in self.clients.iter().enumerate() {
             if !self.could_get(client) {
                 let received = String::from_utf8_lossy(&client.received);
                 broken(Promise::NothingElse, format!("client {index} got {received:?}"));
             }
             if let Some(welcome) = self.promised(client) {
-                promised += 1;
+                let kind = self.doors[client.script.door].kind.promises();
+                promised[usize::from(kind.boundaries) + usize::from(!kind.connections)] += 1;
                 client.has_got(&welcome, index);
             }
         }
@@ -171,7 +186,12 @@ impl World {
             return None;
         }
         // The server has to linger only if it can know that there is more than a name.
-        let unknown = client.script.surplus && name.len() < 1024 && client.bytes_read <= name.len() + 1;
+        let more_read = if client.keeps_boundaries {
+            client.records_read > 1
+        } else {
+            name.len() == 1024 || client.bytes_read > name.len() + 1
+        };
+        let unknown = client.script.surplus && !more_read;
         (!unknown).then(|| reply(self, name))
     }
 
@@ -181,6 +201,9 @@ impl World {
         let crowd = self.clients.len() as u64 / 10;
         let pace = crowd + if client.script.reading == Reading::Slow { 6 } else { 1 };
         let beyond = reply(self, name).len().saturating_sub(self.weather.send_buffer) as u64;
+        if client.keeps_boundaries {
+            return true;
+        }
         let at_once = !client.script.in_pieces && self.weather.receive_buffer >= 4096;
         Duration::from_millis(beyond * pace) < self.settings.write_timeout
             && (at_once || !self.settings.name_gap.is_zero())
@@ -188,8 +211,14 @@ impl World {
 
     /// Whether what a client got is a part of its welcome, by as much of its name as the server took.
     fn could_get(&self, client: &Client) -> bool {
-        let (before, after) = self.welcome.split_once("{name}").unwrap_or((self.welcome, ""));
         let got = &client.received[..];
+        if client.keeps_boundaries {
+            let answered = self.doors[client.script.door].has_connections() || client.script.name.is_some();
+            let name = client.script.first_piece().filter(|_| answered);
+            return got.is_empty()
+                || name.is_some_and(|name| reply(self, &name[..name.len().min(1024)]) == got);
+        }
+        let (before, after) = self.welcome.split_once("{name}").unwrap_or((self.welcome, ""));
         let Some(rest) = got.strip_prefix(before.as_bytes()) else {
             return before.as_bytes().starts_with(got);
         };
@@ -220,7 +249,13 @@ impl State {
         let promised = number(&|client| self.world.promised(client).is_some());
         let sorted = counts.welcomed() >= promised
             && counts.failed() <= number(&|client| client.reset || client.call_failed)
-            && counts.without_name() <= number(&|client| client.fin && client.sent.is_empty())
+            && counts.without_name()
+                <= number(&|client| client.fin && client.sent.is_empty() && client.records_sent == 0)
+            && counts.dropped() == self.world.dropped
+            && counts.echoes()
+                == number(&|client| client.accepted_at.is_some() && client.script.kind == "echo")
+            && counts.unanswerable()
+                == number(&|client| client.accepted_at.is_some() && client.script.kind == "unnamed")
             && counts.timed_out() <= self.watch.accepted - promised
             && (counts.stopped() == 0 || self.world.stopped_at.is_some());
         if counts.accepted() != self.watch.accepted || !sorted {

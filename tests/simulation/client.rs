@@ -53,6 +53,11 @@ pub(crate) struct Client {
     pub(crate) stuck: bool,
     /// What has come for the server and is not read.
     pub(crate) inbox: VecDeque<u8>,
+    /// Where boundaries are kept: how long each record in it is.
+    pub(crate) keeps_boundaries: bool,
+    pub(crate) records: VecDeque<usize>,
+    pub(crate) records_sent: usize,
+    pub(crate) records_read: usize,
     /// Whether the client has shut its side.
     pub(crate) fin: bool,
     /// Whether it has reset the connection, and whether the server was told.
@@ -94,6 +99,10 @@ impl Client {
             connect_again: CONNECT_AGAIN,
             stuck: false,
             inbox: VecDeque::new(),
+            keeps_boundaries: false,
+            records: VecDeque::new(),
+            records_sent: 0,
+            records_read: 0,
             fin: false,
             reset: false,
             reset_told: false,
@@ -130,7 +139,7 @@ impl Client {
 
     /// Whether reading from it would not block.
     pub(crate) fn is_readable(&self) -> bool {
-        !self.inbox.is_empty() || self.fin || self.reset
+        !self.inbox.is_empty() || !self.records.is_empty() || self.fin || self.reset
     }
 
     pub(crate) fn room(&self, weather: &Weather) -> usize {

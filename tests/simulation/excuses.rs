@@ -12,8 +12,14 @@ impl World {
     pub(crate) fn endanger(&mut self, index: usize, errno: Errno) {
         let pieces = self.weather.receive_buffer < 4096;
         let client = &mut self.clients[index];
+        let is_datagram = !self.doors[client.script.door].has_connections();
         let early = client.script.in_pieces || pieces || self.settings.name_gap.is_zero();
+        let early = early && !client.keeps_boundaries;
         match errno {
+            Errno::AGAIN | Errno::NOBUFS if is_datagram => {
+                client.excuse("there was no room for its welcome");
+                self.dropped += 1;
+            }
             Errno::AGAIN if early => client.excuse("bytes were denied that were there: its name ended early"),
             Errno::AGAIN if self.leaped => client.excuse("bytes were denied, perhaps at its deadline"),
             Errno::AGAIN | Errno::INTR => {}

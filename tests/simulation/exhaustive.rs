@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use welcomed::endpoint::Kind;
+
 use crate::faults::{Call, Fault};
 use crate::play::{play, server};
 use crate::schedule::hurried;
@@ -35,56 +37,95 @@ fn in_pairs() -> Vec<[Script; 2]> {
     pairs.collect()
 }
 
-/// The world of some clients, with a send buffer that takes so many bytes.
-fn world(scripts: &[Script], send_buffer: usize, plan: &[(usize, Fault)]) -> World {
-    let weather = Weather::planned(plan).with_send_buffer(send_buffer);
-    World::new(scripts.to_vec(), Vec::new(), &hurried(), "hello {name}!", weather)
+/// Those that differ where boundaries are kept.
+fn in_records() -> Vec<Script> {
+    let more = Step::Send(b"more".to_vec());
+    vec![
+        Script::record(b"N0\nand more"),
+        Script::record(b""),
+        Script::half_closing(b"N0").in_records(),
+        Script::record(b"N0").then([more.clone(), Step::Shut]).in_records(),
+        Script::record(b"N0").then([more.clone(), more]).in_records(),
+        Script::record(&[b'x'; 1100]),
+        Script::silent(),
+        Script::scanning(),
+    ]
 }
 
-/// Plays with some faults, and gives the calls that were made.
-fn calls(scripts: &[Script], send_buffer: usize, plan: &[(usize, Fault)]) -> Vec<Call> {
-    match play(world(scripts, send_buffer, plan), server) {
-        Ok(played) => played.calls,
-        Err((broken, _)) => {
-            let mut again = world(scripts, send_buffer, plan);
-            again.trace = Some(Vec::new());
-            let trace = play(again, server).map_or_else(|(_, trace)| trace, |_| Vec::new());
-            let kinds: Vec<_> = scripts.iter().map(|script| script.kind).collect();
-            panic!("{broken}\nclients: {kinds:?}, faults: {plan:?}\n{}", trace.join("\n"));
-        }
+/// One of each, and one that cannot be answered.
+fn datagrams() -> Vec<Script> {
+    let answered = [Script::record(b"N0"), Script::record(b"")];
+    answered.into_iter().chain([Script::unnamed(b"N2"), Script::echo(b"hello N3!")]).collect()
+}
+
+/// Who comes where, and how much room there is for what they are sent.
+struct Scene<'a> {
+    kinds: &'a [Kind],
+    scripts: &'a [Script],
+    send_buffer: usize,
+    unsent: usize,
+}
+
+impl<'a> Scene<'a> {
+    fn new(kinds: &'a [Kind], scripts: &'a [Script]) -> Scene<'a> {
+        Scene { kinds, scripts, send_buffer: 64 * 1024, unsent: usize::MAX }
     }
-}
 
-/// Tries every placement, and gives how many schedules that were.
-fn explore(scripts: &[Script], send_buffer: usize) -> usize {
-    let mut played = 1;
-    for (at, call) in calls(scripts, send_buffer, &[]).into_iter().enumerate() {
-        let deadly = call.deadly().iter().map(|errno| Fault::Error(*errno));
-        for fault in call.faults().iter().copied().chain(deadly) {
-            calls(scripts, send_buffer, &[(at, fault)]);
-            played += 1;
-        }
-        for first in call.kinds_of_faults() {
-            let plan = [(at, *first)];
-            for (later, call) in calls(scripts, send_buffer, &plan).into_iter().enumerate().skip(at + 1) {
-                for second in call.kinds_of_faults() {
-                    calls(scripts, send_buffer, &[(at, *first), (later, *second)]);
-                    played += 1;
-                }
+    fn world(&self, plan: &[(usize, Fault)]) -> World {
+        let weather = Weather::planned(plan).with_send_buffer(self.send_buffer).with_unsent(self.unsent);
+        World::new(self.scripts.to_vec(), Vec::new(), &hurried(), "hello {name}!", weather).at(self.kinds)
+    }
+
+    /// Plays with some faults, and gives the calls that were made.
+    fn calls(&self, plan: &[(usize, Fault)]) -> Vec<Call> {
+        match play(self.world(plan), server) {
+            Ok(played) => played.calls,
+            Err((broken, _)) => {
+                let mut again = self.world(plan);
+                again.trace = Some(Vec::new());
+                let trace = play(again, server).map_or_else(|(_, trace)| trace, |_| Vec::new());
+                let clients: Vec<_> = self.scripts.iter().map(|script| script.kind).collect();
+                panic!(
+                    "{broken}\nat {:?}, clients: {clients:?}, faults: {plan:?}\n{}",
+                    self.kinds,
+                    trace.join("\n")
+                );
             }
         }
     }
-    played
+
+    /// Tries every placement, and gives how many schedules that were.
+    fn explore(&self) -> usize {
+        let mut played = 1;
+        for (at, call) in self.calls(&[]).into_iter().enumerate() {
+            let deadly = call.deadly().iter().map(|errno| Fault::Error(*errno));
+            for fault in call.faults().iter().copied().chain(deadly) {
+                self.calls(&[(at, fault)]);
+                played += 1;
+            }
+            for first in call.kinds_of_faults() {
+                let plan = [(at, *first)];
+                for (later, call) in self.calls(&plan).into_iter().enumerate().skip(at + 1) {
+                    for second in call.kinds_of_faults() {
+                        self.calls(&[(at, *first), (later, *second)]);
+                        played += 1;
+                    }
+                }
+            }
+        }
+        played
+    }
 }
 
 #[test]
 fn every_placement_of_one_and_of_two_faults_for_one_client() {
     let mut played = 0;
     for script in alone() {
-        played += explore(std::slice::from_ref(&script), 64 * 1024);
+        let scripts = std::slice::from_ref(&script);
+        played += Scene::new(&[Kind::Tcp], scripts).explore();
         // A welcome in pieces; that of the longest name would have hundreds.
         if script.kind != "overlong" {
-            played += explore(std::slice::from_ref(&script), 4);
+            played += Scene { send_buffer: 4, ..Scene::new(&[Kind::Tcp], scripts) }.explore();
         }
     }
     println!("{played} schedules");
@@ -95,8 +136,39 @@ fn every_placement_of_one_and_of_two_faults_for_one_client() {
 fn every_placement_of_one_and_of_two_faults_for_two_clients() {
     let mut played = 0;
     for scripts in in_pairs() {
-        played += explore(&scripts, 64 * 1024);
+        played += Scene::new(&[Kind::Tcp], &scripts).explore();
     }
     println!("{played} schedules");
     assert!(played > 10_000, "{played}");
+}
+
+#[test]
+fn every_placement_of_one_and_of_two_faults_for_records() {
+    let mut played = 0;
+    for script in in_records() {
+        played += Scene::new(&[Kind::UnixPacket], std::slice::from_ref(&script)).explore();
+        played += Scene::new(&[Kind::UnixPacket], &[script, Script::record(b"N1")]).explore();
+    }
+    println!("{played} schedules");
+    assert!(played > 2_000, "{played}");
+}
+
+#[test]
+fn every_placement_of_one_and_of_two_faults_for_datagrams() {
+    let mut played = 0;
+    let all = datagrams();
+    for unsent in [1, usize::MAX] {
+        played += Scene { unsent, ..Scene::new(&[Kind::Udp], &all) }.explore();
+    }
+    println!("{played} schedules");
+    assert!(played > 1_000, "{played}");
+}
+
+#[test]
+fn every_placement_of_one_and_of_two_faults_where_all_kinds_are_served() {
+    let kinds = [Kind::Tcp, Kind::UnixPacket, Kind::UnixGram];
+    let scripts = [Script::open(b"N0"), Script::record(b"N1").at(1), Script::record(b"N2").at(2)];
+    let played = Scene::new(&kinds, &scripts).explore();
+    println!("{played} schedules");
+    assert!(played > 1_000, "{played}");
 }

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use rustix::io::Errno;
+use welcomed::endpoint::Kind;
+use welcomed::endpoint::kind::Promises;
 
 /// A call of the loop.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -11,8 +13,11 @@ pub(crate) enum Call {
     Wait,
     Watch,
     Read,
+    ReadRecord,
     Write,
     Shut,
+    Receive,
+    Send,
 }
 
 /// What happens at a call instead of what should.
@@ -34,8 +39,34 @@ use Fault::{Error, Leap, Short, Spurious};
 const LONG_LEAP: Fault = Leap(Duration::from_secs(100));
 
 impl Call {
-    pub(crate) const ALL: [Call; 6] =
-        [Call::Accept, Call::Wait, Call::Watch, Call::Read, Call::Write, Call::Shut];
+    const ALL: [Call; 9] = [
+        Call::Accept,
+        Call::Wait,
+        Call::Watch,
+        Call::Read,
+        Call::ReadRecord,
+        Call::Write,
+        Call::Shut,
+        Call::Receive,
+        Call::Send,
+    ];
+
+    /// The calls that a loop makes that serves such sockets.
+    pub(crate) fn made_for(kinds: &[Kind]) -> Vec<Call> {
+        let made = |call: &Call| kinds.iter().any(|kind| call.is_made_for(*kind));
+        Call::ALL.into_iter().filter(made).collect()
+    }
+
+    fn is_made_for(self, kind: Kind) -> bool {
+        let Promises { connections, boundaries, .. } = *kind.promises();
+        match self {
+            Call::Wait => true,
+            Call::Accept | Call::Watch | Call::Write | Call::Shut => connections,
+            Call::Read => !boundaries,
+            Call::ReadRecord => connections && boundaries,
+            Call::Receive | Call::Send => !connections,
+        }
+    }
 
     /// Everything that can go wrong and that the loop has to survive.
     pub(crate) fn faults(self) -> &'static [Fault] {
@@ -44,8 +75,11 @@ impl Call {
             Call::Wait => WAIT,
             Call::Watch => WATCH,
             Call::Read => READ,
+            Call::ReadRecord => READ_RECORD,
             Call::Write => WRITE,
             Call::Shut => SHUT,
+            Call::Receive => RECEIVE,
+            Call::Send => SEND,
         }
     }
 
@@ -64,16 +98,25 @@ impl Call {
             Call::Watch => &[Error(Errno::NOSPC)],
             Call::Read => &[Error(Errno::INTR), Error(Errno::AGAIN), Error(Errno::CONNRESET), Short],
             Call::Write => &[Error(Errno::INTR), Error(Errno::AGAIN), Error(Errno::PIPE), Short],
+            Call::ReadRecord => &[Error(Errno::INTR), Error(Errno::AGAIN), Error(Errno::CONNRESET)],
             Call::Shut => &[Error(Errno::NOTCONN)],
+            Call::Receive => &[
+                Error(Errno::INTR),
+                Error(Errno::AGAIN),
+                Error(Errno::NOMEM),
+                Error(Errno::CONNREFUSED),
+                Error(Errno::BADF),
+            ],
+            Call::Send => &[Error(Errno::INTR), Error(Errno::AGAIN), Error(Errno::PERM)],
         }
     }
 
     /// Errors after which the loop cannot go on, because its own descriptors are broken.
     pub(crate) fn deadly(self) -> &'static [Errno] {
         match self {
-            Call::Accept => &[Errno::BADF, Errno::INVAL, Errno::NOTSOCK],
+            Call::Accept | Call::Receive => &[Errno::BADF, Errno::INVAL, Errno::NOTSOCK],
             Call::Wait => &[Errno::BADF, Errno::FAULT, Errno::INVAL],
-            Call::Watch | Call::Read | Call::Write | Call::Shut => &[],
+            Call::Watch | Call::Read | Call::ReadRecord | Call::Write | Call::Shut | Call::Send => &[],
         }
     }
 }
@@ -135,6 +178,65 @@ const READ: &[Fault] = &[
     Error(Errno::NOTCONN),
     Error(Errno::NOTSOCK),
     Error(Errno::TIMEDOUT),
+];
+
+/// recvmsg(2) and unix(7).
+const READ_RECORD: &[Fault] = &[
+    Error(Errno::AGAIN),
+    Error(Errno::BADF),
+    Error(Errno::CONNREFUSED),
+    Error(Errno::CONNRESET),
+    Error(Errno::FAULT),
+    Error(Errno::INTR),
+    Error(Errno::INTR),
+    Error(Errno::INVAL),
+    Error(Errno::NOMEM),
+    Error(Errno::NOTCONN),
+    Error(Errno::NOTSOCK),
+];
+
+/// recvfrom(2), udp(7), ip(7) and unix(7). None of them takes a datagram away: what is told is what became of
+/// an earlier one, or of the system.
+const RECEIVE: &[Fault] = &[
+    Error(Errno::AGAIN),
+    Error(Errno::CONNREFUSED),
+    Error(Errno::FAULT),
+    Error(Errno::HOSTUNREACH),
+    Error(Errno::INTR),
+    Error(Errno::MSGSIZE),
+    Error(Errno::NETUNREACH),
+    Error(Errno::NOBUFS),
+    Error(Errno::NOMEM),
+    Error(Errno::NOTCONN),
+    Error(Errno::PERM),
+];
+
+/// sendto(2), udp(7), ip(7) and unix(7).
+const SEND: &[Fault] = &[
+    Error(Errno::ACCESS),
+    Error(Errno::AFNOSUPPORT),
+    Error(Errno::AGAIN),
+    Error(Errno::AGAIN),
+    Error(Errno::BADF),
+    Error(Errno::CONNREFUSED),
+    Error(Errno::CONNRESET),
+    Error(Errno::DESTADDRREQ),
+    Error(Errno::FAULT),
+    Error(Errno::HOSTUNREACH),
+    Error(Errno::INTR),
+    Error(Errno::INTR),
+    Error(Errno::INVAL),
+    Error(Errno::ISCONN),
+    Error(Errno::MSGSIZE),
+    Error(Errno::NETUNREACH),
+    Error(Errno::NOBUFS),
+    Error(Errno::NOENT),
+    Error(Errno::NOMEM),
+    Error(Errno::NOTCONN),
+    Error(Errno::NOTSOCK),
+    Error(Errno::OPNOTSUPP),
+    Error(Errno::PERM),
+    Error(Errno::PIPE),
 ];
 
 /// send(2), tcp(7) and ip(7).

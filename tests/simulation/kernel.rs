@@ -28,8 +28,8 @@ pub(crate) struct State {
 #[derive(Clone)]
 pub(crate) struct Sim(pub(crate) Rc<RefCell<State>>);
 
-/// A listening socket; dropping it closes it.
-pub(crate) struct Socket(Sim);
+/// A socket of the server, and which; dropping it closes it.
+pub(crate) struct Socket(pub(crate) Sim, pub(crate) usize);
 
 /// The stream of the client with this number; dropping it closes it.
 pub(crate) struct Stream(usize, Sim);
@@ -41,7 +41,7 @@ impl Sim {
     }
 
     /// Makes a call: time passes, clients may act, and something may go wrong.
-    fn call<T>(
+    pub(crate) fn call<T>(
         &self,
         call: Call,
         served: Option<usize>,
@@ -87,13 +87,14 @@ impl Sim {
     }
 }
 
-fn would_block<T>() -> io::Result<T> {
+pub(crate) fn would_block<T>() -> io::Result<T> {
     Err(ErrorKind::WouldBlock.into())
 }
 
 impl State {
     fn wait(&mut self, timeout: Option<Duration>, fault: Option<Fault>) -> io::Result<Vec<Ready>> {
         let world = &mut self.world;
+        world.doors.iter_mut().for_each(|door| door.unsent = 0);
         let began = world.now;
         let until = timeout.map(|timeout| world.now + timeout);
         if let Some(Fault::Leap(length)) = fault {
@@ -132,14 +133,7 @@ impl State {
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        let State { world, .. } = &mut *self.0.0.borrow_mut();
-        world.listening = false;
-        for index in std::mem::take(&mut world.queue) {
-            let client = &mut world.clients[index];
-            client.excuse("the server stopped listening");
-            client.place = Place::Over;
-            world.reset_by_server(index);
-        }
+        self.0.0.borrow_mut().world.shut_door(self.1);
     }
 }
 
@@ -151,7 +145,7 @@ impl Drop for Stream {
         let client = &mut world.clients[index];
         (client.place, client.watched, client.edge) = (Place::Over, None, false);
         client.out_fin = true;
-        let unread = client.inbox.len();
+        let unread = client.inbox.len() + client.records.len();
         world.note(|| format!("   close of client {index}, {unread} bytes unread"));
         if unread > 0 || world.clients[index].reset {
             world.reset_by_server(index);
@@ -171,19 +165,20 @@ impl Kernel for Sim {
     }
 
     fn socket(&mut self, _: &Address) -> io::Result<Socket> {
-        Ok(Socket(self.clone()))
+        Ok(Socket(self.clone(), usize::MAX))
     }
 
     fn bind(&mut self, _: &mut Socket, address: &Address, _: u32) -> io::Result<Address> {
         Ok(address.clone())
     }
 
-    fn listen(&mut self, _: &mut Socket, _: usize, _: u32) -> io::Result<()> {
-        self.0.borrow_mut().world.listening = true;
+    fn listen(&mut self, socket: &mut Socket, index: usize, _: u32) -> io::Result<()> {
+        socket.1 = index;
+        self.0.borrow_mut().world.doors[index].is_open = true;
         Ok(())
     }
 
-    fn accept(&mut self, _: &Socket) -> io::Result<(Stream, Peer)> {
+    fn accept(&mut self, socket: &Socket) -> io::Result<(Stream, Peer)> {
         let index = self.call(Call::Accept, None, |state, fault| {
             let State { world, watch, .. } = state;
             watch.asks_for_clients(world.now);
@@ -193,17 +188,16 @@ impl Kernel for Sim {
                     world.breaks("the server's socket broke");
                     world.stopped_at.get_or_insert(world.now);
                 }
-                return world.accept_fails(errno);
+                return world.accept_fails(socket.1, errno);
             }
-            let Some(index) = world.queue.front().copied() else {
-                world.queue_blocked = true;
-                return would_block();
+            let Some(index) = world.doors[socket.1].queue.front().copied() else {
+                return world.doors[socket.1].would_block(&world.weather);
             };
             let inside = world.clients.iter().filter(|client| client.place == Place::Inside).count();
             if inside >= world.weather.descriptors {
                 return Err(Errno::MFILE.into());
             }
-            world.queue.pop_front();
+            world.doors[socket.1].queue.pop_front();
             watch.accepted(&mut world.clients[index], world.now);
             Ok(index)
         })?;
@@ -270,6 +264,9 @@ impl Kernel for Sim {
                 watch.progressed();
                 return Err(Errno::PIPE.into());
             }
+            if client.keeps_boundaries && !client.outbox.is_empty() {
+                broken(Promise::NothingElse, format!("a second record to client {}", stream.0));
+            }
             let room = client.room(weather);
             if room == 0 || fault == Some(Fault::Error(Errno::AGAIN)) {
                 client.would_block(Interest::Writable, weather);
@@ -279,23 +276,31 @@ impl Kernel for Sim {
                 return Err(errno.into());
             }
             watch.progressed();
-            let most = if fault == Some(Fault::Short) { 1 } else { room };
+            // A record goes whole, wherever there is any room.
+            let whole = client.keeps_boundaries;
+            let most = if whole {
+                usize::MAX
+            } else if fault == Some(Fault::Short) {
+                1
+            } else {
+                room
+            };
             let bytes = bytes.get(..bytes.len().min(most)).unwrap();
             client.outbox.extend(bytes);
             Ok(bytes.len())
         })
     }
 
-    fn receive(&mut self, _: &Socket, _: &mut [u8]) -> io::Result<(Record, Peer)> {
-        unimplemented!("no datagrams yet")
+    fn receive(&mut self, socket: &Socket, buffer: &mut [u8]) -> io::Result<(Record, Peer)> {
+        self.receive_at(socket.1, buffer)
     }
 
-    fn send(&mut self, _: &Socket, _: &[u8], _: &Peer) -> io::Result<()> {
-        unimplemented!("no datagrams yet")
+    fn send(&mut self, socket: &Socket, datagram: &[u8], peer: &Peer) -> io::Result<()> {
+        self.send_from(socket.1, datagram, peer)
     }
 
-    fn read_record(&mut self, _: &mut Stream, _: &mut [u8]) -> io::Result<Option<Record>> {
-        unimplemented!("no records yet")
+    fn read_record(&mut self, stream: &mut Stream, buffer: &mut [u8]) -> io::Result<Option<Record>> {
+        self.read_record_of(stream.0, buffer)
     }
 
     fn shut(&mut self, stream: &mut Stream) -> io::Result<()> {

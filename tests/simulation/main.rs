@@ -30,6 +30,7 @@ mod museum;
 mod play;
 mod promises;
 mod random;
+mod records;
 mod schedule;
 mod script;
 mod weather;

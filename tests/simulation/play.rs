@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rustix::io::Errno;
+use welcomed::endpoint::{Address, Kind, Name, Names, UnixName};
 use welcomed::protocol::state::connection::{Event, State as Connection};
 use welcomed::server::{Server, Stats};
 
@@ -49,9 +50,21 @@ impl Subject for Server<Sim> {
 /// The real server on the simulated kernel.
 pub(crate) fn server(sim: Sim) -> Server<Sim> {
     let settings = sim.0.borrow().world.settings.clone();
+    let kinds: Vec<Kind> = sim.0.borrow().world.doors.iter().map(|door| door.kind).collect();
     let mut server = Server::new(sim, settings);
-    server.listen(&SocketAddr::from(([127, 0, 0, 1], 9999)).into()).unwrap();
+    for kind in kinds {
+        server.listen(&address(kind)).unwrap();
+    }
     server
+}
+
+/// Some address for a socket of this kind.
+pub(crate) fn address(kind: Kind) -> Address {
+    let name = match kind.promises().names {
+        Names::Path => Name::Unix(UnixName::Abstract(b"welcomed".to_vec())),
+        Names::Port | Names::Protocol => Name::Inet(SocketAddr::from(([127, 0, 0, 1], 9999))),
+    };
+    Address { kind, name }
 }
 
 /// What came of a schedule.
@@ -61,8 +74,8 @@ pub(crate) struct Played {
     pub(crate) calls: Vec<Call>,
     pub(crate) faults: u64,
     pub(crate) clients: u64,
-    /// Clients that had a right to a welcome, and got it.
-    pub(crate) welcomed: u64,
+    /// Clients of streams, of records and of datagrams that had a right to a welcome, and got it.
+    pub(crate) welcomed: [u64; 3],
     pub(crate) trace: Vec<String>,
 }
 

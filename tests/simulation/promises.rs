@@ -5,16 +5,18 @@ use std::fmt;
 /// A promise.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) enum Promise {
-    /// A client that sent a name in time and stayed gets one welcome, whole, and then a clean end of input.
+    /// A client that sent a name in time and stayed gets one welcome, whole, and then a clean end of input. A
+    /// datagram that came gets one welcome, unless there was no room for it: then it is counted as dropped.
     Welcome,
-    /// Nobody gets anything but a part of its own welcome.
+    /// Nobody gets anything but a part of its own welcome: the whole where boundaries are kept, and once. A
+    /// welcome gets none.
     NothingElse,
     /// Every connection is gone by its last deadline, and the server by that of draining.
     Deadline,
     /// Every open stream belongs to a connection, no more are open than may be, and none is left when the clients are gone.
     NoLeak,
-    /// With room and a client in the queue, accept follows within the back-off; and nobody inside is
-    /// forgotten who is ready.
+    /// With room and a client in the queue, accept follows within the back-off; a datagram needs no room; and
+    /// nobody inside is forgotten who is ready.
     NoStall,
     /// The loop never turns without progress or a wait.
     NoSpin,

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use welcomed::endpoint::Kind;
+use welcomed::endpoint::kind::Promises;
 use welcomed::kernel::Signal;
 use welcomed::server::Settings;
 
 use crate::dice::Dice;
+use crate::faults::Call;
 use crate::script::Script;
 use crate::weather::Weather;
 use crate::world::World;
@@ -19,6 +22,25 @@ pub(crate) fn hurried() -> Settings {
         ..Settings::default()
     }
 }
+
+/// The kinds of the sockets that are served in one loop.
+const KINDS: &[&[Kind]] = &[
+    &[Kind::Tcp],
+    &[Kind::Tcp],
+    &[Kind::Tcp],
+    &[Kind::Tcp],
+    &[Kind::Tcp],
+    &[Kind::Unix],
+    &[Kind::UnixPacket],
+    &[Kind::Udp],
+    &[Kind::Tcp, Kind::UnixPacket, Kind::UnixGram],
+    &[Kind::UnixPacket, Kind::Tcp, Kind::Udp],
+];
+
+const WELCOMES: &[&str] = &["welcome ", "{name}", "hello {name}, and welcome"];
+
+/// Those that can be told from a name.
+const DATAGRAM_WELCOMES: &[&str] = &["welcome ", "{name}!", "hello {name}, and welcome"];
 
 /// The schedule of a seed.
 pub(crate) fn from_seed(seed: u64) -> World {
@@ -35,9 +57,22 @@ pub(crate) fn from_seed(seed: u64) -> World {
         1..100 => 10 + dice.below(20),
         _ => 1 + dice.below(5),
     };
-    let scripts = (0..clients).map(|number| match clients {
-        1000 => Script::prompt(format!("N{number}").as_bytes()),
-        _ => Script::any(&mut dice, number),
+    // Streams are what most are served over, and alone in more than half of all schedules.
+    let kinds = dice.pick(KINDS);
+    let welcomes =
+        if kinds.iter().all(|kind| kind.promises().connections) { WELCOMES } else { DATAGRAM_WELCOMES };
+    let welcome = dice.pick(welcomes);
+    let scripts = (0..clients).map(|number| {
+        let door = dice.below(kinds.len());
+        let Promises { connections, boundaries, .. } = *kinds[door].promises();
+        let script = match (clients, connections, boundaries) {
+            (1000, true, false) => Script::prompt(format!("N{number}").as_bytes()),
+            (1000, ..) => Script::record(format!("N{number}").as_bytes()),
+            (_, _, false) => Script::any(&mut dice, number),
+            (_, true, true) => Script::any_in_records(&mut dice, number),
+            (_, false, true) => Script::any_datagram(&mut dice, number, welcome),
+        };
+        script.at(door)
     });
     let scripts = scripts.collect();
     let mut signals = Vec::new();
@@ -48,6 +83,6 @@ pub(crate) fn from_seed(seed: u64) -> World {
         signals.push((dice.millis_below(1000), Signal::Stop));
     }
     signals.sort_by_key(|(at, _)| *at);
-    let welcome = dice.pick(&["welcome ", "{name}", "hello {name}, and welcome"]);
-    World::new(scripts, signals, &settings, welcome, Weather::any(dice, clients))
+    let weather = Weather::any(dice, clients, &Call::made_for(kinds));
+    World::new(scripts, signals, &settings, welcome, weather).at(kinds)
 }

@@ -28,6 +28,8 @@ pub(crate) enum Reading {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Script {
     pub(crate) kind: &'static str,
+    /// Which of the server's sockets it comes to.
+    pub(crate) door: usize,
     /// When it connects.
     pub(crate) arrives: Duration,
     pub(crate) steps: Vec<Step>,
@@ -48,6 +50,7 @@ impl Script {
     fn new(kind: &'static str, steps: Vec<Step>) -> Script {
         Script {
             kind,
+            door: 0,
             arrives: Duration::ZERO,
             complete_after: steps.len(),
             steps,
@@ -104,6 +107,42 @@ impl Script {
         Script { surplus: true, ..Script::new("overlong", steps).called(&name[..1024]) }
     }
 
+    /// One record or datagram, whatever bytes it has.
+    pub(crate) fn record(name: &[u8]) -> Script {
+        Script::new("record", vec![Step::Send(name.to_vec())]).called(&name[..name.len().min(1024)])
+    }
+
+    /// The same over a socket that keeps boundaries: the first piece is the name, and what follows is more.
+    pub(crate) fn in_records(self) -> Script {
+        let is_piece = |step: &Step| matches!(step, Step::Send(_));
+        let first = self.steps.iter().position(is_piece);
+        let surplus = self.steps.iter().filter(|step| is_piece(step)).count() > 1;
+        let piece = self.first_piece().map(|piece| piece[..piece.len().min(1024)].to_vec());
+        let name = self.name.as_ref().and(piece);
+        let complete_after = first.map_or(0, |first| first + 1);
+        Script { name, complete_after, surplus, by_silence: false, in_pieces: false, ..self }
+    }
+
+    /// The first that it sends.
+    pub(crate) fn first_piece(&self) -> Option<&[u8]> {
+        self.steps.iter().find_map(|step| if let Step::Send(bytes) = step { Some(&bytes[..]) } else { None })
+    }
+
+    /// A datagram of a sender that cannot be answered.
+    pub(crate) fn unnamed(name: &[u8]) -> Script {
+        Script { kind: "unnamed", name: None, ..Script::record(name) }
+    }
+
+    /// A datagram that is somebody's welcome.
+    pub(crate) fn echo(welcome: &[u8]) -> Script {
+        Script { kind: "echo", name: None, ..Script::record(welcome) }
+    }
+
+    /// The same at another of the server's sockets.
+    pub(crate) fn at(self, door: usize) -> Script {
+        Script { door, ..self }
+    }
+
     /// Nothing at all.
     pub(crate) fn silent() -> Script {
         Script::new("silent", Vec::new())
@@ -150,6 +189,31 @@ impl Script {
             return Script { steps, complete_after: script.complete_after + 1, ..script };
         }
         if script.surplus && dice.one_in(2) { script.then([Step::Shut]) } else { script }
+    }
+
+    /// Any client of a socket with connections that keeps boundaries.
+    pub(crate) fn any_in_records(dice: &mut Dice, number: usize) -> Script {
+        let any = Script::any(dice, number).in_records();
+        let arrives = any.arrives;
+        match dice.below(8) {
+            0 => Script { arrives, ..Script::record(b"") },
+            1 => Script { arrives, ..Script::record(format!("N{number}\nand more").as_bytes()) },
+            _ => any,
+        }
+    }
+
+    /// Any sender of a datagram, where it is answered by `welcome`.
+    pub(crate) fn any_datagram(dice: &mut Dice, number: usize, welcome: &str) -> Script {
+        let name = format!("N{number}");
+        let script = match dice.below(10) {
+            0 => Script::echo(welcome.replace("{name}", &name).as_bytes()),
+            1 => Script::unnamed(name.as_bytes()),
+            2 => Script::record(b""),
+            3 => Script::record(format!("{name:x<width$}", width = 1000 + dice.below(100)).as_bytes()),
+            _ => Script::record(name.as_bytes()),
+        };
+        let arrives = if dice.one_in(2) { Duration::ZERO } else { dice.millis_below(300) };
+        Script { arrives, ..script }
     }
 
     /// Any client at all, called by its number so that no two have the same name.

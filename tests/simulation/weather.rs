@@ -28,6 +28,8 @@ pub(crate) struct Weather {
     pub(crate) descriptors: usize,
     pub(crate) send_buffer: usize,
     pub(crate) receive_buffer: usize,
+    /// How many answers to datagrams the send buffer takes while nobody waits.
+    pub(crate) unsent: usize,
     /// Every call so far.
     pub(crate) calls: Vec<Call>,
     /// How many faults have come.
@@ -50,6 +52,7 @@ impl Weather {
             descriptors: usize::MAX,
             send_buffer: 64 * 1024,
             receive_buffer: 64 * 1024,
+            unsent: usize::MAX,
             calls: Vec::new(),
             faults: 0,
         }
@@ -60,17 +63,22 @@ impl Weather {
         Weather { send_buffer, ..self }
     }
 
+    /// The same with a send buffer for so many answers to datagrams.
+    pub(crate) fn with_unsent(self, unsent: usize) -> Weather {
+        Weather { unsent, ..self }
+    }
+
     /// The same with so many descriptors for clients.
     pub(crate) fn with_descriptors(self, descriptors: usize) -> Weather {
         Weather { descriptors, ..self }
     }
 
-    /// Any weather for so many clients. The more there are the faster is a call: a turn in which all are
+    /// Any weather for so many clients and a loop that makes these calls. The more there are the faster is a call: a turn in which all are
     /// served must not take as long as their deadlines.
-    pub(crate) fn any(mut dice: Dice, clients: usize) -> Weather {
+    pub(crate) fn any(mut dice: Dice, clients: usize, calls: &[Call]) -> Weather {
         Weather {
             spell: dice.one_in(5).then(|| {
-                let call = dice.pick(&Call::ALL);
+                let call = dice.pick(calls);
                 (call, dice.pick(call.faults()), dice.below(20), 1 + dice.below(50))
             }),
             fault_one_in: dice.pick(&[0, 0, 3, 10, 40, 40, 200, 200]),
@@ -82,6 +90,7 @@ impl Weather {
             descriptors: dice.pick(&[1, 2, 1000, 1000, 1000, 1000]),
             send_buffer: dice.pick(&[1, 3, 7, 64 * 1024, 64 * 1024]),
             receive_buffer: dice.pick(&[1, 100, 64 * 1024, 64 * 1024]),
+            unsent: dice.pick(&[1, 5, usize::MAX, usize::MAX]),
             dice: Some(dice),
             ..Weather::planned(&[])
         }

@@ -3,10 +3,12 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use welcomed::endpoint::Kind;
 use welcomed::kernel::{Interest, Signal};
 use welcomed::server::Settings;
 
 use crate::client::{Client, End, Place};
+use crate::doors::Door;
 use crate::script::{Reading, Script, Step};
 use crate::weather::Weather;
 
@@ -17,25 +19,21 @@ const SLOW_BYTE: Duration = Duration::from_millis(5);
 pub(crate) struct World {
     pub(crate) now: Duration,
     pub(crate) clients: Vec<Client>,
-    /// Who has connected and waits to be accepted.
-    pub(crate) queue: VecDeque<usize>,
+    /// The server's sockets.
+    pub(crate) doors: Vec<Door>,
     pub(crate) weather: Weather,
     pub(crate) settings: Settings,
     /// The settings' welcome, as it was written.
     pub(crate) welcome: &'static str,
     pub(crate) signals: VecDeque<(Duration, Signal)>,
-    pub(crate) listening: bool,
     /// Whether nobody reads what the loop says.
     pub(crate) log_reader_is_gone: bool,
     /// When the server was told to stop, or had to.
     pub(crate) stopped_at: Option<Duration>,
     /// Whether the server has stood still.
     pub(crate) leaped: bool,
-    /// Whether accept has answered that it would block, so that a client in the queue is news.
-    pub(crate) queue_blocked: bool,
-    pub(crate) queue_edge: bool,
-    /// When the queue ceased to be empty.
-    pub(crate) queued_since: Duration,
+    /// How many answers to datagrams there was no room for.
+    pub(crate) dropped: u64,
     pub(crate) trace: Option<Vec<String>>,
 }
 
@@ -51,20 +49,26 @@ impl World {
         World {
             now: Duration::ZERO,
             clients: scripts.into_iter().map(Client::new).collect(),
-            queue: VecDeque::new(),
+            doors: vec![Door::new(Kind::Tcp)],
             weather,
             settings,
             welcome,
             signals: signals.into(),
-            listening: false,
             log_reader_is_gone: false,
             stopped_at: None,
             leaped: false,
-            queue_blocked: true,
-            queue_edge: false,
-            queued_since: Duration::ZERO,
+            dropped: 0,
             trace: None,
         }
+    }
+
+    /// The same world, but the server has a socket of each of these kinds.
+    pub(crate) fn at(mut self, kinds: &[Kind]) -> World {
+        self.doors = kinds.iter().map(|kind| Door::new(*kind)).collect();
+        for client in &mut self.clients {
+            client.keeps_boundaries = kinds[client.script.door].promises().boundaries;
+        }
+        self
     }
 
     /// Writes a line of the trace, if there is to be one.
@@ -115,7 +119,7 @@ impl World {
     /// The next step of a client.
     fn act(&mut self, index: usize, at: Duration) {
         if self.clients[index].place == Place::Outside {
-            return self.connect(index, at);
+            return self.come(index, at);
         }
         let client = &mut self.clients[index];
         let Some(step) = client.script.steps.get_mut(client.step) else {
@@ -128,10 +132,17 @@ impl World {
             Step::Pause(length) => pause = *length,
             Step::Send(bytes) => {
                 let room = self.weather.receive_buffer.saturating_sub(client.inbox.len());
-                let rest = bytes.split_off(bytes.len().min(room));
+                // A record goes whole, wherever there is any room.
+                let goes =
+                    if client.keeps_boundaries && room > 0 { bytes.len() } else { bytes.len().min(room) };
+                let rest = bytes.split_off(goes);
                 client.inbox.extend(&*bytes);
                 client.sent.extend(&*bytes);
-                done = rest.is_empty();
+                done = rest.is_empty() && (room > 0 || !client.keeps_boundaries);
+                if done && client.keeps_boundaries {
+                    client.records.push_back(bytes.len());
+                    client.records_sent += 1;
+                }
                 if !done {
                     *bytes = rest;
                     client.stuck = true;
@@ -156,7 +167,7 @@ impl World {
         if client.reset {
             client.changed(Interest::Writable, &self.weather);
         }
-        if client.place == Place::Over && !client.inbox.is_empty() {
+        if client.place == Place::Over && !(client.inbox.is_empty() && client.records.is_empty()) {
             // The server has closed: what comes now is answered by a reset.
             self.reset_by_server(index);
         }
@@ -174,7 +185,7 @@ impl World {
         if slow && client.next_read_at > now {
             return;
         }
-        let taken = client.outbox.len().min(if slow { 1 } else { usize::MAX });
+        let taken = client.outbox.len().min(if slow && !client.keeps_boundaries { 1 } else { usize::MAX });
         client.received.extend(client.outbox.drain(..taken));
         if taken > 0 {
             client.next_read_at = now + SLOW_BYTE;
@@ -196,6 +207,7 @@ impl World {
         let client = &mut self.clients[index];
         client.outbox.clear();
         client.inbox.clear();
+        client.records.clear();
         client.next_at = None;
         if client.end.is_none() {
             client.end = Some(End::Reset);
