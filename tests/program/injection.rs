@@ -4,19 +4,20 @@
 //! strace fails a call by leaving it out. What the kernel would have done beside the error is not done:
 //! the client stays in the queue of accept(2), the bytes stay in the socket, the descriptor stays open.
 
-use std::fs;
-use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::TcpStream;
 use std::thread;
 use std::time::Duration;
 
-use rustix::process::Signal;
+use welcomed::endpoint::Kind;
 
-use crate::process::{BOUND, Server, answer, now, until};
-use crate::tracer::{Tracer, traced};
+use crate::process::{answer, now, until};
+use crate::scene::{Scene, Toll};
+use crate::sockets::{Visitor, serve};
+use crate::tracer::traced;
 
 /// Some errors of a system call, and what is promised if it fails with one of them.
 struct Fault {
+    /// At which sockets.
+    kinds: &'static [Kind],
     call: &'static str,
     /// Which of the calls fails, counted from the moment at which a visitor is about to come.
     when: u32,
@@ -35,55 +36,75 @@ enum Promise {
     Ends,
 }
 
-/// What one error costs.
-#[derive(Clone, Copy)]
-struct Toll {
-    /// How many clients fail: the visitor, or nobody.
-    failed: usize,
-    accept_errors: usize,
-    accept_pauses: usize,
-    /// Descriptors that stay open.
-    left_open: usize,
-}
+const TCP: &[Kind] = &[Kind::Tcp];
+const STREAMS: &[Kind] = &[Kind::Tcp, Kind::Unix];
+const PACKETS: &[Kind] = &[Kind::UnixPacket];
+const PROCESSES: &[Kind] = &[Kind::Unix, Kind::UnixPacket];
+const CONNECTED: &[Kind] = &[Kind::Tcp, Kind::Unix, Kind::UnixPacket];
+const DATAGRAMS: &[Kind] = &[Kind::Udp, Kind::UnixGram, Kind::Raw];
 
-const NOTHING: Toll = Toll { failed: 0, accept_errors: 0, accept_pauses: 0, left_open: 0 };
+const NOTHING: Toll = Toll { failed: 0, dropped: 0, accept_errors: 0, accept_pauses: 0, left_open: 0 };
 
-const fn row(call: &'static str, when: u32, errors: &'static [&'static str], promise: Promise) -> Fault {
-    Fault { call, when, errors, promise }
+const fn row(
+    kinds: &'static [Kind],
+    call: &'static str,
+    when: u32,
+    errors: &'static [&'static str],
+    promise: Promise,
+) -> Fault {
+    Fault { kinds, call, when, errors, promise }
 }
 
 const UNNOTICED: Promise = Promise::Lives(NOTHING);
 const COUNTED: Promise = Promise::Lives(Toll { accept_errors: 1, ..NOTHING });
 const WAITS: Promise = Promise::Lives(Toll { accept_pauses: 1, ..NOTHING });
 const FAILS: Promise = Promise::Lives(Toll { failed: 1, ..NOTHING });
+const DROPPED: Promise = Promise::Lives(Toll { dropped: 1, ..NOTHING });
 const FAILS_AND_OTHERS_WAIT: Promise = Promise::Lives(Toll { failed: 1, accept_pauses: 1, ..NOTHING });
 /// Linux frees the descriptor whatever close(2) answers, so it is closed once and not again; the one that
 /// strace did not close is the proof. (A debug build of the standard library ends the process over a
 /// descriptor that is not open, but it asks fcntl(2) for that, before it closes.)
 const NOT_CLOSED_AGAIN: Promise = Promise::Lives(Toll { left_open: 1, ..NOTHING });
 
-/// A visitor's first receive finds nothing yet, its second the name. `EAGAIN` where something is there is
-/// for `lies` to tell.
+/// A visitor's first receive finds nothing yet, its second the name; where records are kept apart, a third looks
+/// for another one, and its end cannot be seen before the descriptor is closed. `EAGAIN` where something is there is for `lies` to tell.
 #[rustfmt::skip]
 const FAULTS: &[Fault] = &[
-    row("accept4", 1, &["EINTR"], UNNOTICED),
-    row("accept4", 1, &["ECONNABORTED", "EPERM", "EPROTO", "EFAULT"], COUNTED),
-    row("accept4", 1, &["ENETDOWN", "ENOPROTOOPT", "EHOSTDOWN", "ENONET", "EHOSTUNREACH", "EOPNOTSUPP", "ENETUNREACH"], COUNTED),
-    row("accept4", 1, &["ENOSR", "ESOCKTNOSUPPORT", "EPROTONOSUPPORT", "ETIMEDOUT"], COUNTED),
-    row("accept4", 1, &["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"], WAITS),
-    row("accept4", 1, &["EBADF", "EINVAL", "ENOTSOCK"], Promise::Finishes),
-    row("recvfrom", 1, &["EINTR"], UNNOTICED),
-    row("recvfrom", 2, &["EINTR"], UNNOTICED),
-    row("recvfrom", 1, RECEIVE, FAILS),
-    row("recvfrom", 2, RECEIVE, FAILS),
-    row("sendto", 1, &["EAGAIN", "EINTR"], UNNOTICED),
-    row("sendto", 1, &["EACCES", "EALREADY", "EBADF", "ECONNRESET", "EDESTADDRREQ", "EFAULT", "EINVAL", "EISCONN"], FAILS),
-    row("sendto", 1, &["EMSGSIZE", "ENOBUFS", "ENOMEM", "ENOTCONN", "ENOTSOCK", "EOPNOTSUPP", "EPIPE", "ETIMEDOUT"], FAILS),
-    row("epoll_ctl", 1, &["EBADF", "EEXIST", "EINVAL", "ELOOP", "ENOENT", "ENOMEM", "ENOSPC", "EPERM"], FAILS_AND_OTHERS_WAIT),
-    row("epoll_wait", 2, &["EINTR"], UNNOTICED),
-    row("epoll_wait", 2, &["EBADF", "EFAULT", "EINVAL"], Promise::Ends),
-    row("shutdown", 1, &["EBADF", "EINVAL", "ENOTCONN", "ENOTSOCK"], UNNOTICED),
-    row("close", 1, &["EBADF", "EINTR", "EIO", "ENOSPC", "EDQUOT"], NOT_CLOSED_AGAIN),
+    row(CONNECTED, "accept4", 1, &["EINTR"], UNNOTICED),
+    row(CONNECTED, "accept4", 1, &["ECONNABORTED", "EPERM", "EPROTO", "EFAULT"], COUNTED),
+    row(CONNECTED, "accept4", 1, &["ENETDOWN", "ENOPROTOOPT", "EHOSTDOWN", "ENONET", "EHOSTUNREACH", "EOPNOTSUPP", "ENETUNREACH"], COUNTED),
+    row(CONNECTED, "accept4", 1, &["ENOSR", "ESOCKTNOSUPPORT", "EPROTONOSUPPORT", "ETIMEDOUT"], COUNTED),
+    row(CONNECTED, "accept4", 1, &["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"], WAITS),
+    row(CONNECTED, "accept4", 1, &["EBADF", "EINVAL", "ENOTSOCK"], Promise::Finishes),
+    row(PROCESSES, "getsockopt", 1, &["EBADF", "EFAULT", "EINVAL", "ENOPROTOOPT", "ENOTSOCK"], UNNOTICED),
+    row(STREAMS, "recvfrom", 1, &["EINTR"], UNNOTICED),
+    row(STREAMS, "recvfrom", 2, &["EINTR"], UNNOTICED),
+    row(STREAMS, "recvfrom", 1, RECEIVE, FAILS),
+    row(STREAMS, "recvfrom", 2, RECEIVE, FAILS),
+    row(PACKETS, "recvmsg", 1, &["EINTR"], UNNOTICED),
+    row(PACKETS, "recvmsg", 2, &["EINTR"], UNNOTICED),
+    row(PACKETS, "recvmsg", 1, RECEIVE, FAILS),
+    row(PACKETS, "recvmsg", 2, RECEIVE, FAILS),
+    row(PACKETS, "recvmsg", 3, &["EINTR"], UNNOTICED),
+    row(PACKETS, "recvmsg", 3, RECEIVE, UNNOTICED),
+    row(CONNECTED, "sendto", 1, &["EAGAIN", "EINTR"], UNNOTICED),
+    row(CONNECTED, "sendto", 1, &["EACCES", "EALREADY", "EBADF", "ECONNRESET", "EDESTADDRREQ", "EFAULT", "EINVAL", "EISCONN"], FAILS),
+    row(CONNECTED, "sendto", 1, &["EMSGSIZE", "ENOBUFS", "ENOMEM", "ENOTCONN", "ENOTSOCK", "EOPNOTSUPP", "EPIPE", "ETIMEDOUT"], FAILS),
+    row(DATAGRAMS, "recvfrom", 1, &["EINTR"], UNNOTICED),
+    row(DATAGRAMS, "recvfrom", 1, &["ECONNREFUSED", "ECONNRESET", "EFAULT", "EHOSTUNREACH", "ENETDOWN", "ENETUNREACH"], COUNTED),
+    row(DATAGRAMS, "recvfrom", 1, &["ENOPROTOOPT", "ENOTCONN", "EOPNOTSUPP", "EPERM", "EPROTO", "ETIMEDOUT"], COUNTED),
+    row(DATAGRAMS, "recvfrom", 1, &["ENOBUFS", "ENOMEM"], WAITS),
+    row(DATAGRAMS, "recvfrom", 1, &["EBADF", "EINVAL", "ENOTSOCK"], Promise::Finishes),
+    row(DATAGRAMS, "sendto", 1, &["EINTR"], UNNOTICED),
+    row(DATAGRAMS, "sendto", 1, &["EAGAIN", "ENOBUFS"], DROPPED),
+    row(DATAGRAMS, "sendto", 1, &["EACCES", "EBADF", "ECONNREFUSED", "ECONNRESET", "EDESTADDRREQ", "EFAULT", "EHOSTDOWN", "EHOSTUNREACH"], FAILS),
+    row(DATAGRAMS, "sendto", 1, &["EINVAL", "EISCONN", "EMSGSIZE", "ENETDOWN", "ENETUNREACH", "ENOENT", "ENOMEM", "ENOPROTOOPT"], FAILS),
+    row(DATAGRAMS, "sendto", 1, &["ENOTCONN", "ENOTSOCK", "EOPNOTSUPP", "EPERM", "EPIPE", "EPROTOTYPE", "ETIMEDOUT"], FAILS),
+    row(CONNECTED, "epoll_ctl", 1, &["EBADF", "EEXIST", "EINVAL", "ELOOP", "ENOENT", "ENOMEM", "ENOSPC", "EPERM"], FAILS_AND_OTHERS_WAIT),
+    row(TCP, "epoll_wait", 2, &["EINTR"], UNNOTICED),
+    row(TCP, "epoll_wait", 2, &["EBADF", "EFAULT", "EINVAL"], Promise::Ends),
+    row(STREAMS, "shutdown", 1, &["EBADF", "EINVAL", "ENOTCONN", "ENOTSOCK"], UNNOTICED),
+    row(STREAMS, "close", 1, &["EBADF", "EINTR", "EIO", "ENOSPC", "EDQUOT"], NOT_CLOSED_AGAIN),
 ];
 
 #[rustfmt::skip]
@@ -94,37 +115,57 @@ const RECEIVE: &[&str] = &[
 
 #[test]
 fn an_error_of_accept_loses_no_client_that_is_still_there_and_a_broken_socket_lets_those_inside_finish() {
-    keeps_its_promise("accept4");
+    keeps_its_promise("accept4", CONNECTED);
 }
 
 #[test]
 fn an_error_of_receive_ends_its_own_client_only() {
-    keeps_its_promise("recvfrom");
+    keeps_its_promise("recvfrom", STREAMS);
+}
+
+#[test]
+fn an_error_of_receiving_a_record_ends_its_own_client_only_and_of_looking_for_another_nobody() {
+    keeps_its_promise("recvmsg", PACKETS);
+}
+
+#[test]
+fn an_error_of_receiving_a_datagram_loses_none_and_a_broken_socket_lets_those_inside_finish() {
+    keeps_its_promise("recvfrom", DATAGRAMS);
+}
+
+#[test]
+fn an_error_of_answering_a_datagram_costs_its_own_welcome_only() {
+    keeps_its_promise("sendto", DATAGRAMS);
+}
+
+#[test]
+fn whom_the_kernel_does_not_name_is_welcomed_all_the_same() {
+    keeps_its_promise("getsockopt", PROCESSES);
 }
 
 #[test]
 fn an_error_of_send_ends_its_own_client_only() {
-    keeps_its_promise("sendto");
+    keeps_its_promise("sendto", CONNECTED);
 }
 
 #[test]
 fn who_cannot_be_watched_ends_alone_and_the_next_is_accepted_after_a_pause() {
-    keeps_its_promise("epoll_ctl");
+    keeps_its_promise("epoll_ctl", CONNECTED);
 }
 
 #[test]
 fn an_interrupted_wait_is_survived_and_one_that_cannot_work_ends_the_server_with_one_line() {
-    keeps_its_promise("epoll_wait");
+    keeps_its_promise("epoll_wait", TCP);
 }
 
 #[test]
 fn an_error_of_shutdown_takes_the_welcome_from_nobody() {
-    keeps_its_promise("shutdown");
+    keeps_its_promise("shutdown", STREAMS);
 }
 
 #[test]
 fn an_error_of_close_is_not_answered_by_a_second_close() {
-    keeps_its_promise("close");
+    keeps_its_promise("close", STREAMS);
 }
 
 #[test]
@@ -149,10 +190,10 @@ fn who_cannot_be_watched_for_room_to_write_ends_alone() {
     let no_room = "inject=sendto:error=EAGAIN:when=1";
     let no_watch = "inject=epoll_ctl:error=ENOMEM:when=2";
     let Some((server, tracer)) = traced(&[], &["-e", no_room, "-e", no_watch]) else { return };
-    let mut client = server.connect();
+    let client = Visitor::connect(&server.address.into()).unwrap();
     tracer.wait_for("EPOLL_CTL_ADD");
-    client.write_all(b"Ada\n").unwrap();
-    gets_nothing(client);
+    client.say(b"Ada\n").unwrap();
+    client.gets_nothing();
     assert_eq!(answer(server.send(b"Bob\n")), "welcome ");
     tracer.detach();
     let ended = server.stop();
@@ -160,25 +201,29 @@ fn who_cannot_be_watched_for_room_to_write_ends_alone() {
     assert!(ended.log.contains("1 failed") && ended.log.contains("1 accept pauses"), "{}", ended.log);
 }
 
-/// Lets a system call fail in every way.
-fn keeps_its_promise(call: &str) {
+/// Lets a system call fail in every way, at every one of `kinds`.
+fn keeps_its_promise(call: &str, kinds: &[Kind]) {
     if traced(&[], &[]).is_none() {
         return; // it has been said, once and not for every case
     }
-    for fault in FAULTS.iter().filter(|fault| fault.call == call) {
-        // Most of the time of a case is waiting, to see that the server is at rest.
-        thread::scope(|cases| {
-            for error in fault.errors {
-                let case = thread::Builder::new().name(format!("{call} {error}"));
-                case.spawn_scoped(cases, || fault.happens(error)).unwrap();
-            }
-        });
+    for kind in kinds.iter().filter(|kind| serve(**kind, &[]).is_some()) {
+        let faults = FAULTS.iter().filter(|fault| fault.call == call && fault.kinds.contains(kind));
+        assert!(faults.clone().next().is_some(), "no errors of {call} at {kind}");
+        for fault in faults {
+            // Most of the time of a case is waiting, to see that the server is at rest.
+            thread::scope(|cases| {
+                for error in fault.errors {
+                    let case = thread::Builder::new().name(format!("{kind} {call} {error}"));
+                    case.spawn_scoped(cases, || fault.happens(*kind, error)).unwrap();
+                }
+            });
+        }
     }
 }
 
 impl Fault {
-    fn happens(&self, error: &str) {
-        let Some(scene) = Scene::begin(&self.strace_option(error)) else { return };
+    fn happens(&self, kind: Kind, error: &str) {
+        let Some(scene) = Scene::begin(kind, &self.strace_option(error)) else { return };
         match self.promise {
             Promise::Lives(toll) => scene.lives(&toll),
             Promise::Finishes => scene.finishes(error),
@@ -191,145 +236,4 @@ impl Fault {
         let call = if self.call == "epoll_wait" { "?epoll_wait,epoll_pwait" } else { self.call };
         format!("inject={call}:error={error}:when={}", self.when)
     }
-}
-
-/// A server with clients in the middle of their names, in which the next call of some kind will fail.
-struct Scene {
-    server: Server,
-    tracer: Tracer,
-    inside: Vec<TcpStream>,
-    /// How many descriptors the server has without clients.
-    own_descriptors: usize,
-}
-
-impl Scene {
-    /// Lets two clients in, and from then on calls fail as `inject` says.
-    fn begin(inject: &str) -> Option<Scene> {
-        let server = Server::start(&["--name-gap", "24h"]);
-        let own_descriptors = descriptors(&server);
-        let inside = vec![server.send(b"Rafa"), server.send(b"Rafa")];
-        // The last to connect is accepted last: once it is served, the others are inside.
-        assert_eq!(answer(server.send(b"Eve\n")), "welcome ");
-        let tracer = Tracer::attach(&server, &["-e", inject])?;
-        Some(Scene { server, tracer, inside, own_descriptors })
-    }
-
-    /// A visitor that first says nothing, until it is watched or has met the fault, and then more than a
-    /// name. So it needs every system call that there is.
-    fn visit(&self) -> TcpStream {
-        let mut visitor = self.server.connect();
-        until("the visitor is watched, or has met the fault", || {
-            let trace = self.tracer.trace();
-            trace.contains("EPOLL_CTL_ADD") || trace.contains("INJECTED")
-        });
-        // It fails if the connection is closed by now.
-        let _ = visitor.write_all(b"Ada\nand more");
-        visitor
-    }
-
-    /// A visitor who connects, if the server does not close its listening socket at that very moment.
-    fn knock(&self) -> Option<TcpStream> {
-        let visitor = TcpStream::connect(self.server.address).ok()?;
-        visitor.set_read_timeout(Some(BOUND)).unwrap();
-        Some(visitor)
-    }
-
-    fn lives(self, toll: &Toll) {
-        let visitor = self.visit();
-        if toll.failed == 0 {
-            assert_eq!(answer(visitor), "welcome ");
-        } else {
-            gets_nothing(visitor);
-        }
-        let fault = self.wait_for_fault();
-        assert_eq!(answer(self.server.send(b"Bob\n")), "welcome ", "a later client: {fault}");
-        self.tracer.wait_for_rest();
-        let Scene { server, tracer, inside, own_descriptors } = self;
-        all_finish(inside);
-        until(&format!("just {} left open: {fault}", toll.left_open), || {
-            descriptors(&server) == own_descriptors + toll.left_open
-        });
-        let trace = tracer.detach();
-        assert_eq!(trace.matches("INJECTED").count(), 1, "{trace}");
-        // Not earlier: a signal costs a send and a receive, and its thread may not have met the fault yet.
-        let counts = toll.counts();
-        server.signal(Signal::USR1);
-        server.wait_for_log(&counts);
-        let ended = server.stop();
-        assert_eq!(ended.status.code(), Some(0), "{fault}: {}", ended.log);
-        assert!(ended.log.contains(&counts), "{fault}: {}", ended.log);
-    }
-
-    fn finishes(self, error: &str) {
-        let visitor = self.knock();
-        let why = why(&self.wait_for_fault(), error);
-        visitor.into_iter().for_each(gets_nothing);
-        self.server.wait_for_log("stopping: 2 open");
-        self.tracer.wait_for_rest();
-        all_finish(self.inside);
-        let ended = self.server.wait();
-        assert_eq!(ended.status.code(), Some(1), "{}", ended.log);
-        assert_eq!(ended.log.matches(&format!("cannot accept any more: {why}")).count(), 1, "{}", ended.log);
-        assert!(ended.log.contains("counts: 3 accepted: 3 welcomed"), "{}", ended.log);
-        let last = ended.log.lines().last().unwrap();
-        assert!(last.starts_with(&format!("welcomed: cannot go on serving: {why}")), "{last}");
-    }
-
-    fn ends(self, error: &str) {
-        let visitor = self.knock();
-        let why = why(&self.wait_for_fault(), error);
-        let ended = self.server.wait();
-        assert_eq!(ended.status.code(), Some(1), "{}", ended.log);
-        let said = ended.log.split_once(" Eve\n").unwrap().1;
-        assert!(said.starts_with(&format!("welcomed: cannot go on serving: {why}")), "{said}");
-        assert_eq!(said.lines().count(), 1, "{said}");
-        visitor.into_iter().for_each(gets_nothing);
-    }
-
-    /// Waits until the fault has happened, and gives its line in the trace.
-    fn wait_for_fault(&self) -> String {
-        let trace = self.tracer.wait_for("(INJECTED)");
-        trace.lines().find(|line| line.contains("(INJECTED)")).unwrap().to_owned()
-    }
-}
-
-impl Toll {
-    /// The counts at the end: two inside, Eve, the visitor and Bob.
-    fn counts(&self) -> String {
-        let welcomed = 5 - self.failed;
-        let lingered = 1 - self.failed;
-        format!(
-            "counts: 5 accepted: {welcomed} welcomed ({lingered} lingered), 0 without a name, 0 timed out, {} failed, \
-             0 stopped, 0 open; 0 dropped, 0 unanswerable, 0 echoes; {} accept errors, {} accept pauses\n",
-            self.failed, self.accept_errors, self.accept_pauses
-        )
-    }
-}
-
-/// What an error is called: strace says so behind its number, in the words of strerror(3).
-fn why(fault: &str, error: &str) -> String {
-    let words = fault.split_once(&format!("-1 {error} (")).unwrap().1;
-    words.split_once(") (INJECTED)").unwrap().0.to_owned()
-}
-
-/// Lets clients send the rest of their names, and sees them welcomed.
-fn all_finish(mut clients: Vec<TcpStream>) {
-    for client in &mut clients {
-        client.write_all(b"tul\n").unwrap();
-    }
-    for client in clients {
-        assert_eq!(answer(client), "welcome ");
-    }
-}
-
-/// Sees a connection end without a welcome, cleanly or by a reset.
-fn gets_nothing(mut client: TcpStream) {
-    let mut answer = Vec::new();
-    let end = client.read_to_end(&mut answer);
-    assert!(!end.is_err_and(|error| error.kind() == ErrorKind::WouldBlock), "it has not ended");
-    assert_eq!(String::from_utf8(answer).unwrap(), "");
-}
-
-fn descriptors(server: &Server) -> usize {
-    fs::read_dir(format!("/proc/{}/fd", server.child.id())).unwrap().count()
 }

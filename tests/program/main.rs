@@ -20,6 +20,8 @@ mod lies;
 mod log;
 mod netcat;
 mod process;
+mod scene;
 mod signals;
+mod sockets;
 mod tracer;
 mod visitors;
