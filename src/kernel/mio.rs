@@ -36,6 +36,9 @@ const FIRST_LISTENER: usize = usize::MAX / 2;
 /// More of the same follows at once, so hold back a segment that is not full (send(2)). Only TCP heeds it.
 const MORE_FOLLOWS: SendFlags = SendFlags::NOSIGNAL.union(SendFlags::MORE);
 
+/// More packets than a receive buffer has room for (socket(7), `rmem_default`: 212,992 bytes).
+const STRAYS_MAX: usize = 4096;
+
 /// Every socket of ours.
 const SOCKET_FLAGS: SocketFlags = SocketFlags::NONBLOCK.union(SocketFlags::CLOEXEC);
 
@@ -95,6 +98,9 @@ impl Kernel for Mio {
                     sockopt::set_socket_reuseaddr(&*socket, true)?;
                 }
                 rustix::net::bind(&*socket, inet)?;
+                if *kind == Kind::Raw {
+                    forget_strays(socket);
+                }
                 let real = SocketAddr::try_from(rustix::net::getsockname(&*socket)?)?;
                 return Ok(Address { kind: *kind, name: Name::Inet(real) });
             }
@@ -218,6 +224,15 @@ impl Kernel for Mio {
         // No deregistering first: the socket has this one descriptor, and closing the last one takes it
         // out of every epoll set (epoll(7), question 6).
         drop(stream);
+    }
+}
+
+/// Throws away what a raw socket has heard until now: without a name, whatever came to this machine.
+fn forget_strays(socket: &OwnedFd) {
+    for _ in 0..STRAYS_MAX {
+        if rustix::net::recv(socket, &mut [0; 0], RecvFlags::empty()).is_err() {
+            return;
+        }
     }
 }
 

@@ -2,10 +2,14 @@
 //! would come of it can be said, and an edge that is lost looks like the first two.
 
 use std::io::Write as _;
+use std::process::Command;
 
 use rustix::process::Signal;
+use welcomed::endpoint::Kind;
 
 use crate::process::answer;
+use crate::sockets::{Visitor, address, own_endpoint, serve};
+use crate::started::Started;
 use crate::tracer::traced;
 
 #[test]
@@ -71,4 +75,27 @@ fn a_descriptor_that_close_left_open_disturbs_nobody_who_gets_its_key() {
     let ended = server.stop();
     assert!(ended.log.contains(" Rafafafa\n"), "{}", ended.log);
     assert!(ended.log.contains("3 accepted: 3 welcomed"), "{}", ended.log);
+}
+
+#[test]
+fn a_raw_server_answers_nothing_that_came_while_it_had_no_address_yet() {
+    // strace holds up its bind(2); it leaves the server the test's own child (-D).
+    if traced(&[], &[]).is_none() || serve(Kind::Raw, &[]).is_none() {
+        return;
+    }
+    let (here, elsewhere) = (own_endpoint(Kind::Raw), own_endpoint(Kind::Raw));
+    let mut command = Command::new("strace");
+    command.args(["-D", "-f", "-e", "trace=socket,bind", "-e", "inject=bind:delay_enter=1000000"]);
+    command.args([env!("CARGO_BIN_EXE_welcomed"), "-l", &here]).env_remove("RUST_LOG");
+    let server = Started::new(&mut command);
+    server.log.wait_for("SOCK_RAW");
+    Visitor::connect(&address(&elsewhere)).unwrap().say(b"Stray").unwrap();
+    assert!(!server.log.text().contains(&here), "it was not held up");
+    server.log.wait_for(&format!("waiting for datagrams on {here}"));
+    let visitor = Visitor::connect(&address(&here)).unwrap();
+    visitor.say(b"Ada").unwrap();
+    assert_eq!(visitor.answer(), "welcome ");
+    server.signal(Signal::TERM);
+    let ended = server.wait();
+    assert!(ended.log.contains("counts: 1 accepted: 1 welcomed"), "{}", ended.log);
 }

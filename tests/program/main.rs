@@ -23,5 +23,6 @@ mod process;
 mod scene;
 mod signals;
 mod sockets;
+mod started;
 mod tracer;
 mod visitors;
