@@ -26,20 +26,24 @@ const LOG_TIMEOUT: Duration = Duration::from_secs(1);
 
 const EXAMPLES: &str = "\
 Examples:
-  welcomed                                      welcome whoever connects to 127.0.0.1:9999
-  nc 127.0.0.1 9999                             be welcomed: type a name, Enter
-  welcomed -l localhost:7000 -l 0.0.0.0:8000    listen on several addresses
-  welcomed --welcome 'Hello, {name}!'           welcome by name
-  welcomed -vv                                  show every step of every connection
-  welcomed --diagram=dot | dot -Tsvg > a.svg    draw the state machines
-  kill -USR1 $(pidof welcomed)                  write the counts to the log";
+  welcomed                                              welcome whoever connects to 127.0.0.1:9999
+  nc 127.0.0.1 9999                                     be welcomed: type a name, Enter
+  welcomed -l localhost:7000 -l udp://localhost:7000    serve TCP and UDP at once
+  welcomed -l unix:///tmp/welcomed.sock                 serve nc -U /tmp/welcomed.sock
+  welcomed --welcome 'Hello, {name}!'                   welcome by name
+  welcomed -vv                                          show every step of every connection
+  welcomed --diagram=dot | dot -Tsvg > a.svg            draw the state machines
+  kill -USR1 $(pidof welcomed)                          write the counts to the log";
 
 /// Reads a name from every client, answers with a welcome, and closes.
 #[derive(Parser, Debug)]
 #[command(name = PROGRAM, version, max_term_width = 100, before_help = EXAMPLES, before_long_help = EXAMPLES)]
 struct Options {
-    /// Where to listen, HOST:PORT; once for each place. Port 0 takes a free port, and the log says which
+    /// Where to listen, once for each place: HOST:PORT (TCP), udp://HOST:PORT, unix:///PATH, unixpacket:///PATH,
+    /// unixgram:///PATH, raw://HOST?protocol=253; @NAME for /PATH is an abstract name. Port 0 takes a free port,
+    /// and the log says which
     #[arg(short, long, value_name = "ENDPOINT", default_value = "tcp://127.0.0.1:9999")]
+    #[expect(clippy::doc_markdown, reason = "it is shown as it stands")]
     listen: Vec<Endpoint>,
 
     /// What to answer; {name} stands for the name
@@ -71,7 +75,7 @@ struct Options {
     backlog: u32,
 
     /// The permissions of a socket that has a path, in octal as chmod takes them
-    #[arg(long, value_name = "MODE", default_value = "0660", value_parser = mode)]
+    #[arg(long, value_name = "MODE", allow_hyphen_values = true, default_value = "0660", value_parser = mode)]
     unix_mode: u32,
 
     /// Print the state machines and exit
@@ -114,10 +118,23 @@ fn main() -> ExitCode {
         Ok(options) => options,
         Err(code) => return code,
     };
-    match options.diagram {
-        Some(language) => ended(draw(language).map_err(|error| format!("cannot write the diagram: {error}"))),
-        None => log_and_serve(options),
+    match (options.diagram, unsuitable_welcome(&options)) {
+        (Some(language), _) => {
+            ended(draw(language).map_err(|error| format!("cannot write the diagram: {error}")))
+        }
+        (None, Some(why)) => command_line::fail(PROGRAM, &why, ExitCode::from(2)),
+        (None, None) => log_and_serve(options),
     }
+}
+
+/// Why the welcome is none for one of the endpoints, if so. It is asked before anything is opened.
+fn unsuitable_welcome(options: &Options) -> Option<String> {
+    let endpoint = options.listen.iter().find(|endpoint| !endpoint.kind().promises().connections)?;
+    let why = options.welcome.suits_datagrams().err()?;
+    Some(format!(
+        "this '--welcome' is none for {endpoint}: {why}; accepted is a text such as 'Hello, {{name}}!' (see \
+         {PROGRAM} --help)"
+    ))
 }
 
 /// The exit code of a program that ends in this way, once it has said why.
@@ -238,6 +255,17 @@ fn advice(address: &Address, error: &io::Error) -> String {
         }
         (ErrorKind::AddrInUse, Names::Path) => {
             format!("; stop the program that has it, or choose another with --listen {kind}:///PATH")
+        }
+        (ErrorKind::AlreadyExists, Names::Path) => {
+            format!("; remove it, or choose another path with --listen {kind}:///PATH")
+        }
+        (ErrorKind::NotFound | ErrorKind::NotADirectory, Names::Path) => {
+            format!("; create the directory first, or choose another path with --listen {kind}:///PATH")
+        }
+        (ErrorKind::InvalidFilename, Names::Path) => {
+            format!(
+                "; choose a shorter path with --listen {kind}:///PATH, or a name with --listen {kind}://@NAME"
+            )
         }
         (ErrorKind::AddrNotAvailable, _) => {
             "; this machine does not have that address (`ip address` lists its own)".to_owned()

@@ -6,10 +6,14 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::LazyLock;
 
+use welcomed::endpoint::Kind;
+
+use crate::folder::Folder;
 use crate::process::{Server, answer, not_tested, run, welcomed};
+use crate::sockets::{Visitor, address, serve};
 
 /// Runs the server with options that cannot work; gives the exit code and the one line it says.
-fn refused(options: &[&str]) -> (i32, String) {
+pub(crate) fn refused(options: &[&str]) -> (i32, String) {
     let (code, out, err) = run(welcomed().args(options), b"");
     assert_eq!(out, "", "{options:?}");
     let said: Vec<&str> = err.lines().filter(|line| !line.contains("INFO")).collect();
@@ -30,6 +34,11 @@ fn a_mistake_is_named_with_what_is_accepted_and_exit_code_2() {
         (&["--listen", "localhost"], ["'localhost' for '--listen", "tcp://HOST:PORT or HOST:PORT"]),
         (&["--listen", "localhost:99999"], ["'localhost:99999'", "from 0 to 65535"]),
         (&["-l", "ftp://localhost:1"], ["'ftp://localhost:1'", "tcp://HOST:PORT"]),
+        (&["-l", "udp://localhost"], ["the port is missing", "accepted is udp://HOST:PORT"]),
+        (&["-l", "unix://tmp/a"], ["does not begin with a slash", "unix:///PATH or unix://@NAME"]),
+        (&["-l", "unixpacket:///tmp/"], ["that of a directory", "unixpacket:///PATH or unixpacket://@NAME"]),
+        (&["-l", "unixgram://@"], ["the name is missing", "unixgram:///PATH or unixgram://@NAME"]),
+        (&["-l", "raw://localhost?protocol=6"], ["not 253 or 254", "accepted is raw://HOST?protocol=253"]),
         (&["--max-connections", "0"], ["'0' for '--max-connections", "not in 1.."]),
         (&["--backlog", "many"], ["'many' for '--backlog", "invalid digit"]),
         (&["--diagram=svg"], ["'svg' for '--diagram", "possible values: mermaid, dot"]),
@@ -48,6 +57,37 @@ fn a_mistake_is_named_with_what_is_accepted_and_exit_code_2() {
 }
 
 #[test]
+fn permissions_that_are_none_for_a_socket_are_refused() {
+    for mode in ["8", "0999", "1777", "+660", "-1", "", "rwx", "0o660"] {
+        let (code, line) = refused(&["--unix-mode", mode]);
+        assert_eq!(code, 2, "{mode:?}: {line}");
+        assert!(line.contains(&format!("'{mode}' for '--unix-mode <MODE>'")), "{line}");
+        assert!(line.contains("no octal number from 0 to 0777, such as 0660"), "{line}");
+    }
+}
+
+#[test]
+fn a_welcome_that_is_none_for_datagrams_is_refused_before_anything_is_opened() {
+    let (folder, raw) = (Folder::new(), "raw://127.0.0.1?protocol=253");
+    let unix = folder.endpoint(Kind::Unix);
+    for datagrams in ["udp://localhost:0", &folder.endpoint(Kind::UnixGram), raw] {
+        for (welcome, why) in [
+            ("{name}", "needs text beside {name}, or it could be taken for a name"),
+            ("", "needs text beside {name}, or it could be taken for a name"),
+            ("{name}, dear {name}!", "has {name} once at most, so that nobody can send much with little"),
+        ] {
+            let options = ["-l", &unix, "-l", datagrams, "--welcome", welcome];
+            let (code, _, err) = run(welcomed().args(options), b"");
+            assert_eq!((code, err.lines().count()), (2, 1), "{err}");
+            assert!(err.starts_with("welcomed: this '--welcome' is none for ") && err.contains(why), "{err}");
+            assert!(err.contains(datagrams) && err.contains("such as 'Hello, {name}!'"), "{err}");
+        }
+    }
+    // Over connections any welcome will do.
+    Server::start(&["--welcome", "{name}, dear {name}!", "-l", &unix]).wait_for_log(&unix);
+}
+
+#[test]
 fn a_welcome_that_could_grow_too_long_is_refused() {
     let (code, line) = refused(&["--welcome", &"{name}".repeat(65)]);
     assert_eq!(code, 2);
@@ -62,6 +102,39 @@ fn a_busy_port_is_one_line_with_what_to_do() {
     assert_eq!(code, 1);
     assert!(line.contains(&format!("cannot listen on {endpoint}: Address already in use")), "{line}");
     assert!(line.contains("choose another port with --listen"), "{line}");
+}
+
+#[test]
+fn a_busy_udp_port_is_one_line_even_if_another_welcomed_has_it() {
+    let (_server, address) = serve(Kind::Udp, &[]).unwrap();
+    let endpoint = address.to_string();
+    let (code, line) = refused(&["-l", &endpoint]);
+    assert_eq!(code, 1);
+    assert!(line.contains(&format!("cannot listen on {endpoint}: Address already in use")), "{line}");
+    assert!(line.contains("choose another port with --listen udp://HOST:PORT"), "{line}");
+    // TCP has ports of its own.
+    let mut command = welcomed();
+    command.args(["-l", &endpoint.replace("udp", "tcp")]);
+    let server = Server::spawn(command);
+    assert_eq!(answer(server.send(b"Ada\n")), "welcome ");
+}
+
+#[test]
+fn a_raw_socket_without_privilege_is_one_line_with_what_it_takes() {
+    let without = |program: &str| {
+        let mut command = Command::new("setpriv");
+        command.args(["--bounding-set", "-net_raw", program]);
+        command
+    };
+    let (code, _, why) = run(&mut without("true"), b"");
+    if code != 0 {
+        return not_tested(&format!("no privilege can be given up: {why}"));
+    }
+    let endpoint = "raw://127.0.0.1?protocol=253";
+    let (code, _, err) = run(without(env!("CARGO_BIN_EXE_welcomed")).args(["-l", endpoint]), b"");
+    assert_eq!((code, err.lines().count()), (1, 1), "{err}");
+    let words = "Operation not permitted (os error 1); it takes CAP_NET_RAW\n";
+    assert_eq!(err, format!("welcomed: cannot listen on {endpoint}: {words}"));
 }
 
 #[test]
@@ -157,6 +230,18 @@ fn a_host_with_two_addresses_is_served_at_both_and_what_cannot_be_bound_is_said(
 }
 
 #[test]
+fn port_0_of_localhost_is_one_free_port_for_datagrams_too() {
+    let server = Server::start(&["-l", "udp://localhost:0"]);
+    let log = server.wait_for_log("waiting for datagrams on udp://");
+    let ports = log.lines().filter(|line| line.contains("udp://"));
+    let ports: Vec<&str> = ports.map(|line| line.rsplit_once(':').unwrap().1).collect();
+    assert!(ports.iter().all(|port| *port != "0" && *port == ports[0]), "{log}");
+    let visitor = Visitor::connect(&address(&format!("udp://localhost:{}", ports[0]))).unwrap();
+    visitor.say(b"Ada").unwrap();
+    assert_eq!(visitor.answer(), "welcome ");
+}
+
+#[test]
 fn localhost_is_served() {
     let mut command = welcomed();
     command.args(["--listen", "localhost:0"]);
@@ -193,12 +278,16 @@ fn help_begins_with_examples_and_names_every_option() {
             "--drain-timeout",
             "--max-connections",
             "--backlog",
+            "--unix-mode",
             "--diagram[=<LANGUAGE>]",
             "-q, --quiet",
             "-v, --verbose",
             "RUST_LOG",
         ] {
             assert!(out.contains(option), "{option} is not in\n{out}");
+        }
+        for kind in Kind::ALL.iter().filter(|kind| **kind != Kind::Tcp) {
+            assert!(out.contains(&format!("{kind}://")), "{kind} is not in\n{out}");
         }
         assert!(out.lines().all(|line| line.chars().count() <= 100), "{out}");
     }

@@ -15,6 +15,7 @@ mod client_kinds;
 mod client_raw;
 mod command_lines;
 mod descriptors;
+mod folder;
 mod injection;
 mod lies;
 mod log;

@@ -1,0 +1,59 @@
+//! A directory for sockets.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use welcomed::endpoint::Kind;
+
+/// The kinds whose sockets have a path.
+pub(crate) const WITH_PATH: [Kind; 3] = [Kind::Unix, Kind::UnixPacket, Kind::UnixGram];
+
+/// A directory of a test's own, gone with it. Everybody may use it.
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    pub(crate) fn new() -> Folder {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        // Not in the target directory: a socket's path is short.
+        let path = std::env::temp_dir().join(format!("welcomed-{}-{number}", std::process::id()));
+        fs::create_dir(&path).unwrap();
+        let folder = Folder(path);
+        folder.allow(0o777);
+        folder
+    }
+
+    pub(crate) fn allow(&self, mode: u32) {
+        fs::set_permissions(&self.0, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// What `socket` in it is as an endpoint.
+    pub(crate) fn endpoint(&self, kind: Kind) -> String {
+        format!("{kind}://{}", self.path("socket").display())
+    }
+
+    /// What is in it.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let entries = fs::read_dir(&self.0).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What a failed test leaves behind is the system's to tidy up.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Which file it is, and its permissions and type.
+pub(crate) fn identity(path: &Path) -> (u64, u32) {
+    let file = fs::symlink_metadata(path).unwrap();
+    (file.ino(), file.mode())
+}
