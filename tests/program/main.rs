@@ -26,4 +26,6 @@ mod signals;
 mod sockets;
 mod started;
 mod tracer;
+mod unix_paths;
+mod unix_races;
 mod visitors;

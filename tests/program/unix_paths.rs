@@ -1,0 +1,314 @@
+//! Sockets that have a path: what is found there is respected, and what is left there is nothing.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::net::{UnixDatagram, UnixListener};
+use std::process::Command;
+
+use rustix::fs::{CWD, FileType, Mode, mknodat};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with};
+use rustix::process::Signal;
+use welcomed::endpoint::Kind;
+
+use crate::command_lines::refused;
+use crate::folder::{Folder, WITH_PATH, identity};
+use crate::process::{Server, answer, not_tested, run, welcomed};
+use crate::sockets::{Visitor, address, own_endpoint};
+use crate::started::Started;
+use crate::tracer::Tracer;
+
+/// Starts a server at `endpoint` and waits until it serves.
+fn start(endpoint: &str, options: &[&str]) -> Started {
+    let server = Started::new(welcomed().args(["-l", endpoint]).args(options));
+    server.log.wait_for(&format!(" on {endpoint}"));
+    server
+}
+
+fn visit(endpoint: &str) {
+    let visitor = Visitor::connect(&address(endpoint)).unwrap();
+    visitor.say(b"Ada\n").unwrap();
+    assert_eq!(visitor.answer(), "welcome ", "{endpoint}");
+}
+
+/// Stops a server, which leaves nothing.
+fn stop(server: Started, folder: &Folder) {
+    server.signal(Signal::TERM);
+    assert_eq!(server.wait().status.code(), Some(0));
+    assert_eq!(folder.names(), [""; 0]);
+}
+
+#[test]
+fn what_a_killed_server_has_left_is_replaced() {
+    for (before, kind) in WITH_PATH.into_iter().flat_map(|before| WITH_PATH.map(|kind| (before, kind))) {
+        let folder = Folder::new();
+        let killed = start(&folder.endpoint(before), &[]);
+        killed.signal(Signal::KILL);
+        killed.wait();
+        assert_eq!(folder.names(), ["socket"]);
+        let server = start(&folder.endpoint(kind), &[]);
+        visit(&folder.endpoint(kind));
+        assert_eq!(folder.names(), ["socket"]);
+        stop(server, &folder);
+    }
+}
+
+#[test]
+fn a_socket_that_a_process_has_is_in_use_whatever_its_type_and_is_not_disturbed() {
+    let folder = Folder::new();
+    let path = folder.path("socket");
+    let (one, other) = (folder.path("one"), UnixDatagram::unbound().unwrap());
+    for (socket_type, listens) in [
+        (SocketType::STREAM, true),
+        (SocketType::STREAM, false),
+        (SocketType::SEQPACKET, true),
+        (SocketType::DGRAM, false),
+    ] {
+        let socket = socket_with(AddressFamily::UNIX, socket_type, SocketFlags::NONBLOCK, None).unwrap();
+        bind(&socket, &SocketAddrUnix::new(&path).unwrap()).unwrap();
+        if listens {
+            listen(&socket, 1).unwrap();
+        }
+        is_in_use(&folder);
+        if listens {
+            let nobody = rustix::net::accept(&socket).unwrap_err();
+            assert_eq!(nobody, rustix::io::Errno::AGAIN, "nobody has connected only to look");
+        }
+        fs::remove_file(&path).unwrap();
+    }
+    // A datagram socket that hears one other only does not even let itself be connected to.
+    let closed = UnixDatagram::bind(&path).unwrap();
+    let _bound = UnixDatagram::bind(&one).unwrap();
+    closed.connect(&one).unwrap();
+    assert!(other.connect(&path).is_err());
+    is_in_use(&folder);
+}
+
+/// Sees every kind of server refused at a socket, which stays.
+fn is_in_use(folder: &Folder) {
+    let (before, names) = (identity(&folder.path("socket")), folder.names());
+    for endpoint in WITH_PATH.map(|kind| folder.endpoint(kind)) {
+        let (code, line) = refused(&["-l", &endpoint]);
+        assert_eq!(code, 1);
+        let what = "Address already in use (os error 98); stop the program that has it, or choose another";
+        assert!(line.starts_with(&format!("welcomed: cannot listen on {endpoint}: {what}")), "{line}");
+    }
+    assert_eq!((identity(&folder.path("socket")), folder.names()), (before, names));
+}
+
+#[test]
+fn a_path_is_served_once_and_who_has_it_goes_on() {
+    for kind in WITH_PATH {
+        let folder = Folder::new();
+        let endpoint = folder.endpoint(kind);
+        let server = start(&endpoint, &[]);
+        is_in_use(&folder);
+        visit(&endpoint);
+        server.signal(Signal::TERM);
+        let ended = server.wait();
+        assert!(ended.log.contains("counts: 1 accepted: 1 welcomed"), "{}", ended.log);
+        let (code, line) = refused(&["-l", &endpoint, "-l", &folder.endpoint(Kind::Unix)]);
+        assert_eq!(code, 1);
+        assert!(line.contains("Address already in use"), "twice in one command line: {line}");
+        assert_eq!(folder.names(), [""; 0]);
+    }
+}
+
+#[test]
+fn what_is_no_socket_is_never_touched() {
+    let folder = Folder::new();
+    let path = folder.path("socket");
+    let (listening, file) = (folder.path("listening"), folder.path("file"));
+    let _listening = UnixListener::bind(&listening).unwrap();
+    fs::write(&file, "precious").unwrap();
+    let make: [&dyn Fn(); 6] = [
+        &|| fs::write(&path, "precious").unwrap(),
+        &|| fs::create_dir(&path).unwrap(),
+        &|| mknodat(CWD, &path, FileType::Fifo, Mode::RUSR, 0).unwrap(),
+        &|| symlink(&listening, &path).unwrap(),
+        &|| symlink(&file, &path).unwrap(),
+        &|| symlink("nowhere", &path).unwrap(),
+    ];
+    for make in make {
+        make();
+        let (before, mut names) = (identity(&path), folder.names());
+        for endpoint in WITH_PATH.map(|kind| folder.endpoint(kind)) {
+            let (code, line) = refused(&["-l", &endpoint]);
+            assert_eq!(code, 1);
+            let what =
+                "there is a file that is no socket, and it stays untouched; remove it, or choose another";
+            assert!(line.starts_with(&format!("welcomed: cannot listen on {endpoint}: {what}")), "{line}");
+        }
+        assert_eq!(identity(&path), before);
+        names.retain(|name| !folder.names().contains(name));
+        assert_eq!((names, folder.names().len()), (Vec::new(), 3));
+        fs::remove_file(&path).or_else(|_| fs::remove_dir(&path)).unwrap();
+    }
+    assert_eq!(fs::read_to_string(file).unwrap(), "precious");
+}
+
+#[test]
+fn a_path_that_cannot_be_is_one_line_with_what_would_be_right() {
+    let folder = Folder::new();
+    fs::write(folder.path("file"), "").unwrap();
+    fs::create_dir(folder.path(&"d".repeat(60))).unwrap();
+    let room = 107 - folder.path(&"d".repeat(60)).as_os_str().len() - 1;
+    for (code, path, words) in [
+        (1, "nowhere/socket", ["No such file or directory", "create the directory first"]),
+        (1, "file/socket", ["Not a directory", "create the directory first"]),
+        (
+            2,
+            &"x".repeat(108),
+            ["the name is longer than 107 bytes", "accepted is unix:///PATH or unix://@NAME"],
+        ),
+        (1, &format!("{}/s", "d".repeat(60 + room - 2)), ["too long for a socket", "choose a shorter path"]),
+    ] {
+        let endpoint = format!("unix://{}", folder.path(path).display());
+        let refused = refused(&["-l", &endpoint]);
+        assert_eq!(refused.0, code, "{refused:?}");
+        for word in words {
+            assert!(refused.1.contains(word), "{:?} lacks {word:?}", refused.1);
+        }
+    }
+    // The longest path that there can be, in a directory that leaves room beside it.
+    let longest = format!("{}/{}", "d".repeat(60), "x".repeat(room));
+    let endpoint = format!("unix://{}", folder.path(&longest).display());
+    let _server = start(&endpoint, &[]);
+    visit(&endpoint);
+}
+
+#[test]
+fn what_a_user_may_not_do_is_one_line_with_what_it_takes() {
+    let nobody = |program: &str| {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid", "65534", "--clear-groups", program]);
+        command
+    };
+    let server = env!("CARGO_BIN_EXE_welcomed");
+    if run(nobody(server).arg("--version"), b"").0 != 0 {
+        return not_tested("the program cannot be run as nobody");
+    }
+    let folder = Folder::new();
+    let endpoint = folder.endpoint(Kind::Unix);
+    let refused = |words: &str| {
+        let (code, _, err) = run(nobody(server).args(["-l", &endpoint]), b"");
+        assert_eq!(code, 1, "{err}");
+        let line = err.lines().last().unwrap();
+        assert!(line.starts_with(&format!("welcomed: cannot listen on {endpoint}: {words}")), "{line}");
+    };
+    folder.allow(0o755);
+    refused("Permission denied (os error 13); it takes the right to write to the directory");
+    folder.allow(0o777);
+    // Whether it is stale or not.
+    let path = folder.path("socket");
+    let roots = UnixListener::bind(&path).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    refused(
+        "there is a socket of somebody else, who does not let this user look whether it is in use; remove it,",
+    );
+    drop(roots);
+    refused("there is a socket of somebody else");
+    assert_eq!(folder.names(), ["socket"]);
+}
+
+#[test]
+fn a_socket_has_the_permissions_that_were_asked_for_whatever_the_umask() {
+    for (umask, mode) in [("022", "0660"), ("077", "0666"), ("000", "0600"), ("777", "0777"), ("027", "640")]
+    {
+        for kind in WITH_PATH {
+            let folder = Folder::new();
+            let mut command = Command::new("sh");
+            command.args([
+                "-c",
+                &format!("umask {umask}; exec \"$@\""),
+                "sh",
+                env!("CARGO_BIN_EXE_welcomed"),
+            ]);
+            command.args(["-l", &folder.endpoint(kind), "--unix-mode", mode]).env_remove("RUST_LOG");
+            let server = Started::new(&mut command);
+            server.log.wait_for(" on unix");
+            let real = identity(&folder.path("socket")).1 & 0o7777;
+            assert_eq!(real, u32::from_str_radix(mode, 8).unwrap(), "umask {umask}, {kind}");
+            stop(server, &folder);
+        }
+    }
+}
+
+#[test]
+fn a_socket_is_removed_however_the_server_ends() {
+    for kind in WITH_PATH {
+        let folder = Folder::new();
+        let endpoint = folder.endpoint(kind);
+        stop(start(&endpoint, &[]), &folder);
+
+        // A second signal, which does not wait for who is inside.
+        let server = Server::start(&["-l", &endpoint, "--drain-timeout", "24h"]);
+        let _silent = server.connect();
+        assert_eq!(answer(server.send(b"Ada\n")), "welcome ");
+        assert_eq!(folder.names(), ["socket"]);
+        server.signal(Signal::TERM);
+        server.wait_for_log("stopping: 1 open");
+        server.signal(Signal::TERM);
+        server.wait();
+        assert_eq!(folder.names(), [""; 0]);
+
+        let (code, _) = refused(&["-l", &endpoint, "-l", "unix:///nowhere/at/all"]);
+        assert_eq!((code, folder.names()), (1, Vec::new()), "another endpoint could not be had");
+    }
+    let folder = Folder::new();
+    let server = Server::start(&["-l", &folder.endpoint(Kind::Unix)]);
+    let inject = ["-e", "inject=?epoll_wait,epoll_pwait:error=EBADF:when=2"];
+    let Some(_tracer) = Tracer::attach(&server, &inject) else { return };
+    let _visitor = server.connect();
+    assert_eq!(server.wait().status.code(), Some(1));
+    assert_eq!(folder.names(), [""; 0]);
+}
+
+#[test]
+fn a_socket_that_somebody_else_has_put_there_is_not_removed() {
+    let folder = Folder::new();
+    let server = start(&folder.endpoint(Kind::Unix), &[]);
+    fs::rename(folder.path("socket"), folder.path("moved")).unwrap();
+    let _other = UnixListener::bind(folder.path("socket")).unwrap();
+    let other = identity(&folder.path("socket"));
+    server.signal(Signal::TERM);
+    assert_eq!(server.wait().status.code(), Some(0));
+    assert_eq!(identity(&folder.path("socket")), other);
+}
+
+#[test]
+fn a_socket_stays_until_all_who_had_connected_are_inside() {
+    let folder = Folder::new();
+    let endpoint = folder.endpoint(Kind::Unix);
+    let server = start(&endpoint, &["--max-connections", "1", "--name-gap", "24h"]);
+    let first = Visitor::connect(&address(&endpoint)).unwrap();
+    first.say(b"Ra").unwrap();
+    let second = Visitor::connect(&address(&endpoint)).unwrap();
+    second.say(b"Ada\n").unwrap();
+    server.log.wait_for("full: 1 open");
+    server.signal(Signal::TERM);
+    server.log.wait_for("stopping: 1 open");
+    assert_eq!(folder.names(), ["socket"]);
+    first.say(b"fatul\n").unwrap();
+    assert_eq!((first.answer().as_str(), second.answer().as_str()), ("welcome ", "welcome "));
+    assert_eq!(server.wait().status.code(), Some(0));
+    assert_eq!(folder.names(), [""; 0]);
+}
+
+#[test]
+fn an_abstract_name_is_served_once_and_is_gone_with_the_server() {
+    for kind in WITH_PATH {
+        let endpoint = own_endpoint(kind);
+        let server = start(&endpoint, &[]);
+        let (code, line) = refused(&["-l", &endpoint]);
+        assert_eq!(code, 1);
+        assert!(
+            line.contains("Address already in use (os error 98); stop the program that has it"),
+            "{line}"
+        );
+        visit(&endpoint);
+        server.signal(Signal::KILL);
+        server.wait();
+        assert!(Visitor::connect(&address(&endpoint)).is_err());
+        start(&endpoint, &[]);
+    }
+}

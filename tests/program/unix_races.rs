@@ -1,0 +1,124 @@
+//! Sockets that have a path, and everybody comes at once.
+
+use std::io::ErrorKind;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::process::Command;
+use std::thread;
+
+use rustix::process::Signal;
+use welcomed::endpoint::Kind;
+
+use crate::folder::{Folder, WITH_PATH, identity};
+use crate::process::{until, welcomed};
+use crate::sockets::{Visitor, address};
+use crate::started::Started;
+use crate::tracer::traced;
+
+/// How many servers are started at once.
+const CROWD: usize = 20;
+
+#[test]
+fn of_many_servers_that_are_started_at_once_one_serves_and_nothing_else_is_left() {
+    for kind in WITH_PATH {
+        for is_stale in [false, true] {
+            at_once(kind, is_stale);
+        }
+    }
+}
+
+fn at_once(kind: Kind, is_stale: bool) {
+    let folder = Folder::new();
+    if is_stale {
+        drop(UnixListener::bind(folder.path("socket")).unwrap());
+    }
+    let endpoint = folder.endpoint(kind);
+    let start = |_| Started::new(welcomed().args(["-l", &endpoint]));
+    let mut servers: Vec<Started> = (0..CROWD).map(start).collect();
+    until("all but one have ended", || {
+        servers.iter_mut().filter_map(|server| server.child.try_wait().unwrap()).count() == CROWD - 1
+    });
+    let is_running = |started: &mut Started| started.child.try_wait().unwrap().is_none();
+    let serving = servers.iter_mut().position(is_running).unwrap();
+    let server = servers.remove(serving);
+    for server in servers {
+        let ended = server.wait();
+        assert_eq!(ended.status.code(), Some(1), "{}", ended.log);
+        let line = ended.log.lines().last().unwrap();
+        assert!(line.contains("Address already in use"), "{line}");
+    }
+    server.log.wait_for(&format!(" on {endpoint}"));
+    assert_eq!(folder.names(), ["socket"]);
+    let visitor = Visitor::connect(&address(&endpoint)).unwrap();
+    visitor.say(b"Ada\n").unwrap();
+    assert_eq!(visitor.answer(), "welcome ");
+    server.signal(Signal::TERM);
+    assert_eq!(server.wait().status.code(), Some(0));
+    assert_eq!(folder.names(), [""; 0]);
+}
+
+#[test]
+fn who_knocks_from_before_the_start_is_refused_by_nobody_but_a_stale_socket() {
+    for is_stale in [false, true] {
+        for _ in 0..5 {
+            let folder = Folder::new();
+            let path = folder.path("socket");
+            if is_stale {
+                drop(UnixListener::bind(&path).unwrap());
+            }
+            let knocking = thread::spawn(move || {
+                let mut refusals = Vec::new();
+                loop {
+                    match UnixStream::connect(&path) {
+                        Ok(_) => return refusals,
+                        Err(error) => refusals.push(error.kind()),
+                    }
+                    refusals.dedup();
+                }
+            });
+            let server = Started::new(welcomed().args(["-l", &folder.endpoint(Kind::Unix)]));
+            let refusals = knocking.join().unwrap();
+            let (refused, absent) = (ErrorKind::ConnectionRefused, ErrorKind::NotFound);
+            let expected: &[&[ErrorKind]] =
+                if is_stale { &[&[], &[refused], &[refused, absent]] } else { &[&[], &[absent]] };
+            assert!(expected.contains(&refusals.as_slice()), "{refusals:?}");
+            server.signal(Signal::TERM);
+            server.wait();
+        }
+    }
+}
+
+#[test]
+fn a_socket_comes_to_its_name_when_it_listens_and_with_its_permissions() {
+    if traced(&[], &[]).is_none() {
+        return;
+    }
+    let folder = Folder::new();
+    let endpoint = folder.endpoint(Kind::Unix);
+    // strace holds the server up where its permissions are checked once more. It leaves it the test's own
+    // child (-D).
+    let mut command = Command::new("strace");
+    command.args(["-D", "-f", "-e", "trace=file,network,fchmod"]);
+    command.args([
+        "-e",
+        "inject=chmod,fchmodat:delay_enter=500000",
+        "sh",
+        "-c",
+        "umask 000; exec \"$@\"",
+        "sh",
+    ]);
+    command
+        .args([env!("CARGO_BIN_EXE_welcomed"), "-l", &endpoint, "--unix-mode", "0600"])
+        .env_remove("RUST_LOG");
+    let server = Started::new(&mut command);
+    until("the socket is there under another name", || !folder.names().is_empty());
+    let prepared = folder.names().remove(0);
+    assert!(prepared.starts_with("socket."), "{prepared}");
+    assert_eq!(identity(&folder.path(&prepared)).1 & 0o777, 0o600, "before anybody has changed it");
+    let log = server.log.wait_for(&format!("waiting for connections on {endpoint}"));
+    let place = |call: &str| log.find(call).unwrap_or_else(|| panic!("no {call} in {log}"));
+    let link = log.find("linkat(").unwrap_or_else(|| place("link("));
+    assert!(place("fchmod(") < place("bind("), "{log}");
+    assert!(place("bind(") < place("listen(") && place("listen(") < link, "{log}");
+    server.signal(Signal::TERM);
+    assert_eq!(server.wait().status.code(), Some(0));
+}
