@@ -14,6 +14,7 @@ mod client_datagrams;
 mod client_kinds;
 mod client_raw;
 mod command_lines;
+mod datagram_log;
 mod descriptors;
 mod folder;
 mod injection;
