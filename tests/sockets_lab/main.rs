@@ -1,0 +1,150 @@
+//! docs/sockets.md does what it says: every command in it is run, word for word, and prints what stands below it.
+//!
+//! `UPDATE_README=1 cargo test --test sockets_lab` renders its table anew. What the commands print is written by
+//! hand, and a failure shows what they have really printed.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has to fail"
+)]
+
+mod document;
+mod shell;
+
+use std::fs;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use welcomed::endpoint::Kind;
+use welcomed::endpoint::kind::Markdown;
+
+use crate::document::{Laboratory, matches};
+use crate::shell::Shell;
+
+const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/sockets.md");
+
+/// The one command that is not run: the test has programs of its own to put on the path.
+const BUILD: &str = "cargo build --release\nexport PATH=\"$PWD/target/release:$PATH\"\n";
+
+/// How many commands a section has at least.
+const COMMANDS_MIN: usize = 5;
+
+/// What the commands need beside bash and the coreutils.
+const PROGRAMS: [&str; 8] = ["ip", "nc", "python3", "setpriv", "socat", "ss", "tcpdump", "unshare"];
+
+fn laboratory() -> Laboratory {
+    Laboratory::read(&fs::read_to_string(DOCUMENT).unwrap())
+}
+
+/// Plays the section about `kind`, as a reader would who has just done what stands before the first one.
+fn play(kind: Kind) {
+    let laboratory = laboratory();
+    let section = laboratory.section(kind);
+    if let Some(why) = missing(section.needs_root) {
+        return not_tested(&format!("the laboratory's section {kind}: {why}"));
+    }
+    let mut shell = Shell::start(kind.promises().scheme);
+    for block in laboratory.preparation().chain(&section.blocks) {
+        let printed = shell.run(&block.commands);
+        let expected = block.expected.as_deref().unwrap();
+        assert!(
+            matches(expected, &printed),
+            "docs/sockets.md:{}: these commands\n\n{}\nshould print\n\n{expected}\nand have printed\n\n{printed}",
+            block.line,
+            block.commands
+        );
+    }
+    shell.end();
+}
+
+/// Why the commands cannot be run here, if they cannot.
+fn missing(needs_root: bool) -> Option<String> {
+    let is_here = |program: &str| {
+        let which = Command::new("which").arg(program).stdout(Stdio::null()).status();
+        which.is_ok_and(|found| found.success())
+    };
+    if let Some(program) = PROGRAMS.into_iter().find(|program| !is_here(program)) {
+        return Some(format!("{program} is not here"));
+    }
+    let help = Command::new("nc").arg("-h").output().unwrap();
+    if !String::from_utf8_lossy(&[help.stdout, help.stderr].concat()).contains("OpenBSD netcat") {
+        return Some("nc is not OpenBSD's".to_owned());
+    }
+    (needs_root && !shell::has_a_network_of_its_own()).then(|| "it takes root".to_owned())
+}
+
+/// Says aloud that a section cannot be played. Where `CI` is set it has to.
+fn not_tested(why: &str) {
+    assert!(std::env::var_os("CI").is_none(), "CI needs this: {why}");
+    // Not by `eprintln!`, which the test harness keeps to itself when a test passes.
+    let _ = writeln!(std::io::stderr(), "NOT TESTED: {why}");
+}
+
+#[test]
+fn tcp_does_what_the_laboratory_says() {
+    play(Kind::Tcp);
+}
+
+#[test]
+fn unix_does_what_the_laboratory_says() {
+    play(Kind::Unix);
+}
+
+#[test]
+fn unixpacket_does_what_the_laboratory_says() {
+    play(Kind::UnixPacket);
+}
+
+#[test]
+fn udp_does_what_the_laboratory_says() {
+    play(Kind::Udp);
+}
+
+#[test]
+fn unixgram_does_what_the_laboratory_says() {
+    play(Kind::UnixGram);
+}
+
+#[test]
+fn raw_does_what_the_laboratory_says() {
+    play(Kind::Raw);
+}
+
+#[test]
+fn every_kind_has_its_section_with_an_experiment_and_commands_enough() {
+    let laboratory = laboratory();
+    assert_eq!(laboratory.kinds(), Kind::ALL.iter().map(ToString::to_string).collect::<Vec<_>>());
+    for kind in Kind::ALL {
+        let section = laboratory.section(*kind);
+        assert!(section.blocks.len() >= COMMANDS_MIN, "{kind} has too few commands");
+        assert_eq!(section.experiments, 1, "{kind}");
+        assert_eq!(section.needs_root, matches!(kind, Kind::Unix | Kind::Raw), "{kind}");
+    }
+}
+
+#[test]
+fn every_command_says_what_it_prints() {
+    let laboratory = laboratory();
+    let silent: Vec<_> = laboratory.blocks().filter(|block| block.expected.is_none()).collect();
+    let said: Vec<_> = silent.iter().map(|block| block.commands.as_str()).collect();
+    assert_eq!(said, [BUILD], "all others have a block of text below them");
+}
+
+#[test]
+fn the_table_is_the_one_that_the_code_asks() {
+    let document = fs::read_to_string(DOCUMENT).unwrap();
+    let (before, table) = document.split_once("<!-- begin kinds of sockets -->\n").unwrap();
+    let (_, after) = table.split_once("<!-- end -->").unwrap();
+    let updated = format!("{before}<!-- begin kinds of sockets -->\n{Markdown}<!-- end -->{after}");
+    if std::env::var_os("UPDATE_README").is_some() {
+        fs::write(DOCUMENT, updated).unwrap();
+    } else {
+        assert!(
+            document == updated,
+            "docs/sockets.md is out of date: UPDATE_README=1 cargo test --test sockets_lab mends it"
+        );
+    }
+}

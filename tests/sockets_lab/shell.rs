@@ -1,0 +1,116 @@
+//! A bash that runs what a reader would type, block by block.
+
+use std::env;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
+
+/// How long a block may take before a test gives up: long, because the machine may be busy.
+const BOUND: Duration = Duration::from_secs(60);
+
+/// Each time it is told to `run`, runs the next of `$folder/0.sh`, `1.sh` and so on, without any input. It leaves what
+/// was printed in `N.out` and, when that is over, an empty `N.done`.
+const LOOP: &str = r#"
+for ((number = 0; ; number++)); do
+    read -r what
+    [ "$what" = run ] || exit 0
+    source "$folder/$number.sh" >"$folder/$number.out" 2>&1 </dev/null
+    : >"$folder/$number.done"
+done
+"#;
+
+/// A bash in a network of its own, if that can be had, where no port is taken and nobody else is heard.
+pub(crate) struct Shell {
+    child: Child,
+    folder: PathBuf,
+    blocks: usize,
+}
+
+/// Whether this process may make a network that is its own: root may, as a rule.
+pub(crate) fn has_a_network_of_its_own() -> bool {
+    let root = rustix::process::geteuid().is_root();
+    root && Command::new("unshare").args(["--net", "true"]).status().is_ok_and(|status| status.success())
+}
+
+impl Shell {
+    /// Starts one with the programs of this build on its path.
+    pub(crate) fn start(name: &str) -> Shell {
+        let folder = env::temp_dir().join(format!("welcomed-lab-{}-{name}", std::process::id()));
+        fs::create_dir(&folder).unwrap();
+        // Another user looks into it as well.
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
+        let programs = Path::new(env!("CARGO_BIN_EXE_welcomed")).parent().unwrap();
+        let mut path = programs.as_os_str().to_owned();
+        path.push(":");
+        path.push(env::var_os("PATH").unwrap());
+        let (program, before) =
+            if has_a_network_of_its_own() { ("unshare", "ip link set lo up\n") } else { ("bash", "") };
+        let mut command = Command::new(program);
+        if program == "unshare" {
+            command.args(["--net", "bash"]);
+        }
+        command.args(["-c", &format!("{before}{LOOP}")]).env("PATH", path).env("folder", &folder);
+        command.env("TMPDIR", &folder).env("LC_ALL", "C").env_remove("RUST_LOG").env_remove("NO_COLOR");
+        let child = command.stdin(Stdio::piped()).process_group(0).spawn().unwrap();
+        Shell { child, folder, blocks: 0 }
+    }
+
+    /// Runs `commands` and gives what they print, to either stream.
+    pub(crate) fn run(&mut self, commands: &str) -> String {
+        use std::io::Write as _;
+        let file = |what: &str| self.folder.join(format!("{}.{what}", self.blocks));
+        fs::write(file("sh"), commands).unwrap();
+        self.child.stdin.as_mut().unwrap().write_all(b"run\n").unwrap();
+        let printed = || String::from_utf8_lossy(&fs::read(file("out")).unwrap_or_default()).into_owned();
+        let is_done = until(|| file("done").exists());
+        assert!(is_done, "not within {BOUND:?}:\n{commands}\nprinted so far:\n{}", printed());
+        let printed = printed();
+        self.blocks += 1;
+        printed
+    }
+
+    /// Ends it; everything that was started has to have ended.
+    pub(crate) fn end(mut self) {
+        drop(self.child.stdin.take());
+        let bash = self.child.wait().unwrap();
+        assert!(bash.success(), "{bash}");
+        let group = Pid::from_child(&self.child);
+        let is_empty = until(|| test_kill_process_group(group) == Err(Errno::SRCH));
+        assert!(is_empty, "something that the section has started still runs");
+    }
+}
+
+impl Drop for Shell {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            // Whatever the commands have started is in this group.
+            let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
+            let _ = self.child.wait();
+        }
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Waits until `is_so`, and gives whether it came to that in time.
+fn until(mut is_so: impl FnMut() -> bool) -> bool {
+    let start = now();
+    while !is_so() {
+        if now() - start > BOUND {
+            return false;
+        }
+        thread::park_timeout(Duration::from_millis(5));
+    }
+    true
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test waits for real processes in real time")]
+fn now() -> Instant {
+    Instant::now()
+}
