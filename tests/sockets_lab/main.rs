@@ -21,7 +21,7 @@ use std::process::{Command, Stdio};
 use welcomed::endpoint::Kind;
 use welcomed::endpoint::kind::Markdown;
 
-use crate::document::{Laboratory, matches};
+use crate::document::{Block, Laboratory, matches};
 use crate::shell::Shell;
 
 const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/sockets.md");
@@ -32,8 +32,8 @@ const BUILD: &str = "cargo build --release\nexport PATH=\"$PWD/target/release:$P
 /// How many commands a section has at least.
 const COMMANDS_MIN: usize = 5;
 
-/// What the commands need beside bash and the coreutils.
-const PROGRAMS: [&str; 8] = ["ip", "nc", "python3", "setpriv", "socat", "ss", "tcpdump", "unshare"];
+/// What commands need beside bash and the coreutils.
+const PROGRAMS: [&str; 6] = ["nc", "python3", "setpriv", "socat", "ss", "tcpdump"];
 
 fn laboratory() -> Laboratory {
     Laboratory::read(&fs::read_to_string(DOCUMENT).unwrap())
@@ -43,11 +43,12 @@ fn laboratory() -> Laboratory {
 fn play(kind: Kind) {
     let laboratory = laboratory();
     let section = laboratory.section(kind);
-    if let Some(why) = missing(section.needs_root) {
+    let blocks: Vec<&Block> = laboratory.preparation().chain(&section.blocks).collect();
+    if let Some(why) = missing(&blocks, section.needs_root) {
         return not_tested(&format!("the laboratory's section {kind}: {why}"));
     }
     let mut shell = Shell::start(kind.promises().scheme);
-    for block in laboratory.preparation().chain(&section.blocks) {
+    for block in blocks {
         let printed = shell.run(&block.commands);
         let expected = block.expected.as_deref().unwrap();
         assert!(
@@ -61,19 +62,19 @@ fn play(kind: Kind) {
 }
 
 /// Why the commands cannot be run here, if they cannot.
-fn missing(needs_root: bool) -> Option<String> {
-    let is_here = |program: &str| {
+fn missing(blocks: &[&Block], needs_root: bool) -> Option<String> {
+    for program in PROGRAMS {
         let which = Command::new("which").arg(program).stdout(Stdio::null()).status();
-        which.is_ok_and(|found| found.success())
-    };
-    if let Some(program) = PROGRAMS.into_iter().find(|program| !is_here(program)) {
-        return Some(format!("{program} is not here"));
+        let is_here = which.is_ok_and(|found| found.success());
+        if !is_here && blocks.iter().any(|block| block.commands.contains(&format!("{program} "))) {
+            return Some(format!("{program} is not here"));
+        }
     }
-    let help = Command::new("nc").arg("-h").output().unwrap();
-    if !String::from_utf8_lossy(&[help.stdout, help.stderr].concat()).contains("OpenBSD netcat") {
+    let help = Command::new("nc").arg("-h").output();
+    if help.is_ok_and(|help| !String::from_utf8_lossy(&help.stderr).contains("OpenBSD netcat")) {
         return Some("nc is not OpenBSD's".to_owned());
     }
-    (needs_root && !shell::has_a_network_of_its_own()).then(|| "it takes root".to_owned())
+    (needs_root && !shell::has_a_network_of_its_own()).then(|| "it takes root, unshare and ip".to_owned())
 }
 
 /// Says aloud that a section cannot be played. Where `CI` is set it has to.

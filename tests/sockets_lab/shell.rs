@@ -36,7 +36,8 @@ pub(crate) struct Shell {
 /// Whether this process may make a network that is its own: root may, as a rule.
 pub(crate) fn has_a_network_of_its_own() -> bool {
     let root = rustix::process::geteuid().is_root();
-    root && Command::new("unshare").args(["--net", "true"]).status().is_ok_and(|status| status.success())
+    let probe = || Command::new("unshare").args(["--net", "ip", "link", "set", "lo", "up"]).status();
+    root && probe().is_ok_and(|status| status.success())
 }
 
 impl Shell {
