@@ -105,7 +105,8 @@ impl Kernel for Mio {
                 return Ok(Address { kind: *kind, name: Name::Inet(real) });
             }
             Name::Unix(UnixName::Path(path)) => {
-                *file = Some(SocketFile::prepare(socket.as_fd(), path, unix_mode)?);
+                *file =
+                    Some(SocketFile::prepare(socket.as_fd(), path, kind.promises().connections, unix_mode)?);
             }
             Name::Unix(name) => rustix::net::bind(&*socket, &socket::unix_address(name)?)?,
         }

@@ -43,9 +43,10 @@ fn identity(path: &Path) -> io::Result<Identity> {
 
 /// The file of a server's socket.
 ///
-/// A socket is bound under a name of its own beside its place, and moves there when it is ready to accept: so
-/// nobody finds it too early, or with other permissions than it is to have. Dropped, it takes its file away,
-/// unless that is somebody else's by now.
+/// A socket that has to listen first is bound under a name of its own beside its place, and moves there when it
+/// is ready to accept: so nobody finds it too early, or with other permissions than it is to have. One for
+/// datagrams is ready as soon as it is bound, and it answers from the name that it was bound with: so that is
+/// its place. Dropped, it takes its file away, unless that is somebody else's by now.
 #[derive(Debug)]
 pub(super) struct SocketFile {
     place: PathBuf,
@@ -55,10 +56,19 @@ pub(super) struct SocketFile {
 }
 
 impl SocketFile {
-    /// Binds `socket` beside `place`, to which nobody must listen by now.
-    pub(super) fn prepare(socket: BorrowedFd<'_>, place: &Path, mode: u32) -> io::Result<SocketFile> {
-        stale(place)?;
-        let path = beside(place)?;
+    /// Binds `socket`, which `listens` later or is ready then, at `place` or beside it. Nobody must have that by
+    /// now.
+    pub(super) fn prepare(
+        socket: BorrowedFd<'_>,
+        place: &Path,
+        listens: bool,
+        mode: u32,
+    ) -> io::Result<SocketFile> {
+        let is_stale = stale(place)?.is_some();
+        let path = if listens { beside(place)? } else { place.to_owned() };
+        if is_stale && !listens {
+            put_stale_away(place)?;
+        }
         // The file gets these permissions less the umask, and so never too many (unix(7) on Linux).
         rustix::fs::fchmod(socket, Mode::from_raw_mode(mode))?;
         rustix::net::bind(socket, &SocketAddrUnix::new(path.as_os_str())?)?;
@@ -67,11 +77,14 @@ impl SocketFile {
         Ok(file)
     }
 
-    /// Moves the file to its place. A file there that is no stale socket stays, and is an error.
+    /// Moves the file to its place, unless it is there. A file there that is no stale socket stays, and is an error.
     pub(super) fn publish(&mut self) -> io::Result<()> {
+        if self.path == self.place {
+            return Ok(());
+        }
         for _ in 0..LOOKS {
             if stale(&self.place)?.is_some() {
-                self.put_stale_away()?;
+                put_stale_away(&self.place)?;
             }
             // Not by rename(2), which would destroy what somebody else has put there since.
             match fs::hard_link(&self.path, &self.place) {
@@ -85,26 +98,6 @@ impl SocketFile {
         }
         Err(Errno::ADDRINUSE.into())
     }
-
-    /// Takes away the stale socket file at the place, if it is still there.
-    ///
-    /// No call removes a file only if it is the one that was looked at. So servers that are started at once
-    /// do this one after the other, or the second would take away the socket of the first.
-    fn put_stale_away(&self) -> io::Result<()> {
-        let _lock = lock(self.place.parent().unwrap_or(Path::new("/")))?;
-        let Some(old) = stale(&self.place)? else { return Ok(()) };
-        let mut aside = self.path.clone().into_os_string();
-        aside.push(".old");
-        match fs::rename(&self.place, &aside) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-            moved => moved?,
-        }
-        if identity(aside.as_ref())? != old {
-            // A program that takes no lock has been here.
-            return fs::rename(aside, &self.place);
-        }
-        fs::remove_file(aside)
-    }
 }
 
 impl Drop for SocketFile {
@@ -114,6 +107,25 @@ impl Drop for SocketFile {
             let _ = fs::remove_file(&self.path);
         }
     }
+}
+
+/// Takes away the stale socket file at `place`, if it is still there.
+///
+/// No call removes a file only if it is the one that was looked at. So servers that are started at once
+/// do this one after the other, or the second would take away the socket of the first.
+fn put_stale_away(place: &Path) -> io::Result<()> {
+    let _lock = lock(place.parent().unwrap_or(Path::new("/")))?;
+    let Some(old) = stale(place)? else { return Ok(()) };
+    let aside = beside(place)?;
+    match fs::rename(place, &aside) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        moved => moved?,
+    }
+    if identity(&aside)? != old {
+        // A program that takes no lock has been here.
+        return fs::rename(aside, place);
+    }
+    fs::remove_file(aside)
 }
 
 /// Locks a directory against other servers until the file is closed (flock(2)): it leaves nothing behind,
