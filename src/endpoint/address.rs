@@ -93,7 +93,7 @@ pub enum Peer {
     Process(u32),
     /// A socket in the Unix domain that has a name.
     Unix(Box<UnixName>),
-    /// A socket in the Unix domain without a name.
+    /// A socket in the Unix domain without a name. Shown as `(no name)`.
     Unnamed,
 }
 
@@ -104,7 +104,7 @@ impl fmt::Display for Peer {
             Peer::Host(host) => host.fmt(f),
             Peer::Process(pid) => write!(f, "pid {pid}"),
             Peer::Unix(name) => name.fmt(f),
-            Peer::Unnamed => f.write_str("unnamed"),
+            Peer::Unnamed => f.write_str("(no name)"),
         }
     }
 }

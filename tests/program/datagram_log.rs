@@ -56,7 +56,7 @@ fn whoever_cannot_be_answered_is_counted_and_said_where_it_is_asked_for() {
     let (server, address) = serve(Kind::UnixGram, &["-v"]).unwrap();
     send_without_a_name(&address);
     server.wait_for_log("a sender without a name of its own cannot be answered");
-    server.wait_for_log("unnamed: not answered, it says what a welcome server says");
+    server.wait_for_log("(no name): not answered, it says what a welcome server says");
     counts(&server, "counts: 2 accepted: 0 welcomed (0 lingered)");
     counts(&server, "0 dropped, 1 unanswerable, 1 echoes;");
 

@@ -12,7 +12,7 @@ use rustix::net::{
     recv, send, socket_with,
 };
 use welcomed::endpoint::{Address, Endpoint, Kind, Name, UnixName};
-use welcomed::kernel::ipv4;
+use welcomed::socket::ipv4;
 
 use crate::process::{BOUND, Server, not_tested};
 
