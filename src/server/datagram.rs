@@ -84,11 +84,12 @@ impl Datagram {
     }
 }
 
-/// How often a sender may say the same in a second and be answered: far more often than a client that
-/// tries again, and a loop of two servers is over after so many rounds.
+/// How often a sender may say the same and be answered, without a second of silence: far more often than a
+/// client that tries again, and a loop of two servers is over after so many rounds.
 const REPEATS_MAX: u32 = 100;
 
-/// How long repetitions are counted together.
+/// How long repetitions are counted together. Of those before, one is forgiven: who says the same once in this
+/// time may do so for ever, and a loop that takes longer for a round harms nobody.
 const WINDOW: Duration = Duration::from_secs(1);
 
 /// How many different datagrams are remembered in one window.
@@ -97,23 +98,33 @@ const REMEMBERED_MAX: usize = 4096;
 /// Knows who says the same over and over.
 ///
 /// The welcome of a server with another text cannot be told from a name. But two servers that answer each
-/// other say the same at every round, or something in which this server finds its own welcome.
+/// other say the same at every round, or something in which this server finds its own welcome. However long a
+/// round takes, they never pause: so only silence lets what was counted be forgotten.
 #[derive(Default, Debug)]
 pub(crate) struct Repeats {
     since: Option<Instant>,
     counts: HashMap<u64, u32>,
+    /// The counts of the window before.
+    before: HashMap<u64, u32>,
     keys: RandomState,
 }
 
 impl Repeats {
     /// Counts a datagram, and whether its sender has said the same too often.
     pub(crate) fn are_too_many(&mut self, peer: &Peer, bytes: &[u8], now: Instant) -> bool {
-        let is_over = self.since.is_none_or(|since| now >= since + WINDOW);
-        if is_over || self.counts.len() >= REMEMBERED_MAX {
+        let windows_over = |windows| self.since.is_none_or(|since| now >= since + WINDOW * windows);
+        let (one, two) = (windows_over(1), windows_over(2));
+        if one || self.counts.len() >= REMEMBERED_MAX {
+            std::mem::swap(&mut self.counts, &mut self.before);
             self.counts.clear();
             self.since = Some(now);
         }
-        let count = self.counts.entry(self.keys.hash_one((peer, bytes))).or_default();
+        if two {
+            self.before.clear();
+        }
+        let key = self.keys.hash_one((peer, bytes));
+        let carried = self.before.get(&key).map_or(0, |count| count.saturating_sub(1));
+        let count = self.counts.entry(key).or_insert(carried);
         *count = count.saturating_add(1);
         *count > REPEATS_MAX
     }
@@ -129,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_says_the_same_too_often_in_a_second_is_heard_again_in_the_next() {
+    fn whoever_says_the_same_too_often_is_heard_again_after_a_silence() {
         let (mut repeats, now) = (Repeats::default(), start());
         let (one, other) = (Peer::Process(1), Peer::Process(2));
         for _ in 0..REPEATS_MAX {
@@ -138,7 +149,27 @@ mod tests {
         assert!(repeats.are_too_many(&one, b"Ada", now));
         assert!(!repeats.are_too_many(&one, b"Bob", now), "another name");
         assert!(!repeats.are_too_many(&other, b"Ada", now), "another sender");
-        assert!(!repeats.are_too_many(&one, b"Ada", now + WINDOW));
+        assert!(repeats.are_too_many(&one, b"Ada", now + WINDOW), "it has not been silent");
+        assert!(!repeats.are_too_many(&one, b"Ada", now + WINDOW * 3));
+    }
+
+    #[test]
+    fn a_loop_stops_after_so_many_rounds_however_long_a_round_takes() {
+        for round in [1, 7, 50, 333, 900].map(Duration::from_millis) {
+            let (mut repeats, now, peer) = (Repeats::default(), start(), Peer::Process(1));
+            let answered =
+                (0..u32::MAX).take_while(|n| !repeats.are_too_many(&peer, b"Ada", now + round * *n));
+            let rounds = answered.count();
+            assert!((100..=1000).contains(&rounds), "{rounds} rounds of {round:?}");
+        }
+    }
+
+    #[test]
+    fn whoever_says_the_same_once_in_a_window_is_always_heard() {
+        let (mut repeats, now) = (Repeats::default(), start());
+        for second in 0..10_000 {
+            assert!(!repeats.are_too_many(&Peer::Process(1), b"Ada", now + WINDOW * second));
+        }
     }
 
     #[test]
