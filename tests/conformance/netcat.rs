@@ -1,0 +1,52 @@
+//! Conversations with OpenBSD's netcat, which speaks four of the six kinds.
+
+use std::process::Command;
+
+use welcomed::endpoint::Kind;
+
+use crate::ground::Ground;
+use crate::process::{is_here, run};
+
+/// What netcat prints, and the server's log of it.
+fn converses(kind: Kind, options: &[&str], name: &str, shown: &str) {
+    if !is_here("nc.openbsd") {
+        return;
+    }
+    let ground = Ground::start(&["--welcome", "Hello, {name}!", "--name-gap", "24h"]);
+    let mut command = Command::new("nc.openbsd");
+    command.args(options);
+    match ground.address(kind).as_socket() {
+        Some(address) => command.arg(address.ip().to_string()).arg(address.port().to_string()),
+        None => command.arg(ground.path(kind)),
+    };
+    if kind == Kind::UnixGram {
+        // Its own name, without which it could not be answered; netcat would take one in /tmp.
+        command.arg("-s").arg(ground.folder.new_path());
+    }
+    let (code, out, err) = run(&mut command, name.as_bytes());
+    assert_eq!((code, out.as_str(), err.as_str()), (0, format!("Hello, {name}!").as_str(), ""));
+    ground.server.wait_for_log(&format!(" {shown}"));
+    ground.end();
+}
+
+#[test]
+fn netcat_is_welcomed_over_a_unix_stream() {
+    // -N shuts its side at the end of its input, which ends the name.
+    converses(Kind::Unix, &["-U", "-N"], "Rafatul", "Rafatul");
+}
+
+#[test]
+fn netcat_is_welcomed_over_udp() {
+    // -W 1 ends with the first datagram that comes. The line feed of a line that was typed is part of the name.
+    converses(Kind::Udp, &["-u", "-W", "1"], "Rafatul\n", r"Rafatul\n");
+}
+
+#[test]
+fn netcat_is_welcomed_over_unix_datagrams() {
+    converses(Kind::UnixGram, &["-U", "-u", "-W", "1"], "Rafatul\n", r"Rafatul\n");
+}
+
+#[test]
+fn netcat_is_welcomed_over_tcp() {
+    converses(Kind::Tcp, &["-N"], "Rafatul", "Rafatul");
+}
