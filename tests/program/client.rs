@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use socket2::{Domain, SockRef, Socket, Type};
 
-use crate::process::{Server, is_here, run};
+use crate::command_lines::with_two_homes;
+use crate::process::{Server, is_here, not_tested, run};
 
 /// The client program with no options yet.
 pub(crate) fn welcome() -> Command {
@@ -116,18 +117,41 @@ fn a_server_that_never_answers_is_a_timeout() {
     assert!(line.ends_with("timed out: no whole welcome came in time"), "{line}");
 }
 
-#[test]
-fn a_server_whose_backlog_is_full_is_a_timeout() {
+/// A server at a free port of `ip` that lets nobody connect any more, and those who wait there.
+fn full(ip: [u8; 4]) -> (Socket, Vec<TcpStream>, SocketAddr) {
     let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    listener.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    listener.bind(&SocketAddr::from((ip, 0)).into()).unwrap();
     listener.listen(0).unwrap();
     let address = listener.local_addr().unwrap().as_socket().unwrap();
     let mut waiting = Vec::new();
     while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(100)) {
         waiting.push(stream);
     }
+    (listener, waiting, address)
+}
+
+#[test]
+fn a_server_whose_backlog_is_full_is_a_timeout() {
+    let (_listener, _waiting, address) = full([127, 0, 0, 1]);
     let line = complaint(visit(address, &["Ada", "--timeout", "200ms"], b""), 1);
     assert!(line.ends_with("timed out: no whole welcome came in time"), "{line}");
+}
+
+#[test]
+fn an_address_that_lets_nobody_connect_leaves_the_next_its_part_of_the_time() {
+    let (code, _, why) = run(&mut with_two_homes("true"), b"");
+    if code != 0 {
+        return not_tested(&format!("no other /etc/hosts can be mounted: {}", why.trim()));
+    }
+    let (_listener, _waiting, first) = full([127, 0, 0, 7]);
+    let second = TcpListener::bind(("127.0.0.8", first.port())).unwrap();
+    thread::spawn(move || {
+        let mut client = second.accept().unwrap().0;
+        client.read_to_end(&mut Vec::new()).unwrap();
+        client.write_all(b"welcome ").unwrap();
+    });
+    let visit = format!("exec \"$WELCOME\" -c twohomes:{} --timeout 4s Ada", first.port());
+    assert_eq!(run(&mut with_two_homes(&visit), b""), (0, "welcome ".into(), String::new()));
 }
 
 #[test]
