@@ -130,14 +130,10 @@ impl State {
             // A datagram takes no room.
             let (room, asked_at) =
                 if door.has_connections() { (room, watch.asked_at) } else { (true, watch.received_at) };
-            let asks_again = asked_at.max(door.since) + BACK_OFF + SLACK;
+            let asks_again = asked_at.max(door.since) + BACK_OFF;
             let waiting = door.queue.len();
-            if room
-                && waiting > 0
-                && door.is_open
-                && !door.edge
-                && until.is_none_or(|until| until > asks_again)
-            {
+            // What has come to be due while the others had their turn is looked for in the next.
+            if room && waiting > 0 && door.is_open && !door.edge && late(asks_again) {
                 let how =
                     format!("{waiting} wait at the door, there is room, and the loop sleeps for {timeout:?}");
                 broken(Promise::NoStall, how);
@@ -159,8 +155,7 @@ impl Stage {
 
 impl World {
     /// What must hold when the server is gone, and everybody has taken what is still on its way.
-    /// Gives how many had a right to a welcome.
-    /// These are the clients of streams, of records, and of datagrams.
+    /// Gives how many had a right to a welcome: clients of streams, of records, and of datagrams.
     pub(crate) fn at_the_end(&mut self) -> [u64; 3] {
         self.settle();
         let mut promised = [0; 3];
