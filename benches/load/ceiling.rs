@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::clock::Nanos;
 use crate::contender::Contender;
-use crate::generator::{Load, Measured, Plan, run};
+use crate::generator::run;
 use crate::peers::Peer;
+use crate::plan::{Load, Measured, Plan};
 
 /// A generator that was busy for more than this part of the time had nothing left to give.
 const BUSY: f64 = 0.9;

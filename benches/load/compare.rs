@@ -2,7 +2,8 @@
 
 use std::fs;
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::net::{IpAddr, TcpStream};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,18 +12,18 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 use serde::Serialize;
-use socket2::Socket;
 
 use crate::arrivals::Spread as ArrivalSpread;
 use crate::ceiling;
 use crate::clock::Nanos;
 use crate::contender::{ALL, Server};
-use crate::flight::idle;
-use crate::generator::{Load, Measured, Plan, run};
+use crate::generator::run;
 use crate::latency::Latency;
+use crate::plan::{Load, Measured, Plan};
 use crate::statistics::{Spread, paired_ratios, spread};
 use crate::system::{self, NetCounters};
 use crate::tally::Tally;
+use crate::target::Target;
 
 /// How long each part of the comparison takes; the tests make it short.
 #[derive(Clone, Copy, Debug)]
@@ -257,7 +258,7 @@ impl Lab<'_> {
             // Without, with, with, without: what drifts meets both alike.
             let mut alone = vec![churn()?];
             let before = system::resident_bytes(server.pid());
-            let idle = idle_connections(server.address, count)?;
+            let idle = idle_connections(&server.address.into(), count)?;
             wait_until(|| system::descriptors(server.pid()) >= count);
             let bytes = system::resident_bytes(server.pid()).saturating_sub(before);
             let beside = [churn()?, churn()?];
@@ -329,10 +330,10 @@ fn cpu_of_a_visit(runs: &[Measured]) -> f64 {
 
 /// Connections that say nothing. They come from other addresses than the visits, whose search for a free
 /// local port would slow down otherwise, and with it everything.
-pub(crate) fn idle_connections(target: SocketAddr, count: usize) -> io::Result<Vec<Socket>> {
+pub(crate) fn idle_connections(target: &Target, count: usize) -> io::Result<Vec<OwnedFd>> {
     let own = |index: usize| IpAddr::from([127, 1, 0, u8::try_from(1 + index / 4096 % 250).unwrap_or(1)]);
-    let local = target.is_ipv4() && target.ip().is_loopback();
-    (0..count).map(|index| idle(target, local.then(|| own(index)))).collect()
+    let local = target.is_beside_sources();
+    (0..count).map(|index| target.idle(local.then(|| own(index)))).collect()
 }
 
 /// Sends one batch of prompt clients through a server that cannot look before all of them are there.

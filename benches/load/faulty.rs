@@ -10,7 +10,8 @@ use std::time::Duration;
 use socket2::SockRef;
 
 use crate::clock::{SECOND, nanos};
-use crate::generator::{Load, Measured, Plan, run};
+use crate::generator::run;
+use crate::plan::{Load, Measured, Plan};
 use crate::tally::Failure;
 
 /// How long a stall is.

@@ -1,18 +1,21 @@
-//! One visit on a mio socket: the library's client machine, and the moments and the class of its end.
+//! One visit: the library's client machine on a socket, and the moments and the class of its end.
 
-use std::io::{self, ErrorKind, Read as _, Write as _};
-use std::net::{IpAddr, SocketAddr};
+use std::io;
+use std::net::IpAddr;
+use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::time::Duration;
 
-use mio::net::TcpStream;
+use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 use rustix::io::Errno;
-use socket2::{Domain, SockRef, Socket, Type};
+use rustix::net::{Shutdown, sockopt};
 use welcomed::client::Visit;
+use welcomed::endpoint::Kind;
 use welcomed::protocol::state::client::{Event, State};
 
 use crate::clock::{Nanos, now};
 use crate::tally::{Failure, Moments};
+use crate::target::Target;
 
 /// How the end of the name is told to the server.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
@@ -25,10 +28,17 @@ pub(crate) enum Terminator {
     Eof,
 }
 
+impl Terminator {
+    /// What is usual over a kind of socket: where boundaries are kept the end of a record is that of the name.
+    pub(crate) fn usual(kind: Kind) -> Terminator {
+        if kind.promises().boundaries { Terminator::None } else { Terminator::Lf }
+    }
+}
+
 /// What every visit of a run has in common.
 #[derive(Clone, Debug)]
 pub(crate) struct Manners {
-    pub(crate) target: SocketAddr,
+    pub(crate) target: Target,
     pub(crate) terminator: Terminator,
     /// Reset the connection as soon as the name is sent, instead of reading the reply.
     pub(crate) reset: bool,
@@ -39,19 +49,42 @@ pub(crate) struct Manners {
 pub(crate) enum Progress {
     /// It waits for the kernel.
     Waits,
+    /// The server's backlog, or a queue for datagrams, has no room. The kernel does not tell when there is:
+    /// it has to be driven again.
+    NoRoom,
     /// It went as it should.
     Welcomed,
     /// It was reset on purpose, with its name sent.
     Reset,
+    /// Its datagram was sent, and no answer has come in time.
+    Lost,
     /// It went wrong.
     Failed(Failure),
 }
 
+/// What had come to a visit's socket beside the answer that ended it.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub(crate) struct Leftover {
+    /// Answers to a visit that was given up.
+    pub(crate) late: u64,
+    /// Answers to a visit that was answered.
+    pub(crate) duplicates: u64,
+    /// Datagrams from somebody else than the server.
+    pub(crate) foreign: u64,
+}
+
+/// The most datagrams that one socket is emptied of.
+const LEFTOVER_MAX: usize = 1000;
+
 /// A visit on its way.
 pub(crate) struct Flight {
-    socket: TcpStream,
+    socket: OwnedFd,
     visit: Visit,
     expected: Vec<u8>,
+    /// Records that have come, where boundaries are kept: a welcome is one.
+    records: usize,
+    /// Datagrams from somebody else that have come.
+    foreign: u64,
     pub(crate) moments: Moments,
     /// The most bytes of the name that may have been sent by now, when it is sent slowly.
     allowed: usize,
@@ -69,11 +102,11 @@ impl Flight {
     ) -> Result<Flight, Failure> {
         let started = now();
         let socket =
-            connect(manners.target, source).map_err(|error| class(&error, State::Connecting, 0, 0))?;
-        let mut visit = Visit::new(request);
-        visit.connect();
+            manners.target.open(source).map_err(|errno| class(errno, State::Created, 0, expected.len()))?;
+        let visit = Visit::new(request);
         let moments = Moments { scheduled, started, connected: 0, first_byte: 0, ended: 0 };
-        Ok(Flight { socket, visit, expected, moments, allowed: usize::MAX, registered: None })
+        let (records, foreign, allowed, registered) = (0, 0, usize::MAX, None);
+        Ok(Flight { socket, visit, expected, records, foreign, moments, allowed, registered })
     }
 
     /// Lets only `bytes` of the name out until [`Flight::allow`] lets out more.
@@ -93,57 +126,86 @@ impl Flight {
         match self.go_on(manners) {
             Ok(()) if manners.reset => Progress::Reset,
             Ok(()) => self.verdict(),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => match self.watch(registry, token) {
+            Err(Errno::AGAIN) if self.lacks_room(manners) => Progress::NoRoom,
+            Err(Errno::AGAIN) => match self.watch(registry, token) {
                 Ok(()) => Progress::Waits,
                 Err(_) => Progress::Failed(Failure::Other),
             },
-            Err(error) => {
+            Err(errno) => {
                 let failure =
-                    class(&error, self.visit.state(), self.visit.welcome().len(), self.expected.len());
+                    class(errno, self.visit.state(), self.visit.welcome().len(), self.expected.len());
                 self.visit.end(Event::Failed);
                 Progress::Failed(failure)
             }
         }
     }
 
-    /// The class of a visit that has lasted too long.
-    pub(crate) fn timed_out(&mut self) -> Failure {
-        let failure = match self.visit.state() {
-            State::Created | State::Connecting => Failure::ConnectTimeout,
+    /// Whether what would block waits for room in the server's backlog or in a queue for datagrams.
+    fn lacks_room(&self, manners: &Manners) -> bool {
+        match self.visit.state() {
+            State::Created => true,
+            State::Connecting | State::SendingName => !manners.target.promises().connections,
+            State::ReadingWelcome | State::Closed => false,
+        }
+    }
+
+    /// What has become of a visit that has lasted too long.
+    pub(crate) fn timed_out(&mut self, manners: &Manners) -> Progress {
+        let has_connections = manners.target.promises().connections;
+        let end = match self.visit.state() {
+            State::ReadingWelcome if !has_connections => Progress::Lost,
+            State::Created | State::Connecting | State::SendingName if !has_connections => {
+                Progress::Failed(Failure::NoRoom)
+            }
+            State::Created | State::Connecting => Progress::Failed(Failure::ConnectTimeout),
             State::SendingName | State::ReadingWelcome | State::Closed => match self.verdict() {
-                Progress::Waits | Progress::Welcomed | Progress::Reset => Failure::NoClose,
-                Progress::Failed(Failure::ShortReply) => Failure::ReplyTimeout,
-                Progress::Failed(failure) => failure,
+                Progress::Failed(Failure::ShortReply) => Progress::Failed(Failure::ReplyTimeout),
+                Progress::Failed(failure) => Progress::Failed(failure),
+                Progress::Waits
+                | Progress::NoRoom
+                | Progress::Welcomed
+                | Progress::Reset
+                | Progress::Lost => Progress::Failed(Failure::NoClose),
             },
         };
         self.visit.end(Event::Deadline);
-        failure
+        end
     }
 
-    fn go_on(&mut self, manners: &Manners) -> io::Result<()> {
-        let mut buffer = [0; 4096];
+    /// Empties the socket of a datagram's visit that is over.
+    pub(crate) fn leftover(&self, target: &Target) -> Leftover {
+        let mut left = Leftover { foreign: self.foreign, ..Leftover::default() };
+        for _ in 0..LEFTOVER_MAX {
+            match target.receive(&self.socket, &mut [0; 1]) {
+                Err(_) => break,
+                Ok((_, false)) => left.foreign += 1,
+                Ok((_, true)) if self.records > 0 || left.late > 0 => left.duplicates += 1,
+                Ok((_, true)) => left.late += 1,
+            }
+        }
+        left
+    }
+
+    fn go_on(&mut self, manners: &Manners) -> Result<(), Errno> {
         loop {
             match self.visit.state() {
-                State::Created | State::Closed => return Ok(()),
+                State::Closed => return Ok(()),
+                State::Created => {
+                    manners.target.connect(&self.socket)?;
+                    self.visit.connect();
+                }
                 State::Connecting => self.connected(manners)?,
                 State::SendingName => self.send(manners)?,
-                State::ReadingWelcome => match self.socket.read(&mut buffer) {
-                    Ok(0) => self.ended(Event::EndOfInput),
-                    Ok(bytes) => self.received(buffer.get(..bytes).unwrap_or_default()),
-                    Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                    Err(error) => return Err(error),
-                },
+                State::ReadingWelcome => self.read(manners)?,
             }
         }
     }
 
     /// Whether the connection stands: a first write tells without asking for the peer's address.
-    fn connected(&mut self, manners: &Manners) -> io::Result<()> {
-        match self.send_some() {
-            Err(error) if Errno::from_io_error(&error) == Some(Errno::NOTCONN) => {
-                Err(ErrorKind::WouldBlock.into())
-            }
-            Err(error) => Err(error),
+    fn connected(&mut self, manners: &Manners) -> Result<(), Errno> {
+        match self.send_some(manners) {
+            Err(Errno::NOTCONN) => Err(Errno::AGAIN),
+            Err(errno) => Err(errno),
             Ok(bytes) => {
                 self.moments.connected = now();
                 self.visit.connected();
@@ -152,41 +214,67 @@ impl Flight {
         }
     }
 
-    fn send(&mut self, manners: &Manners) -> io::Result<()> {
-        let bytes = self.send_some()?;
+    fn send(&mut self, manners: &Manners) -> Result<(), Errno> {
+        let bytes = self.send_some(manners)?;
         self.sent(bytes, manners)
     }
 
     /// Notes what was sent, and ends the name as the run's manners are.
-    fn sent(&mut self, bytes: usize, manners: &Manners) -> io::Result<()> {
+    fn sent(&mut self, bytes: usize, manners: &Manners) -> Result<(), Errno> {
         self.visit.sent(bytes);
         if self.visit.state() == State::ReadingWelcome {
             if manners.reset {
-                SockRef::from(&self.socket).set_linger(Some(Duration::ZERO))?;
+                sockopt::set_socket_linger(&self.socket, Some(Duration::ZERO))?;
                 self.visit.end(Event::Failed);
             } else if manners.terminator == Terminator::Eof {
-                self.socket.shutdown(std::net::Shutdown::Write)?;
+                rustix::net::shutdown(&self.socket, Shutdown::Write)?;
             }
         }
         Ok(())
     }
 
     /// Sends what may be sent now.
-    fn send_some(&mut self) -> io::Result<usize> {
+    fn send_some(&mut self, manners: &Manners) -> Result<usize, Errno> {
         let outgoing = self.visit.outgoing();
         let allowed = outgoing.get(..self.allowed).unwrap_or(outgoing);
         if allowed.is_empty() && !outgoing.is_empty() {
-            return Err(ErrorKind::WouldBlock.into());
+            return Err(Errno::AGAIN);
         }
-        let bytes = self.socket.write(allowed)?;
+        let bytes = manners.target.send(&self.socket, allowed)?;
         self.allowed = self.allowed.saturating_sub(bytes);
         Ok(bytes)
     }
 
-    fn received(&mut self, bytes: &[u8]) {
+    /// Reads some of the reply: bytes, a record, or the one datagram that it is.
+    fn read(&mut self, manners: &Manners) -> Result<(), Errno> {
+        let (mut small, mut large) = ([0; 4096], Vec::new());
+        let mut buffer = &mut small[..];
+        if self.expected.len() >= buffer.len() {
+            // One byte more than is right, so that a record that is too long is not cut to the right length.
+            large.resize(self.expected.len() + 1, 0);
+            buffer = &mut large;
+        }
+        let has_connections = manners.target.promises().connections;
+        match manners.target.receive(&self.socket, buffer) {
+            Ok((_, false)) => self.foreign += 1,
+            Ok((0, true)) if has_connections => self.ended(Event::EndOfInput),
+            Ok((bytes, true)) => {
+                self.received(buffer.get(..bytes).unwrap_or_default(), manners);
+                if !has_connections {
+                    self.ended(Event::EndOfInput);
+                }
+            }
+            Err(Errno::INTR) => {}
+            Err(errno) => return Err(errno),
+        }
+        Ok(())
+    }
+
+    fn received(&mut self, bytes: &[u8], manners: &Manners) {
         if self.moments.first_byte == 0 {
             self.moments.first_byte = now();
         }
+        self.records += usize::from(manners.target.promises().boundaries);
         // More than there is room for is more than was expected, and that is known by now.
         let _ = self.visit.receive(bytes);
     }
@@ -199,7 +287,7 @@ impl Flight {
     /// What a visit is worth that the server has closed.
     fn verdict(&self) -> Progress {
         let (reply, expected) = (self.visit.welcome(), &self.expected[..]);
-        if reply == expected {
+        if reply == expected && self.records <= 1 {
             Progress::Welcomed
         } else if reply.starts_with(expected) {
             Progress::Failed(Failure::ExtraBytes)
@@ -211,6 +299,8 @@ impl Flight {
     }
 
     fn watch(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        let descriptor = self.socket.as_raw_fd();
+        let mut source = SourceFd(&descriptor);
         let wanted = match self.visit.state() {
             State::ReadingWelcome => Interest::READABLE,
             // Watching for both tells of a reset while a name is sent slowly.
@@ -219,47 +309,24 @@ impl Flight {
             }
         };
         match self.registered.replace(wanted) {
-            None => registry.register(&mut self.socket, token, wanted),
-            Some(registered) if registered != wanted => registry.reregister(&mut self.socket, token, wanted),
+            None => registry.register(&mut source, token, wanted),
+            Some(registered) if registered != wanted => registry.reregister(&mut source, token, wanted),
             Some(_) => Ok(()),
         }
     }
 }
 
-/// A connection that says nothing, from `source` if one is given.
-pub(crate) fn idle(target: SocketAddr, source: Option<IpAddr>) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::for_address(target), Type::STREAM, None)?;
-    if let Some(source) = source {
-        socket.bind(&SocketAddr::new(source, 0).into())?;
-    }
-    socket.connect(&target.into())?;
-    Ok(socket)
-}
-
-/// Begins to connect, from `source` if one is given.
-fn connect(target: SocketAddr, source: Option<IpAddr>) -> io::Result<TcpStream> {
-    let Some(source) = source else { return TcpStream::connect(target) };
-    let socket = Socket::new(Domain::for_address(target), Type::STREAM, None)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&SocketAddr::new(source, 0).into())?;
-    match socket.connect(&target.into()) {
-        Err(error) if Errno::from_io_error(&error) != Some(Errno::INPROGRESS) => Err(error),
-        _ => Ok(TcpStream::from_std(socket.into())),
-    }
-}
-
 /// The class of an error, given where the visit stood and how much of the reply had come.
-fn class(error: &io::Error, state: State, received: usize, expected: usize) -> Failure {
-    match Errno::from_io_error(error) {
-        Some(Errno::CONNREFUSED) => Failure::Refused,
-        Some(Errno::TIMEDOUT) if state == State::Connecting => Failure::ConnectTimeout,
-        Some(Errno::ADDRNOTAVAIL | Errno::ADDRINUSE) => Failure::OutOfPorts,
-        Some(Errno::MFILE | Errno::NFILE) => Failure::OutOfDescriptors,
-        Some(Errno::CONNRESET | Errno::PIPE | Errno::CONNABORTED) if received == 0 => Failure::ResetBefore,
-        Some(Errno::CONNRESET | Errno::PIPE | Errno::CONNABORTED) if received < expected => {
-            Failure::ResetDuring
-        }
-        Some(Errno::CONNRESET | Errno::PIPE | Errno::CONNABORTED) => Failure::ResetAfter,
+fn class(errno: Errno, state: State, received: usize, expected: usize) -> Failure {
+    match errno {
+        // Without the file of a Unix socket nobody listens either.
+        Errno::CONNREFUSED | Errno::NOENT => Failure::Refused,
+        Errno::TIMEDOUT if state == State::Connecting => Failure::ConnectTimeout,
+        Errno::ADDRNOTAVAIL | Errno::ADDRINUSE => Failure::OutOfPorts,
+        Errno::MFILE | Errno::NFILE => Failure::OutOfDescriptors,
+        Errno::CONNRESET | Errno::PIPE | Errno::CONNABORTED if received == 0 => Failure::ResetBefore,
+        Errno::CONNRESET | Errno::PIPE | Errno::CONNABORTED if received < expected => Failure::ResetDuring,
+        Errno::CONNRESET | Errno::PIPE | Errno::CONNABORTED => Failure::ResetAfter,
         _ => Failure::Other,
     }
 }
@@ -270,13 +337,13 @@ mod tests {
     fn what_this_machine_lacks_is_not_blamed_on_the_server() {
         use super::{Failure, Flight, Manners, State, Terminator, class};
         use rustix::io::Errno;
-        let lacks = |errno: Errno| class(&errno.into(), State::Connecting, 0, 8);
+        let lacks = |errno| class(errno, State::Connecting, 0, 8);
         assert_eq!(lacks(Errno::MFILE), Failure::OutOfDescriptors);
         assert_eq!(lacks(Errno::NFILE), Failure::OutOfDescriptors);
         assert_eq!(lacks(Errno::ADDRINUSE), Failure::OutOfPorts);
         // The kernel has no free port at an address that is not ours either.
         let target = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let manners = Manners { target, terminator: Terminator::Lf, reset: false };
+        let manners = Manners { target: target.into(), terminator: Terminator::Lf, reset: false };
         let foreign = "192.0.2.1".parse().ok();
         let begun = Flight::begin(&manners, foreign, b"Ada\n".to_vec(), b"welcome ".to_vec(), 0);
         assert_eq!(begun.err(), Some(Failure::OutOfPorts));

@@ -2,18 +2,17 @@
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use mio::{Events, Poll, Token};
 use slab::Slab;
-use welcomed::protocol::Welcome;
 
-use crate::arrivals::{Arrivals, Spread};
+use crate::afterwards::Afterwards;
+use crate::arrivals::Arrivals;
 use crate::clock::{Nanos, SECOND, Timer, now};
-use crate::flight::{Flight, Manners, Progress, Terminator};
-use crate::names::Names;
+use crate::flight::{Flight, Progress};
+use crate::plan::{Glimpse, Load, Measured, Plan};
 use crate::system::{NetCounters, Usage};
 use crate::tally::{Failure, Tally};
 use crate::timeline::{Slice, Timeline};
@@ -30,96 +29,8 @@ const BEGIN_PER_TURN: usize = 64;
 /// How often whoever watches is told.
 const TELL_EVERY: Nanos = SECOND / 4;
 
-/// How visits begin.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub(crate) enum Load {
-    /// So many at a time: when one ends, the next begins.
-    Closed(usize),
-    /// So many a second, whether or not those before have ended.
-    Open(f64, Spread),
-}
-
-/// What a run does.
-#[derive(Clone, Debug)]
-pub(crate) struct Plan {
-    pub(crate) manners: Manners,
-    pub(crate) names: Names,
-    pub(crate) load: Load,
-    /// No visit begins after this long.
-    pub(crate) duration: Nanos,
-    /// No more visits than this begin.
-    pub(crate) count: u64,
-    /// A visit that lasts longer has failed.
-    pub(crate) timeout: Nanos,
-    /// The most visits at a time. An open loop holds back what is beyond, and counts it.
-    pub(crate) in_flight_max: usize,
-    /// The local addresses that visits come from, in turn; none: the system chooses.
-    pub(crate) sources: Vec<IpAddr>,
-    /// The pause before each byte of a name; 0: none.
-    pub(crate) pause: Nanos,
-    pub(crate) seed: u64,
-    /// The process that serves, if its use of the machine is to be measured.
-    pub(crate) server: Option<u32>,
-}
-
-impl Plan {
-    /// The plainest plan, for others to change: visitors called Rafatul, a line feed behind the name, the
-    /// default welcome expected, 5 s for each visit, and no end to their number but `duration`.
-    pub(crate) fn plain(target: SocketAddr, load: Load, duration: Nanos) -> io::Result<Plan> {
-        let names = Names::new(&[b"Rafatul".to_vec()], Terminator::Lf, &Welcome::default());
-        Ok(Plan {
-            manners: Manners { target, terminator: Terminator::Lf, reset: false },
-            names: names.map_err(io::Error::other)?,
-            load,
-            duration,
-            count: u64::MAX,
-            timeout: 5 * SECOND,
-            in_flight_max: 4096,
-            sources: Vec::new(),
-            pause: 0,
-            seed: 1,
-            server: None,
-        })
-    }
-}
-
-/// What came of a run.
-#[derive(Clone, Debug)]
-pub(crate) struct Measured {
-    pub(crate) tally: Tally,
-    pub(crate) timeline: Timeline,
-    /// Seconds from the first visit's beginning to the last one's end.
-    pub(crate) seconds: f64,
-    /// What the server used meanwhile.
-    pub(crate) server: Usage,
-    /// What this process used.
-    pub(crate) generator: Usage,
-    pub(crate) net: NetCounters,
-    /// Visits in flight, averaged over time.
-    pub(crate) in_flight: f64,
-    /// Visits that began late because as many as there may be were in flight.
-    pub(crate) held_back: u64,
-}
-
-#[expect(clippy::cast_precision_loss, reason = "figures for people")]
-impl Measured {
-    /// Visits welcomed a second.
-    pub(crate) fn rate(&self) -> f64 {
-        self.tally.welcomed as f64 / self.seconds
-    }
-
-    /// How much of a processor the generator used, from 0 to 1.
-    pub(crate) fn busy(&self) -> f64 {
-        self.generator.cpu as f64 / 1e9 / self.seconds
-    }
-}
-
-/// What a run looks like while it goes on.
-pub(crate) struct Glimpse<'a> {
-    pub(crate) tally: &'a Tally,
-    pub(crate) passed: Nanos,
-    pub(crate) in_flight: usize,
-}
+/// How often a visit that waits for room tries again, if nothing else happens in the meantime.
+const TRY_AGAIN: Nanos = SECOND / 1000;
 
 /// Does what `plan` says, until it is done or `stop` is set. `tell` is told four times a second.
 pub(crate) fn run(
@@ -132,11 +43,14 @@ pub(crate) fn run(
     let (net, before) = (NetCounters::read(), usage());
     generator.go(stop, tell)?;
     let (server, own) = usage();
+    generator.see_what_comes_afterwards(stop)?;
     #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
     let passed = generator.at.saturating_sub(generator.began).max(1) as f64;
     Ok(Measured {
         tally: generator.tally,
         timeline: generator.timeline,
+        kind: plan.manners.target.kind(),
+        timeout: plan.timeout,
         seconds: passed / 1e9,
         server: server.since(before.0),
         generator: own.since(before.1),
@@ -157,6 +71,9 @@ struct Generator<'a> {
     deadlines: VecDeque<(Nanos, usize, u64)>,
     /// When the next byte of a name may leave, in order.
     drips: VecDeque<(Nanos, usize, u64)>,
+    /// Those who wait for room, in the order in which they began. Some may be over.
+    waiting: VecDeque<(usize, u64)>,
+    afterwards: Afterwards,
     begun: u64,
     held_back: u64,
     began: Nanos,
@@ -189,6 +106,8 @@ impl<'a> Generator<'a> {
             arrivals,
             deadlines: VecDeque::new(),
             drips: VecDeque::new(),
+            waiting: VecDeque::new(),
+            afterwards: Afterwards::new(plan.timeout),
             begun: 0,
             held_back: 0,
             began,
@@ -221,8 +140,10 @@ impl<'a> Generator<'a> {
                     }
                 }
             }
+            self.try_again();
             self.drip();
             self.expire();
+            self.afterwards.close(&self.plan.manners.target, self.at, &mut self.tally);
             if self.at - self.told >= TELL_EVERY {
                 self.told = self.at;
                 let (passed, in_flight) = (self.at - self.began, self.flights.len());
@@ -236,11 +157,15 @@ impl<'a> Generator<'a> {
         !self.stopped && self.begun < self.plan.count && self.at - self.began < self.plan.duration
     }
 
+    /// Whether there may be another one in flight.
+    fn has_room(&self) -> bool {
+        self.flights.len() + self.afterwards.len() < self.plan.in_flight_max
+    }
+
     /// Begins the visits that are due and have room, within a budget. Gives whether there are more.
     fn begin_due(&mut self) -> bool {
         for _ in 0..BEGIN_PER_TURN {
-            let room = self.flights.len() < self.plan.in_flight_max;
-            if !room || !self.may_begin() {
+            if !self.has_room() || !self.may_begin() {
                 return false;
             }
             let scheduled = match (self.plan.load, &mut self.arrivals) {
@@ -251,7 +176,8 @@ impl<'a> Generator<'a> {
                         return false;
                     }
                     // Held back: it could have begun when the wait before this one ended.
-                    let last_place = self.flights.len() + 1 == self.plan.in_flight_max;
+                    let last_place =
+                        self.flights.len() + self.afterwards.len() + 1 == self.plan.in_flight_max;
                     self.held_back += u64::from(last_place && scheduled < self.at);
                     arrivals.advance();
                     scheduled
@@ -283,38 +209,87 @@ impl<'a> Generator<'a> {
                 if self.plan.pause > 0 {
                     self.drips.push_back((begun + self.plan.pause, key, serial));
                 }
-                self.drive(key);
+                // Nobody is overtaken by somebody who came later.
+                if !self.waiting.is_empty() || self.drive(key) == Progress::NoRoom {
+                    self.tally.waited += 1;
+                    self.waiting.push_back((key, serial));
+                }
             }
         }
     }
 
-    /// Drives a flight.
-    fn drive(&mut self, key: usize) {
-        let Some((_, flight)) = self.flights.get_mut(key) else { return };
-        match flight.drive(&self.plan.manners, self.poll.registry(), Token(key)) {
-            Progress::Waits => {}
+    /// Drives a flight, if it is not over.
+    fn drive(&mut self, key: usize) -> Progress {
+        let Some((_, flight)) = self.flights.get_mut(key) else { return Progress::Waits };
+        let progress = flight.drive(&self.plan.manners, self.poll.registry(), Token(key));
+        self.came_to(key, progress);
+        progress
+    }
+
+    /// Notes what a flight has come to.
+    fn came_to(&mut self, key: usize, progress: Progress) {
+        let Some((_, flight)) = self.flights.get(key) else { return };
+        match progress {
+            Progress::Waits | Progress::NoRoom => {}
             Progress::Welcomed => {
                 let moments = flight.moments;
                 self.count_until(moments.ended);
-                self.flights.remove(key);
+                self.land(key, false);
                 self.tally.succeeded(&moments);
                 let worst = moments.ended.saturating_sub(moments.scheduled);
                 self.note(moments.ended, Slice { done: 1, failed: 0, worst });
             }
             Progress::Reset => {
                 self.count_until(now());
-                self.flights.remove(key);
+                self.land(key, false);
                 self.tally.resets += 1;
                 self.note(now(), Slice { done: 1, failed: 0, worst: 0 });
             }
-            Progress::Failed(failure) => self.fail(key, failure),
+            Progress::Lost => {
+                self.count_until(now());
+                self.land(key, true);
+                self.tally.lost += 1;
+                self.note(now(), Slice { done: 0, failed: 1, worst: 0 });
+            }
+            Progress::Failed(failure) => {
+                self.count_until(now());
+                self.land(key, false);
+                self.failed(failure);
+            }
         }
     }
 
-    fn fail(&mut self, key: usize, failure: Failure) {
-        self.count_until(now());
-        self.flights.remove(key);
-        self.failed(failure);
+    /// Ends a flight. A connection is closed; to a socket for datagrams more can come.
+    fn land(&mut self, key: usize, was_lost: bool) {
+        let (_, flight) = self.flights.remove(key);
+        if !self.plan.manners.target.promises().connections {
+            self.afterwards.keep(flight, was_lost, now());
+        }
+    }
+
+    /// Lets those who wait for room try again, until one finds none.
+    fn try_again(&mut self) {
+        while let Some((key, serial)) = self.waiting.front().copied() {
+            let flies = self.flights.get(key).is_some_and(|(flying, _)| *flying == serial);
+            if flies && self.drive(key) == Progress::NoRoom {
+                return;
+            }
+            self.waiting.pop_front();
+        }
+    }
+
+    /// Waits until the last socket has been open for as long as it is to be.
+    fn see_what_comes_afterwards(&mut self, stop: &AtomicBool) -> io::Result<()> {
+        let mut events = Events::with_capacity(EVENTS_PER_WAIT);
+        while let Some(next) = self.afterwards.next() {
+            let now = if stop.load(Ordering::Relaxed) { Nanos::MAX } else { now() };
+            self.afterwards.close(&self.plan.manners.target, now, &mut self.tally);
+            if next > now {
+                self.timer.set(next)?;
+                self.poll(&mut events, None)?;
+            }
+        }
+        Ok(())
     }
 
     fn failed(&mut self, failure: Failure) {
@@ -351,27 +326,34 @@ impl<'a> Generator<'a> {
             if let Some((flying, flight)) = self.flights.get_mut(key)
                 && *flying == serial
             {
-                let failure = flight.timed_out();
-                self.fail(key, failure);
+                let progress = flight.timed_out(&self.plan.manners);
+                self.came_to(key, progress);
             }
         }
     }
 
     /// Waits for a flight or for the next moment at which something is to be done.
     fn wait(&mut self, events: &mut Events, more: bool) -> io::Result<()> {
-        let room = self.flights.len() < self.plan.in_flight_max;
+        let room = self.has_room();
         let arrival =
             self.arrivals.as_ref().filter(|_| room && self.may_begin()).map(|next| self.began + next.next());
         let deadline = self.deadlines.front().map(|(at, ..)| *at);
         let drip = self.drips.front().map(|(at, ..)| *at);
-        let next = [arrival, deadline, drip, Some(self.told + TELL_EVERY)].into_iter().flatten().min();
+        let again = (!self.waiting.is_empty()).then_some(self.at + TRY_AGAIN);
+        let close = if room { None } else { self.afterwards.next() };
+        let told = Some(self.told + TELL_EVERY);
+        let next = [arrival, deadline, drip, again, close, told].into_iter().flatten().min();
         if let Some(next) = next
             && next != self.timer_set
         {
             self.timer.set(next)?;
             self.timer_set = next;
         }
-        match self.poll.poll(events, more.then_some(Duration::ZERO)) {
+        self.poll(events, more.then_some(Duration::ZERO))
+    }
+
+    fn poll(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
+        match self.poll.poll(events, timeout) {
             Err(error) if error.kind() == ErrorKind::Interrupted => {
                 events.clear();
                 Ok(())

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use crate::ceiling;
 use crate::compare::{Comparison, Row};
-use crate::generator::Measured;
 use crate::latency::Latency;
+use crate::plan::Measured;
 use crate::report;
 use crate::statistics::{Spread, spread};
 

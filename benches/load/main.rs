@@ -15,6 +15,7 @@
     )
 )]
 
+mod afterwards;
 mod arrivals;
 mod baseline;
 mod ceiling;
@@ -31,17 +32,19 @@ mod latency;
 mod names;
 mod options;
 mod peers;
+mod plan;
 mod preflight;
 mod report;
 mod single;
 mod statistics;
 mod system;
 mod tally;
+mod target;
 mod timeline;
 
 use std::fs;
 use std::io::{self, ErrorKind};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -57,8 +60,12 @@ use crate::compare::Scale;
 use crate::options::Options;
 use crate::peers::Peer;
 use crate::preflight::{Limits, Needs};
+use crate::target::Target;
 
 const PROGRAM: &str = "load";
+
+/// How long each of several addresses may take to answer.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The comparison as it is meant: about 75 seconds.
 const FULL: Scale =
@@ -75,6 +82,9 @@ fn main() -> ExitCode {
         Ok(options) => options,
         Err(code) => return code,
     };
+    if let Some(why) = options.unfit() {
+        return command_line::fail(PROGRAM, &why, ExitCode::from(2));
+    }
     let stop = Arc::new(AtomicBool::new(false));
     if let Err(error) = signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(&stop)) {
         return ended(Err(error), false);
@@ -90,21 +100,37 @@ fn main() -> ExitCode {
         None if options.prove => prove(&stop),
         None => compare(&options, &stop),
         Some(endpoint) => endpoint.resolve().and_then(|addresses| {
-            let addresses: Vec<SocketAddr> = addresses.iter().filter_map(Address::inet).collect();
-            single::load(&options, answering(&addresses)?, &stop)
+            let target = Target::new(answering(&addresses)?)?;
+            single::load(&options, &target, &stop)
         }),
     });
     ended(done, stop.load(Ordering::Relaxed))
 }
 
-/// The first address where somebody listens. If nobody does anywhere, that is to be measured, too.
-fn answering(addresses: &[SocketAddr]) -> io::Result<SocketAddr> {
-    let first = addresses.first().copied().ok_or(ErrorKind::NotFound)?;
+/// The first address where somebody answers. If nobody does anywhere, that is to be measured, too.
+fn answering(addresses: &[Address]) -> io::Result<&Address> {
+    let first = addresses.first().ok_or(ErrorKind::NotFound)?;
     if addresses.len() == 1 {
         return Ok(first); // without a visit of its own, which the server would count
     }
-    let answers = |address: &&SocketAddr| TcpStream::connect_timeout(address, Duration::from_secs(1)).is_ok();
-    Ok(addresses.iter().find(answers).copied().unwrap_or(first))
+    let answers = |address: &&Address| {
+        let inet = address.inet();
+        if address.kind.promises().connections {
+            return inet.is_some_and(|inet| TcpStream::connect_timeout(&inet, PATIENCE).is_ok());
+        }
+        inet.is_some_and(|inet| answers_a_datagram(inet).is_ok())
+    };
+    Ok(addresses.iter().find(answers).unwrap_or(first))
+}
+
+/// Sends a datagram and waits for its answer.
+fn answers_a_datagram(server: SocketAddr) -> io::Result<usize> {
+    let unspecified = if server.is_ipv4() { IpAddr::from([0; 4]) } else { IpAddr::from([0u16; 8]) };
+    let socket = UdpSocket::bind((unspecified, 0))?;
+    socket.connect(server)?;
+    socket.set_read_timeout(Some(PATIENCE))?;
+    socket.send(b"Rafatul")?;
+    socket.recv(&mut [0; 1])
 }
 
 /// How a run went that came to its end.
@@ -220,8 +246,13 @@ mod tests {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let there = listener.local_addr().unwrap();
         let nowhere = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        assert_eq!(answering(&[nowhere, there]).unwrap(), there);
-        assert_eq!(answering(&[nowhere, nowhere]).unwrap(), nowhere, "refusals are measured, too");
+        let (there, nowhere) = (super::Address::from(there), super::Address::from(nowhere));
+        assert_eq!(answering(&[nowhere.clone(), there.clone()]).unwrap(), &there);
+        assert_eq!(
+            answering(&[nowhere.clone(), nowhere.clone()]).unwrap(),
+            &nowhere,
+            "refusals are measured, too"
+        );
         assert!(answering(&[]).is_err());
     }
 

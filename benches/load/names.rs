@@ -11,11 +11,18 @@ use crate::flight::Terminator;
 pub(crate) struct Names(Vec<(Vec<u8>, Vec<u8>)>);
 
 impl Names {
-    /// Visitors called `names`, who should be answered with `welcome`.
-    pub(crate) fn new(names: &[Vec<u8>], terminator: Terminator, welcome: &Welcome) -> Result<Names, Error> {
+    /// Visitors of a server of this kind called `names`, who should be answered with `welcome`.
+    pub(crate) fn new(
+        names: &[Vec<u8>],
+        kind: Kind,
+        terminator: Terminator,
+        welcome: &Welcome,
+    ) -> Result<Names, Error> {
         let visits = names.iter().map(|name| {
-            let mut bytes = request(name, Kind::Tcp)?;
-            if terminator == Terminator::Lf && !name.is_empty() {
+            let mut bytes = request(name, kind)?;
+            // A record ends by itself.
+            let ends_with_a_line = terminator == Terminator::Lf && !kind.promises().boundaries;
+            if ends_with_a_line && !name.is_empty() {
                 bytes.push(b'\n');
             }
             Ok((bytes, welcome.to(name)))

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
-use welcomed::endpoint::Endpoint;
+use welcomed::endpoint::{Endpoint, Names};
 use welcomed::protocol::Welcome;
 
 use crate::arrivals::Spread;
@@ -19,6 +19,8 @@ Examples, each behind `cargo bench --bench load --`:
   -c 127.0.0.1:9999 --slow 100     names that drip, 100 bytes a second
   -c 127.0.0.1:9999 --hold 1k      1,000 idle connections beside
   -c 127.0.0.1:9999 --find-knee    how many visits a second it can bear
+  -c unixpacket:///run/welcomed    the same over another kind of socket
+  -c udp://127.0.0.1:9999          datagrams: how many are answered and lost
   --prove                          does it report faults for what they are?";
 
 /// Hammers a welcome server and says how good it is; without options, welcomed beside its peers.
@@ -29,7 +31,7 @@ Examples, each behind `cargo bench --bench load --`:
 #[command(name = "load", bin_name = "cargo bench --bench load --", version, max_term_width = 100, before_help = EXAMPLES, before_long_help = EXAMPLES)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub(crate) struct Options {
-    /// The server to load, HOST:PORT; without it, the comparison
+    /// The server to load, HOST:PORT or an endpoint of another kind, as above; without it, the comparison
     #[arg(short, long, value_name = "ENDPOINT")]
     pub(crate) connect: Option<Endpoint>,
 
@@ -49,7 +51,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "DURATION", value_parser = duration, requires = "connect")]
     pub(crate) duration: Option<Duration>,
 
-    /// Search the highest rate without errors and with a p99 under --target-p99, from --rate [default: 500]
+    /// Search the highest rate without errors or losses and with a p99 under --target-p99, from --rate [default: 500]
     #[arg(long, requires = "connect", conflicts_with_all = ["connections", "count"])]
     pub(crate) find_knee: bool,
 
@@ -65,9 +67,9 @@ pub(crate) struct Options {
     #[arg(long, value_name = "DURATION", default_value = "0", value_parser = duration_or_zero, requires = "connect")]
     pub(crate) warmup: Duration,
 
-    /// A visit that lasts longer has failed
-    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration, requires = "connect")]
-    pub(crate) timeout: Duration,
+    /// A visit that lasts longer has failed, and a datagram without an answer is lost [default: 5s; 1s for datagrams]
+    #[arg(long, value_name = "DURATION", value_parser = duration, requires = "connect")]
+    pub(crate) timeout: Option<Duration>,
 
     /// The name of every visitor
     #[arg(
@@ -83,9 +85,9 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE", requires = "connect")]
     pub(crate) names: Option<PathBuf>,
 
-    /// How the end of the name is told
-    #[arg(long, value_name = "HOW", default_value = "lf", requires = "connect")]
-    pub(crate) terminator: Terminator,
+    /// How the end of the name is told; a record or a datagram needs nothing [default: lf]
+    #[arg(long, value_name = "HOW", requires = "connect")]
+    pub(crate) terminator: Option<Terminator>,
 
     /// The welcome that is right; {name} stands for the name
     #[arg(long, value_name = "TEXT", default_value = "welcome ", requires = "connect")]
@@ -141,6 +143,36 @@ pub(crate) struct Options {
 }
 
 impl Options {
+    /// Why an option means nothing over the kind of socket that is to be loaded, if one does.
+    pub(crate) fn unfit(&self) -> Option<String> {
+        let kind = self.connect.as_ref()?.kind();
+        let promises = kind.promises();
+        if promises.names == Names::Protocol {
+            return Some(format!(
+                "{kind}:// is not loaded: accepted are tcp, unix, unixpacket, udp and unixgram"
+            ));
+        }
+        let cases = [
+            (
+                self.terminator.is_some(),
+                !promises.boundaries,
+                "--terminator: the end of what is sent ends a name",
+            ),
+            (self.slow.is_some(), !promises.boundaries, "--slow: what is sent arrives in one piece"),
+            (self.rst, promises.names == Names::Port && promises.connections, "--rst: nothing is reset"),
+            (self.hold > 0, promises.connections, "--hold: there are no connections"),
+            (self.sources.is_some(), promises.names == Names::Port, "--sources: it has no addresses"),
+        ];
+        let unfit = cases.into_iter().find(|(given, has_meaning, _)| *given && !has_meaning);
+        unfit.map(|(.., why)| format!("{kind}:// knows no {why} there"))
+    }
+
+    /// How long a visit may last, and a datagram's answer is waited for.
+    pub(crate) fn timeout_of_a_visit(&self) -> Duration {
+        let has_connections = self.connect.as_ref().is_none_or(|to| to.kind().promises().connections);
+        self.timeout.unwrap_or(Duration::from_secs(if has_connections { 5 } else { 1 }))
+    }
+
     /// The local addresses to come from.
     pub(crate) fn source_addresses(&self) -> Vec<IpAddr> {
         (1..=self.sources.unwrap_or(0)).map(|last| IpAddr::from([127, 0, 0, last])).collect()

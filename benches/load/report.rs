@@ -1,15 +1,17 @@
 //! What was measured, as tables for people and as JSON for programs.
 
 use std::fmt::Display;
+use std::time::Duration;
 
 use comfy_table::{CellAlignment, Table, presets::ASCII_MARKDOWN};
+use welcomed::endpoint::Kind;
 
 use crate::ceiling;
 use crate::compare::{Comparison, Row};
 use crate::faulty::Proof;
-use crate::generator::Measured;
 use crate::goals::{Goal, goals};
 use crate::latency::Latency;
+use crate::plan::Measured;
 use crate::statistics::{Spread, spread};
 use crate::system::NetCounters;
 use crate::tally::{Failure, Tally};
@@ -119,48 +121,85 @@ pub(crate) fn receipt(proofs: &[Proof]) -> String {
 pub(crate) fn run(measured: &Measured, ceiling: Option<f64>) -> String {
     let Measured { tally, seconds, .. } = measured;
     let rate = measured.rate();
-    let times = [
+    let has_connections = measured.kind.promises().connections;
+    let all = [
         ("latency, from the scheduled moment", &tally.latency),
         ("start lag", &tally.start_lag),
         ("to connected", &tally.connect),
         ("to the first byte", &tally.first_byte),
         ("to the end", &tally.end),
     ];
+    let of_datagrams = [all[0], all[1], ("to the answer", &tally.end)];
+    let times = if has_connections { &all[..] } else { &of_datagrams[..] };
     let micros = |nanos: u64| format!("{:.0}", nanos as f64 / 1e3);
-    let rows = times.map(|(name, times)| {
+    let rows = times.iter().map(|(name, times)| {
         let quantiles = [0.5, 0.9, 0.99, 0.999].map(|quantile| micros(times.value_at_quantile(quantile)));
-        [vec![name.to_owned()], quantiles.to_vec(), vec![micros(times.max())]].concat()
+        [vec![(*name).to_owned()], quantiles.to_vec(), vec![micros(times.max())]].concat()
     });
     let little = rate * tally.end.mean() / 1e9;
     format!(
-        "{} visits welcomed in {seconds:.1} s: {rate:.0} a second\n{}\n\n{}\n\n\
+        "{} visits{} welcomed in {seconds:.1} s: {rate:.0} a second\n{}\n\n{}{}\n\n\
          In flight on average: {:.1}; by Little's law, rate times duration: {little:.1}.\n\
          {} visits were held back by the limit in flight.\n\
-         The generator used {:.0}% of a processor; against a server that does next to nothing it reaches {} \
-         visits a second.\n{}{}\n",
+         The generator used {:.0}% of a processor{}.\n{}{}\n",
         tally.welcomed,
+        if measured.kind == Kind::Tcp { String::new() } else { format!(" over {}", measured.kind) },
         if tally.resets > 0 {
             format!("{}; {} reset on purpose", errors(tally), tally.resets)
         } else {
             errors(tally)
         },
+        if has_connections { String::new() } else { datagrams(measured) + "\n\n" },
         table(["us", "p50", "p90", "p99", "p99.9", "max"], rows),
         measured.in_flight,
         measured.held_back,
         measured.busy() * 100.0,
-        shown(ceiling, |ceiling| format!("{ceiling:.0}")),
+        ceiling.map_or_else(String::new, |ceiling| {
+            format!("; against a server that does next to nothing it reaches {ceiling:.0} visits a second")
+        }),
         if ceiling::limited(measured, ceiling) {
             "The generator was the limit: the server may bear more.\n"
         } else {
             ""
         },
-        net(measured.net),
+        match measured.kind {
+            Kind::Tcp => net(measured.net),
+            Kind::Unix | Kind::UnixPacket => {
+                format!("{} visits found the server's backlog full and waited for room.", tally.waited)
+            }
+            Kind::Udp => format!(
+                "The kernel counted {} RcvbufErrors: datagrams that found a receive buffer full.",
+                measured.net.udp_rcvbuf_errors
+            ),
+            Kind::UnixGram | Kind::Raw => String::new(),
+        },
     )
 }
 
-/// What the kernel counted meanwhile.
+/// What became of the datagrams of a run.
+#[expect(clippy::cast_precision_loss, reason = "figures for people")]
+fn datagrams(measured: &Measured) -> String {
+    let Tally { welcomed, lost, late, duplicates, foreign, waited, .. } = measured.tally;
+    let sent = measured.tally.sent();
+    let timeout = Duration::from_nanos(measured.timeout);
+    let rows = [
+        ("sent".to_owned(), sent),
+        ("answered".to_owned(), welcomed),
+        (format!("lost: no answer within {timeout:?}"), lost),
+        (format!("late: an answer to a lost one, within another {timeout:?}"), late),
+        ("duplicate: another answer to an answered one".to_owned(), duplicates),
+        ("foreign: from somebody else than the server".to_owned(), foreign),
+        ("waited: a queue had no room for it at first".to_owned(), waited),
+    ];
+    let rows = rows.map(|(what, count)| {
+        vec![what, count.to_string(), format!("{:.2}", count as f64 * 100.0 / sent.max(1) as f64)]
+    });
+    table(["datagrams", "number", "% of those sent"], rows)
+}
+
+/// What the kernel's TCP counted meanwhile.
 fn net(counters: NetCounters) -> String {
-    let NetCounters { listen_overflows, listen_drops, syn_retrans, time_wait_overflow } = counters;
+    let NetCounters { listen_overflows, listen_drops, syn_retrans, time_wait_overflow, .. } = counters;
     format!(
         "The kernel counted {listen_overflows} ListenOverflows, {listen_drops} ListenDrops, \
          {syn_retrans} TCPSynRetrans, {time_wait_overflow} TCPTimeWaitOverflow."
@@ -200,9 +239,16 @@ pub(crate) fn run_as_json(measured: &Measured, ceiling: Option<f64>) -> serde_js
         "run": {
             "seconds": measured.seconds,
             "spoiled": tally.is_spoiled(),
+            "kind": measured.kind.to_string(),
+            "timeout": measured.timeout,
             "welcomed": tally.welcomed,
             "reset_on_purpose": tally.resets,
             "failures": failures.into_iter().collect::<std::collections::BTreeMap<_, _>>(),
+            "waited": tally.waited,
+            "datagrams": {
+                "sent": tally.sent(), "lost": tally.lost, "late": tally.late,
+                "duplicates": tally.duplicates, "foreign": tally.foreign,
+            },
             "latency": times(&tally.latency),
             "start_lag": times(&tally.start_lag),
             "connect": times(&tally.connect),

@@ -6,43 +6,43 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use welcomed::endpoint::Kind;
+
 use crate::clock::{SECOND, nanos};
-use crate::flight::Manners;
-use crate::generator::{Glimpse, Load, Measured, Plan};
+use crate::flight::{Manners, Terminator};
 use crate::knee::Knee;
 use crate::names::Names;
 use crate::options::Options;
+use crate::plan::{Glimpse, Load, Measured, Plan};
 use crate::preflight::Needs;
 use crate::tally::Tally;
+use crate::target::Target;
 use crate::{Outcome, at, ceiling, compare, generator, html, knee, preflight, report};
 
 /// The load generator: one run.
-pub(crate) fn load(
-    options: &Options,
-    target: std::net::SocketAddr,
-    stop: &AtomicBool,
-) -> io::Result<Outcome> {
+pub(crate) fn load(options: &Options, target: &Target, stop: &AtomicBool) -> io::Result<Outcome> {
     let names = match &options.names {
         None => vec![options.name.clone().into_bytes()],
         Some(file) => names_in(file)?,
     };
-    if options.sources.is_some() && !(target.is_ipv4() && target.ip().is_loopback()) {
+    if options.sources.is_some() && !target.is_beside_sources() {
         return Err(io::Error::other(
             "--sources are addresses behind 127.0.0.1, and the server has none of those",
         ));
     }
-    let names = Names::new(&names, options.terminator, &options.expect).map_err(io::Error::other)?;
+    let terminator = options.terminator.unwrap_or_else(|| Terminator::usual(target.kind()));
+    let names = Names::new(&names, target.kind(), terminator, &options.expect).map_err(io::Error::other)?;
     let closed = usize::try_from(options.connections.unwrap_or(64)).unwrap_or(usize::MAX);
     let load = options.rate.map_or(Load::Closed(closed), |rate| Load::Open(rate, options.arrivals));
     let mut plan = Plan {
-        manners: Manners { target, terminator: options.terminator, reset: options.rst },
+        manners: Manners { target: target.clone(), terminator, reset: options.rst },
         names,
-        timeout: nanos(options.timeout),
+        timeout: nanos(options.timeout_of_a_visit()),
         in_flight_max: welcomed::kernel::mio::descriptor_limit().saturating_sub(64),
         sources: options.source_addresses(),
         pause: options.slow.map_or(0, |bytes| nanos(Duration::from_secs_f64(1.0 / bytes))),
         seed: options.seed,
-        ..Plan::plain(target, load, nanos(options.warmup))?
+        ..Plan::plain(target.clone(), load, nanos(options.warmup))?
     };
     let in_flight = if options.rate.is_some() { 64 } else { closed as u64 };
     let sources = u64::from(options.sources.unwrap_or(1));
@@ -66,9 +66,14 @@ pub(crate) fn load(
     let measured = generator::run(&plan, stop, &mut |glimpse| report::progress(&live(glimpse, &plan)))?;
     drop(held);
     report::progress(&"");
-    report::progress(&"measuring the generator's own ceiling");
-    let ceiling = ceiling::measure(64, SECOND / 2, None, &crate::folder(), stop)?;
-    report::progress(&"");
+    let ceiling = if target.kind() == Kind::Tcp {
+        report::progress(&"measuring the generator's own ceiling");
+        let ceiling = ceiling::measure(64, SECOND / 2, None, &crate::folder(), stop)?;
+        report::progress(&"");
+        ceiling
+    } else {
+        None // there is no server that does next to nothing over the other kinds
+    };
     println!("{}", report::run(&measured, ceiling));
     if let Some(path) = &options.json {
         fs::write(path, format!("{:#}\n", report::run_as_json(&measured, ceiling)))
@@ -99,9 +104,11 @@ fn names_in(file: &Path) -> io::Result<Vec<Vec<u8>>> {
     Ok(names)
 }
 
-/// Whether every visit went as it should and the 99th percentile is on target.
+/// Whether every visit went as it should, nothing was lost and the 99th percentile is on target.
 fn is_good(tally: &Tally, target: Duration) -> bool {
-    tally.failures() == 0 && tally.welcomed > 0 && tally.latency.value_at_quantile(0.99) <= nanos(target)
+    tally.failures() + tally.lost == 0
+        && tally.welcomed > 0
+        && tally.latency.value_at_quantile(0.99) <= nanos(target)
 }
 
 /// The highest rate that the server bears.
@@ -120,8 +127,9 @@ fn find_knee(options: &Options, mut plan: Plan, stop: &AtomicBool) -> io::Result
             spoiled = Some(rate);
         }
         println!(
-            "{rate:>9.0} visits/s: p99 {p99} us, {} errors: {}",
+            "{rate:>9.0} visits/s: p99 {p99} us, {} errors{}: {}",
             tally.failures(),
+            lost(&tally),
             if good { "good" } else { "too much" }
         );
         Ok(good)
@@ -149,17 +157,23 @@ fn find_knee(options: &Options, mut plan: Plan, stop: &AtomicBool) -> io::Result
     }
 }
 
+/// What was lost, if something was.
+fn lost(tally: &Tally) -> String {
+    if tally.lost > 0 { format!(", {} lost", tally.lost) } else { String::new() }
+}
+
 /// What a run shows while it goes on.
 #[expect(clippy::cast_precision_loss, reason = "figures for people")]
 fn live(glimpse: &Glimpse<'_>, plan: &Plan) -> String {
     let Glimpse { tally, passed, in_flight } = glimpse;
     let micros = |quantile| tally.latency.value_at_quantile(quantile) / 1000;
     format!(
-        "{:.0} visits/s, p50 {} us, p99 {} us, {} errors, {in_flight} in flight, {:.0} s left",
+        "{:.0} visits/s, p50 {} us, p99 {} us, {} errors{}, {in_flight} in flight, {:.0} s left",
         tally.welcomed as f64 * 1e9 / (*passed).max(1) as f64,
         micros(0.5),
         micros(0.99),
         tally.failures(),
+        lost(tally),
         plan.duration.saturating_sub(*passed) as f64 / 1e9,
     )
 }
@@ -207,10 +221,11 @@ mod tests {
 
     #[test]
     fn manners_are_kept() {
-        use super::{Manners, Names, Plan, generator};
+        use super::{Kind, Manners, Names, Plan, generator};
         use crate::clock::SECOND;
         use crate::flight::Terminator;
         use std::io::Read as _;
+        use welcomed::protocol::Welcome;
         for (terminator, reset, heard) in [
             (Terminator::Lf, false, &b"Ada\n"[..]),
             (Terminator::None, false, b"Ada"),
@@ -227,9 +242,9 @@ mod tests {
                 let _ = std::io::Write::write_all(&mut stream, b"welcome ");
                 (bytes, end)
             });
-            let names = Names::new(&[b"Ada".to_vec()], terminator, &welcomed::protocol::Welcome::default());
+            let names = Names::new(&[b"Ada".to_vec()], Kind::Tcp, terminator, &Welcome::default());
             let plan = Plan {
-                manners: Manners { target, terminator, reset },
+                manners: Manners { target: target.into(), terminator, reset },
                 names: names.unwrap(),
                 count: 1,
                 ..Plan::plain(target, super::Load::Closed(1), 5 * SECOND).unwrap()

@@ -81,7 +81,7 @@ pub(crate) fn processors() -> Vec<usize> {
     (0..CpuSet::MAX_CPU).filter(|cpu| set.is_set(*cpu)).collect()
 }
 
-/// Counters of the kernel's TCP that tell of an overload (`/proc/net/netstat`, `TcpExt`).
+/// Counters of the kernel that tell of an overload (`/proc/net/netstat`, `TcpExt`; `/proc/net/snmp`, `Udp`).
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct NetCounters {
@@ -95,26 +95,22 @@ pub(crate) struct NetCounters {
     /// Sockets that were not kept in `TIME_WAIT` because there were too many.
     #[serde(rename = "TCPTimeWaitOverflow")]
     pub(crate) time_wait_overflow: u64,
+    /// UDP datagrams that were lost because a receive buffer was full.
+    pub(crate) udp_rcvbuf_errors: u64,
 }
 
 impl NetCounters {
     /// The counters of this network namespace now.
     pub(crate) fn read() -> NetCounters {
-        NetCounters::parse(&fs::read_to_string("/proc/net/netstat").unwrap_or_default())
-    }
-
-    fn parse(netstat: &str) -> NetCounters {
-        let mut lines = netstat.lines().filter_map(|line| line.strip_prefix("TcpExt: "));
-        let (names, values) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
-        let counter = |name: &str| {
-            let pair = names.split(' ').zip(values.split(' ')).find(|(n, _)| *n == name);
-            pair.and_then(|(_, value)| value.parse().ok()).unwrap_or(0)
-        };
+        let read = |path| fs::read_to_string(path).unwrap_or_default();
+        let (netstat, snmp) = (read("/proc/net/netstat"), read("/proc/net/snmp"));
+        let tcp = |name| counter(&netstat, "TcpExt: ", name);
         NetCounters {
-            listen_overflows: counter("ListenOverflows"),
-            listen_drops: counter("ListenDrops"),
-            syn_retrans: counter("TCPSynRetrans"),
-            time_wait_overflow: counter("TCPTimeWaitOverflow"),
+            listen_overflows: tcp("ListenOverflows"),
+            listen_drops: tcp("ListenDrops"),
+            syn_retrans: tcp("TCPSynRetrans"),
+            time_wait_overflow: tcp("TCPTimeWaitOverflow"),
+            udp_rcvbuf_errors: counter(&snmp, "Udp: ", "RcvbufErrors"),
         }
     }
 
@@ -125,6 +121,15 @@ impl NetCounters {
             listen_drops: self.listen_drops.saturating_sub(before.listen_drops),
             syn_retrans: self.syn_retrans.saturating_sub(before.syn_retrans),
             time_wait_overflow: self.time_wait_overflow.saturating_sub(before.time_wait_overflow),
+            udp_rcvbuf_errors: self.udp_rcvbuf_errors.saturating_sub(before.udp_rcvbuf_errors),
         }
     }
+}
+
+/// A counter of a protocol: one line has the names, the next the values, both begin with `protocol`.
+fn counter(text: &str, protocol: &str, name: &str) -> u64 {
+    let mut lines = text.lines().filter_map(|line| line.strip_prefix(protocol));
+    let (names, values) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
+    let pair = names.split(' ').zip(values.split(' ')).find(|(n, _)| *n == name);
+    pair.and_then(|(_, value)| value.parse().ok()).unwrap_or(0)
 }

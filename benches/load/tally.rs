@@ -29,6 +29,8 @@ pub(crate) enum Failure {
     ExtraBytes,
     /// The reply was whole, and the server did not close.
     NoClose,
+    /// A datagram could not be sent in all the time: a queue, as a rule the server's, had no room.
+    NoRoom,
     /// This machine had no local port left.
     OutOfPorts,
     /// This process had no descriptor left.
@@ -39,11 +41,12 @@ pub(crate) enum Failure {
 
 impl Failure {
     /// Every class, in the order of a visit.
-    pub(crate) const ALL: [Failure; 13] = [
+    pub(crate) const ALL: [Failure; 14] = [
         Failure::OutOfDescriptors,
         Failure::OutOfPorts,
         Failure::Refused,
         Failure::ConnectTimeout,
+        Failure::NoRoom,
         Failure::ResetBefore,
         Failure::ResetDuring,
         Failure::ResetAfter,
@@ -68,6 +71,7 @@ impl Failure {
             Failure::WrongReply => "wrong reply",
             Failure::ExtraBytes => "extra bytes",
             Failure::NoClose => "no close",
+            Failure::NoRoom => "no room",
             Failure::OutOfPorts => "out of local ports",
             Failure::OutOfDescriptors => "out of descriptors",
             Failure::Other => "other",
@@ -101,6 +105,16 @@ pub(crate) struct Tally {
     /// Visits that were reset on purpose.
     pub(crate) resets: u64,
     failures: [u64; Failure::ALL.len()],
+    /// Visits that found no room in the server's backlog or in a queue for datagrams, and waited for it.
+    pub(crate) waited: u64,
+    /// Datagrams that were sent and not answered in time. Nobody has promised that they are, so it is no failure.
+    pub(crate) lost: u64,
+    /// Answers that came when they were given up.
+    pub(crate) late: u64,
+    /// Answers behind the first.
+    pub(crate) duplicates: u64,
+    /// Datagrams that came from somebody else than the server.
+    pub(crate) foreign: u64,
     /// From the scheduled moment to the end: what a client that keeps its appointments sees.
     pub(crate) latency: Histogram<u64>,
     /// How late visits began: the generator's own doing.
@@ -120,6 +134,11 @@ impl Tally {
             welcomed: 0,
             resets: 0,
             failures: [0; Failure::ALL.len()],
+            waited: 0,
+            lost: 0,
+            late: 0,
+            duplicates: 0,
+            foreign: 0,
             latency: histogram.clone(),
             start_lag: histogram.clone(),
             connect: histogram.clone(),
@@ -160,6 +179,11 @@ impl Tally {
     pub(crate) fn add(&mut self, other: &Tally) {
         self.welcomed += other.welcomed;
         self.resets += other.resets;
+        self.waited += other.waited;
+        self.lost += other.lost;
+        self.late += other.late;
+        self.duplicates += other.duplicates;
+        self.foreign += other.foreign;
         for (sum, count) in self.failures.iter_mut().zip(other.failures) {
             *sum += count;
         }
@@ -174,6 +198,12 @@ impl Tally {
             // All have the same bounds, so nothing can fail to fit.
             let _ = sum.add(times);
         }
+    }
+
+    /// Datagrams that were sent: those with a right answer, with a wrong one, and with none.
+    pub(crate) fn sent(&self) -> u64 {
+        let wrong = [Failure::ShortReply, Failure::WrongReply, Failure::ExtraBytes];
+        self.welcomed + self.lost + wrong.map(|failure| self.count(failure)).iter().sum::<u64>()
     }
 
     /// All visits that failed.

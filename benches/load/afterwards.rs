@@ -1,0 +1,65 @@
+//! What comes to the socket of a datagram's visit when the visit is over.
+//!
+//! Such a socket stays open for a while, and is then emptied and closed. Nothing else tells of an answer
+//! that came twice or too late.
+
+use std::collections::VecDeque;
+
+use crate::clock::{Nanos, SECOND};
+use crate::flight::{Flight, Leftover};
+use crate::tally::Tally;
+use crate::target::Target;
+
+/// How long the socket of an answered visit stays open: a second answer is sent with the first.
+const REST: Nanos = SECOND / 100;
+
+/// The sockets that stay open.
+pub(crate) struct Afterwards {
+    /// Those of answered visits, and when they are closed, in order.
+    answered: VecDeque<(Nanos, Flight)>,
+    /// Those of visits that were given up.
+    lost: VecDeque<(Nanos, Flight)>,
+    /// How long the latter stay open.
+    patience: Nanos,
+}
+
+impl Afterwards {
+    /// A lost answer is waited for as long again, `patience`.
+    pub(crate) fn new(patience: Nanos) -> Afterwards {
+        Afterwards { answered: VecDeque::new(), lost: VecDeque::new(), patience }
+    }
+
+    /// Keeps the socket of a visit that is over.
+    pub(crate) fn keep(&mut self, flight: Flight, was_lost: bool, now: Nanos) {
+        if was_lost {
+            self.lost.push_back((now + self.patience, flight));
+        } else {
+            self.answered.push_back((now + REST, flight));
+        }
+    }
+
+    /// How many are open.
+    pub(crate) fn len(&self) -> usize {
+        self.answered.len() + self.lost.len()
+    }
+
+    /// When the next one is to be closed.
+    pub(crate) fn next(&self) -> Option<Nanos> {
+        let front = |sockets: &VecDeque<(Nanos, Flight)>| sockets.front().map(|(at, _)| *at);
+        front(&self.answered).into_iter().chain(front(&self.lost)).min()
+    }
+
+    /// Empties and closes those whose time has come, and counts what was in them.
+    pub(crate) fn close(&mut self, target: &Target, now: Nanos, tally: &mut Tally) {
+        for sockets in [&mut self.answered, &mut self.lost] {
+            while sockets.front().is_some_and(|(at, _)| *at <= now)
+                && let Some((_, flight)) = sockets.pop_front()
+            {
+                let Leftover { late, duplicates, foreign } = flight.leftover(target);
+                tally.late += late;
+                tally.duplicates += duplicates;
+                tally.foreign += foreign;
+            }
+        }
+    }
+}

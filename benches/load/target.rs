@@ -1,0 +1,141 @@
+//! The server that is visited, and the sockets that go there.
+//!
+//! What all kinds of sockets have is a descriptor, so that is what a visit has, and its system calls are the
+//! same as with a type for each kind. What differs is asked of the table of promises.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::OwnedFd;
+
+use rustix::io::Errno;
+use rustix::net::{
+    AddressFamily, RecvFlags, SendFlags, SocketAddrAny, SocketAddrUnix, SocketFlags, SocketType,
+};
+use welcomed::endpoint::kind::Promises;
+use welcomed::endpoint::{Address, Kind, Name, Names, UnixName};
+
+/// The server that is visited.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    kind: Kind,
+    inet: Option<SocketAddr>,
+    address: SocketAddrAny,
+}
+
+impl Target {
+    /// The server at `address`. Fails if that is too long for the kernel.
+    pub(crate) fn new(address: &Address) -> io::Result<Target> {
+        let kind = address.kind;
+        Ok(match &address.name {
+            Name::Inet(inet) => Target { kind, inet: Some(*inet), address: (*inet).into() },
+            Name::Unix(UnixName::Path(path)) => {
+                Target { kind, inet: None, address: SocketAddrUnix::new(path.as_os_str())?.into() }
+            }
+            Name::Unix(UnixName::Abstract(name)) => {
+                Target { kind, inet: None, address: SocketAddrUnix::new_abstract_name(name)?.into() }
+            }
+        })
+    }
+
+    /// The kind of its socket.
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// What that kind promises.
+    pub(crate) fn promises(&self) -> &'static Promises {
+        self.kind.promises()
+    }
+
+    /// Whether it is at 127.0.0.1 or behind it, so that visitors can come from many such addresses.
+    pub(crate) fn is_beside_sources(&self) -> bool {
+        self.inet.is_some_and(|inet| inet.is_ipv4() && inet.ip().is_loopback())
+    }
+
+    /// A socket for a visit, from `source` if one is given.
+    pub(crate) fn open(&self, source: Option<IpAddr>) -> Result<OwnedFd, Errno> {
+        self.socket(source, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC)
+    }
+
+    fn socket(&self, source: Option<IpAddr>, flags: SocketFlags) -> Result<OwnedFd, Errno> {
+        let family = match self.inet {
+            None => AddressFamily::UNIX,
+            Some(SocketAddr::V4(_)) => AddressFamily::INET,
+            Some(SocketAddr::V6(_)) => AddressFamily::INET6,
+        };
+        let Promises { connections, boundaries, names, .. } = *self.promises();
+        let of_type = match (connections, boundaries) {
+            (true, false) => SocketType::STREAM,
+            (true, true) => SocketType::SEQPACKET,
+            (false, _) => SocketType::DGRAM,
+        };
+        let socket = rustix::net::socket_with(family, of_type, flags, None)?;
+        if let Some(source) = source {
+            rustix::net::bind(&socket, &SocketAddr::new(source, 0))?;
+        }
+        if names == Names::Path && !connections {
+            // A sender without a name cannot be answered; the kernel finds one (unix(7), autobind).
+            rustix::net::bind(&socket, &SocketAddrUnix::new_unnamed())?;
+        }
+        Ok(socket)
+    }
+
+    /// Connects `socket`, or begins to. `WouldBlock`: as many wait in the server's backlog as there may (a
+    /// Unix socket says so at once, connect(2)).
+    ///
+    /// A Unix datagram socket is connected, too, so that nobody but the server can answer; a UDP socket is not,
+    /// so that an answer from somebody else is seen.
+    pub(crate) fn connect(&self, socket: &OwnedFd) -> Result<(), Errno> {
+        if self.answers_are_addressed() {
+            return Ok(());
+        }
+        match rustix::net::connect(socket, &self.address) {
+            Err(Errno::INPROGRESS) => Ok(()),
+            result => result,
+        }
+    }
+
+    /// Sends bytes, a record or a datagram. `WouldBlock`: there is no room.
+    pub(crate) fn send(&self, socket: &OwnedFd, bytes: &[u8]) -> Result<usize, Errno> {
+        let sent = if self.answers_are_addressed() {
+            rustix::net::sendto(socket, bytes, SendFlags::NOSIGNAL, &self.address)
+        } else {
+            rustix::net::send(socket, bytes, SendFlags::NOSIGNAL)
+        };
+        match sent {
+            Err(Errno::NOBUFS) => Err(Errno::AGAIN),
+            sent => sent,
+        }
+    }
+
+    /// Receives bytes, a record or a datagram, and tells whether the server has sent it.
+    pub(crate) fn receive(&self, socket: &OwnedFd, buffer: &mut [u8]) -> Result<(usize, bool), Errno> {
+        if !self.answers_are_addressed() {
+            return Ok((rustix::net::recv(socket, buffer, RecvFlags::empty())?.0, true));
+        }
+        let (bytes, _, sender) = rustix::net::recvfrom(socket, buffer, RecvFlags::empty())?;
+        let sender = sender.and_then(|sender| SocketAddr::try_from(sender).ok());
+        let place = |address: SocketAddr| (address.ip(), address.port());
+        Ok((bytes, sender.map(place) == self.inet.map(place)))
+    }
+
+    /// A connection that says nothing, from `source` if one is given. It waits for room in the backlog.
+    pub(crate) fn idle(&self, source: Option<IpAddr>) -> io::Result<OwnedFd> {
+        let socket = self.socket(source, SocketFlags::CLOEXEC)?;
+        rustix::net::connect(&socket, &self.address)?;
+        Ok(socket)
+    }
+
+    /// Whether sockets are not connected, and tell who has sent what they receive.
+    fn answers_are_addressed(&self) -> bool {
+        let Promises { connections, names, .. } = self.promises();
+        !connections && *names == Names::Port
+    }
+}
+
+/// A TCP server.
+impl From<SocketAddr> for Target {
+    fn from(inet: SocketAddr) -> Target {
+        Target { kind: Kind::Tcp, inet: Some(inet), address: inet.into() }
+    }
+}
