@@ -10,8 +10,8 @@ use crate::flight::{Flight, Leftover};
 use crate::tally::Tally;
 use crate::target::Target;
 
-/// How long the socket of an answered visit stays open: a second answer is sent with the first.
-const REST: Nanos = SECOND / 100;
+/// How long the socket of an answered visit stays open: a second answer is sent just behind the first.
+const REST: Nanos = SECOND / 20;
 
 /// The sockets that stay open.
 pub(crate) struct Afterwards {

@@ -29,6 +29,7 @@ mod goals;
 mod html;
 mod knee;
 mod latency;
+mod lossy;
 mod names;
 mod options;
 mod peers;
@@ -41,6 +42,7 @@ mod system;
 mod tally;
 mod target;
 mod timeline;
+mod unix_faults;
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -212,7 +214,7 @@ fn compare(options: &Options, stop: &AtomicBool) -> io::Result<Outcome> {
 
 /// The receipt: what a server did wrong on purpose, and what was reported of it.
 fn prove(stop: &AtomicBool) -> io::Result<Outcome> {
-    let proofs = faulty::prove(stop)?;
+    let proofs = [faulty::prove(stop)?, unix_faults::prove(stop)?, lossy::prove(stop)?].concat();
     println!("{}", report::receipt(&proofs));
     if proofs.iter().all(faulty::Proof::holds) {
         return Ok(Outcome::Done);

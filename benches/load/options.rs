@@ -250,6 +250,31 @@ mod tests {
     }
 
     #[test]
+    fn an_option_without_a_meaning_over_a_socket_is_refused() {
+        use clap::Parser as _;
+        let why = |line: &str| super::Options::try_parse_from(line.split(' ')).unwrap().unfit();
+        for (line, what) in [
+            ("load -c raw://127.0.0.1?protocol=253", "raw://"),
+            ("load -c udp://127.0.0.1:1 --hold 5", "--hold"),
+            ("load -c udp://127.0.0.1:1 --rst", "--rst"),
+            ("load -c unix://@a --rst", "--rst"),
+            ("load -c unix://@a --sources 2", "--sources"),
+            ("load -c unixpacket://@a --terminator lf", "--terminator"),
+            ("load -c unixgram://@a --slow 30", "--slow"),
+        ] {
+            let why = why(line).unwrap();
+            assert!(why.contains(what) && !why.contains('\n'), "{line}: {why}");
+        }
+        for line in [
+            "load -c 127.0.0.1:1 --rst --slow 30 --sources 2",
+            "load -c udp://127.0.0.1:1 --sources 2",
+            "load -c unix://@a --slow 30",
+        ] {
+            assert_eq!(why(line), None, "{line}");
+        }
+    }
+
+    #[test]
     fn units_are_understood_and_nonsense_is_not() {
         use super::{count, rate};
         assert_eq!(count("10k"), Ok(10_000));

@@ -1,0 +1,153 @@
+//! What can only go wrong over Unix sockets with connections: a backlog that is full, a socket that nobody has,
+//! and a welcome that is not one record. Done on purpose, and compared with what is reported.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc;
+use std::thread;
+
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketType};
+use welcomed::endpoint::{Address, Kind, Name, UnixName};
+
+use crate::clock::SECOND;
+use crate::faulty::Proof;
+use crate::generator::run;
+use crate::plan::{Load, Plan};
+use crate::tally::{Failure, Tally};
+use crate::target::Target;
+
+/// How many visits meet each fault.
+const VISITS: u64 = 20;
+
+/// What a server of records sends to a visitor, and what that has to be reported as.
+const RECORDS: [(&[&[u8]], Option<Failure>); 5] = [
+    (&[b"welcome "], None),
+    (&[b"welcome ", b"and more"], Some(Failure::ExtraBytes)),
+    (&[b"wel", b"come "], Some(Failure::ExtraBytes)),
+    (&[b"wel"], Some(Failure::ShortReply)),
+    (&[], Some(Failure::ShortReply)),
+];
+
+/// Injects every fault and compares it with what was reported.
+pub(crate) fn prove(stop: &AtomicBool) -> io::Result<Vec<Proof>> {
+    Ok([served_late(stop)?, never_served(stop)?, nowhere(stop)?, records(stop)?].concat())
+}
+
+fn proof(what: &str, injected: u64, reported: u64) -> Proof {
+    Proof { what: what.to_owned(), injected, reported }
+}
+
+/// A backlog with room for one, and a server that takes nobody until it is full and then one after the other:
+/// whoever finds no room waits in line.
+fn served_late(stop: &AtomicBool) -> io::Result<Vec<Proof>> {
+    let (listener, target) = listener(Kind::Unix)?;
+    let (full, wait) = mpsc::channel();
+    thread::spawn(move || {
+        let _ = wait.recv();
+        (0..VISITS).try_for_each(|_| welcome(&listener, &[b"welcome "]))
+    });
+    // Whoever watches is told when all that may be in flight have tried.
+    let tally = run(&plan(target)?, stop, &mut |_| {
+        let _ = full.send(());
+    })?
+    .tally;
+    Ok(vec![
+        proof("full backlog: welcomed", VISITS, tally.welcomed),
+        proof("full backlog: somebody waited", 1, u64::from(tally.waited > 0)),
+    ])
+}
+
+/// The same, but the server takes nobody.
+fn never_served(stop: &AtomicBool) -> io::Result<Vec<Proof>> {
+    let (listener, target) = listener(Kind::Unix)?;
+    let tally = run(&Plan { timeout: SECOND / 5, ..plan(target)? }, stop, &mut |_| {})?.tally;
+    let mut queued = 0;
+    rustix::io::ioctl_fionbio(&listener, true)?;
+    while rustix::net::accept(&listener).is_ok() {
+        queued += 1;
+    }
+    let (in_vain, unheard) = (tally.count(Failure::ConnectTimeout), tally.count(Failure::ReplyTimeout));
+    Ok(vec![
+        proof("full backlog: connect timeout", VISITS - queued, in_vain),
+        proof("full backlog: reply timeout", queued, unheard),
+    ])
+}
+
+/// Names that no socket has.
+fn nowhere(stop: &AtomicBool) -> io::Result<Vec<Proof>> {
+    let kinds = [Kind::Unix, Kind::UnixPacket, Kind::UnixGram];
+    let proofs = kinds.into_iter().map(|kind| {
+        let (_, target) = listener(kind)?; // closed at once
+        Ok(proof(&format!("{kind}: refused"), VISITS, visits(target, stop)?.count(Failure::Refused)))
+    });
+    proofs.collect()
+}
+
+/// A server whose welcomes are not always one record.
+fn records(stop: &AtomicBool) -> io::Result<Vec<Proof>> {
+    let mut proofs = Vec::new();
+    for (records, failure) in RECORDS {
+        let (listener, target) = listener(Kind::UnixPacket)?;
+        thread::spawn(move || (0..VISITS).try_for_each(|_| welcome(&listener, records)));
+        let tally = visits(target, stop)?;
+        let reported = failure.map_or(tally.welcomed, |failure| tally.count(failure));
+        let what = failure.map_or("welcomed", Failure::name);
+        proofs.push(proof(&format!("{} records: {what}", records.len()), VISITS, reported));
+    }
+    Ok(proofs)
+}
+
+fn visits(target: Target, stop: &AtomicBool) -> io::Result<Tally> {
+    Ok(run(&plan(target)?, stop, &mut |_| {})?.tally)
+}
+
+/// Ten visits at a time.
+fn plan(target: Target) -> io::Result<Plan> {
+    Ok(Plan { count: VISITS, ..Plan::plain(target, Load::Closed(10), 60 * SECOND)? })
+}
+
+/// A socket with a name that the kernel finds; where there are connections, it has room for one in its backlog.
+pub(crate) fn listener(kind: Kind) -> io::Result<(OwnedFd, Target)> {
+    let of_type = match kind {
+        Kind::UnixPacket => SocketType::SEQPACKET,
+        Kind::UnixGram => SocketType::DGRAM,
+        Kind::Tcp | Kind::Unix | Kind::Udp | Kind::Raw => SocketType::STREAM,
+    };
+    let socket = rustix::net::socket(AddressFamily::UNIX, of_type, None)?;
+    rustix::net::bind(&socket, &SocketAddrUnix::new_unnamed())?;
+    if kind.promises().connections {
+        rustix::net::listen(&socket, 0)?;
+    }
+    let bound = SocketAddrUnix::try_from(rustix::net::getsockname(&socket)?)?;
+    let name = Name::Unix(UnixName::Abstract(bound.abstract_name().unwrap_or_default().to_vec()));
+    let target = Target::new(&Address { kind, name })?;
+    Ok((socket, target))
+}
+
+/// Accepts one visitor, hears the name and sends `pieces`. A name that is not as it should be is not answered.
+fn welcome(listener: &OwnedFd, pieces: &[&[u8]]) -> io::Result<()> {
+    let visitor = rustix::net::accept(listener)?;
+    let mut heard = [0; 64];
+    let (bytes, _) = rustix::net::recv(&visitor, &mut heard, RecvFlags::empty())?;
+    let keeps_boundaries = rustix::net::sockopt::socket_type(&visitor)? == SocketType::SEQPACKET;
+    let name: &[u8] = if keeps_boundaries { b"Rafatul" } else { b"Rafatul\n" };
+    if heard.get(..bytes) == Some(name) {
+        for piece in pieces {
+            rustix::net::send(&visitor, piece, SendFlags::NOSIGNAL)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn backlogs_that_are_full_sockets_that_are_gone_and_records_are_told_apart() {
+        let proofs = super::prove(&std::sync::atomic::AtomicBool::new(false)).unwrap();
+        assert_eq!(proofs.len(), 12);
+        for proof in proofs {
+            assert!(proof.holds(), "{proof:?}");
+        }
+    }
+}
