@@ -82,7 +82,7 @@ fn file(folder: &Path, name: &str) -> PathBuf {
 
 /// The mean of the logarithms and its standard error.
 #[expect(clippy::cast_precision_loss, reason = "a handful of rounds")]
-fn mean_log(costs: &[f64]) -> (f64, f64) {
+pub(crate) fn mean_log(costs: &[f64]) -> (f64, f64) {
     let logs: Vec<f64> = costs.iter().filter(|cost| **cost > 0.0).map(|cost| cost.ln()).collect();
     let count = logs.len() as f64;
     let mean = logs.iter().sum::<f64>() / count;

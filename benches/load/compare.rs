@@ -2,21 +2,21 @@
 
 use std::fs;
 use std::io;
-use std::net::{IpAddr, TcpStream};
+use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use rustix::process::Signal;
 use serde::Serialize;
 
 use crate::arrivals::Spread as ArrivalSpread;
+use crate::beside::{Difference, differences};
+use crate::calls;
 use crate::ceiling;
 use crate::clock::Nanos;
-use crate::contender::{ALL, Server};
+use crate::contender::{self, Contender, Server};
 use crate::generator::run;
 use crate::latency::Latency;
 use crate::plan::{Load, Measured, Plan};
@@ -36,12 +36,14 @@ pub(crate) struct Scale {
     pub(crate) latency: Nanos,
     /// How many idle connections are held.
     pub(crate) held: usize,
+    /// How often they are held open by `welcomed --quiet` and, if there is one, another build of it.
+    pub(crate) hold_turns: usize,
     /// How many batches of 64 clients the system calls are counted over; 0: they are not.
     pub(crate) batches: usize,
 }
 
 /// Visits in flight while churning, and clients in a batch.
-const CROWD: usize = 64;
+pub(crate) const CROWD: usize = 64;
 
 /// How often latencies are measured, if the machine spoils them each time.
 const LATENCY_ATTEMPTS: usize = 3;
@@ -49,7 +51,7 @@ const LATENCY_ATTEMPTS: usize = 3;
 /// What was measured of one contender.
 #[derive(Clone, Default, Debug, Serialize)]
 pub(crate) struct Row {
-    pub(crate) name: &'static str,
+    pub(crate) name: String,
     /// Churn, one figure a round: connections a second.
     pub(crate) rates: Vec<f64>,
     /// Churn, one figure a round: how much of its processor the generator used.
@@ -73,6 +75,19 @@ pub(crate) struct Row {
     pub(crate) held_bytes: Option<f64>,
     /// Processor time of a connection with the idle ones open, over that without.
     pub(crate) held_cost: Option<f64>,
+    /// The same, one a turn: they are the medians.
+    pub(crate) held: Vec<Held>,
+}
+
+/// What idle connections cost in one turn.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Held {
+    /// Resident bytes for each of them.
+    pub(crate) bytes: f64,
+    /// Microseconds of processor time for a visit beside them.
+    pub(crate) micros: f64,
+    /// The same over that without them.
+    pub(crate) cost: f64,
 }
 
 impl Row {
@@ -86,6 +101,8 @@ impl Row {
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Comparison {
     pub(crate) rows: Vec<Row>,
+    /// This build of `welcomed` beside another one, if there was one.
+    pub(crate) beside: Vec<Difference>,
     /// How much of its processor the generator used while churning, from 0 to 1.
     pub(crate) generator_load: f64,
     /// The visits a second that the generator reaches against a server that does next to nothing.
@@ -96,6 +113,7 @@ pub(crate) struct Comparison {
 /// Compares, and tells `progress` what it is at. What has been measured when `stop` is set is given.
 pub(crate) fn compare(
     scale: Scale,
+    beside: Option<&Path>,
     folder: &Path,
     stop: &AtomicBool,
     progress: &mut dyn FnMut(&str),
@@ -107,8 +125,10 @@ pub(crate) fn compare(
         system::pin(None, *last);
     }
     let net = NetCounters::read();
-    let mut lab = Lab { scale, folder, cpu, stop, rows: Vec::new(), ceilings: Vec::new() };
-    lab.rows = ALL.iter().map(|contender| Row { name: contender.name(), ..Row::default() }).collect();
+    let contenders = contender::all(beside);
+    let rows = contenders.iter().map(|contender| Row { name: contender.name(), ..Row::default() });
+    let rows = rows.collect();
+    let mut lab = Lab { scale, contenders, folder, cpu, stop, rows, ceilings: Vec::new() };
     lab.churn(progress)?;
     lab.latency(progress)?;
     lab.hold(progress)?;
@@ -117,6 +137,7 @@ pub(crate) fn compare(
     Ok(Comparison {
         generator_load: spread(&busy.collect::<Vec<_>>()).median,
         generator_ceiling: lab.ceiling(),
+        beside: beside.map(|path| differences(&lab.rows, path)).unwrap_or_default(),
         rows: lab.rows,
         net: NetCounters::read().since(net),
     })
@@ -124,6 +145,7 @@ pub(crate) fn compare(
 
 struct Lab<'a> {
     scale: Scale,
+    contenders: Vec<Contender>,
     folder: &'a Path,
     /// The processor that the server has to itself.
     cpu: Option<usize>,
@@ -157,11 +179,7 @@ impl Lab<'_> {
                 let ceiling = ceiling::measure(CROWD, self.scale.turn, self.cpu, self.folder, self.stop)?;
                 self.ceilings.extend(ceiling);
             }
-            let mut order: Vec<usize> = (0..ALL.len()).collect();
-            if round % 2 == 1 {
-                order.reverse();
-            }
-            for (index, contender) in order.into_iter().filter_map(|index| Some((index, *ALL.get(index)?))) {
+            for (index, contender) in self.in_order(round) {
                 if !self.goes_on() {
                     break;
                 }
@@ -200,6 +218,15 @@ impl Lab<'_> {
         }
     }
 
+    /// Every contender and its row, in reversed order in every second round.
+    fn in_order(&self, round: usize) -> Vec<(usize, Contender)> {
+        let mut order: Vec<_> = self.contenders.iter().cloned().enumerate().collect();
+        if round % 2 == 1 {
+            order.reverse();
+        }
+        order
+    }
+
     /// Open loop, at half of what the slowest reached, so that all are asked the same. Whoever's figures
     /// were spoiled by the machine is measured anew.
     fn latency(&mut self, progress: &mut dyn FnMut(&str)) -> io::Result<()> {
@@ -208,7 +235,7 @@ impl Lab<'_> {
             return Ok(());
         }
         let rate = slowest / 2.0;
-        let mut measured_now: Vec<usize> = (0..ALL.len()).collect();
+        let mut measured_now: Vec<usize> = (0..self.contenders.len()).collect();
         for attempt in 1..=LATENCY_ATTEMPTS {
             let tallies = self.tallies(&measured_now, rate, progress)?;
             for (row, tally) in self.rows.iter_mut().zip(tallies).filter(|(_, tally)| tally.welcomed > 0) {
@@ -228,9 +255,12 @@ impl Lab<'_> {
         progress: &mut dyn FnMut(&str),
     ) -> io::Result<Vec<Tally>> {
         let load = Load::Open(rate, ArrivalSpread::Poisson);
-        let mut tallies = vec![Tally::new(); ALL.len()];
+        let mut tallies = vec![Tally::new(); self.contenders.len()];
         for index in contenders.iter().chain(contenders.iter().rev()) {
-            let (Some(contender), Some(tally)) = (ALL.get(*index), tallies.get_mut(*index)) else { continue };
+            let (Some(contender), Some(tally)) = (self.contenders.get(*index), tallies.get_mut(*index))
+            else {
+                continue;
+            };
             if !self.goes_on() {
                 break;
             }
@@ -247,7 +277,12 @@ impl Lab<'_> {
     fn hold(&mut self, progress: &mut dyn FnMut(&str)) -> io::Result<()> {
         let own = welcomed::kernel::mio::descriptor_limit();
         let count = self.scale.held.min(own.saturating_sub(CROWD * 2 + 64));
-        for (index, contender) in ALL.into_iter().enumerate().filter(|(_, contender)| contender.holds()) {
+        let turns = (0..self.scale.hold_turns).flat_map(|turn| {
+            let once = move |contender: &Contender| turn == 0 && contender.holds();
+            let order = self.in_order(turn).into_iter();
+            order.filter(move |(_, contender)| once(contender) || contender.is_quiet())
+        });
+        for (index, contender) in turns.collect::<Vec<_>>() {
             if !self.goes_on() || count == 0 {
                 break;
             }
@@ -266,45 +301,34 @@ impl Lab<'_> {
             wait_until(|| system::descriptors(server.pid()) < CROWD * 2);
             alone.push(churn()?);
             if let Some(row) = self.rows.get_mut(index) {
-                row.held_bytes = Some(bytes as f64 / count as f64);
-                row.held_cost = Some(cpu_of_a_visit(&beside) / cpu_of_a_visit(&alone));
+                let micros = cpu_of_a_visit(&beside) / 1e3;
+                let cost = cpu_of_a_visit(&beside) / cpu_of_a_visit(&alone);
+                row.held.push(Held { bytes: bytes as f64 / count as f64, micros, cost });
+                let median = |figure: fn(&Held) -> f64| {
+                    Some(spread(&row.held.iter().map(figure).collect::<Vec<_>>()).median)
+                };
+                (row.held_bytes, row.held_cost) = (median(|held| held.bytes), median(|held| held.cost));
                 row.failures += alone.iter().chain(&beside).map(|run| run.tally.failures()).sum::<u64>();
             }
         }
         Ok(())
     }
 
-    /// System calls, counted by strace over clients that come in batches: the server is stopped while a
-    /// batch connects and sends its names, so that a batch is a batch on any machine.
-    #[expect(clippy::cast_precision_loss, reason = "figures for people")]
+    /// System calls, if they can be counted.
     fn calls(&mut self, progress: &mut dyn FnMut(&str)) -> io::Result<()> {
-        let strace = Command::new("strace").arg("-V").stdout(Stdio::null()).stderr(Stdio::null()).status();
-        if self.scale.batches > 0 && !strace.is_ok_and(|status| status.success()) {
+        if self.scale.batches > 0 && !calls::can_be_counted() {
             progress("system calls are not counted: strace is not here (apt-get install strace)");
             return Ok(());
         }
-        for (index, contender) in ALL.into_iter().enumerate() {
+        for (index, contender) in self.in_order(0) {
             if !self.goes_on() || self.scale.batches == 0 {
                 break;
             }
             progress(&format!("system calls: {}", contender.name()));
             let server = contender.start(self.cpu, self.folder)?;
-            let summary = self.folder.join("strace.txt");
-            let mut strace = Command::new("strace");
-            strace.args(["-f", "-c", "-p", &server.pid().to_string(), "-o"]).arg(&summary);
-            let mut strace = strace.stderr(Stdio::null()).spawn()?;
-            while !is_traced(server.pid()) && strace.try_wait()?.is_none() {
-                thread::park_timeout(Duration::from_millis(1));
-            }
-            for _ in 0..self.scale.batches {
-                batch(&server)?;
-            }
-            let pid = rustix::process::Pid::from_child(&strace);
-            let _ = rustix::process::kill_process(pid, Signal::INT);
-            strace.wait()?;
-            let total = total_calls(&fs::read_to_string(&summary)?);
-            if let (Some(row), Some(total)) = (self.rows.get_mut(index), total) {
-                row.calls = Some(total as f64 / (self.scale.batches * CROWD) as f64);
+            let calls = calls::of_a_visit(&server, self.scale.batches, self.folder)?;
+            if let Some(row) = self.rows.get_mut(index) {
+                row.calls = calls;
             }
         }
         Ok(())
@@ -312,7 +336,7 @@ impl Lab<'_> {
 }
 
 /// Waits for a condition, for 5 s at most.
-fn wait_until(condition: impl Fn() -> bool) {
+pub(crate) fn wait_until(condition: impl Fn() -> bool) {
     for _ in 0..5000 {
         if condition() {
             return;
@@ -334,47 +358,4 @@ pub(crate) fn idle_connections(target: &Target, count: usize) -> io::Result<Vec<
     let own = |index: usize| IpAddr::from([127, 1, 0, u8::try_from(1 + index / 4096 % 250).unwrap_or(1)]);
     let local = target.is_beside_sources();
     (0..count).map(|index| target.idle(local.then(|| own(index)))).collect()
-}
-
-/// Sends one batch of prompt clients through a server that cannot look before all of them are there.
-fn batch(server: &Server) -> io::Result<()> {
-    use std::io::{Read as _, Write as _};
-    server.signal(Signal::STOP);
-    wait_until(|| is_stopped(server.pid())); // under strace that takes a moment
-    let mut clients = Vec::new();
-    for _ in 0..CROWD {
-        let mut client = TcpStream::connect(server.address)?;
-        client.write_all(b"Rafatul\n")?;
-        clients.push(client);
-    }
-    server.signal(Signal::CONT);
-    for mut client in clients {
-        client.set_read_timeout(Some(Duration::from_secs(10)))?;
-        client.read_to_end(&mut Vec::new())?;
-    }
-    Ok(())
-}
-
-/// Whether every thread of a process has a tracer.
-fn is_traced(pid: u32) -> bool {
-    all_threads(pid, "status", |status| !status.contains("TracerPid:\t0\n"))
-}
-
-/// Whether every thread of a process stands still (`/proc/PID/stat`, field 3).
-fn is_stopped(pid: u32) -> bool {
-    all_threads(pid, "stat", |stat| {
-        stat.rsplit_once(") ").is_none_or(|(_, state)| state.starts_with(['T', 't']))
-    })
-}
-
-/// Whether the file of every thread of a process is so; true of a process that is gone.
-fn all_threads(pid: u32, file: &str, is_so: impl Fn(&str) -> bool) -> bool {
-    let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else { return true };
-    tasks.flatten().all(|task| is_so(&fs::read_to_string(task.path().join(file)).unwrap_or_default()))
-}
-
-/// The total of a summary by `strace -c`: the fourth column of its last line.
-fn total_calls(summary: &str) -> Option<u64> {
-    let line = summary.lines().rfind(|line| line.ends_with(" total"))?;
-    line.split_whitespace().nth(3)?.parse().ok()
 }

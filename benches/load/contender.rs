@@ -3,20 +3,22 @@
 use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
 use clap::ValueEnum as _;
 use rustix::process::{Pid, Signal, kill_process};
+use welcomed::protocol::Shown;
 
+use crate::at;
 use crate::clock::{SECOND, now};
 use crate::peers::{ASKED, Peer};
 use crate::system::pin;
 
 /// A server that takes part.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Contender {
     /// A peer, under a second name if it takes part twice.
     Peer(Peer, &'static str),
@@ -24,41 +26,58 @@ pub(crate) enum Contender {
     Welcomed {
         /// Whether visitors are not logged.
         quiet: bool,
+        /// Another build of it, which is to be measured beside the one of this package.
+        beside: Option<PathBuf>,
     },
 }
 
-/// All that take part. The floor does so twice: what differs between the two is noise.
-pub(crate) const ALL: [Contender; 8] = [
-    Contender::Peer(Peer::Floor, "floor"),
-    Contender::Peer(Peer::Floor, "floor again"),
-    Contender::Peer(Peer::Lab, "lab"),
-    Contender::Peer(Peer::Threads, "threads"),
-    Contender::Peer(Peer::PlainMio, "plain mio"),
-    Contender::Peer(Peer::Tokio, "tokio"),
-    Contender::Welcomed { quiet: false },
-    Contender::Welcomed { quiet: true },
-];
+/// All that take part, with another build of `welcomed` if there is one. The floor does so twice: what differs
+/// between the two is noise.
+pub(crate) fn all(beside: Option<&Path>) -> Vec<Contender> {
+    let mut all = vec![
+        Contender::Peer(Peer::Floor, "floor"),
+        Contender::Peer(Peer::Floor, "floor again"),
+        Contender::Peer(Peer::Lab, "lab"),
+        Contender::Peer(Peer::Threads, "threads"),
+        Contender::Peer(Peer::PlainMio, "plain mio"),
+        Contender::Peer(Peer::Tokio, "tokio"),
+    ];
+    for quiet in [false, true] {
+        let other = beside.map(|path| Contender::Welcomed { quiet, beside: Some(path.to_owned()) });
+        all.extend(other);
+        // The one of this package is the last, next to the other one.
+        all.push(Contender::Welcomed { quiet, beside: None });
+    }
+    all
+}
 
 impl Contender {
     /// The name in tables.
-    pub(crate) fn name(self) -> &'static str {
+    pub(crate) fn name(&self) -> String {
         match self {
-            Contender::Peer(_, name) => name,
-            Contender::Welcomed { quiet: false } => "welcomed",
-            Contender::Welcomed { quiet: true } => "welcomed --quiet",
+            Contender::Peer(_, name) => (*name).to_owned(),
+            Contender::Welcomed { quiet, beside } => welcomed_name(*quiet, beside.as_deref()),
         }
     }
 
     /// Whether it can hold thousands of connections that say nothing.
-    pub(crate) fn holds(self) -> bool {
+    pub(crate) fn holds(&self) -> bool {
         !matches!(self, Contender::Peer(Peer::Lab | Peer::Threads, _) | Contender::Peer(_, "floor again"))
     }
 
+    /// Whether it is `welcomed` that logs no visitors, or another build of it.
+    pub(crate) fn is_quiet(&self) -> bool {
+        matches!(self, Contender::Welcomed { quiet: true, .. })
+    }
+
     /// Starts it on processor `cpu`, and waits until it listens. Its log, if it has one, goes to `folder`.
-    pub(crate) fn start(self, cpu: Option<usize>, folder: &Path) -> io::Result<Server> {
+    pub(crate) fn start(&self, cpu: Option<usize>, folder: &Path) -> io::Result<Server> {
         let (child, address) = match self {
-            Contender::Peer(peer, _) => start_peer(peer)?,
-            Contender::Welcomed { quiet } => start_welcomed(quiet, &folder.join("welcomed.log"))?,
+            Contender::Peer(peer, _) => start_peer(*peer)?,
+            Contender::Welcomed { quiet, beside } => {
+                let program = beside.as_deref().unwrap_or(Path::new(env!("CARGO_BIN_EXE_welcomed")));
+                start_welcomed(program, *quiet, &folder.join("welcomed.log"))?
+            }
         };
         let server = Server { child, address };
         if let Some(cpu) = cpu {
@@ -70,6 +89,12 @@ impl Contender {
         }
         Ok(server)
     }
+}
+
+/// The name of `welcomed` in tables, or of another build of it.
+pub(crate) fn welcomed_name(quiet: bool, beside: Option<&Path>) -> String {
+    let file = beside.and_then(Path::file_name).map(|file| format!(" ({})", Shown(file.as_encoded_bytes())));
+    format!("welcomed{}{}", file.unwrap_or_default(), if quiet { " --quiet" } else { "" })
 }
 
 /// A server that is running. It ends when this is dropped.
@@ -112,14 +137,14 @@ fn start_peer(peer: Peer) -> io::Result<(Child, SocketAddr)> {
     Ok((child, address.ok_or_else(|| io::Error::other(format!("{name} does not begin to listen")))?))
 }
 
-/// The server program of this package: its log says its address.
-fn start_welcomed(quiet: bool, log: &Path) -> io::Result<(Child, SocketAddr)> {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_welcomed"));
+/// A server program as that of this package: its log says its address.
+fn start_welcomed(program: &Path, quiet: bool, log: &Path) -> io::Result<(Child, SocketAddr)> {
+    let mut command = Command::new(program);
     command.args(["--listen", "127.0.0.1:0"]).env_remove("RUST_LOG").stdin(Stdio::null());
     if quiet {
         command.arg("--quiet");
     }
-    let mut child = command.stderr(File::create(log)?).spawn()?;
+    let mut child = command.stderr(File::create(log)?).spawn().map_err(|error| at(program, &error))?;
     let begun = now();
     loop {
         let said = fs::read_to_string(log)?;
@@ -129,7 +154,11 @@ fn start_welcomed(quiet: bool, log: &Path) -> io::Result<(Child, SocketAddr)> {
             return Ok((child, address.parse().map_err(io::Error::other)?));
         }
         if child.try_wait()?.is_some() || now() - begun > 5 * SECOND {
-            return Err(io::Error::other(format!("welcomed does not begin to listen: {said}")));
+            return Err(io::Error::other(format!(
+                "{} does not begin to listen: {}",
+                program.display(),
+                Shown(said.trim_end().as_bytes())
+            )));
         }
         thread::park_timeout(Duration::from_millis(1));
     }

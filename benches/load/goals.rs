@@ -48,7 +48,11 @@ mod tests {
     #[test]
     fn goals_compare_rounds_and_not_medians() {
         use super::{Row, goals};
-        let row = |name, cpu_micros: &[f64]| Row { name, cpu_micros: cpu_micros.to_vec(), ..Row::default() };
+        let row = |name: &str, cpu_micros: &[f64]| Row {
+            name: name.to_owned(),
+            cpu_micros: cpu_micros.to_vec(),
+            ..Row::default()
+        };
         let rows = [
             row("floor", &[10.0, 100.0, 1000.0]),
             row("tokio", &[10.0, 100.0, 1000.0]),

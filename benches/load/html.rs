@@ -101,7 +101,7 @@ pub(crate) fn page(comparison: &Comparison) -> String {
 
 /// The page of a single run, with what the generator reaches at best.
 pub(crate) fn run_page(measured: &Measured, ceiling: Option<f64>) -> String {
-    let row = |name, rates| Row { name, rates, ..Row::default() };
+    let row = |name: &str, rates| Row { name: name.to_owned(), rates, ..Row::default() };
     let latency = Latency::of(&measured.tally, measured.rate(), 1);
     let ends = format!("{:.1} s", measured.seconds);
     let about =
@@ -149,7 +149,7 @@ fn section(title: &str, text: &str, picture: &str) -> String {
 
 /// One bar of a picture.
 struct Bar {
-    name: &'static str,
+    name: String,
     class: &'static str,
     figure: Spread,
     /// What stands behind the figure.
@@ -158,7 +158,7 @@ struct Bar {
 
 impl Bar {
     fn of(row: &Row, figure: Spread) -> Bar {
-        Bar { name: row.name, class: class(row), figure, mark: "" }
+        Bar { name: escaped(&row.name), class: class(row), figure, mark: "" }
     }
 }
 
@@ -297,7 +297,7 @@ fn lines_with_names(svg: &mut String, lines: &[(&Row, Vec<(f64, f64)>)], right: 
 
 /// The name of a contender, and whether its latencies say nothing.
 fn name(row: &Row) -> String {
-    if row.is_spoiled() { format!("{} *", row.name) } else { row.name.to_owned() }
+    if row.is_spoiled() { format!("{} *", row.name) } else { row.name.clone() }
 }
 
 fn open(height: f64) -> String {

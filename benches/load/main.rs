@@ -18,6 +18,8 @@
 mod afterwards;
 mod arrivals;
 mod baseline;
+mod beside;
+mod calls;
 mod ceiling;
 mod clock;
 mod compare;
@@ -70,11 +72,21 @@ const PROGRAM: &str = "load";
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The comparison as it is meant: about 75 seconds.
-const FULL: Scale =
-    Scale { rounds: 10, turn: SECOND * 3 / 10, latency: SECOND * 2, held: 15_000, batches: 30 };
+const FULL: Scale = Scale {
+    rounds: 10,
+    turn: SECOND * 3 / 10,
+    latency: SECOND * 2,
+    held: 15_000,
+    hold_turns: 1,
+    batches: 30,
+};
+
+/// With another build beside, which differs by little: twice as many rounds.
+const BESIDE: Scale = Scale { rounds: 20, hold_turns: 6, ..FULL };
 
 /// A comparison in which everything happens and nothing takes long.
-const SMOKE: Scale = Scale { rounds: 1, turn: SECOND / 50, latency: SECOND / 50, held: 50, batches: 1 };
+const SMOKE: Scale =
+    Scale { rounds: 1, turn: SECOND / 50, latency: SECOND / 50, held: 50, hold_turns: 1, batches: 1 };
 
 fn main() -> ExitCode {
     if let Some(served) = Peer::serve_if_asked() {
@@ -179,12 +191,18 @@ fn folder() -> PathBuf {
 
 /// The comparison: tables on standard output, and `report.json`.
 fn compare(options: &Options, stop: &AtomicBool) -> io::Result<Outcome> {
-    let scale = if options.smoke { SMOKE } else { FULL };
+    let scale = match &options.beside {
+        _ if options.smoke => SMOKE,
+        Some(_) => BESIDE,
+        None => FULL,
+    };
     let baselines = folder().join("baselines");
     // Read first: a name that is not there is better said before than after.
     let before = options.baseline.as_ref().map(|name| Baseline::read(&baselines, name)).transpose()?;
     preflight(&Needs { sockets: scale.held as u64, in_flight: 64, rate: 0.0, sources: 1 });
-    let comparison = compare::compare(scale, &folder(), stop, &mut |text| report::progress(&text))?;
+    let comparison = compare::compare(scale, options.beside.as_deref(), &folder(), stop, &mut |text| {
+        report::progress(&text);
+    })?;
     report::progress(&"");
     println!("{}", report::comparison(&comparison));
     let path = options.json.clone().unwrap_or_else(|| folder().join("report.json"));
@@ -275,8 +293,12 @@ mod tests {
         let members =
             |json: &serde_json::Value| json.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
         let stop = std::sync::atomic::AtomicBool::new(false);
-        let comparison = compare::compare(SMOKE, &folder().join("smoke"), &stop, &mut |_| {}).unwrap();
-        assert_eq!(comparison.rows.len(), contender::ALL.len());
+        let beside = std::path::Path::new(env!("CARGO_BIN_EXE_welcomed"));
+        let comparison =
+            compare::compare(SMOKE, Some(beside), &folder().join("smoke"), &stop, &mut |_| {}).unwrap();
+        let contenders = contender::all(Some(beside));
+        assert_eq!(comparison.rows.len(), contenders.len());
+        assert_eq!(comparison.beside[0].what, "CPU us of a visit, --quiet", "{comparison:?}");
         for row in &comparison.rows {
             assert!(row.rates[0] > 0.0 && row.cpu_micros[0] > 0.0, "{row:?}");
             assert_eq!(row.failures, 0, "{row:?}");
@@ -293,10 +315,11 @@ mod tests {
         assert_eq!(members(&json), members(&described["properties"]), "the schema describes what is written");
         let described = &described["properties"]["rows"]["items"]["properties"];
         assert_eq!(members(&json["rows"][0]), members(described));
+        assert_eq!(members(&json["rows"][0]["held"][0]), members(&described["held"]["items"]["properties"]));
         assert_eq!(members(&json["rows"][0]["latency"]), members(&described["latency"]["properties"]));
         let page = super::html::page(&comparison);
         assert!(page.ends_with("</html>\n") && page.matches("<svg").count() == 6, "{page}");
         let tables = report::comparison(&comparison);
-        assert!(contender::ALL.iter().all(|contender| tables.contains(contender.name())), "{tables}");
+        assert!(contenders.iter().all(|contender| tables.contains(&contender.name())), "{tables}");
     }
 }

@@ -129,6 +129,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "NAME", value_parser = name, conflicts_with_all = ["connect", "prove"])]
     pub(crate) baseline: Option<String>,
 
+    /// Measure another build of welcomed, a program of this path, beside this one; about 3 minutes
+    #[arg(long, value_name = "PROGRAM", value_parser = program, conflicts_with_all = ["connect", "prove"])]
+    pub(crate) beside: Option<PathBuf>,
+
     /// Let a server fail on purpose and show that every fault is reported for what it is
     #[arg(long, conflicts_with = "connect")]
     pub(crate) prove: bool,
@@ -194,6 +198,12 @@ fn json_file(text: &str) -> Result<PathBuf, String> {
         return Err("accepted are names that do not end in .html, which is the page's".into());
     }
     Ok(path)
+}
+
+/// A program; that it is one shows when it is started, but a name that is none is better said at once.
+fn program(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    if path.is_file() { Ok(path) } else { Err("there is no such file".into()) }
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

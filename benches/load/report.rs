@@ -6,6 +6,7 @@ use std::time::Duration;
 use comfy_table::{CellAlignment, Table, presets::ASCII_MARKDOWN};
 use welcomed::endpoint::Kind;
 
+use crate::beside::Difference;
 use crate::ceiling;
 use crate::compare::{Comparison, Row};
 use crate::faulty::Proof;
@@ -43,7 +44,7 @@ pub(crate) fn comparison(comparison: &Comparison) -> String {
     };
     let churn = |row: &Row| {
         vec![
-            row.name.to_owned(),
+            row.name.clone(),
             rate(row),
             format!("{:.1}", spread(&row.cpu_micros).median),
             shown(row.cost, cost),
@@ -58,12 +59,12 @@ pub(crate) fn comparison(comparison: &Comparison) -> String {
         let Latency { p50, p90, p99, p999, max, start_lag_p99, spoiled, .. } = row.latency?;
         let figures = [p50, p90, p99, p999, max, start_lag_p99].map(|micros| format!("{micros:.0}"));
         let verdict = if spoiled { "INVALID" } else { "valid" };
-        Some([vec![row.name.to_owned()], figures.to_vec(), vec![verdict.to_owned()]].concat())
+        Some([vec![row.name.clone()], figures.to_vec(), vec![verdict.to_owned()]].concat())
     };
     let latency_head = ["latency in us", "p50", "p90", "p99", "p99.9", "max", "start lag p99", "verdict"];
     let idle = |row: &Row| {
         let (bytes, cost) = (row.held_bytes?, row.held_cost?);
-        Some(vec![row.name.to_owned(), format!("{bytes:.0}"), format!("{cost:.2}")])
+        Some(vec![row.name.clone(), format!("{bytes:.0}"), format!("{cost:.2}")])
     };
     let idle_head = ["idle connections", "bytes each", "CPU of a visit beside them"];
     let rate = comparison.rows.iter().find_map(|row| Some(row.latency?.rate)).unwrap_or(0.0);
@@ -85,7 +86,7 @@ pub(crate) fn comparison(comparison: &Comparison) -> String {
     format!(
         "{}\n\n{}The generator used {:.0}% of its processor, and reaches about {} visits a second against\n\
          a server that does next to nothing.\n{}\n\n{}\n\n\
-         Open loop, {rate:.0} visits a second, Poisson.{}\n\n{}\n\n{}\n",
+         Open loop, {rate:.0} visits a second, Poisson.{}\n\n{}\n\n{}{}\n",
         table(head, comparison.rows.iter().map(churn)),
         if comparison.rows.iter().any(|row| row.generator_limited) {
             "* The generator was the limit, so this rate is its own and not the server's.\n"
@@ -103,8 +104,22 @@ pub(crate) fn comparison(comparison: &Comparison) -> String {
             ""
         },
         table(idle_head, comparison.rows.iter().filter_map(idle)),
+        if comparison.beside.is_empty() { String::new() } else { beside(&comparison.beside) + "\n\n" },
         table(goal_head, goals(&comparison.rows).iter().map(goal)),
     )
+}
+
+/// Two builds beside each other.
+fn beside(differences: &[Difference]) -> String {
+    let row = |difference: &Difference| {
+        let Difference { what, other, this, ratio, mean } = difference;
+        let interval =
+            |Spread { median, lower, upper }: Spread| format!("{median:.3} [{lower:.3}-{upper:.3}]");
+        let figures = [format!("{other:.2}"), format!("{this:.2}"), interval(*ratio), shown(*mean, interval)];
+        [vec![(*what).to_owned()], figures.to_vec()].concat()
+    };
+    let head = ["this build beside another", "other", "this", "this/other [quartiles]", "mean [95%]"];
+    table(head, differences.iter().map(row))
 }
 
 /// The receipt of a proof.

@@ -1,0 +1,84 @@
+//! The system calls of a server, counted by strace over clients that come in batches: the server is stopped while a
+//! batch connects and sends its names, so that a batch is a batch on any machine.
+
+use std::fs;
+use std::io;
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::compare::{CROWD, wait_until};
+use crate::contender::Server;
+
+/// Whether strace is here.
+pub(crate) fn can_be_counted() -> bool {
+    let strace = Command::new("strace").arg("-V").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    strace.is_ok_and(|status| status.success())
+}
+
+/// The calls of `server` for each visit, over so many batches.
+#[expect(clippy::cast_precision_loss, reason = "figures for people")]
+pub(crate) fn of_a_visit(server: &Server, batches: usize, folder: &Path) -> io::Result<Option<f64>> {
+    let summary = folder.join("strace.txt");
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-c", "-p", &server.pid().to_string(), "-o"]).arg(&summary);
+    let mut strace = strace.stderr(Stdio::null()).spawn()?;
+    while !is_traced(server.pid()) && strace.try_wait()?.is_none() {
+        thread::park_timeout(Duration::from_millis(1));
+    }
+    for _ in 0..batches {
+        batch(server)?;
+    }
+    let pid = rustix::process::Pid::from_child(&strace);
+    let _ = rustix::process::kill_process(pid, Signal::INT);
+    strace.wait()?;
+    let total = total_calls(&fs::read_to_string(&summary)?);
+    Ok(total.map(|total| total as f64 / (batches * CROWD) as f64))
+}
+
+/// Sends one batch of prompt clients through a server that cannot look before all of them are there.
+fn batch(server: &Server) -> io::Result<()> {
+    use std::io::{Read as _, Write as _};
+    server.signal(Signal::STOP);
+    wait_until(|| is_stopped(server.pid())); // under strace that takes a moment
+    let mut clients = Vec::new();
+    for _ in 0..CROWD {
+        let mut client = TcpStream::connect(server.address)?;
+        client.write_all(b"Rafatul\n")?;
+        clients.push(client);
+    }
+    server.signal(Signal::CONT);
+    for mut client in clients {
+        client.set_read_timeout(Some(Duration::from_secs(10)))?;
+        client.read_to_end(&mut Vec::new())?;
+    }
+    Ok(())
+}
+
+/// Whether every thread of a process has a tracer.
+fn is_traced(pid: u32) -> bool {
+    all_threads(pid, "status", |status| !status.contains("TracerPid:\t0\n"))
+}
+
+/// Whether every thread of a process stands still (`/proc/PID/stat`, field 3).
+fn is_stopped(pid: u32) -> bool {
+    all_threads(pid, "stat", |stat| {
+        stat.rsplit_once(") ").is_none_or(|(_, state)| state.starts_with(['T', 't']))
+    })
+}
+
+/// Whether the file of every thread of a process is so; true of a process that is gone.
+fn all_threads(pid: u32, file: &str, is_so: impl Fn(&str) -> bool) -> bool {
+    let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else { return true };
+    tasks.flatten().all(|task| is_so(&fs::read_to_string(task.path().join(file)).unwrap_or_default()))
+}
+
+/// The total of a summary by `strace -c`: the fourth column of its last line.
+fn total_calls(summary: &str) -> Option<u64> {
+    let line = summary.lines().rfind(|line| line.ends_with(" total"))?;
+    line.split_whitespace().nth(3)?.parse().ok()
+}
