@@ -47,7 +47,7 @@ fn batch(server: &Server) -> io::Result<()> {
     wait_until(|| is_stopped(server.pid())); // under strace that takes a moment
     let mut clients = Vec::new();
     for _ in 0..CROWD {
-        let mut client = TcpStream::connect(server.address)?;
+        let mut client = TcpStream::from(server.target.idle(None)?);
         client.write_all(b"Rafatul\n")?;
         clients.push(client);
     }

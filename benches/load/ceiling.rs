@@ -23,7 +23,7 @@ pub(crate) fn measure(
     stop: &AtomicBool,
 ) -> io::Result<Option<f64>> {
     let server = Contender::Peer(Peer::Null, "null").start(cpu, folder)?;
-    let plan = Plan::plain(server.address, Load::Closed(crowd), duration)?;
+    let plan = Plan::plain(server.target.clone(), Load::Closed(crowd), duration)?;
     run(&Plan { duration: duration / 10, ..plan.clone() }, stop, &mut |_| {})?;
     let measured = run(&plan, stop, &mut |_| {})?;
     Ok((!stop.load(Ordering::Relaxed)).then(|| measured.rate()))

@@ -18,6 +18,7 @@ use crate::ceiling;
 use crate::clock::Nanos;
 use crate::contender::{self, Contender, Server};
 use crate::generator::run;
+use crate::kinds::{self, KindRow};
 use crate::latency::Latency;
 use crate::plan::{Load, Measured, Plan};
 use crate::statistics::{Spread, paired_ratios, spread};
@@ -101,6 +102,8 @@ impl Row {
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Comparison {
     pub(crate) rows: Vec<Row>,
+    /// The kinds of sockets.
+    pub(crate) kinds: Vec<KindRow>,
     /// This build of `welcomed` beside another one, if there was one.
     pub(crate) beside: Vec<Difference>,
     /// How much of its processor the generator used while churning, from 0 to 1.
@@ -133,12 +136,14 @@ pub(crate) fn compare(
     lab.latency(progress)?;
     lab.hold(progress)?;
     lab.calls(progress)?;
+    let kinds = kinds::measure(scale.turn, cpu, folder, stop, progress)?;
     let busy = lab.rows.iter().flat_map(|row| row.generator_busy.iter().copied());
     Ok(Comparison {
         generator_load: spread(&busy.collect::<Vec<_>>()).median,
         generator_ceiling: lab.ceiling(),
         beside: beside.map(|path| differences(&lab.rows, path)).unwrap_or_default(),
         rows: lab.rows,
+        kinds,
         net: NetCounters::read().since(net),
     })
 }
@@ -162,7 +167,7 @@ impl Lab<'_> {
 
     /// Lets visitors have their way with a server.
     fn visit(&self, server: &Server, load: Load, duration: Nanos) -> io::Result<Measured> {
-        let plan = Plan { server: Some(server.pid()), ..Plan::plain(server.address, load, duration)? };
+        let plan = Plan { server: Some(server.pid()), ..Plan::plain(server.target.clone(), load, duration)? };
         run(&plan, self.stop, &mut |_| {})
     }
 
@@ -293,7 +298,7 @@ impl Lab<'_> {
             // Without, with, with, without: what drifts meets both alike.
             let mut alone = vec![churn()?];
             let before = system::resident_bytes(server.pid());
-            let idle = idle_connections(&server.address.into(), count)?;
+            let idle = idle_connections(&server.target, count)?;
             wait_until(|| system::descriptors(server.pid()) >= count);
             let bytes = system::resident_bytes(server.pid()).saturating_sub(before);
             let beside = [churn()?, churn()?];

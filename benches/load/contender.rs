@@ -1,7 +1,7 @@
 //! The servers that are compared, each a process of its own.
 
 use std::fs::{self, File};
-use std::io::{self, BufRead as _, BufReader};
+use std::io::{self, BufRead as _, BufReader, ErrorKind};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -10,12 +10,14 @@ use std::time::Duration;
 
 use clap::ValueEnum as _;
 use rustix::process::{Pid, Signal, kill_process};
+use welcomed::endpoint::{Endpoint, Kind, Names};
 use welcomed::protocol::Shown;
 
 use crate::at;
 use crate::clock::{SECOND, now};
 use crate::peers::{ASKED, Peer};
 use crate::system::pin;
+use crate::target::Target;
 
 /// A server that takes part.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -72,23 +74,26 @@ impl Contender {
 
     /// Starts it on processor `cpu`, and waits until it listens. Its log, if it has one, goes to `folder`.
     pub(crate) fn start(&self, cpu: Option<usize>, folder: &Path) -> io::Result<Server> {
-        let (child, address) = match self {
+        let (child, target) = match self {
             Contender::Peer(peer, _) => start_peer(*peer)?,
             Contender::Welcomed { quiet, beside } => {
                 let program = beside.as_deref().unwrap_or(Path::new(env!("CARGO_BIN_EXE_welcomed")));
-                start_welcomed(program, *quiet, &folder.join("welcomed.log"))?
+                start_welcomed(program, "127.0.0.1:0", *quiet, &folder.join("welcomed.log"))?
             }
         };
-        let server = Server { child, address };
-        if let Some(cpu) = cpu {
-            pin(Some(server.pid()), cpu);
-            // Threads that were started before have a mask of their own.
-            for task in fs::read_dir(format!("/proc/{}/task", server.pid()))?.flatten() {
-                pin(task.file_name().to_str().and_then(|task| task.parse().ok()), cpu);
-            }
-        }
-        Ok(server)
+        Server { child, target }.on(cpu)
     }
+}
+
+/// Starts `welcomed --quiet` with a socket of this kind, on processor `cpu`, and waits until it listens.
+pub(crate) fn start_over(kind: Kind, cpu: Option<usize>, folder: &Path) -> io::Result<Server> {
+    let endpoint = match kind.promises().names {
+        Names::Path => format!("{kind}://@welcomed-load-{}", std::process::id()),
+        Names::Port | Names::Protocol => format!("{kind}://127.0.0.1:0"),
+    };
+    let program = Path::new(env!("CARGO_BIN_EXE_welcomed"));
+    let (child, target) = start_welcomed(program, &endpoint, true, &folder.join("welcomed.log"))?;
+    Server { child, target }.on(cpu)
 }
 
 /// The name of `welcomed` in tables, or of another build of it.
@@ -101,10 +106,22 @@ pub(crate) fn welcomed_name(quiet: bool, beside: Option<&Path>) -> String {
 pub(crate) struct Server {
     child: Child,
     /// Where it listens.
-    pub(crate) address: SocketAddr,
+    pub(crate) target: Target,
 }
 
 impl Server {
+    /// Lets it run on processor `cpu` alone.
+    fn on(self, cpu: Option<usize>) -> io::Result<Server> {
+        if let Some(cpu) = cpu {
+            pin(Some(self.pid()), cpu);
+            // Threads that were started before have a mask of their own.
+            for task in fs::read_dir(format!("/proc/{}/task", self.pid()))?.flatten() {
+                pin(task.file_name().to_str().and_then(|task| task.parse().ok()), cpu);
+            }
+        }
+        Ok(self)
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
@@ -124,7 +141,7 @@ impl Drop for Server {
 }
 
 /// This program again, as a peer: the first line that ends in an address says its own.
-fn start_peer(peer: Peer) -> io::Result<(Child, SocketAddr)> {
+fn start_peer(peer: Peer) -> io::Result<(Child, Target)> {
     let name = peer.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
     let mut command = Command::new(std::env::current_exe()?);
     if cfg!(test) {
@@ -133,14 +150,16 @@ fn start_peer(peer: Peer) -> io::Result<(Child, SocketAddr)> {
     }
     let mut child = command.env(ASKED, &name).stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
     let lines = child.stdout.take().map(|stdout| BufReader::new(stdout).lines().map_while(Result::ok));
-    let address = lines.and_then(|mut lines| lines.find_map(|line| line.rsplit(' ').next()?.parse().ok()));
-    Ok((child, address.ok_or_else(|| io::Error::other(format!("{name} does not begin to listen")))?))
+    let address: Option<SocketAddr> =
+        lines.and_then(|mut lines| lines.find_map(|line| line.rsplit(' ').next()?.parse().ok()));
+    let address = address.ok_or_else(|| io::Error::other(format!("{name} does not begin to listen")))?;
+    Ok((child, address.into()))
 }
 
 /// A server program as that of this package: its log says its address.
-fn start_welcomed(program: &Path, quiet: bool, log: &Path) -> io::Result<(Child, SocketAddr)> {
+fn start_welcomed(program: &Path, listen: &str, quiet: bool, log: &Path) -> io::Result<(Child, Target)> {
     let mut command = Command::new(program);
-    command.args(["--listen", "127.0.0.1:0"]).env_remove("RUST_LOG").stdin(Stdio::null());
+    command.args(["--listen", listen]).env_remove("RUST_LOG").stdin(Stdio::null());
     if quiet {
         command.arg("--quiet");
     }
@@ -148,12 +167,16 @@ fn start_welcomed(program: &Path, quiet: bool, log: &Path) -> io::Result<(Child,
     let begun = now();
     loop {
         let said = fs::read_to_string(log)?;
-        let address =
-            said.split("waiting for connections on tcp://").nth(1).and_then(|rest| rest.split_once('\n'));
-        if let Some((address, _)) = address {
-            return Ok((child, address.parse().map_err(io::Error::other)?));
+        // `waiting for connections on tcp://127.0.0.1:40000`, or for datagrams.
+        let listens = said.split_once("waiting for ").and_then(|(_, rest)| rest.split_once('\n'));
+        if let Some((_, endpoint)) = listens.and_then(|(line, _)| line.split_once(" on ")) {
+            let endpoint: Endpoint = endpoint.parse().map_err(io::Error::other)?;
+            let addresses = endpoint.resolve()?;
+            return Ok((child, Target::new(addresses.first().ok_or(ErrorKind::NotFound)?)?));
         }
         if child.try_wait()?.is_some() || now() - begun > 5 * SECOND {
+            let _ = child.kill();
+            child.wait()?;
             return Err(io::Error::other(format!(
                 "{} does not begin to listen: {}",
                 program.display(),

@@ -29,6 +29,7 @@ mod flight;
 mod generator;
 mod goals;
 mod html;
+mod kinds;
 mod knee;
 mod latency;
 mod lossy;
@@ -313,10 +314,13 @@ mod tests {
         let (described, json) =
             (&schema["properties"]["comparison"], serde_json::to_value(&comparison).unwrap());
         assert_eq!(members(&json), members(&described["properties"]), "the schema describes what is written");
+        let described_kinds = &described["properties"]["kinds"];
         let described = &described["properties"]["rows"]["items"]["properties"];
         assert_eq!(members(&json["rows"][0]), members(described));
         assert_eq!(members(&json["rows"][0]["held"][0]), members(&described["held"]["items"]["properties"]));
         assert_eq!(members(&json["rows"][0]["latency"]), members(&described["latency"]["properties"]));
+        assert_eq!(members(&json["kinds"][0]), members(&described_kinds["items"]["properties"]));
+        assert!(comparison.kinds.len() == 5 && comparison.kinds.iter().all(|row| row.welcomed > 0), "{json}");
         let page = super::html::page(&comparison);
         assert!(page.ends_with("</html>\n") && page.matches("<svg").count() == 6, "{page}");
         let tables = report::comparison(&comparison);

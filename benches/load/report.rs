@@ -11,9 +11,10 @@ use crate::ceiling;
 use crate::compare::{Comparison, Row};
 use crate::faulty::Proof;
 use crate::goals::{Goal, goals};
+use crate::kinds::KindRow;
 use crate::latency::Latency;
 use crate::plan::Measured;
-use crate::statistics::{Spread, spread};
+use crate::statistics::{Spread, paired_ratios, spread};
 use crate::system::NetCounters;
 use crate::tally::{Failure, Tally};
 
@@ -86,7 +87,7 @@ pub(crate) fn comparison(comparison: &Comparison) -> String {
     format!(
         "{}\n\n{}The generator used {:.0}% of its processor, and reaches about {} visits a second against\n\
          a server that does next to nothing.\n{}\n\n{}\n\n\
-         Open loop, {rate:.0} visits a second, Poisson.{}\n\n{}\n\n{}{}\n",
+         Open loop, {rate:.0} visits a second, Poisson.{}\n\n{}\n\n{}\n\n{}{}\n",
         table(head, comparison.rows.iter().map(churn)),
         if comparison.rows.iter().any(|row| row.generator_limited) {
             "* The generator was the limit, so this rate is its own and not the server's.\n"
@@ -104,9 +105,30 @@ pub(crate) fn comparison(comparison: &Comparison) -> String {
             ""
         },
         table(idle_head, comparison.rows.iter().filter_map(idle)),
+        kinds(&comparison.kinds),
         if comparison.beside.is_empty() { String::new() } else { beside(&comparison.beside) + "\n\n" },
         table(goal_head, goals(&comparison.rows).iter().map(goal)),
     )
+}
+
+/// The kinds of sockets beside each other.
+fn kinds(kinds: &[KindRow]) -> String {
+    let tcp = kinds.first().map(|row| row.cpu_micros.clone()).unwrap_or_default();
+    let row = |row: &KindRow| {
+        let against_tcp = spread(&paired_ratios(&row.cpu_micros, &tcp)).median;
+        vec![
+            row.kind.clone(),
+            format!("{:.0}", spread(&row.rates).median),
+            format!("{:.1}", spread(&row.cpu_micros).median),
+            format!("{against_tcp:.2}"),
+            format!("{:.2}", row.per_cent(row.lost)),
+            format!("{:.2}", row.per_cent(row.waited)),
+            row.failures.to_string(),
+        ]
+    };
+    let head =
+        ["kind of socket", "welcomed/s", "CPU us/visit", "CPU against tcp", "% lost", "% waited", "errors"];
+    table(head, kinds.iter().map(row))
 }
 
 /// Two builds beside each other.
