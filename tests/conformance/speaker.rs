@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use welcomed::endpoint::Kind;
-use welcomed::kernel::ipv4;
+use welcomed::socket::ipv4;
 
 use crate::ground::{Ground, PROTOCOL, host};
 use crate::process::{BOUND, until};
