@@ -52,6 +52,8 @@ fn every_kind_of_endpoint_gives_its_welcome_and_says_the_attempt_where_delivery_
             assert_eq!(answer, (0, format!("Hello, {name}!"), said.to_owned()), "{endpoint}");
         }
     }
+    // Killed, it would leave its files behind.
+    server.stop();
 }
 
 #[test]
