@@ -148,7 +148,8 @@ impl Speaker {
             return Ok(bytes);
         }
         // Until it was bound the socket heard what was sent to anybody.
-        let is_mine = ipv4::destination(&bytes).is_some_and(|host| host.to_string() == self.shown);
+        let destination = Ipv4Addr::from(<[u8; 4]>::try_from(&bytes[16..20]).unwrap());
+        let is_mine = destination.to_string() == self.shown;
         if is_mine { Ok(ipv4::payload(&bytes).unwrap().to_vec()) } else { self.read() }
     }
 }
