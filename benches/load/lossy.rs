@@ -92,8 +92,8 @@ pub(crate) fn prove(stop: &AtomicBool) -> io::Result<Vec<Proof>> {
 fn full_queue(stop: &AtomicBool) -> io::Result<[Proof; 2]> {
     let (server, target) = server(Kind::UnixGram)?;
     // More than net.unix.max_dgram_qlen, as a rule 10 or 512.
-    let count = 1000;
-    let plan = Plan { count, load: Load::Closed(1000), ..plan(target)? };
+    let count = 600;
+    let plan = Plan { count, load: Load::Closed(600), ..plan(target)? };
     let Measured { tally, .. } = run(&plan, stop, &mut |_| {})?;
     let mut queued = 0;
     while rustix::net::recv(&server, &mut [0; 1], RecvFlags::DONTWAIT).is_ok() {

@@ -173,10 +173,9 @@ pub(crate) fn run(measured: &Measured, ceiling: Option<f64>) -> String {
         let quantiles = [0.5, 0.9, 0.99, 0.999].map(|quantile| micros(times.value_at_quantile(quantile)));
         [vec![(*name).to_owned()], quantiles.to_vec(), vec![micros(times.max())]].concat()
     });
-    let little = rate * tally.end.mean() / 1e9;
     format!(
         "{} visits{} welcomed in {seconds:.1} s: {rate:.0} a second\n{}\n\n{}{}\n\n\
-         In flight on average: {:.1}; by Little's law, rate times duration: {little:.1}.\n\
+         {}\n\
          {} visits were held back by the limit in flight.\n\
          The generator used {:.0}% of a processor{}.\n{}{}\n",
         tally.welcomed,
@@ -188,7 +187,7 @@ pub(crate) fn run(measured: &Measured, ceiling: Option<f64>) -> String {
         },
         if has_connections { String::new() } else { datagrams(measured) + "\n\n" },
         table(["us", "p50", "p90", "p99", "p99.9", "max"], rows),
-        measured.in_flight,
+        in_flight(measured),
         measured.held_back,
         measured.busy() * 100.0,
         ceiling.map_or_else(String::new, |ceiling| {
@@ -211,6 +210,17 @@ pub(crate) fn run(measured: &Measured, ceiling: Option<f64>) -> String {
             Kind::UnixGram | Kind::Raw => String::new(),
         },
     )
+}
+
+/// The visits in flight, measured and as they should be.
+fn in_flight(measured: &Measured) -> String {
+    let Measured { tally, in_flight, .. } = measured;
+    let average = format!("In flight on average: {in_flight:.1}");
+    if tally.lost > 0 {
+        return average + "."; // what was lost has no duration, and the law holds for all or for none
+    }
+    let little = measured.rate() * tally.end.mean() / 1e9;
+    format!("{average}; by Little's law, rate times duration: {little:.1}.")
 }
 
 /// What became of the datagrams of a run.

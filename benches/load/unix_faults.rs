@@ -93,7 +93,7 @@ fn records(stop: &AtomicBool) -> io::Result<Vec<Proof>> {
         let tally = visits(target, stop)?;
         let reported = failure.map_or(tally.welcomed, |failure| tally.count(failure));
         let what = failure.map_or("welcomed", Failure::name);
-        proofs.push(proof(&format!("{} records: {what}", records.len()), VISITS, reported));
+        proofs.push(proof(&format!("unixpacket, records: {}: {what}", records.len()), VISITS, reported));
     }
     Ok(proofs)
 }
