@@ -11,7 +11,7 @@ use super::connection::Shared;
 use crate::endpoint::Peer;
 use crate::kernel::{Kernel, Record};
 use crate::protocol::state::connection::{Arrow, State};
-use crate::protocol::{NAME_MAX_BYTES, Session, Shown, Want};
+use crate::protocol::{NAME_MAX_BYTES, Session, Shown, Want, Welcome};
 
 /// A datagram that was received, and the conversation that it is.
 #[derive(Debug)]
@@ -42,18 +42,38 @@ impl Datagram {
         now: Instant,
     ) {
         let bytes = shared.buffer.get(..self.record.bytes).unwrap_or_default();
-        let is_echo = shared.welcome.could_be(bytes) || repeats.are_too_many(&self.peer, bytes, now);
-        if is_echo {
-            log::debug!("{}: not answered, it says what a welcome server says", self.peer);
-        } else if self.record.truncated {
-            log::info!("{}: the name is cut at {NAME_MAX_BYTES} bytes", self.peer);
-        }
-        let arrow =
-            if is_echo { self.session.echo() } else { self.session.receive_record(bytes, shared.welcome) };
+        let arrow = if let Some(why) = self.is_echo(bytes, shared.welcome, repeats, now) {
+            log::debug!("{}: not answered, {why}", self.peer);
+            self.session.echo()
+        } else {
+            if self.record.truncated {
+                log::info!("{}: the name is cut at {NAME_MAX_BYTES} bytes", self.peer);
+            }
+            self.session.receive_record(bytes, shared.welcome)
+        };
         self.moved(arrow, shared);
         while self.session.want() == Want::Write {
             let arrow = self.send(socket, shared.kernel);
             self.moved(arrow, shared);
+        }
+    }
+
+    /// Why answering could go on for ever, if it could.
+    fn is_echo(
+        &self,
+        bytes: &[u8],
+        welcome: &Welcome,
+        repeats: &mut Repeats,
+        now: Instant,
+    ) -> Option<&'static str> {
+        if matches!(self.peer, Peer::Inet(address) if address.port() < FIRST_CLIENT_PORT) {
+            Some("it comes from the port of a service")
+        } else if welcome.could_be(bytes) {
+            Some("it says what a welcome server says")
+        } else if repeats.are_too_many(&self.peer, bytes, now) {
+            Some("it says the same over and over")
+        } else {
+            None
         }
     }
 
@@ -83,6 +103,10 @@ impl Datagram {
         }
     }
 }
+
+/// Below it are the ports of services (RFC 6335), and no client's. Some of those answer whatever comes and say something
+/// else each time: chargen, daytime. With a forged sender they would converse for ever (CVE-2024-2169).
+const FIRST_CLIENT_PORT: u16 = 1024;
 
 /// How often a sender may say the same and be answered, without a second of silence: far more often than a
 /// client that tries again, and a loop of two servers is over after so many rounds.

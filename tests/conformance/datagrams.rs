@@ -101,7 +101,7 @@ pub(crate) fn nameless_sender(ground: &Ground, kind: Kind) {
     let counts = wait_for_count(&ground.server, "unanswerable", 1);
     counts.add_up_to(2);
     let log = ground.server.log();
-    assert!(log.contains("received from unnamed Rafatul\n"), "{log}");
+    assert!(log.contains("received from (no name) Rafatul\n"), "{log}");
     let said =
         log.lines().find(|line| line.contains("a sender without a name of its own cannot be answered"));
     assert!(said.is_some_and(|line| line.contains("DEBUG")), "{log}");

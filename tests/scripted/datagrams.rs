@@ -171,16 +171,28 @@ fn two_servers_that_welcome_each_other_fall_silent() {
 }
 
 #[test]
-fn the_same_datagram_is_answered_100_times_in_a_second_and_again_in_the_next() {
+fn the_same_datagram_is_answered_100_times_and_again_after_a_silence() {
     let again = || (0..150).map(|_| from(1, b"Ada")).chain([from(1, b"Bob"), from(2, b"Ada")]);
     let kernel = queue(again());
     let mut server = kernel.server_at(settings(), &[UDP]);
     kernel.play(&mut server);
     assert_eq!((server.stats().welcomed(), server.stats().echoes()), (102, 50));
-    kernel.0.borrow_mut().now += Duration::from_secs(1);
+    kernel.0.borrow_mut().now += Duration::from_secs(2);
     kernel.0.borrow_mut().posts[0].inbox.extend(again());
     kernel.play(&mut server);
     assert_eq!((server.stats().welcomed(), server.stats().echoes()), (204, 100));
+}
+
+#[test]
+fn a_service_is_not_answered_whatever_it_says() {
+    let service = |port, said: &[u8]| {
+        let address = SocketAddr::from(([192, 0, 2, 1], port));
+        Receive::Datagram(Peer::Inet(address), said.to_vec())
+    };
+    let kernel = queue([service(19, b" !\"#$%"), service(1023, b"Sun Nov 22"), service(1024, b"Ada")]);
+    let mut server = kernel.server_at(settings(), &[UDP]);
+    kernel.play(&mut server);
+    assert_eq!((server.stats().welcomed(), server.stats().echoes()), (1, 2));
 }
 
 #[test]
