@@ -4,11 +4,13 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use log::{LevelFilter, Log, Metadata, Record};
-use welcomed::kernel::Signal;
+use rustix::io::Errno;
+use welcomed::endpoint::Peer;
+use welcomed::kernel::{Ready, Signal};
 use welcomed::server::Settings;
 
 use crate::kernel::Scripted;
-use crate::script::Client;
+use crate::script::{Client, Receive};
 
 thread_local! {
     /// The lines of the test that runs on this thread.
@@ -74,4 +76,38 @@ fn the_counts_are_said_whenever_they_are_asked_for() {
     let counts = "counts: 1 accepted: 0 welcomed (0 lingered), 0 without a name, 0 timed out, 0 failed, 0 stopped, \
                   1 open; 0 dropped, 0 unanswerable, 0 echoes; 0 accept errors, 0 accept pauses";
     assert_eq!(said_while_serving(&kernel, Settings::default(), "counts"), [counts; 2]);
+}
+
+/// A kernel at whose one socket these come, in several episodes with time between them.
+fn said_of_datagrams(episodes: &[&[Receive]], beginning: &str) -> Vec<String> {
+    let kernel = Scripted::new([]);
+    let mut server = kernel.server_at(Settings::default(), &["udp://127.0.0.1:9999"]);
+    said(beginning, || {
+        for episode in episodes {
+            kernel.0.borrow_mut().posts[0].inbox.extend(episode.iter().cloned());
+            kernel.play(&mut server);
+            // Once more, so that it finds that nobody waits any longer.
+            kernel.0.borrow_mut().spurious.push(Ready::Listener(0));
+            server.turn().unwrap();
+        }
+    })
+}
+
+fn ada() -> Receive {
+    Receive::Datagram(Peer::Process(7), b"Ada\n".to_vec())
+}
+
+#[test]
+fn who_has_sent_a_datagram_and_what_is_said_once() {
+    assert_eq!(said_of_datagrams(&[&[ada()]], "received"), [r"received from pid 7 Ada\n"]);
+    let echo = Receive::Datagram(Peer::Process(7), b"welcome ".to_vec());
+    assert_eq!(said_of_datagrams(&[&[echo]], "received"), [""; 0], "a welcome is nobody's name");
+}
+
+#[test]
+fn that_receiving_pauses_is_said_once_in_each_episode() {
+    let out = || Receive::Error(Errno::NOMEM);
+    let one = [out(), out(), ada()];
+    assert_eq!(said_of_datagrams(&[&one], "receiving pauses").len(), 1);
+    assert_eq!(said_of_datagrams(&[&one, &one], "receiving pauses").len(), 2);
 }
