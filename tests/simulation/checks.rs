@@ -182,7 +182,7 @@ impl World {
         }
         // The server has to linger only if it can know that there is more than a name.
         let more_read = if client.keeps_boundaries {
-            client.records_read > 1
+            client.more_came || client.records_read > 1
         } else {
             name.len() == 1024 || client.bytes_read > name.len() + 1
         };

@@ -58,6 +58,8 @@ pub(crate) struct Client {
     pub(crate) records: VecDeque<usize>,
     pub(crate) records_sent: usize,
     pub(crate) records_read: usize,
+    /// Whether there was a record behind the name when its welcome was written.
+    pub(crate) more_came: bool,
     /// Whether the client has shut its side.
     pub(crate) fin: bool,
     /// Whether it has reset the connection, and whether the server was told.
@@ -103,6 +105,7 @@ impl Client {
             records: VecDeque::new(),
             records_sent: 0,
             records_read: 0,
+            more_came: false,
             fin: false,
             reset: false,
             reset_told: false,

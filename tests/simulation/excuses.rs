@@ -20,6 +20,9 @@ impl World {
                 client.excuse("there was no room for its welcome");
                 self.dropped += 1;
             }
+            Errno::AGAIN if client.keeps_boundaries && client.script.surplus => {
+                client.excuse("what came behind its name was denied, and it was closed on that");
+            }
             Errno::AGAIN if early => client.excuse("bytes were denied that were there: its name ended early"),
             Errno::AGAIN if self.leaped => client.excuse("bytes were denied, perhaps at its deadline"),
             Errno::AGAIN | Errno::INTR => {}

@@ -287,6 +287,7 @@ impl Kernel for Sim {
             };
             let bytes = bytes.get(..bytes.len().min(most)).unwrap();
             client.outbox.extend(bytes);
+            client.more_came = !client.records.is_empty();
             Ok(bytes.len())
         })
     }
