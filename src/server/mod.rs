@@ -273,6 +273,11 @@ impl<K: Kernel> Server<K> {
         if connections { &mut self.gate } else { &mut self.datagram_gate }
     }
 
+    /// What is done at a socket with connections, or at one without, in a word.
+    fn word(&self, index: usize, with: &'static str, without: &'static str) -> &'static str {
+        if self.has_connections(index) { with } else { without }
+    }
+
     fn has_connections(&self, index: usize) -> bool {
         self.listeners.get(index).is_some_and(Listener::has_connections)
     }
@@ -313,10 +318,13 @@ impl<K: Kernel> Server<K> {
             Trouble::Exhausted => self.pause(self.has_connections(index), &error, now),
             Trouble::Peers => {
                 self.stats.accept_failed();
-                log::debug!("a client was lost before it was accepted: {error}");
+                log::debug!(
+                    "a client was lost before it was {}: {error}",
+                    self.word(index, "accepted", "received")
+                );
             }
             Trouble::Listeners => {
-                log::error!("cannot accept any more: {error}");
+                log::error!("cannot {} any more: {error}", self.word(index, "accept", "receive"));
                 if let Some(listener) = self.listeners.get_mut(index) {
                     listener.on(Event::Failed);
                 }

@@ -24,13 +24,13 @@ fn settings() -> Settings {
     Settings { welcome: "Hello, {name}!".parse().unwrap(), ..Settings::default() }
 }
 
-fn sender(port: u16) -> Peer {
-    Peer::Inet(SocketAddr::from(([127, 0, 0, 1], port)))
+fn sender(number: u16) -> Peer {
+    Peer::Inet(SocketAddr::from(([127, 0, 0, 1], 40_000 + number)))
 }
 
-/// A datagram of the sender with that port.
-fn from(port: u16, bytes: &[u8]) -> Receive {
-    Receive::Datagram(sender(port), bytes.to_vec())
+/// A datagram of the sender with that number.
+fn from(number: u16, bytes: &[u8]) -> Receive {
+    Receive::Datagram(sender(number), bytes.to_vec())
 }
 
 /// So many datagrams, each with a name and a sender of its own.
@@ -83,7 +83,7 @@ fn an_empty_datagram_is_an_empty_name() {
 fn a_datagram_of_more_than_1024_bytes_is_cut_and_that_is_said() {
     for (length, lines) in [(NAME_MAX_BYTES, 0), (NAME_MAX_BYTES + 1, 1), (60_000, 1)] {
         let mut answer = Vec::new();
-        let said = said("127.0.0.1:1: the name is cut", || {
+        let said = said("127.0.0.1:40001: the name is cut", || {
             answer = answers(&queue([from(1, &vec![b'x'; length])])).0;
         });
         assert_eq!(answer, [format!("Hello, {}!", "x".repeat(NAME_MAX_BYTES))]);

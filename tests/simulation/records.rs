@@ -13,6 +13,9 @@ use crate::kernel::{Sim, State, would_block};
 use crate::promises::{Promise, broken};
 use crate::world::World;
 
+/// The port of the first client's datagrams; those below are services'.
+const FIRST_PORT: u16 = 40_000;
+
 impl Sim {
     pub(crate) fn read_record_of(&self, index: usize, buffer: &mut [u8]) -> io::Result<Option<Record>> {
         self.call(Call::ReadRecord, Some(index), |state, fault| {
@@ -64,7 +67,9 @@ impl Sim {
             client.place = Place::Over;
             let peer = match client.script.kind {
                 "unnamed" => Peer::Unnamed,
-                _ => Peer::Inet(SocketAddr::from(([127, 0, 0, 1], u16::try_from(index).unwrap()))),
+                _ => {
+                    Peer::Inet(SocketAddr::from(([127, 0, 0, 1], FIRST_PORT + u16::try_from(index).unwrap())))
+                }
             };
             Ok((fill(buffer, &client.sent), peer))
         })
@@ -74,7 +79,7 @@ impl Sim {
         let Peer::Inet(address) = peer else {
             broken(Promise::NothingElse, format!("a datagram to {peer}, who has no address"));
         };
-        let index = usize::from(address.port());
+        let index = usize::from(address.port() - FIRST_PORT);
         self.call(Call::Send, Some(index), |state, fault| {
             let world = &mut state.world;
             if let Some(Fault::Error(errno)) = fault {
