@@ -139,7 +139,11 @@ impl Visitor {
     fn hear(&self) -> Result<Vec<u8>, Errno> {
         let (mut heard, mut buffer) = (Vec::new(), vec![0; 70_000]);
         loop {
-            let (bytes, _) = recv(&self.socket, &mut buffer[..], RecvFlags::empty())?;
+            let received = recv(&self.socket, &mut buffer[..], RecvFlags::empty());
+            let (bytes, _) = match received {
+                Err(Errno::INTR) => continue,
+                received => received?,
+            };
             let bytes = &buffer[..bytes];
             heard.extend_from_slice(if self.kind == Kind::Raw {
                 ipv4::payload(bytes).unwrap()
