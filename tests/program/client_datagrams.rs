@@ -5,6 +5,7 @@ use std::os::fd::OwnedFd;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use rustix::io::retry_on_intr;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketAddrAny, SocketAddrUnix, SocketFlags, SocketType, bind,
@@ -61,7 +62,8 @@ impl Fake {
     /// The next datagram and its sender.
     fn receive(&self) -> (Vec<u8>, SocketAddrAny) {
         let mut buffer = [0; 4096];
-        let (bytes, _, sender) = recvfrom(&self.socket, &mut buffer, RecvFlags::empty()).unwrap();
+        let received = retry_on_intr(|| recvfrom(&self.socket, &mut buffer, RecvFlags::empty()));
+        let (bytes, _, sender) = received.unwrap();
         (buffer[..bytes].to_vec(), sender.expect("whoever asks has a name to be answered at"))
     }
 

@@ -93,7 +93,9 @@ fn serve_records(name: &str, then: impl FnOnce(&Socket, &[u8]) + Send + 'static)
     thread::spawn(move || {
         let client = listener.accept().unwrap().0;
         let mut record = [0; 4096];
-        let (bytes, _) = rustix::net::recv(&client, &mut record, rustix::net::RecvFlags::empty()).unwrap();
+        let flags = rustix::net::RecvFlags::empty();
+        let received = rustix::io::retry_on_intr(|| rustix::net::recv(&client, &mut record[..], flags));
+        let (bytes, _) = received.unwrap();
         then(&client, &record[..bytes]);
     });
     format!("unixpacket://@{name}")
