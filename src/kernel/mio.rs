@@ -202,15 +202,12 @@ impl Kernel for Mio {
     }
 
     fn read_record(&mut self, stream: &mut Stream, buffer: &mut [u8]) -> io::Result<Option<Record>> {
-        let mut no_room = RecvAncillaryBuffer::default();
-        let buffer = &mut [io::IoSliceMut::new(buffer)];
-        let got = rustix::net::recvmsg(&stream.socket, buffer, &mut no_room, RecvFlags::empty())?;
-        // Both the end of input and an empty record have no bytes. But only to a record do the sender's
-        // credentials belong, which the listening socket has asked for (unix(7), SO_PASSCRED); there is no
-        // room for them here, and that is told (recvmsg(2), MSG_CTRUNC).
-        let is_record = got.bytes > 0 || got.flags.contains(ReturnFlags::CTRUNC);
-        let truncated = got.flags.contains(ReturnFlags::TRUNC);
-        Ok(is_record.then_some(Record { bytes: got.bytes, truncated }))
+        // recv(2) looks for a record, and then whether the other side has shut down: whoever sends and shuts
+        // down in between is overlooked. The second look finds what was sent before the end.
+        match receive_record(&stream.socket, buffer)? {
+            None => receive_record(&stream.socket, buffer),
+            record => Ok(record),
+        }
     }
 
     fn write(&mut self, stream: &mut Stream, bytes: &[u8]) -> io::Result<usize> {
@@ -226,6 +223,19 @@ impl Kernel for Mio {
         // out of every epoll set (epoll(7), question 6).
         drop(stream);
     }
+}
+
+/// The next record, or the end of input.
+fn receive_record(socket: &OwnedFd, buffer: &mut [u8]) -> io::Result<Option<Record>> {
+    let mut no_room = RecvAncillaryBuffer::default();
+    let buffer = &mut [io::IoSliceMut::new(buffer)];
+    let got = rustix::net::recvmsg(socket, buffer, &mut no_room, RecvFlags::empty())?;
+    // Both the end of input and an empty record have no bytes. But only to a record do the sender's credentials
+    // belong, which the listening socket has asked for (unix(7), SO_PASSCRED); there is no room for them here,
+    // and that is told (recvmsg(2), MSG_CTRUNC).
+    let is_record = got.bytes > 0 || got.flags.contains(ReturnFlags::CTRUNC);
+    let truncated = got.flags.contains(ReturnFlags::TRUNC);
+    Ok(is_record.then_some(Record { bytes: got.bytes, truncated }))
 }
 
 /// Throws away what a raw socket has heard until now: without a name, whatever came to this machine.

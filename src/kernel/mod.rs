@@ -108,7 +108,7 @@ pub trait Kernel {
     fn read(&mut self, stream: &mut Self::Stream, buffer: &mut [u8]) -> io::Result<usize>;
 
     /// recvmsg(2): the next record of a connection that keeps boundaries, which may be empty; `None` is the
-    /// end of input.
+    /// end of input, which comes after every record that was sent before it.
     fn read_record(&mut self, stream: &mut Self::Stream, buffer: &mut [u8]) -> io::Result<Option<Record>>;
 
     /// send(2): at most `bytes.len()` bytes, or a record, which goes whole. The kernel may hold back a last segment that is not full,
