@@ -101,7 +101,8 @@ impl<K: Kernel> Server<K> {
     /// takes a free port.
     ///
     /// Fails with what socket(2), bind(2) or listen(2) fail with, with [`ErrorKind::InvalidInput`] where the
-    /// welcome is none for datagrams (see [`Welcome::suits_datagrams`]), and then listens on one less.
+    /// welcome is none for datagrams (see
+    /// [`suits_datagrams`](crate::protocol::Welcome::suits_datagrams)), and then listens on one less.
     pub fn listen(&mut self, address: &Address) -> io::Result<Address> {
         if !address.kind.promises().connections {
             let suits = self.settings.welcome.suits_datagrams();
