@@ -38,7 +38,7 @@ struct Options {
     timeout: Duration,
 
     /// How many more attempts to make when no answer comes, over udp, unixgram and raw [default: 3]
-    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(..=i64::from(RETRIES_MAX)))]
+    #[arg(long, value_name = "COUNT", allow_hyphen_values = true, value_parser = clap::value_parser!(u32).range(..=i64::from(RETRIES_MAX)))]
     retries: Option<u32>,
 
     /// The name: at most 1,024 bytes, over tcp and unix one line; asked for if it is not given

@@ -67,11 +67,11 @@ struct Options {
     drain_timeout: Duration,
 
     /// The most connections at a time; others wait in the backlog [default: what the descriptor limit allows]
-    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "COUNT", allow_hyphen_values = true, value_parser = clap::value_parser!(u32).range(1..))]
     max_connections: Option<u32>,
 
     /// How many clients may wait to be accepted; the system may cap it (net.core.somaxconn)
-    #[arg(long, value_name = "COUNT", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..=65_535))]
+    #[arg(long, value_name = "COUNT", allow_hyphen_values = true, default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..=65_535))]
     backlog: u32,
 
     /// The permissions of a socket that has a path, in octal as chmod takes them
@@ -127,12 +127,12 @@ fn main() -> ExitCode {
     }
 }
 
-/// Why the welcome is none for one of the endpoints, if so. It is asked before anything is opened.
+/// Why the welcome does not suit one of the endpoints, if so. It is asked before anything is opened.
 fn unsuitable_welcome(options: &Options) -> Option<String> {
     let endpoint = options.listen.iter().find(|endpoint| !endpoint.kind().promises().connections)?;
     let why = options.welcome.suits_datagrams().err()?;
     Some(format!(
-        "this '--welcome' is none for {endpoint}: {why}; accepted is a text such as 'Hello, {{name}}!' (see \
+        "this '--welcome' does not suit {endpoint}: {why}; accepted is a text such as 'Hello, {{name}}!' (see \
          {PROGRAM} --help)"
     ))
 }
@@ -257,7 +257,7 @@ fn advice(address: &Address, error: &io::Error) -> String {
             format!("; stop the program that has it, or choose another with --listen {kind}:///PATH")
         }
         (ErrorKind::AlreadyExists, Names::Path) => {
-            format!("; remove it, or choose another path with --listen {kind}:///PATH")
+            format!("; choose another path with --listen {kind}:///PATH")
         }
         (ErrorKind::NotFound | ErrorKind::NotADirectory, Names::Path) => {
             format!("; create the directory first, or choose another path with --listen {kind}:///PATH")

@@ -103,7 +103,7 @@ impl FromStr for Endpoint {
                 Some(kind) => (kind, rest),
                 None => return Err(BadEndpoint { what: "this kind of socket is not served", kind: None }),
             },
-            None => (Kind::Tcp, text),
+            None => (Kind::Tcp, without_scheme(text)?),
         };
         let place = match kind.promises().names {
             Names::Port => host_and_port(rest),
@@ -114,7 +114,27 @@ impl FromStr for Endpoint {
     }
 }
 
+/// A text without `://`, unless it was meant to have one.
+fn without_scheme(text: &str) -> Result<&str, BadEndpoint> {
+    let kind = text.split_once(':').and_then(|(scheme, _)| Kind::of(scheme));
+    // `tcp:9999` can be meant: a host may be called so.
+    let kind = kind.filter(|kind| *kind != Kind::Tcp || text.matches(':').count() > 1);
+    if kind.is_some() {
+        return Err(BadEndpoint { what: "the two slashes behind the colon are missing", kind });
+    }
+    if text.starts_with(['/', '@']) {
+        return Err(BadEndpoint { what: "it does not say which kind of socket is there", kind: None });
+    }
+    Ok(text)
+}
+
 fn host_and_port(text: &str) -> Result<Place, &'static str> {
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err("the host is missing");
+    }
+    if text.ends_with(']') {
+        return Err("the port is missing");
+    }
     let (host, port) = text.rsplit_once(':').ok_or("the port is missing")?;
     let number = port.parse().map_err(|_| "the port is not a number from 0 to 65535")?;
     let host = match host.strip_prefix('[').map(|host| host.strip_suffix(']')) {
@@ -130,8 +150,11 @@ fn host_and_protocol(text: &str) -> Result<Place, &'static str> {
     let (host, protocol) = text.split_once("?protocol=").ok_or("the protocol is missing")?;
     let number = protocol.parse().ok().filter(|number| PROTOCOLS.contains(number));
     let number = number.ok_or("the protocol is not 253 or 254, the two for experiments")?;
-    if host.contains(':') {
+    if host.contains(['[', ']']) || host.matches(':').count() > 1 {
         return Err("raw sockets are served over IPv4 only");
+    }
+    if host.contains(':') {
+        return Err("a raw socket has no port");
     }
     Ok(Place::Host { host: host_name(host)?, number })
 }
@@ -229,6 +252,12 @@ mod tests {
             ("a b:9999", "the host is missing or no host name"),
             ("tcp://a/b:9999", "the host is missing or no host name"),
             ("::1:9999", "an IPv6 address needs brackets"),
+            ("9999", "the host is missing"),
+            ("[::1]", "the port is missing"),
+            ("unix:/tmp/a", "the two slashes behind the colon are missing"),
+            ("tcp:127.0.0.1:9999", "the two slashes behind the colon are missing"),
+            ("/tmp/a", "it does not say which kind of socket is there"),
+            ("@a", "it does not say which kind of socket is there"),
             ("[localhost]:9999", "what stands in brackets is no IPv6 address"),
             ("[::1:9999", "what stands in brackets is no IPv6 address"),
             ("http://localhost:80", "this kind of socket is not served"),
@@ -244,6 +273,8 @@ mod tests {
             ("raw://localhost?protocol=6", "the protocol is not 253 or 254, the two for experiments"),
             ("raw://localhost?protocol=x", "the protocol is not 253 or 254, the two for experiments"),
             ("raw://[::1]?protocol=253", "raw sockets are served over IPv4 only"),
+            ("raw://::1?protocol=253", "raw sockets are served over IPv4 only"),
+            ("raw://127.0.0.1:80?protocol=253", "a raw socket has no port"),
             ("raw://?protocol=253", "the host is missing or no host name"),
         ] {
             assert_eq!(endpoint(text), Err(what), "{text:?}");

@@ -165,7 +165,7 @@ fn stale(path: &Path) -> io::Result<Option<Identity>> {
         file => file?,
     };
     if !file.file_type().is_socket() {
-        let what = "there is a file that is no socket, and it stays untouched";
+        let what = "there is something that is no socket, and it stays untouched";
         return Err(io::Error::new(ErrorKind::AlreadyExists, what));
     }
     // A datagram socket finds out without disturbing anybody: it is connected by a note at this end, or

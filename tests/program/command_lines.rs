@@ -79,7 +79,10 @@ fn a_welcome_that_is_none_for_datagrams_is_refused_before_anything_is_opened() {
             let options = ["-l", &unix, "-l", datagrams, "--welcome", welcome];
             let (code, _, err) = run(welcomed().args(options), b"");
             assert_eq!((code, err.lines().count()), (2, 1), "{err}");
-            assert!(err.starts_with("welcomed: this '--welcome' is none for ") && err.contains(why), "{err}");
+            assert!(
+                err.starts_with("welcomed: this '--welcome' does not suit ") && err.contains(why),
+                "{err}"
+            );
             assert!(err.contains(datagrams) && err.contains("such as 'Hello, {name}!'"), "{err}");
         }
     }

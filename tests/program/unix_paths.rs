@@ -134,8 +134,7 @@ fn what_is_no_socket_is_never_touched() {
         for endpoint in WITH_PATH.map(|kind| folder.endpoint(kind)) {
             let (code, line) = refused(&["-l", &endpoint]);
             assert_eq!(code, 1);
-            let what =
-                "there is a file that is no socket, and it stays untouched; remove it, or choose another";
+            let what = "there is something that is no socket, and it stays untouched; choose another";
             assert!(line.starts_with(&format!("welcomed: cannot listen on {endpoint}: {what}")), "{line}");
         }
         assert_eq!(identity(&path), before);
@@ -202,9 +201,7 @@ fn what_a_user_may_not_do_is_one_line_with_what_it_takes() {
     let path = folder.path("socket");
     let roots = UnixListener::bind(&path).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-    refused(
-        "there is a socket of somebody else, who does not let this user look whether it is in use; remove it,",
-    );
+    refused("there is a socket of somebody else, who does not let this user look whether it is in use;");
     drop(roots);
     refused("there is a socket of somebody else");
     assert_eq!(folder.names(), ["socket"]);
