@@ -7,6 +7,9 @@ use crate::kernel::Kernel;
 use crate::protocol::state::server::{Event, Machine, State};
 use crate::server::Settings;
 
+/// How many datagrams are answered while draining: far more than a receive buffer has room for.
+const LAST_DATAGRAMS: u32 = 65_536;
+
 /// A listening socket, or one that datagrams come to, with its state machine.
 #[derive(Debug)]
 pub(crate) struct Listener<Socket> {
@@ -33,12 +36,14 @@ impl<Socket> Listener<Socket> {
     where
         K: Kernel<Listener = Socket>,
     {
+        let connections = address.kind.promises().connections;
         let mut socket = kernel.socket(address)?;
         log::info!("socket created");
         let mut listener = Listener {
             machine: Machine::new(),
             socket: None,
-            last: settings.backlog,
+            // Linux lets in one more than the backlog says.
+            last: if connections { settings.backlog.saturating_add(1) } else { LAST_DATAGRAMS },
             address: address.clone(),
             ready: false,
         };
@@ -120,8 +125,8 @@ impl<Socket> Listener<Socket> {
         Ok(accepted)
     }
 
-    /// Remembers that a client was accepted, or a datagram answered. While draining they are counted: as
-    /// many as the backlog has room for can have come before, and no more are waited for.
+    /// Remembers that a client was accepted, or a datagram answered. While draining they are counted: as many
+    /// as can have come before, and no more are waited for.
     pub(crate) fn served(&mut self) {
         if self.state() == State::Draining {
             self.last = self.last.saturating_sub(1);

@@ -26,6 +26,7 @@ mod scene;
 mod signals;
 mod sockets;
 mod started;
+mod stops;
 mod tracer;
 mod unix_paths;
 mod unix_races;
