@@ -34,7 +34,18 @@ impl Socket {
             let named = rustix::net::bind(&descriptor, &SocketAddrUnix::new_unnamed());
             named.map_err(|errno| Error::of(errno.into(), kind))?;
         }
-        Ok(Socket { descriptor, address, own: Vec::new() })
+        let socket = Socket { descriptor, address, own: Vec::new() };
+        socket.hear_the_server_only();
+        Ok(socket)
+    }
+
+    /// A raw socket hears every packet of its protocol until it is connected, so it is so at once. If that fails,
+    /// the attempt to send tells.
+    fn hear_the_server_only(&self) {
+        if let (Names::Protocol, Some(address)) = (self.kind().promises().names, self.address.inet()) {
+            let _ = rustix::net::connect(&self.descriptor, &address);
+            socket::forget_strays(&self.descriptor);
+        }
     }
 
     /// Its kind.

@@ -36,9 +36,6 @@ const FIRST_LISTENER: usize = usize::MAX / 2;
 /// More of the same follows at once, so hold back a segment that is not full (send(2)). Only TCP heeds it.
 const MORE_FOLLOWS: SendFlags = SendFlags::NOSIGNAL.union(SendFlags::MORE);
 
-/// More packets than a receive buffer has room for (socket(7), `rmem_default`: 212,992 bytes).
-const STRAYS_MAX: usize = 4096;
-
 /// Every socket of ours.
 const SOCKET_FLAGS: SocketFlags = SocketFlags::NONBLOCK.union(SocketFlags::CLOEXEC);
 
@@ -99,7 +96,7 @@ impl Kernel for Mio {
                 }
                 rustix::net::bind(&*socket, inet)?;
                 if *kind == Kind::Raw {
-                    forget_strays(socket);
+                    socket::forget_strays(socket);
                 }
                 let real = SocketAddr::try_from(rustix::net::getsockname(&*socket)?)?;
                 return Ok(Address { kind: *kind, name: Name::Inet(real) });
@@ -143,8 +140,8 @@ impl Kernel for Mio {
             let (bytes, all, sender) = rustix::net::recvfrom(socket, &mut packet, RecvFlags::TRUNC)?;
             let payload = packet.get(..bytes).and_then(ipv4::payload).ok_or(io::ErrorKind::InvalidData)?;
             let kept = payload.len().min(buffer.len());
-            for (to, from) in buffer.iter_mut().zip(payload) {
-                *to = *from;
+            if let (Some(to), Some(from)) = (buffer.get_mut(..kept), payload.get(..kept)) {
+                to.copy_from_slice(from);
             }
             let record = Record { bytes: kept, truncated: all > bytes || payload.len() > kept };
             return Ok((record, inet_peer(*kind, sender)));
@@ -236,15 +233,6 @@ fn receive_record(socket: &OwnedFd, buffer: &mut [u8]) -> io::Result<Option<Reco
     let is_record = got.bytes > 0 || got.flags.contains(ReturnFlags::CTRUNC);
     let truncated = got.flags.contains(ReturnFlags::TRUNC);
     Ok(is_record.then_some(Record { bytes: got.bytes, truncated }))
-}
-
-/// Throws away what a raw socket has heard until now: without a name, whatever came to this machine.
-fn forget_strays(socket: &OwnedFd) {
-    for _ in 0..STRAYS_MAX {
-        if rustix::net::recv(socket, &mut [0; 0], RecvFlags::empty()).is_err() {
-            return;
-        }
-    }
 }
 
 /// The process that has connected, if the kernel tells (unix(7), `SO_PEERCRED`).

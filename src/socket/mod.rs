@@ -8,9 +8,12 @@ use std::io;
 use std::num::NonZeroU32;
 use std::os::fd::OwnedFd;
 
-use rustix::net::{AddressFamily, Protocol, SocketAddrUnix, SocketFlags, SocketType};
+use rustix::net::{AddressFamily, Protocol, RecvFlags, SocketAddrUnix, SocketFlags, SocketType};
 
 use crate::endpoint::{Address, Kind, Name, UnixName};
+
+/// More packets than a receive buffer has room for (socket(7), `rmem_default`: 212,992 bytes).
+const STRAYS_MAX: usize = 4096;
 
 /// socket(2): a socket of the kind that `address` needs.
 pub(crate) fn open(address: &Address, flags: SocketFlags) -> io::Result<OwnedFd> {
@@ -37,4 +40,14 @@ pub(crate) fn unix_address(name: &UnixName) -> io::Result<SocketAddrUnix> {
         UnixName::Path(path) => SocketAddrUnix::new(path.as_os_str())?,
         UnixName::Abstract(name) => SocketAddrUnix::new_abstract_name(name)?,
     })
+}
+
+/// Throws away what a raw socket has heard until now: before it is bound or connected, whatever came to this
+/// machine.
+pub(crate) fn forget_strays(socket: &OwnedFd) {
+    for _ in 0..STRAYS_MAX {
+        if rustix::net::recv(socket, &mut [0; 0], RecvFlags::DONTWAIT).is_err() {
+            return;
+        }
+    }
 }

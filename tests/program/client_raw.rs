@@ -128,3 +128,33 @@ fn without_the_privilege_one_line_says_what_it_takes() {
     assert!(line.starts_with(&format!("{endpoint}: Operation not permitted")), "{line}");
     assert!(line.ends_with("; it takes CAP_NET_RAW"), "{line}");
 }
+
+/// Sends to one address without end, and meanwhile visits another, where nobody is.
+const STRAYS: &str = "
+import socket, subprocess, sys, threading
+over = threading.Event()
+def stray():
+    s = socket.socket(socket.AF_INET, socket.SOCK_RAW, 253)
+    s.bind(('127.0.0.5', 0))
+    while not over.is_set():
+        s.sendto(b'stray', ('127.0.0.6', 0))
+threading.Thread(target=stray).start()
+try:
+    for _ in range(20):
+        visit = [sys.argv[1], '-c', 'raw://127.0.0.1?protocol=253', '--timeout', '50ms', '--retries', '0', 'Ada']
+        print(subprocess.run(visit, stdout=subprocess.PIPE).stdout.decode(), end='')
+finally:
+    over.set()
+";
+
+#[test]
+fn what_was_sent_to_somebody_else_is_no_welcome_even_before_the_socket_is_connected() {
+    if !can_be_alone() || !is_here("python3") {
+        return;
+    }
+    let mut program = Command::new("python3");
+    program.args(["-c", STRAYS, env!("CARGO_BIN_EXE_welcome")]);
+    let (code, out, err) = run(&mut alone(&program), b"");
+    assert_eq!((code, out.as_str()), (0, ""), "{err}");
+    assert_eq!(err.matches("the one attempt was not answered in time").count(), 20, "{err}");
+}
