@@ -8,6 +8,10 @@ use super::session::NAME_MAX_BYTES;
 /// The longest welcome there can be, its names counted at their longest: 64 KiB.
 pub const WELCOME_MAX_BYTES: usize = 64 * 1024;
 
+/// The longest text around the name, of a welcome to datagrams: with a name of 1,024 bytes it goes into one packet
+/// of an Ethernet (1,500 bytes), and whoever forges a sender gains little.
+pub const DATAGRAM_TEXT_MAX_BYTES: usize = 400;
+
 /// The place in a welcome's text where the name goes.
 const NAME: &str = "{name}";
 
@@ -74,6 +78,10 @@ impl Welcome {
             Err("over datagrams a welcome needs text beside {name}, or it could be taken for a name")
         } else if self.around.len() > 2 {
             Err("over datagrams a welcome has {name} once at most, so that nobody can send much with little")
+        } else if self.around.iter().map(String::len).sum::<usize>() > DATAGRAM_TEXT_MAX_BYTES {
+            Err(
+                "over datagrams a welcome has 400 bytes of text at most, so that nobody can send much with little",
+            )
         } else {
             Ok(())
         }
@@ -158,7 +166,9 @@ mod tests {
         for text in ["welcome ", "hi {name}!", " {name}"] {
             assert_eq!(welcome(text).suits_datagrams(), Ok(()), "{text}");
         }
-        for text in ["", "{name}", "{name}{name}", "{name} and {name}"] {
+        let most = "x".repeat(DATAGRAM_TEXT_MAX_BYTES);
+        assert_eq!(welcome(&format!("{most}{{name}}")).suits_datagrams(), Ok(()));
+        for text in ["", "{name}", "{name}{name}", "{name} and {name}", &format!("{most}{{name}}!")] {
             assert!(welcome(text).suits_datagrams().is_err(), "{text}");
         }
     }
