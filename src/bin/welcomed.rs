@@ -21,6 +21,9 @@ const PROGRAM: &str = "welcomed";
 /// the selector, signals, name servers.
 const RESERVED_DESCRIPTORS: usize = 32;
 
+/// How many endpoints, of two addresses each, there is room for among them.
+const RESERVED_ENDPOINTS: usize = 8;
+
 /// How long the program waits at its end for the rest of the log to be taken.
 const LOG_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -188,7 +191,7 @@ fn serve(options: Options) -> Result<(), String> {
         descriptor_limit()
     });
     let settings = Settings {
-        max_connections: capacity(options.max_connections, most),
+        max_connections: capacity(options.max_connections, most, options.listen.len()),
         welcome: options.welcome,
         name_gap: options.name_gap,
         name_timeout: options.name_timeout,
@@ -205,9 +208,11 @@ fn serve(options: Options) -> Result<(), String> {
     server.run().map_err(|error| format!("cannot go on serving: {error}"))
 }
 
-/// The most connections at a time, given what was asked for and the limit of descriptors.
-fn capacity(asked: Option<u32>, descriptor_limit: usize) -> usize {
-    let most = descriptor_limit.saturating_sub(RESERVED_DESCRIPTORS).max(1);
+/// The most connections at a time, given what was asked for, the limit of descriptors, and how many endpoints
+/// there are.
+fn capacity(asked: Option<u32>, descriptor_limit: usize, endpoints: usize) -> usize {
+    let reserved = RESERVED_DESCRIPTORS + 2 * endpoints.saturating_sub(RESERVED_ENDPOINTS);
+    let most = descriptor_limit.saturating_sub(reserved).max(1);
     match asked.and_then(|asked| usize::try_from(asked).ok()) {
         Some(asked) if asked > most => {
             log::warn!(

@@ -25,11 +25,12 @@ const LOOKS: usize = 16;
 const LOCK_TRIES: u32 = 200;
 const LOCK_WAIT: Duration = Duration::from_millis(10);
 
-/// The sender that recvfrom(2) gave.
+/// The sender that recvfrom(2) gave. One that was bound to a relative path has no name: here, in another
+/// directory, that path is none or somebody else's.
 pub(super) fn peer(address: SocketAddrAny) -> Peer {
     let Ok(address) = SocketAddrUnix::try_from(address) else { return Peer::Unnamed };
     let path = |path| UnixName::Path(PathBuf::from(OsStr::from_bytes(path)));
-    let name = address.path_bytes().map(path);
+    let name = address.path_bytes().filter(|path| path.starts_with(b"/")).map(path);
     let name = name.or_else(|| address.abstract_name().map(|name| UnixName::Abstract(name.to_vec())));
     name.map_or(Peer::Unnamed, |name| Peer::Unix(Box::new(name)))
 }
@@ -66,9 +67,12 @@ impl SocketFile {
     ) -> io::Result<SocketFile> {
         let is_stale = stale(place)?.is_some();
         let path = if listens { beside(place)? } else { place.to_owned() };
-        if is_stale && !listens {
-            put_stale_away(place)?;
-        }
+        // A socket that is just being bound looks stale for a moment: so nobody may look for stale ones then.
+        let _lock = match (listens, is_stale) {
+            (true, _) => None,
+            (false, true) => Some(put_stale_away(place)?),
+            (false, false) => lock(directory(place)).ok(),
+        };
         // The file gets these permissions less the umask, and so never too many (unix(7) on Linux).
         rustix::fs::fchmod(socket, Mode::from_raw_mode(mode))?;
         rustix::net::bind(socket, &SocketAddrUnix::new(path.as_os_str())?)?;
@@ -84,7 +88,7 @@ impl SocketFile {
         }
         for _ in 0..LOOKS {
             if stale(&self.place)?.is_some() {
-                put_stale_away(&self.place)?;
+                drop(put_stale_away(&self.place)?);
             }
             // Not by rename(2), which would destroy what somebody else has put there since.
             match fs::hard_link(&self.path, &self.place) {
@@ -109,29 +113,40 @@ impl Drop for SocketFile {
     }
 }
 
-/// Takes away the stale socket file at `place`, if it is still there.
+/// Takes away the stale socket file at `place`, if it is still there. Gives the lock of the directory.
 ///
 /// No call removes a file only if it is the one that was looked at. So servers that are started at once
 /// do this one after the other, or the second would take away the socket of the first.
-fn put_stale_away(place: &Path) -> io::Result<()> {
-    let _lock = lock(place.parent().unwrap_or(Path::new("/")))?;
-    let Some(old) = stale(place)? else { return Ok(()) };
+fn put_stale_away(place: &Path) -> io::Result<File> {
+    let lock = lock(directory(place))?;
+    let Some(old) = stale(place)? else { return Ok(lock) };
     let aside = beside(place)?;
     match fs::rename(place, &aside) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(lock),
         moved => moved?,
     }
-    if identity(&aside)? != old {
+    if identity(&aside)? == old {
+        fs::remove_file(aside)?;
+    } else {
         // A program that takes no lock has been here.
-        return fs::rename(aside, place);
+        fs::rename(aside, place)?;
     }
-    fs::remove_file(aside)
+    Ok(lock)
+}
+
+fn directory(place: &Path) -> &Path {
+    place.parent().unwrap_or(Path::new("/"))
 }
 
 /// Locks a directory against other servers until the file is closed (flock(2)): it leaves nothing behind,
 /// whatever becomes of the process.
 fn lock(directory: &Path) -> io::Result<File> {
-    let directory = File::open(directory)?;
+    let directory = File::open(directory).map_err(|error| {
+        let what = format!(
+            "there is a stale socket, and to replace it takes the right to read the directory: {error}"
+        );
+        io::Error::new(ErrorKind::AlreadyExists, what)
+    })?;
     for _ in 0..LOCK_TRIES {
         match rustix::fs::flock(&directory, FlockOperation::NonBlockingLockExclusive) {
             Err(Errno::WOULDBLOCK) => thread::park_timeout(LOCK_WAIT),

@@ -12,7 +12,7 @@ use welcomed::endpoint::Kind;
 
 use crate::command_lines::refused;
 use crate::folder::{Folder, WITH_PATH, identity};
-use crate::process::{Server, answer, not_tested, run, welcomed};
+use crate::process::{Server, answer, is_here, not_tested, run, welcomed};
 use crate::sockets::{Visitor, address, own_endpoint};
 use crate::started::Started;
 use crate::tracer::Tracer;
@@ -308,4 +308,24 @@ fn an_abstract_name_is_served_once_and_is_gone_with_the_server() {
         assert!(Visitor::connect(&address(&endpoint)).is_err());
         start(&endpoint, &[]);
     }
+}
+
+#[test]
+fn a_sender_with_a_relative_path_is_none_that_could_be_answered() {
+    if !is_here("python3") {
+        return;
+    }
+    let folder = Folder::new();
+    let endpoint = folder.endpoint(Kind::UnixGram);
+    let server = start(&endpoint, &["-v"]);
+    let script = "import socket, sys; s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind('me'); \
+                  s.sendto(b'Ada', sys.argv[1])";
+    let path = endpoint.strip_prefix("unixgram://").unwrap();
+    let asked = Command::new("python3").args(["-c", script, path]).current_dir(folder.path(".")).status();
+    assert!(asked.unwrap().success());
+    // The server is in another directory, where that path is none or somebody else's.
+    server.log.wait_for("received from (no name) Ada");
+    server.log.wait_for("a sender without a name of its own cannot be answered");
+    fs::remove_file(folder.path("me")).unwrap();
+    stop(server, &folder);
 }
