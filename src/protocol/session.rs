@@ -119,7 +119,7 @@ impl Session {
         self.name_ended(Event::Record, welcome)
     }
 
-    /// Takes the news that what came is no name but somebody's welcome.
+    /// Takes the news that what came is no name but somebody's welcome, as far as can be known.
     pub fn echo(&mut self) -> Option<Arrow> {
         self.machine.on(Event::Echo)
     }

@@ -68,7 +68,8 @@ impl Stats {
         self.count(State::WritingWelcome, Event::NoReturnAddress)
     }
 
-    /// Datagrams that were not answered because they say what a welcome server says.
+    /// Datagrams that were not answered because that could go on for ever: they say what a welcome server says,
+    /// or the same over and over, or come from the port of a service.
     #[must_use]
     pub fn echoes(&self) -> u64 {
         self.count(State::ReadingName, Event::Echo)
@@ -88,7 +89,8 @@ impl Stats {
         self.accepted - self.welcomed() - without_welcome - datagrams
     }
 
-    /// Clients that were lost before they could be accepted, by an error of accept(2) that was theirs.
+    /// Clients that were lost before they could be accepted, by an error of accept(2) that was theirs, and
+    /// datagrams that could not be received.
     #[must_use]
     pub fn accept_errors(&self) -> u64 {
         self.accept_errors
