@@ -72,7 +72,7 @@ const PROGRAM: &str = "load";
 /// How long each of several addresses may take to answer.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The comparison as it is meant: about 75 seconds.
+/// The comparison as it is meant: about 90 seconds.
 const FULL: Scale = Scale {
     rounds: 10,
     turn: SECOND * 3 / 10,

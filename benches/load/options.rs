@@ -13,7 +13,7 @@ use crate::flight::Terminator;
 
 const EXAMPLES: &str = "\
 Examples, each behind `cargo bench --bench load --`:
-  (nothing)                        welcomed beside its peers, about 75 s
+  (nothing)                        welcomed beside its peers, about 90 s
   -c 127.0.0.1:9999                64 visits at a time, for 10 s
   -c 127.0.0.1:9999 --rate 5k      5,000 visits a second, open loop
   -c 127.0.0.1:9999 --slow 100     names that drip, 100 bytes a second
