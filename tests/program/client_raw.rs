@@ -4,6 +4,7 @@
 use std::process::Command;
 
 use crate::client::{complaint, welcome};
+use crate::command_lines::without;
 use crate::process::{Server, is_here, not_tested, run, welcomed};
 
 /// Runs a program in a network that has nothing but its loopback.
@@ -113,11 +114,7 @@ fn a_host_without_such_a_protocol_says_so() {
 
 #[test]
 fn without_the_privilege_one_line_says_what_it_takes() {
-    let without = |program: &str| {
-        let mut command = Command::new("setpriv");
-        command.args(["--bounding-set", "-net_raw", program]);
-        command
-    };
+    let without = |program: &str| without("net_raw", program);
     let (code, _, why) = run(&mut without("true"), b"");
     if code != 0 {
         return not_tested(&format!("no privilege can be given up: {}", why.trim()));

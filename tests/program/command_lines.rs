@@ -124,11 +124,7 @@ fn a_busy_udp_port_is_one_line_even_if_another_welcomed_has_it() {
 
 #[test]
 fn a_raw_socket_without_privilege_is_one_line_with_what_it_takes() {
-    let without = |program: &str| {
-        let mut command = Command::new("setpriv");
-        command.args(["--bounding-set", "-net_raw", program]);
-        command
-    };
+    let without = |program: &str| without("net_raw", program);
     let (code, _, why) = run(&mut without("true"), b"");
     if code != 0 {
         return not_tested(&format!("no privilege can be given up: {why}"));
@@ -150,13 +146,16 @@ fn an_address_that_is_not_ours_and_a_host_that_is_nobodys_are_one_line() {
     assert!(line.contains("cannot resolve tcp://no-such-host.invalid:9999"), "{line}");
 }
 
+/// A program without a capability, for all that it is root's.
+pub(crate) fn without(capability: &str, program: &str) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--bounding-set", &format!("-{capability}"), program]);
+    command
+}
+
 #[test]
 fn a_port_that_needs_privilege_is_one_line_with_what_to_do() {
-    let without = |program: &str| {
-        let mut command = Command::new("setpriv");
-        command.args(["--bounding-set", "-net_bind_service", program]);
-        command
-    };
+    let without = |program: &str| without("net_bind_service", program);
     let first = std::fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start").unwrap_or_default();
     let (code, _, why) = run(&mut without("true"), b"");
     if code != 0 || first.trim().parse::<u16>().is_ok_and(|first| first <= 80) {
