@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::Parser;
 use clap::error::ErrorKind;
 
-use crate::protocol::Shown;
+use crate::text::Escaped;
 
 /// The longest duration an option takes: a day.
 const DURATION_MAX: Duration = Duration::from_secs(24 * 60 * 60);
@@ -66,5 +66,5 @@ fn one_line(text: &str, program: &str) -> String {
         said.take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more")).collect();
     let said = said.join("; ").replace(":; ", ": ");
     let said = said.strip_prefix("error: ").unwrap_or(&said);
-    format!("{} (see {program} --help)", Shown(said.as_bytes()))
+    format!("{} (see {program} --help)", Escaped(said.as_bytes()))
 }

@@ -14,14 +14,14 @@
 //! accepts. It tracks connections in a slab, drives each before it asks the kernel to watch it, and sends
 //! welcome and FIN in one segment. A client that is prompt costs accept, receive, send and close.
 //!
-//! [`client::visit()`] is the other end. [`endpoint::Endpoint`] is how people write addresses, and [`socket`]
+//! [`client::visit()`] is the other end. [`net::Endpoint`] is how people write addresses, and [`net::socket`]
 //! what both ends need to know of each kind of socket.
 //! [`logging`] and [`command_line`] are what the two programs need beside all that.
 //!
 //! # A server in a few lines
 //!
 //! ```no_run
-//! use welcomed::endpoint::Endpoint;
+//! use welcomed::net::Endpoint;
 //! use welcomed::kernel::Mio;
 //! use welcomed::server::{Server, Settings};
 //!
@@ -37,9 +37,9 @@
 
 pub mod client;
 pub mod command_line;
-pub mod endpoint;
 pub mod kernel;
 pub mod logging;
+pub mod net;
 pub mod protocol;
 pub mod server;
-pub mod socket;
+pub mod text;

@@ -7,7 +7,7 @@
 use std::fs;
 use std::process::Command;
 
-use welcomed::endpoint::kind;
+use welcomed::net::kind;
 use welcomed::protocol::diagram::{ALL, Mermaid};
 
 const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");

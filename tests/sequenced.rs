@@ -14,8 +14,8 @@ use rustix::net::{
     socket_with,
 };
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
-use welcomed::endpoint::{Address, Endpoint};
 use welcomed::kernel::{Kernel, Mio, Record};
+use welcomed::net::{Address, Endpoint};
 
 /// How many clients come. If an end of input were believed at once, one in a hundred would be overlooked here.
 const CLIENTS: usize = 20_000;

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use clap::ValueEnum as _;
 use rustix::process::{Pid, Signal, kill_process};
-use welcomed::endpoint::{Endpoint, Kind, Names};
-use welcomed::protocol::Shown;
+use welcomed::net::{Endpoint, Kind, Names};
+use welcomed::text::Escaped;
 
 use crate::at;
 use crate::clock::{SECOND, now};
@@ -87,7 +87,7 @@ impl Contender {
 
 /// Starts `welcomed --quiet` with a socket of this kind, on processor `cpu`, and waits until it listens.
 pub(crate) fn start_over(kind: Kind, cpu: Option<usize>, folder: &Path) -> io::Result<Server> {
-    let endpoint = match kind.promises().names {
+    let endpoint = match kind.semantics().names {
         Names::Path => format!("{kind}://@welcomed-load-{}", std::process::id()),
         Names::Port | Names::Protocol => format!("{kind}://127.0.0.1:0"),
     };
@@ -98,7 +98,8 @@ pub(crate) fn start_over(kind: Kind, cpu: Option<usize>, folder: &Path) -> io::R
 
 /// The name of `welcomed` in tables, or of another build of it.
 pub(crate) fn welcomed_name(quiet: bool, beside: Option<&Path>) -> String {
-    let file = beside.and_then(Path::file_name).map(|file| format!(" ({})", Shown(file.as_encoded_bytes())));
+    let file =
+        beside.and_then(Path::file_name).map(|file| format!(" ({})", Escaped(file.as_encoded_bytes())));
     format!("welcomed{}{}", file.unwrap_or_default(), if quiet { " --quiet" } else { "" })
 }
 
@@ -180,7 +181,7 @@ fn start_welcomed(program: &Path, listen: &str, quiet: bool, log: &Path) -> io::
             return Err(io::Error::other(format!(
                 "{} does not begin to listen: {}",
                 program.display(),
-                Shown(said.trim_end().as_bytes())
+                Escaped(said.trim_end().as_bytes())
             )));
         }
         thread::park_timeout(Duration::from_millis(1));

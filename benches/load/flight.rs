@@ -10,7 +10,7 @@ use mio::{Interest, Registry, Token};
 use rustix::io::Errno;
 use rustix::net::{Shutdown, sockopt};
 use welcomed::client::Visit;
-use welcomed::endpoint::Kind;
+use welcomed::net::Kind;
 use welcomed::protocol::state::client::{Event, State};
 
 use crate::clock::{Nanos, now};
@@ -31,7 +31,7 @@ pub(crate) enum Terminator {
 impl Terminator {
     /// What is usual over a kind of socket: where boundaries are kept the end of a record is that of the name.
     pub(crate) fn usual(kind: Kind) -> Terminator {
-        if kind.promises().boundaries { Terminator::None } else { Terminator::Lf }
+        if kind.semantics().boundaries { Terminator::None } else { Terminator::Lf }
     }
 }
 
@@ -144,14 +144,14 @@ impl Flight {
     fn lacks_room(&self, manners: &Manners) -> bool {
         match self.visit.state() {
             State::Created => true,
-            State::Connecting | State::SendingName => !manners.target.promises().connections,
+            State::Connecting | State::SendingName => !manners.target.semantics().connections,
             State::ReadingWelcome | State::Closed => false,
         }
     }
 
     /// What has become of a visit that has lasted too long.
     pub(crate) fn timed_out(&mut self, manners: &Manners) -> Progress {
-        let has_connections = manners.target.promises().connections;
+        let has_connections = manners.target.semantics().connections;
         let end = match self.visit.state() {
             State::ReadingWelcome if !has_connections => Progress::Lost,
             State::Created | State::Connecting | State::SendingName if !has_connections => {
@@ -254,7 +254,7 @@ impl Flight {
             large.resize(self.expected.len() + 1, 0);
             buffer = &mut large;
         }
-        let has_connections = manners.target.promises().connections;
+        let has_connections = manners.target.semantics().connections;
         match manners.target.receive(&self.socket, buffer) {
             Ok((_, false)) => self.foreign += 1,
             Ok((0, true)) if has_connections => self.ended(Event::EndOfInput),
@@ -274,7 +274,7 @@ impl Flight {
         if self.moments.first_byte == 0 {
             self.moments.first_byte = now();
         }
-        self.records += usize::from(manners.target.promises().boundaries);
+        self.records += usize::from(manners.target.semantics().boundaries);
         // More than there is room for is more than was expected, and that is known by now.
         let _ = self.visit.receive(bytes);
     }

@@ -262,7 +262,7 @@ impl<'a> Generator<'a> {
     /// Ends a flight. A connection is closed; to a socket for datagrams more can come.
     fn land(&mut self, key: usize, was_lost: bool) {
         let (_, flight) = self.flights.remove(key);
-        if !self.plan.manners.target.promises().connections {
+        if !self.plan.manners.target.semantics().connections {
             self.afterwards.keep(flight, was_lost, now());
         }
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
-use welcomed::endpoint::Kind;
+use welcomed::net::Kind;
 
 use crate::clock::{Nanos, SECOND};
 use crate::compare::CROWD;

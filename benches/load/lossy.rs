@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketAddrAny, SocketType};
-use welcomed::endpoint::{Address, Kind, Name, Names};
+use welcomed::net::{Address, Kind, Name, Names};
 
 use crate::clock::{SECOND, nanos};
 use crate::faulty::Proof;
@@ -113,7 +113,7 @@ fn plan(target: Target) -> io::Result<Plan> {
 
 /// A socket for datagrams, and where it is.
 fn server(kind: Kind) -> io::Result<(OwnedFd, Target)> {
-    if kind.promises().names == Names::Path {
+    if kind.semantics().names == Names::Path {
         return unix_faults::listener(kind);
     }
     let socket = rustix::net::socket(AddressFamily::INET, SocketType::DGRAM, None)?;

@@ -57,7 +57,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use welcomed::command_line;
-use welcomed::endpoint::Address;
+use welcomed::net::Address;
 
 use crate::baseline::Baseline;
 use crate::clock::SECOND;
@@ -130,7 +130,7 @@ fn answering(addresses: &[Address]) -> io::Result<&Address> {
     }
     let answers = |address: &&Address| {
         let inet = address.inet();
-        if address.kind.promises().connections {
+        if address.kind.semantics().connections {
             return inet.is_some_and(|inet| TcpStream::connect_timeout(&inet, PATIENCE).is_ok());
         }
         inet.is_some_and(|inet| answers_a_datagram(inet).is_ok())

@@ -1,7 +1,7 @@
 //! What visitors say and what they should hear.
 
 use welcomed::client::{Error, request};
-use welcomed::endpoint::Kind;
+use welcomed::net::Kind;
 use welcomed::protocol::Welcome;
 
 use crate::flight::Terminator;
@@ -21,7 +21,7 @@ impl Names {
         let visits = names.iter().map(|name| {
             let mut bytes = request(name, kind)?;
             // A record ends by itself.
-            let ends_with_a_line = terminator == Terminator::Lf && !kind.promises().boundaries;
+            let ends_with_a_line = terminator == Terminator::Lf && !kind.semantics().boundaries;
             if ends_with_a_line && !name.is_empty() {
                 bytes.push(b'\n');
             }

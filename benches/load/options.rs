@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
-use welcomed::endpoint::{Endpoint, Names};
+use welcomed::net::{Endpoint, Names};
 use welcomed::protocol::Welcome;
 
 use crate::arrivals::Spread;
@@ -150,8 +150,8 @@ impl Options {
     /// Why an option means nothing over the kind of socket that is to be loaded, if one does.
     pub(crate) fn unfit(&self) -> Option<String> {
         let kind = self.connect.as_ref()?.kind();
-        let promises = kind.promises();
-        if promises.names == Names::Protocol {
+        let semantics = kind.semantics();
+        if semantics.names == Names::Protocol {
             return Some(format!(
                 "{kind}:// is not loaded: accepted are tcp, unix, unixpacket, udp and unixgram"
             ));
@@ -159,13 +159,13 @@ impl Options {
         let cases = [
             (
                 self.terminator.is_some(),
-                !promises.boundaries,
+                !semantics.boundaries,
                 "--terminator: the end of what is sent ends a name",
             ),
-            (self.slow.is_some(), !promises.boundaries, "--slow: what is sent arrives in one piece"),
-            (self.rst, promises.names == Names::Port && promises.connections, "--rst: nothing is reset"),
-            (self.hold > 0, promises.connections, "--hold: there are no connections"),
-            (self.sources.is_some(), promises.names == Names::Port, "--sources: it has no addresses"),
+            (self.slow.is_some(), !semantics.boundaries, "--slow: what is sent arrives in one piece"),
+            (self.rst, semantics.names == Names::Port && semantics.connections, "--rst: nothing is reset"),
+            (self.hold > 0, semantics.connections, "--hold: there are no connections"),
+            (self.sources.is_some(), semantics.names == Names::Port, "--sources: it has no addresses"),
         ];
         let unfit = cases.into_iter().find(|(given, has_meaning, _)| *given && !has_meaning);
         unfit.map(|(.., why)| format!("{kind}:// knows no {why} there"))
@@ -173,7 +173,7 @@ impl Options {
 
     /// How long a visit may last, and a datagram's answer is waited for.
     pub(crate) fn timeout_of_a_visit(&self) -> Duration {
-        let has_connections = self.connect.as_ref().is_none_or(|to| to.kind().promises().connections);
+        let has_connections = self.connect.as_ref().is_none_or(|to| to.kind().semantics().connections);
         self.timeout.unwrap_or(Duration::from_secs(if has_connections { 5 } else { 1 }))
     }
 

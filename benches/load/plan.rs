@@ -3,7 +3,7 @@
 use std::io;
 use std::net::IpAddr;
 
-use welcomed::endpoint::Kind;
+use welcomed::net::Kind;
 use welcomed::protocol::Welcome;
 
 use crate::arrivals::Spread;

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use comfy_table::{CellAlignment, Table, presets::ASCII_MARKDOWN};
-use welcomed::endpoint::Kind;
+use welcomed::net::Kind;
 
 use crate::beside::Difference;
 use crate::ceiling;
@@ -158,7 +158,7 @@ pub(crate) fn receipt(proofs: &[Proof]) -> String {
 pub(crate) fn run(measured: &Measured, ceiling: Option<f64>) -> String {
     let Measured { tally, seconds, .. } = measured;
     let rate = measured.rate();
-    let has_connections = measured.kind.promises().connections;
+    let has_connections = measured.kind.semantics().connections;
     let all = [
         ("latency, from the scheduled moment", &tally.latency),
         ("start lag", &tally.start_lag),

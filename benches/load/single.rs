@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use welcomed::endpoint::Kind;
+use welcomed::net::Kind;
 
 use crate::clock::{SECOND, nanos};
 use crate::flight::{Manners, Terminator};

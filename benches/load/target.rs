@@ -11,8 +11,8 @@ use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketAddrAny, SocketAddrUnix, SocketFlags, SocketType,
 };
-use welcomed::endpoint::kind::Promises;
-use welcomed::endpoint::{Address, Kind, Name, Names, UnixName};
+use welcomed::net::kind::Semantics;
+use welcomed::net::{Address, Kind, Name, Names, UnixName};
 
 /// The server that is visited.
 #[derive(Clone, Debug)]
@@ -43,8 +43,8 @@ impl Target {
     }
 
     /// What that kind promises.
-    pub(crate) fn promises(&self) -> &'static Promises {
-        self.kind.promises()
+    pub(crate) fn semantics(&self) -> &'static Semantics {
+        self.kind.semantics()
     }
 
     /// Whether it is at 127.0.0.1 or behind it, so that visitors can come from many such addresses.
@@ -63,7 +63,7 @@ impl Target {
             Some(SocketAddr::V4(_)) => AddressFamily::INET,
             Some(SocketAddr::V6(_)) => AddressFamily::INET6,
         };
-        let Promises { connections, boundaries, names, .. } = *self.promises();
+        let Semantics { connections, boundaries, names, .. } = *self.semantics();
         let of_type = match (connections, boundaries) {
             (true, false) => SocketType::STREAM,
             (true, true) => SocketType::SEQPACKET,
@@ -111,7 +111,7 @@ impl Target {
     /// Receives bytes, a record or a datagram, and tells whether the server has sent it.
     pub(crate) fn receive(&self, socket: &OwnedFd, buffer: &mut [u8]) -> Result<(usize, bool), Errno> {
         if !self.answers_are_addressed() {
-            let Promises { connections, boundaries, .. } = self.promises();
+            let Semantics { connections, boundaries, .. } = self.semantics();
             let mut receive = || rustix::net::recv(socket, &mut *buffer, RecvFlags::empty());
             let received = match receive()? {
                 // A record that comes together with the end of input can be overlooked by the first look.
@@ -135,7 +135,7 @@ impl Target {
 
     /// Whether sockets are not connected, and tell who has sent what they receive.
     fn answers_are_addressed(&self) -> bool {
-        let Promises { connections, names, .. } = self.promises();
+        let Semantics { connections, names, .. } = self.semantics();
         !connections && *names == Names::Port
     }
 }

@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use std::thread;
 
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketType};
-use welcomed::endpoint::{Address, Kind, Name, UnixName};
+use welcomed::net::{Address, Kind, Name, UnixName};
 
 use crate::clock::SECOND;
 use crate::faulty::Proof;
@@ -116,7 +116,7 @@ pub(crate) fn listener(kind: Kind) -> io::Result<(OwnedFd, Target)> {
     };
     let socket = rustix::net::socket(AddressFamily::UNIX, of_type, None)?;
     rustix::net::bind(&socket, &SocketAddrUnix::new_unnamed())?;
-    if kind.promises().connections {
+    if kind.semantics().connections {
         rustix::net::listen(&socket, 0)?;
     }
     let bound = SocketAddrUnix::try_from(rustix::net::getsockname(&socket)?)?;

@@ -5,7 +5,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use libfuzzer_sys::fuzz_target;
-use welcomed::endpoint::{Address, Endpoint, Kind};
+use welcomed::net::{Address, Endpoint, Kind};
 
 /// The address that is made of the first bytes of `bytes`.
 fn address(bytes: &[u8]) -> Option<SocketAddr> {
@@ -46,7 +46,7 @@ fuzz_target!(|bytes: &[u8]| {
     };
     let shown = endpoint.to_string();
     assert_eq!(shown.parse::<Endpoint>(), Ok(endpoint.clone()), "{text:?} is shown as {shown:?}");
-    let scheme = endpoint.kind().promises().scheme;
+    let scheme = endpoint.kind().semantics().scheme;
     let short = shown
         .strip_prefix(scheme)
         .and_then(|rest| rest.strip_prefix("://"))

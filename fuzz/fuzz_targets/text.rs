@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use welcomed::protocol::Shown;
+use welcomed::text::Escaped;
 
 /// The longest that one byte of a name gets: `\u{1b}`.
 const GROWTH_MAX: usize = 6;
@@ -68,7 +68,7 @@ fn meant(shown: &str) -> Option<String> {
 }
 
 fuzz_target!(|name: &[u8]| {
-    let shown = Shown(name).to_string();
+    let shown = Escaped(name).to_string();
     assert!(shown.chars().all(is_seen), "{shown:?}");
     assert!(shown.len() <= GROWTH_MAX * name.len(), "{} bytes became {}", name.len(), shown.len());
     assert_eq!(meant(&shown).as_deref(), Some(&*String::from_utf8_lossy(name)), "{shown:?}");

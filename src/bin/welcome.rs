@@ -9,8 +9,9 @@ use std::time::Duration;
 use clap::Parser;
 use welcomed::client::{self, Answer, Error, RETRIES_MAX};
 use welcomed::command_line;
-use welcomed::endpoint::{Endpoint, Kind};
-use welcomed::protocol::{NAME_MAX_BYTES, Shown};
+use welcomed::net::{Endpoint, Kind};
+use welcomed::protocol::NAME_MAX_BYTES;
+use welcomed::text::Escaped;
 
 const PROGRAM: &str = "welcome";
 
@@ -55,7 +56,7 @@ fn main() -> ExitCode {
         Err(code) => return code,
     };
     let kind = options.connect.kind();
-    if options.retries.is_some() && kind.promises().delivery {
+    if options.retries.is_some() && kind.semantics().delivery {
         return command_line::fail(PROGRAM, &without_retries(kind), ExitCode::from(2));
     }
     let name = match options.name.map_or_else(ask, |name| Ok(name.into_vec())) {
@@ -67,7 +68,7 @@ fn main() -> ExitCode {
         client::Options { timeout: options.timeout, retries: options.retries.unwrap_or(patience.retries) };
     match client::visit(&options.connect, &name, &patience) {
         Ok(answer) => {
-            if !kind.promises().delivery {
+            if !kind.semantics().delivery {
                 say_which(&answer);
             }
             match print(&answer.welcome) {
@@ -89,8 +90,8 @@ fn main() -> ExitCode {
 
 /// Why `--retries` means nothing for a socket of `kind`.
 fn without_retries(kind: Kind) -> String {
-    let unsure = Kind::ALL.iter().filter(|kind| !kind.promises().delivery);
-    let unsure: Vec<&str> = unsure.map(|kind| kind.promises().scheme).collect();
+    let unsure = Kind::ALL.iter().filter(|kind| !kind.semantics().delivery);
+    let unsure: Vec<&str> = unsure.map(|kind| kind.semantics().scheme).collect();
     format!(
         "--retries is for {}: over {kind} delivery is sure, and one attempt enough (see {PROGRAM} --help)",
         unsure.join(", ")
@@ -133,7 +134,7 @@ fn print(welcome: &[u8]) -> io::Result<()> {
     let mut out = io::stdout().lock();
     if out.is_terminal() {
         let text = welcome.strip_suffix(b"\n").unwrap_or(welcome);
-        writeln!(out, "{}", Shown(text))?;
+        writeln!(out, "{}", Escaped(text))?;
     } else {
         out.write_all(welcome)?;
     }

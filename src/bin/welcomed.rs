@@ -7,10 +7,10 @@ use std::time::Duration;
 use clap::{ArgAction, Parser, ValueEnum};
 use log::LevelFilter;
 use welcomed::command_line;
-use welcomed::endpoint::{Address, Endpoint, Name, Names};
 use welcomed::kernel::mio::{descriptor_limit, raise_descriptor_limit};
 use welcomed::kernel::{Kernel, Mio};
 use welcomed::logging;
+use welcomed::net::{Address, Endpoint, Name, Names};
 use welcomed::protocol::Welcome;
 use welcomed::protocol::diagram::{self, Dot, Mermaid};
 use welcomed::server::{Server, Settings};
@@ -132,7 +132,7 @@ fn main() -> ExitCode {
 
 /// Why the welcome does not suit one of the endpoints, if so. It is asked before anything is opened.
 fn unsuitable_welcome(options: &Options) -> Option<String> {
-    let endpoint = options.listen.iter().find(|endpoint| !endpoint.kind().promises().connections)?;
+    let endpoint = options.listen.iter().find(|endpoint| !endpoint.kind().semantics().connections)?;
     let why = options.welcome.suits_datagrams().err()?;
     Some(format!(
         "this '--welcome' does not suit {endpoint}: {why}; accepted is a text such as 'Hello, {{name}}!' (see \
@@ -254,7 +254,7 @@ fn listen<K: Kernel>(server: &mut Server<K>, endpoint: &Endpoint) -> Result<(), 
 /// What to do about an address that one cannot listen on.
 fn advice(address: &Address, error: &io::Error) -> String {
     let kind = address.kind;
-    match (error.kind(), kind.promises().names) {
+    match (error.kind(), kind.semantics().names) {
         (ErrorKind::AddrInUse, Names::Port) => {
             format!("; stop the program that has it, or choose another port with --listen {kind}://HOST:PORT")
         }
@@ -275,7 +275,7 @@ fn advice(address: &Address, error: &io::Error) -> String {
         (ErrorKind::AddrNotAvailable, _) => {
             "; this machine does not have that address (`ip address` lists its own)".to_owned()
         }
-        (ErrorKind::PermissionDenied, _) => format!("; it takes {}", kind.promises().privilege),
+        (ErrorKind::PermissionDenied, _) => format!("; it takes {}", kind.semantics().privilege),
         _ => String::new(),
     }
 }

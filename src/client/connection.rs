@@ -2,7 +2,7 @@
 
 use super::socket::{self, Socket};
 use super::{BUFFER_BYTES, Clock, Error, Visit};
-use crate::endpoint::Address;
+use crate::net::Address;
 use crate::protocol::state::client::{Event, State};
 
 /// Connects to one of `addresses`, sends the name and reads the welcome to its end.
@@ -12,7 +12,7 @@ pub(super) fn converse(visit: &mut Visit, addresses: &[Address], clock: Clock) -
     while visit.state() == State::SendingName {
         visit.sent(socket.send(visit.outgoing(), clock)?);
     }
-    let keeps_boundaries = socket.kind().promises().boundaries;
+    let keeps_boundaries = socket.kind().semantics().boundaries;
     if !keeps_boundaries {
         socket.shut();
     }

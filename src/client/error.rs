@@ -5,7 +5,7 @@ use std::io;
 
 use rustix::io::Errno;
 
-use crate::endpoint::{Kind, Names};
+use crate::net::{Kind, Names};
 use crate::protocol::{NAME_MAX_BYTES, WELCOME_MAX_BYTES};
 
 /// Why there is no welcome. Shown as one line.
@@ -53,7 +53,7 @@ pub enum Error {
 impl Error {
     /// What `error` means where it comes from a socket of `kind`.
     pub(super) fn of(error: io::Error, kind: Kind) -> Error {
-        let promises = kind.promises();
+        let semantics = kind.semantics();
         match Errno::from_io_error(&error) {
             // The latter is how ICMP's "protocol unreachable" comes to a raw socket.
             Some(Errno::CONNREFUSED | Errno::NOPROTOOPT) => Error::Refused,
@@ -62,9 +62,9 @@ impl Error {
             // A socket's own timeout is one of the latter two (socket(7), SO_SNDTIMEO; connect(2)).
             Some(Errno::TIMEDOUT | Errno::AGAIN | Errno::INPROGRESS | Errno::ALREADY) => Error::TimedOut,
             Some(Errno::CONNRESET | Errno::CONNABORTED | Errno::PIPE) => Error::Reset,
-            Some(Errno::ACCESS | Errno::PERM) => match promises.names {
+            Some(Errno::ACCESS | Errno::PERM) => match semantics.names {
                 Names::Path => Error::NotPermitted { error, takes: "the right to write to the socket" },
-                Names::Protocol => Error::NotPermitted { error, takes: promises.privilege },
+                Names::Protocol => Error::NotPermitted { error, takes: semantics.privilege },
                 Names::Port => Error::Other(error),
             },
             Some(_) | None => Error::Other(error),

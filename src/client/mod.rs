@@ -2,7 +2,7 @@
 //!
 //! [`Visit`] is its state machine without any input or output, for whoever drives many at once;
 //! [`visit()`] drives one on a blocking socket, of whatever kind the endpoint needs. What it does follows from
-//! what the kind promises, see [`kind`](crate::endpoint::kind).
+//! the kind of its socket, see [`kind`](crate::net::kind).
 //!
 //! ```no_run
 //! use welcomed::client::{Options, visit};
@@ -26,10 +26,10 @@ use std::time::Duration;
 use self::clock::Clock;
 pub use self::error::Error;
 pub use self::visit::{Visit, request};
-use crate::endpoint::Endpoint;
+use crate::net::Endpoint;
+use crate::net::ipv4;
 use crate::protocol::WELCOME_MAX_BYTES;
 use crate::protocol::state::client::Event;
-use crate::socket::ipv4;
 
 /// The most attempts that may follow the first.
 pub const RETRIES_MAX: u32 = 100;
@@ -85,13 +85,13 @@ pub struct Answer {
 ///
 /// Fails with the [`Error`] that says what went wrong; a bad name before anything is sent.
 pub fn visit(endpoint: &Endpoint, name: &[u8], options: &Options) -> Result<Answer, Error> {
-    let promises = endpoint.kind().promises();
+    let semantics = endpoint.kind().semantics();
     let mut visit = Visit::new(request(name, endpoint.kind())?);
     let clock = Clock::start(options.timeout);
     let addresses = endpoint.resolve().map_err(Error::Unresolved)?;
-    let attempts = if promises.delivery { 1 } else { 1 + options.retries.min(RETRIES_MAX) };
+    let attempts = if semantics.delivery { 1 } else { 1 + options.retries.min(RETRIES_MAX) };
     visit.connect();
-    let result = if promises.connections {
+    let result = if semantics.connections {
         connection::converse(&mut visit, &addresses, clock).map(|()| 1)
     } else {
         datagram::ask(&mut visit, &addresses, clock, attempts)

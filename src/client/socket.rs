@@ -9,8 +9,8 @@ use rustix::net::sockopt::{self, Timeout};
 use rustix::net::{RecvFlags, SendFlags, Shutdown, SocketAddrUnix, SocketFlags};
 
 use super::{Clock, Error};
-use crate::endpoint::{Address, Kind, Name, Names};
-use crate::socket::{self, ipv4};
+use crate::net::{Address, Kind, Name, Names};
+use crate::net::{ipv4, socket};
 
 /// A socket for one address. It blocks in connecting and sending, each time as long as a [`Clock`] allows;
 /// before receiving, [`wait`].
@@ -28,8 +28,8 @@ impl Socket {
         let (kind, address) = (address.kind, address.clone());
         let descriptor =
             socket::open(&address, SocketFlags::CLOEXEC).map_err(|error| Error::of(error, kind))?;
-        let promises = kind.promises();
-        if promises.names == Names::Path && !promises.connections {
+        let semantics = kind.semantics();
+        if semantics.names == Names::Path && !semantics.connections {
             // Whoever has no name cannot be answered: the kernel chooses one (unix(7), autobind).
             let named = rustix::net::bind(&descriptor, &SocketAddrUnix::new_unnamed());
             named.map_err(|errno| Error::of(errno.into(), kind))?;
@@ -42,7 +42,7 @@ impl Socket {
     /// A raw socket hears every packet of its protocol until it is connected, so it is so at once. If that fails,
     /// the attempt to send tells.
     fn hear_the_server_only(&self) {
-        if let (Names::Protocol, Some(address)) = (self.kind().promises().names, self.address.inet()) {
+        if let (Names::Protocol, Some(address)) = (self.kind().semantics().names, self.address.inet()) {
             let _ = rustix::net::connect(&self.descriptor, &address);
             socket::forget_strays(&self.descriptor);
         }
@@ -89,11 +89,11 @@ impl Socket {
     /// record. A record that is longer than the buffer is cut.
     pub(super) fn receive<'a>(&self, buffer: &'a mut [u8]) -> Result<Option<&'a [u8]>, Error> {
         let mut receive = || rustix::net::recv(&self.descriptor, &mut *buffer, RecvFlags::DONTWAIT);
-        let promises = self.kind().promises();
+        let semantics = self.kind().semantics();
         let received = match receive() {
             // A record that comes together with the end of input can be overlooked by the first look, see
             // `Kernel::read_record`.
-            Ok((0, _)) if promises.connections && promises.boundaries => receive(),
+            Ok((0, _)) if semantics.connections && semantics.boundaries => receive(),
             received => received,
         };
         match received {
@@ -106,7 +106,7 @@ impl Socket {
     /// The next datagram, without its header; `None` if there is none, or only one of this socket's own.
     pub(super) fn receive_datagram<'a>(&mut self, buffer: &'a mut [u8]) -> Result<Option<&'a [u8]>, Error> {
         let received = self.receive(buffer)?;
-        if self.kind().promises().names != Names::Protocol {
+        if self.kind().semantics().names != Names::Protocol {
             return Ok(received);
         }
         let payload = received.and_then(ipv4::payload);
@@ -124,7 +124,7 @@ impl Socket {
         let own =
             rustix::net::getsockname(&self.descriptor).ok().and_then(|own| SocketAddr::try_from(own).ok());
         let server: Option<IpAddr> = self.address.inet().map(ip);
-        self.kind().promises().names == Names::Protocol && own.map(ip) == server
+        self.kind().semantics().names == Names::Protocol && own.map(ip) == server
     }
 
     /// Lets a blocking call take as long as `clock` allows, and begins it again after a signal.

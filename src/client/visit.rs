@@ -1,7 +1,7 @@
 //! One conversation from the client's side, without any input or output.
 
 use super::Error;
-use crate::endpoint::Kind;
+use crate::net::Kind;
 use crate::protocol::state::client::{Arrow, Event, Machine, State};
 use crate::protocol::{NAME_MAX_BYTES, WELCOME_MAX_BYTES};
 
@@ -13,7 +13,7 @@ pub fn request(name: &[u8], kind: Kind) -> Result<Vec<u8>, Error> {
     if name.len() > NAME_MAX_BYTES {
         return Err(Error::NameTooLong);
     }
-    if kind.promises().boundaries {
+    if kind.semantics().boundaries {
         return Ok(name.to_vec());
     }
     if name.contains(&b'\n') {
@@ -27,7 +27,7 @@ pub fn request(name: &[u8], kind: Kind) -> Result<Vec<u8>, Error> {
 ///
 /// ```
 /// use welcomed::client::{Visit, request};
-/// use welcomed::endpoint::Kind;
+/// use welcomed::net::Kind;
 /// use welcomed::protocol::state::client::State;
 ///
 /// let mut visit = Visit::new(request(b"Rafatul", Kind::Udp)?);
@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn what_is_sent_for_a_name_depends_on_whether_boundaries_are_kept() {
         for kind in Kind::ALL {
-            let keeps = kind.promises().boundaries;
+            let keeps = kind.semantics().boundaries;
             assert_eq!(request(b"Ada", *kind).unwrap(), b"Ada");
             assert_eq!(request(b"", *kind).unwrap(), if keeps { &b""[..] } else { b"\n" });
             assert_eq!(request(b"a\nb", *kind).is_ok(), keeps);

@@ -21,8 +21,8 @@ use signal_hook_mio::v1_0::Signals;
 
 use super::unix::{self, SocketFile};
 use super::{Interest, Kernel, Ready, Record, Signal};
-use crate::endpoint::{Address, Kind, Name, Names, Peer, UnixName};
-use crate::socket::{self, ipv4};
+use crate::net::{Address, Kind, Name, Names, Peer, UnixName};
+use crate::net::{ipv4, socket};
 
 /// How many events one wait takes from the kernel; what is left is taken by the next.
 const EVENTS_PER_WAIT: usize = 1024;
@@ -103,11 +103,11 @@ impl Kernel for Mio {
             }
             Name::Unix(UnixName::Path(path)) => {
                 *file =
-                    Some(SocketFile::prepare(socket.as_fd(), path, kind.promises().connections, unix_mode)?);
+                    Some(SocketFile::prepare(socket.as_fd(), path, kind.semantics().connections, unix_mode)?);
             }
             Name::Unix(name) => rustix::net::bind(&*socket, &socket::unix_address(name)?)?,
         }
-        if kind.promises().connections && kind.promises().boundaries {
+        if kind.semantics().connections && kind.semantics().boundaries {
             // So that a record can be told from the end of input: see `read_record`. Inherited by accept.
             sockopt::set_socket_passcred(&*socket, true)?;
         }
@@ -115,7 +115,7 @@ impl Kernel for Mio {
     }
 
     fn listen(&mut self, listener: &mut Listener, index: usize, backlog: u32) -> io::Result<()> {
-        if listener.kind.promises().connections {
+        if listener.kind.semantics().connections {
             rustix::net::listen(&listener.socket, i32::try_from(backlog).unwrap_or(i32::MAX))?;
         }
         let token = Token(LAST_LISTENER - index);
@@ -126,7 +126,7 @@ impl Kernel for Mio {
 
     fn accept(&mut self, listener: &Listener) -> io::Result<(Stream, Peer)> {
         let (socket, address) = rustix::net::acceptfrom_with(&listener.socket, SOCKET_FLAGS)?;
-        let peer = match listener.kind.promises().names {
+        let peer = match listener.kind.semantics().names {
             Names::Path => process(&socket),
             Names::Port | Names::Protocol => inet_peer(listener.kind, address),
         };
@@ -135,7 +135,7 @@ impl Kernel for Mio {
 
     fn receive(&mut self, listener: &Listener, buffer: &mut [u8]) -> io::Result<(Record, Peer)> {
         let Listener { socket, kind, .. } = listener;
-        if kind.promises().names == Names::Protocol {
+        if kind.semantics().names == Names::Protocol {
             let mut packet = vec![0; ipv4::HEADER_MAX_BYTES + buffer.len()];
             let (bytes, all, sender) = rustix::net::recvfrom(socket, &mut packet, RecvFlags::TRUNC)?;
             let payload = packet.get(..bytes).and_then(ipv4::payload).ok_or(io::ErrorKind::InvalidData)?;
@@ -147,7 +147,7 @@ impl Kernel for Mio {
             return Ok((record, inet_peer(*kind, sender)));
         }
         let (bytes, all, sender) = rustix::net::recvfrom(socket, buffer, RecvFlags::TRUNC)?;
-        let peer = match kind.promises().names {
+        let peer = match kind.semantics().names {
             Names::Path => sender.map_or(Peer::Unnamed, unix::peer),
             Names::Port | Names::Protocol => inet_peer(*kind, sender),
         };

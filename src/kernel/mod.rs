@@ -11,7 +11,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 pub use self::mio::Mio;
-use crate::endpoint::{Address, Peer};
+use crate::net::{Address, Peer};
 
 /// Something that the kernel reports. It is a hint: only the result of the call that follows decides.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

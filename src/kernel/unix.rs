@@ -15,7 +15,7 @@ use rustix::fs::{FlockOperation, Mode};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrAny, SocketAddrUnix, SocketFlags, SocketType};
 
-use crate::endpoint::{Peer, UNIX_NAME_MAX_BYTES, UnixName};
+use crate::net::{Peer, UNIX_NAME_MAX_BYTES, UnixName};
 
 /// How often a path is looked at again because somebody else had just changed it.
 const LOOKS: usize = 16;

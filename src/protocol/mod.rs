@@ -6,7 +6,6 @@
 //! * [`state`]: the three state machines, one row per arrow.
 //! * [`session`]: one conversation, from the first byte of a name to the last of the welcome.
 //! * [`welcome`]: what is answered.
-//! * [`text`]: how a name is shown, so that it can forge nothing.
 //! * [`diagram`]: the tables as pictures, in Mermaid and in DOT.
 
 mod machine;
@@ -14,10 +13,8 @@ mod machine;
 pub mod diagram;
 pub mod session;
 pub mod state;
-pub mod text;
 pub mod welcome;
 
 pub use machine::{Arrow, Diagram};
 pub use session::{NAME_MAX_BYTES, Session, Want};
-pub use text::Shown;
 pub use welcome::{WELCOME_MAX_BYTES, Welcome};

@@ -3,10 +3,11 @@
 use std::io::{self, ErrorKind};
 
 use super::stats::Stats;
-use crate::endpoint::{Kind, Peer};
 use crate::kernel::{Interest, Kernel};
+use crate::net::{Kind, Peer};
 use crate::protocol::state::connection::{Arrow, State};
-use crate::protocol::{NAME_MAX_BYTES, Session, Shown, Want, Welcome};
+use crate::protocol::{NAME_MAX_BYTES, Session, Want, Welcome};
+use crate::text::Escaped;
 
 /// The most that is read from one stream in one turn of the loop: one that sends without end gets its
 /// turn like all others.
@@ -100,7 +101,7 @@ impl<Stream> Connection<Stream> {
         log::trace!("{}: {arrow}", self.peer);
         match arrow.to {
             State::WritingWelcome => {
-                log::info!("connected with {} {}", self.peer, Shown(self.session.name()));
+                log::info!("connected with {} {}", self.peer, Escaped(self.session.name()));
             }
             State::Lingering => {
                 if let Err(error) = shared.kernel.shut(&mut self.stream) {
@@ -153,7 +154,7 @@ impl<Stream> Connection<Stream> {
     }
 
     fn keeps_boundaries(&self) -> bool {
-        self.kind.promises().boundaries
+        self.kind.semantics().boundaries
     }
 
     fn write<K>(&mut self, shared: &mut Shared<'_, K>) -> io::Result<Option<Arrow>>

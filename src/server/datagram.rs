@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 
 use super::connection::Shared;
-use crate::endpoint::Peer;
 use crate::kernel::{Kernel, Record};
+use crate::net::Peer;
 use crate::protocol::state::connection::{Arrow, State};
-use crate::protocol::{NAME_MAX_BYTES, Session, Shown, Want, Welcome};
+use crate::protocol::{NAME_MAX_BYTES, Session, Want, Welcome};
+use crate::text::Escaped;
 
 /// A datagram that was received, and the conversation that it is.
 #[derive(Debug)]
@@ -99,7 +100,7 @@ impl Datagram {
         shared.stats.arrow_taken(arrow);
         log::trace!("{}: {arrow}", self.peer);
         if arrow.to == State::WritingWelcome {
-            log::info!("received from {} {}", self.peer, Shown(self.session.name()));
+            log::info!("received from {} {}", self.peer, Escaped(self.session.name()));
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use std::io;
 
-use crate::endpoint::{Address, Peer};
 use crate::kernel::Kernel;
+use crate::net::{Address, Peer};
 use crate::protocol::state::server::{Event, Machine, State};
 use crate::server::Settings;
 
@@ -36,7 +36,7 @@ impl<Socket> Listener<Socket> {
     where
         K: Kernel<Listener = Socket>,
     {
-        let connections = address.kind.promises().connections;
+        let connections = address.kind.semantics().connections;
         let mut socket = kernel.socket(address)?;
         log::info!("socket created");
         let mut listener = Listener {
@@ -84,7 +84,7 @@ impl<Socket> Listener<Socket> {
 
     /// Whether clients connect here, or only send datagrams.
     pub(crate) fn has_connections(&self) -> bool {
-        self.address.kind.promises().connections
+        self.address.kind.semantics().connections
     }
 
     /// Where it stands.

@@ -26,8 +26,8 @@ use self::listener::Listener;
 pub use self::settings::Settings;
 pub use self::stats::Stats;
 use self::timers::{Due, Timers};
-use crate::endpoint::Address;
 use crate::kernel::{Kernel, Ready, Signal};
+use crate::net::Address;
 use crate::protocol::state::connection as client_state;
 use crate::protocol::state::server::{Event, State};
 
@@ -104,7 +104,7 @@ impl<K: Kernel> Server<K> {
     /// welcome is none for datagrams (see
     /// [`suits_datagrams`](crate::protocol::Welcome::suits_datagrams)), and then listens on one less.
     pub fn listen(&mut self, address: &Address) -> io::Result<Address> {
-        if !address.kind.promises().connections {
+        if !address.kind.semantics().connections {
             let suits = self.settings.welcome.suits_datagrams();
             suits.map_err(|why| io::Error::new(ErrorKind::InvalidInput, why))?;
         }

@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Read as _};
 use std::time::Duration;
 
 use rustix::process::Signal;
-use welcomed::endpoint::Kind;
+use welcomed::net::Kind;
 
 use crate::counts::{Counts, wait_for_count};
 use crate::ground::Ground;
@@ -19,7 +19,7 @@ pub(crate) fn there_is_one_name(ground: &Ground, kind: Kind) {
     speaker.name("tul");
     ground.server.signal(Signal::CONT);
     // On a stream even two sends come as one name: there are no boundaries.
-    let name = if kind.promises().boundaries { "Rafa" } else { "Rafatul" };
+    let name = if kind.semantics().boundaries { "Rafa" } else { "Rafatul" };
     assert_eq!(speaker.hear(), format!("Hello, {name}!"));
     let counts = Counts::of(&ground.server);
     counts.add_up_to(1);

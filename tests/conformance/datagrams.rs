@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use welcomed::endpoint::Kind;
+use welcomed::net::Kind;
 
 use crate::counts::{Counts, wait_for_count};
 use crate::ground::{Ground, PROTOCOL, host, raw_is_allowed};

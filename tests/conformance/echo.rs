@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
-use welcomed::endpoint::Kind;
+use welcomed::net::Kind;
 
 use crate::counts::{Counts, wait_for_count};
 use crate::ground::{Folder, PROTOCOL, host, raw_is_allowed, udp_address};
@@ -23,7 +23,7 @@ const ROUNDS_MAX: u64 = 300;
 
 /// The kinds of datagrams that may be used here.
 fn kinds() -> impl Iterator<Item = Kind> {
-    let kinds = Kind::ALL.iter().copied().filter(|kind| !kind.promises().connections);
+    let kinds = Kind::ALL.iter().copied().filter(|kind| !kind.semantics().connections);
     kinds.filter(|kind| *kind != Kind::Raw || raw_is_allowed())
 }
 

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
-use welcomed::endpoint::{Kind, Names};
+use welcomed::net::{Kind, Names};
 
 use crate::counts::Counts;
 use crate::process::{Server, not_tested};
@@ -99,7 +99,7 @@ impl Ground {
         if raw_is_allowed() {
             endpoints.push(format!("raw://{host}?protocol={PROTOCOL}"));
         }
-        for kind in Kind::ALL.iter().filter(|kind| kind.promises().names == Names::Path) {
+        for kind in Kind::ALL.iter().filter(|kind| kind.semantics().names == Names::Path) {
             endpoints.push(format!("{kind}://{}", folder.join(&kind.to_string()).display()));
             endpoints.push(format!("{kind}://@{}", abstract_name(*kind, number)));
         }

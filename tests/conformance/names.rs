@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use rustix::process::Signal;
-use welcomed::endpoint::Kind;
+use welcomed::net::Kind;
 use welcomed::protocol::NAME_MAX_BYTES;
 
 use crate::counts::Counts;
@@ -14,7 +14,7 @@ use crate::speaker::{Speaker, socket};
 
 /// What a name looks like in the log, with the words that stand before it.
 fn logged(speaker: &Speaker, name: &str) -> String {
-    let did = if speaker.kind.promises().connections { "connected with" } else { "received from" };
+    let did = if speaker.kind.semantics().connections { "connected with" } else { "received from" };
     format!("{did} {} {name}\n", speaker.shown)
 }
 

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use welcomed::endpoint::Kind;
+use welcomed::net::Kind;
 
 use crate::ground::Ground;
 use crate::process::{is_here, run};

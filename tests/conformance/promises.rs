@@ -1,6 +1,6 @@
 //! The promises, and which kinds make them: what a promise needs is asked of the one table of kinds.
 
-use welcomed::endpoint::kind::{Kind, Names, Promises};
+use welcomed::net::kind::{Kind, Names, Semantics};
 
 use crate::ground::Ground;
 use crate::{connections, datagrams, names, system};
@@ -28,8 +28,8 @@ pub(crate) enum Needs {
 
 impl Needs {
     /// Why a kind with these properties does not make the promise; `None` if it does.
-    pub(crate) fn lacking(self, promises: &Promises) -> Option<&'static str> {
-        let Promises { connections, boundaries, delivery, names, .. } = *promises;
+    pub(crate) fn lacking(self, semantics: &Semantics) -> Option<&'static str> {
+        let Semantics { connections, boundaries, delivery, names, .. } = *semantics;
         let in_unix_domain = names == Names::Path;
         let (has_it, why_not) = match self {
             Needs::Nothing => (true, ""),
@@ -80,7 +80,7 @@ impl Promise {
     /// Tries the promise on a kind, with a server of its own. Panics if it is broken.
     pub(crate) fn verdict(&self, kind: Kind) -> Verdict {
         let ground = Ground::start(self.options);
-        let why_not = self.needs.lacking(kind.promises());
+        let why_not = self.needs.lacking(kind.semantics());
         let to_be_shown = if why_not.is_none() { Some(self.check) } else { self.contrary };
         if let Some(show) = to_be_shown {
             show(&ground, kind);

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use welcomed::endpoint::Kind;
+use welcomed::net::Kind;
 
 use crate::ground::{Ground, host, raw_is_allowed};
 use crate::process::{is_here, run};

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-use welcomed::endpoint::Kind;
+use welcomed::net::Kind;
 
 use crate::ground::{Ground, PROTOCOL, host, raw_is_allowed};
 use crate::process::{Log, is_here, until, wait};

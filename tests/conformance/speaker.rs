@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
-use welcomed::endpoint::Kind;
-use welcomed::socket::ipv4;
+use welcomed::net::Kind;
+use welcomed::net::ipv4;
 
 use crate::ground::{Ground, PROTOCOL, host};
 use crate::process::{BOUND, until};
@@ -72,7 +72,7 @@ impl Speaker {
 
     /// Says a name, with the line end that a stream needs.
     pub(crate) fn name(&self, name: &str) {
-        let end = if self.kind.promises().boundaries { "" } else { "\n" };
+        let end = if self.kind.semantics().boundaries { "" } else { "\n" };
         self.say(format!("{name}{end}").as_bytes());
     }
 
@@ -85,7 +85,7 @@ impl Speaker {
     /// The answer: all that comes up to a clean end of input, or one datagram.
     pub(crate) fn hear(&self) -> String {
         let mut answer = self.read().unwrap();
-        while self.kind.promises().connections {
+        while self.kind.semantics().connections {
             let more = self.read().unwrap();
             if more.is_empty() {
                 break;

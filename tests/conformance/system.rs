@@ -12,7 +12,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use rustix::process::Signal;
 use rustix::time::Timespec;
-use welcomed::endpoint::{Kind, Names};
+use welcomed::net::{Kind, Names};
 
 use crate::counts::{Counts, wait_for_count};
 use crate::ground::{Ground, PROTOCOL, host};
@@ -30,7 +30,7 @@ pub(crate) fn hundred_at_once(ground: &Ground, kind: Kind) {
     for (index, speaker) in speakers.iter().enumerate() {
         assert_eq!(speaker.hear(), format!("Hello, visitor {index}!"));
     }
-    if !kind.promises().connections {
+    if !kind.semantics().connections {
         speakers.iter().for_each(Speaker::hears_nothing);
     }
 }
@@ -54,7 +54,7 @@ pub(crate) fn counts_add_up(ground: &Ground, kind: Kind) {
     for _ in 0..3 {
         Speaker::new(ground, kind).ask("Ada");
     }
-    let connections = u64::from(kind.promises().connections);
+    let connections = u64::from(kind.semantics().connections);
     let counts = wait_for_count(&ground.server, "welcomed", 3);
     counts.add_up_to(3 + connections);
     assert_eq!(counts.get("open"), connections, "{counts:?}");
@@ -104,7 +104,7 @@ fn say_with_descriptor(speaker: &Speaker) -> PipeReader {
     let mut along = SendAncillaryBuffer::new(&mut room);
     let writers = [writer.as_fd()];
     assert!(along.push(SendAncillaryMessage::ScmRights(&writers)));
-    let name = if speaker.kind.promises().boundaries { "Rafatul" } else { "Rafatul\n" };
+    let name = if speaker.kind.semantics().boundaries { "Rafatul" } else { "Rafatul\n" };
     sendmsg(&speaker.socket, &[IoSlice::new(name.as_bytes())], &mut along, SendFlags::empty()).unwrap();
     reader
 }
@@ -148,7 +148,7 @@ pub(crate) fn privilege(ground: &Ground, kind: Kind) {
     let locked = ground.folder.join("client-locked");
     fs::create_dir(&locked).unwrap();
     fs::set_permissions(&locked, fs::Permissions::from_mode(0o555)).unwrap();
-    let endpoint = match kind.promises().names {
+    let endpoint = match kind.semantics().names {
         Names::Port if everybody_may => return not_tested("everybody may listen on port 81 here"),
         Names::Port => format!("{kind}://127.0.0.1:81"),
         Names::Path => format!("{kind}://{}/socket", locked.display()),
@@ -168,5 +168,5 @@ pub(crate) fn privilege(ground: &Ground, kind: Kind) {
     let said: Vec<&str> = err.lines().filter(|line| line.starts_with("welcomed: ")).collect();
     assert_eq!(said.len(), 1, "{err}");
     assert!(said[0].starts_with(&format!("welcomed: cannot listen on {endpoint}: ")), "{err}");
-    assert!(said[0].ends_with(&format!("it takes {}", kind.promises().privilege)), "{err}");
+    assert!(said[0].ends_with(&format!("it takes {}", kind.semantics().privilege)), "{err}");
 }

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 
 use comfy_table::{ContentArrangement, Table, presets};
-use welcomed::endpoint::Kind;
+use welcomed::net::Kind;
 
 use crate::ground::{Ground, raw_is_allowed};
 use crate::process::answer;
@@ -41,7 +41,7 @@ fn rendered(columns: &[Vec<Verdict>]) -> String {
         });
         table.add_row(std::iter::once(promise.text.to_owned()).chain(cells));
     }
-    format!("{table}\nn/a: the promise does not apply, and why: see `welcomed::endpoint::kind`\n")
+    format!("{table}\nn/a: the promise does not apply, and why: see `welcomed::net::kind`\n")
 }
 
 #[test]

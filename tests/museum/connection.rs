@@ -3,8 +3,8 @@
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
-use welcomed::endpoint::Kind;
 use welcomed::kernel::{Interest, Kernel as _};
+use welcomed::net::Kind;
 use welcomed::protocol::state::connection::State;
 use welcomed::protocol::{NAME_MAX_BYTES, Session, Want};
 use welcomed::server::Settings;
@@ -78,7 +78,7 @@ impl Connection {
         bug: Option<Bug>,
         buffer: &mut [u8],
     ) -> io::Result<()> {
-        if self.kind.promises().boundaries {
+        if self.kind.semantics().boundaries {
             return self.read_record(kernel, settings, bug, &mut buffer[..NAME_MAX_BYTES]);
         }
         match kernel.read(&mut self.stream, buffer) {
@@ -141,7 +141,7 @@ impl Connection {
         } else {
             let sent = kernel.write(&mut self.stream, self.session.outgoing())?;
             let all = self.session.outgoing().len();
-            if self.kind.promises().boundaries {
+            if self.kind.semantics().boundaries {
                 // A record comes alone: what is behind it is known only by a look.
                 while self
                     .read_more(kernel, settings)

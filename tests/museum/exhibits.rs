@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rustix::io::Errno;
-use welcomed::endpoint::Kind;
+use welcomed::net::Kind;
 
 use crate::faults::Fault;
 use crate::promises::Promise;

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use slab::Slab;
-use welcomed::endpoint::{Kind, Peer};
 use welcomed::kernel::{Kernel as _, Ready, Signal};
+use welcomed::net::{Kind, Peer};
 use welcomed::protocol::NAME_MAX_BYTES;
 use welcomed::server::{Settings, Stats};
 
@@ -126,7 +126,7 @@ impl Plain {
             let Some(listener) = self.listener.as_ref().filter(|_| self.ready && room && !paused) else {
                 return Ok(());
             };
-            if !self.kind.promises().connections {
+            if !self.kind.semantics().connections {
                 match self.kernel.receive(listener, &mut self.buffer) {
                     Ok((record, peer)) => self.answer(record.bytes, &peer),
                     Err(error) => self.accept_failed(error, now)?,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rustix::process::Signal;
-use welcomed::endpoint::{Address, Kind};
+use welcomed::net::{Address, Kind};
 
 use crate::process::Server;
 use crate::sockets::{Visitor, serve};

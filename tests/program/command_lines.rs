@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::LazyLock;
 
-use welcomed::endpoint::Kind;
+use welcomed::net::Kind;
 
 use crate::folder::Folder;
 use crate::process::{Server, answer, not_tested, run, welcomed};

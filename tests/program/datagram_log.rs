@@ -4,7 +4,7 @@ use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 
 use rustix::process::Signal;
-use welcomed::endpoint::{Address, Kind, Name, UnixName};
+use welcomed::net::{Address, Kind, Name, UnixName};
 
 use crate::process::Server;
 use crate::sockets::{Visitor, serve};

@@ -5,7 +5,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use welcomed::endpoint::Kind;
+use welcomed::net::Kind;
 
 /// The kinds whose sockets have a path.
 pub(crate) const WITH_PATH: [Kind; 3] = [Kind::Unix, Kind::UnixPacket, Kind::UnixGram];

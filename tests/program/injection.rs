@@ -7,7 +7,7 @@
 use std::thread;
 use std::time::Duration;
 
-use welcomed::endpoint::Kind;
+use welcomed::net::Kind;
 
 use crate::process::{answer, now, until};
 use crate::scene::{Scene, Toll};

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::process::Command;
 
 use rustix::process::Signal;
-use welcomed::endpoint::Kind;
+use welcomed::net::Kind;
 
 use crate::process::answer;
 use crate::sockets::{Visitor, address, own_endpoint, serve};

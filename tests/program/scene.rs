@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::net::TcpStream;
 
 use rustix::process::Signal;
-use welcomed::endpoint::{Address, Kind};
+use welcomed::net::{Address, Kind};
 
 use crate::process::{Server, answer, until};
 use crate::sockets::{Visitor, serve};
@@ -52,7 +52,7 @@ impl Scene {
     /// name, where that can be. So it needs every system call that there is.
     fn visit(&self) -> Visitor {
         let visitor = Visitor::connect(&self.address).unwrap();
-        if self.address.kind.promises().connections {
+        if self.address.kind.semantics().connections {
             until("the visitor is watched, or has met the fault", || {
                 let trace = self.tracer.trace();
                 trace.contains("EPOLL_CTL_ADD") || trace.contains("INJECTED")
@@ -66,14 +66,14 @@ impl Scene {
     /// A visitor who comes, if the server does not close its socket at that very moment.
     fn knock(&self) -> Option<Visitor> {
         let visitor = Visitor::connect(&self.address).ok()?;
-        if !self.address.kind.promises().connections {
+        if !self.address.kind.semantics().connections {
             visitor.say(b"Ada").ok()?;
         }
         Some(visitor)
     }
 
     fn keeps_boundaries(&self) -> bool {
-        self.address.kind.promises().boundaries
+        self.address.kind.semantics().boundaries
     }
 
     pub(crate) fn lives(self, toll: &Toll) {
@@ -115,7 +115,7 @@ impl Scene {
         all_finish(self.inside);
         let ended = self.server.wait();
         assert_eq!(ended.status.code(), Some(1), "{}", ended.log);
-        let verb = if self.address.kind.promises().connections { "accept" } else { "receive" };
+        let verb = if self.address.kind.semantics().connections { "accept" } else { "receive" };
         assert_eq!(ended.log.matches(&format!("cannot {verb} any more: {why}")).count(), 1, "{}", ended.log);
         assert!(ended.log.contains("counts: 3 accepted: 3 welcomed"), "{}", ended.log);
         let last = ended.log.lines().last().unwrap();

@@ -11,8 +11,8 @@ use rustix::net::{
     AddressFamily, Protocol, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, bind, connect,
     recv, send, socket_with,
 };
-use welcomed::endpoint::{Address, Endpoint, Kind, Name, UnixName};
-use welcomed::socket::ipv4;
+use welcomed::net::ipv4;
+use welcomed::net::{Address, Endpoint, Kind, Name, UnixName};
 
 use crate::process::{BOUND, Server, not_tested};
 
@@ -126,12 +126,12 @@ impl Visitor {
     /// Sees a connection end without an answer, cleanly or by a reset; without connections, sees that
     /// nothing is there.
     pub(crate) fn gets_nothing(self) {
-        if !self.kind.promises().connections {
+        if !self.kind.semantics().connections {
             sockopt::set_socket_timeout(&self.socket, Timeout::Recv, Some(Duration::from_millis(1))).unwrap();
         }
         match self.hear() {
             Ok(answer) => assert_eq!(String::from_utf8(answer).unwrap(), ""),
-            Err(Errno::AGAIN) => assert!(!self.kind.promises().connections, "it has not ended"),
+            Err(Errno::AGAIN) => assert!(!self.kind.semantics().connections, "it has not ended"),
             Err(_) => {}
         }
     }
@@ -150,7 +150,7 @@ impl Visitor {
             } else {
                 bytes
             });
-            if bytes.is_empty() || !self.kind.promises().connections {
+            if bytes.is_empty() || !self.kind.semantics().connections {
                 return Ok(heard);
             }
         }

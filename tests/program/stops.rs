@@ -1,7 +1,7 @@
 //! Who has come when the server is told to stop is served, however little the backlog is.
 
 use rustix::process::Signal;
-use welcomed::endpoint::{Address, Kind};
+use welcomed::net::{Address, Kind};
 
 use crate::process::until;
 use crate::sockets::{Visitor, serve};

@@ -8,7 +8,7 @@ use std::process::Command;
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with};
 use rustix::process::Signal;
-use welcomed::endpoint::Kind;
+use welcomed::net::Kind;
 
 use crate::command_lines::refused;
 use crate::folder::{Folder, WITH_PATH, identity};

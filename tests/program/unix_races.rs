@@ -6,7 +6,7 @@ use std::process::Command;
 use std::thread;
 
 use rustix::process::Signal;
-use welcomed::endpoint::Kind;
+use welcomed::net::Kind;
 
 use crate::folder::{Folder, WITH_PATH, identity};
 use crate::process::{until, welcomed};

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use rustix::io::Errno;
-use welcomed::endpoint::{Peer, UnixName};
 use welcomed::kernel::{Ready, Signal};
+use welcomed::net::{Peer, UnixName};
 use welcomed::protocol::{NAME_MAX_BYTES, Welcome};
 use welcomed::server::{Server, Settings, Stats};
 

@@ -8,8 +8,8 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
-use welcomed::endpoint::{Address, Endpoint, Peer};
 use welcomed::kernel::{Interest, Kernel, Ready, Record, Signal};
+use welcomed::net::{Address, Endpoint, Peer};
 use welcomed::server::{Server, Settings};
 
 use crate::script::{Accept, Client, Post, Read, Receive, Write};

@@ -5,8 +5,8 @@ use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
-use welcomed::endpoint::Peer;
 use welcomed::kernel::Interest;
+use welcomed::net::Peer;
 
 /// What one call of read(2) gives, or of recvmsg(2) where boundaries are kept.
 #[derive(Clone, Debug)]

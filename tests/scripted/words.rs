@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use log::{LevelFilter, Log, Metadata, Record};
 use rustix::io::Errno;
-use welcomed::endpoint::Peer;
 use welcomed::kernel::{Ready, Signal};
+use welcomed::net::Peer;
 use welcomed::server::Settings;
 
 use crate::kernel::Scripted;

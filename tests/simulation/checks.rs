@@ -165,7 +165,7 @@ impl World {
                 broken(Promise::NothingElse, format!("client {index} got {received:?}"));
             }
             if let Some(welcome) = self.promised(client) {
-                let kind = self.doors[client.script.door].kind.promises();
+                let kind = self.doors[client.script.door].kind.semantics();
                 promised[usize::from(kind.boundaries) + usize::from(!kind.connections)] += 1;
                 client.has_got(&welcome, index);
             }

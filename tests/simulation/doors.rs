@@ -5,8 +5,8 @@ use std::io;
 use std::time::Duration;
 
 use rustix::io::Errno;
-use welcomed::endpoint::Kind;
 use welcomed::kernel::Ready;
+use welcomed::net::Kind;
 
 use crate::client::{Client, End, Place};
 use crate::faults::{Fault, client_stays};
@@ -47,7 +47,7 @@ impl Door {
 
     /// Whether clients connect here, or only send datagrams.
     pub(crate) fn has_connections(&self) -> bool {
-        self.kind.promises().connections
+        self.kind.semantics().connections
     }
 
     /// The queue has grown, or a call denied what is in it.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use welcomed::endpoint::Kind;
+use welcomed::net::Kind;
 
 use crate::faults::{Call, Fault};
 use crate::play::{play, server};

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use rustix::io::Errno;
-use welcomed::endpoint::Kind;
-use welcomed::endpoint::kind::Promises;
+use welcomed::net::Kind;
+use welcomed::net::kind::Semantics;
 
 /// A call of the loop.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -58,7 +58,7 @@ impl Call {
     }
 
     fn is_made_for(self, kind: Kind) -> bool {
-        let Promises { connections, boundaries, .. } = *kind.promises();
+        let Semantics { connections, boundaries, .. } = *kind.semantics();
         match self {
             Call::Wait => true,
             Call::Accept | Call::Watch | Call::Write | Call::Shut => connections,

@@ -7,8 +7,8 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
-use welcomed::endpoint::{Address, Peer};
 use welcomed::kernel::{Interest, Kernel, Ready, Record, Signal};
+use welcomed::net::{Address, Peer};
 
 use crate::checks::Watch;
 use crate::client::{Place, Stage};

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rustix::io::Errno;
-use welcomed::endpoint::{Address, Kind, Name, Names, UnixName};
+use welcomed::net::{Address, Kind, Name, Names, UnixName};
 use welcomed::protocol::state::connection::{Event, State as Connection};
 use welcomed::server::{Server, Stats};
 
@@ -60,7 +60,7 @@ pub(crate) fn server(sim: Sim) -> Server<Sim> {
 
 /// Some address for a socket of this kind.
 pub(crate) fn address(kind: Kind) -> Address {
-    let name = match kind.promises().names {
+    let name = match kind.semantics().names {
         Names::Path => Name::Unix(UnixName::Abstract(b"welcomed".to_vec())),
         Names::Port | Names::Protocol => Name::Inet(SocketAddr::from(([127, 0, 0, 1], 9999))),
     };

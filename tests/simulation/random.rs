@@ -44,7 +44,7 @@ fn every_promise_is_kept_on_random_schedules() {
                 eprintln!("{played} of {seeds} schedules");
             }
             let world = from_seed(seed);
-            let alone = world.doors.iter().all(|door| !door.kind.promises().boundaries);
+            let alone = world.doors.iter().all(|door| !door.kind.semantics().boundaries);
             match play(world, server) {
                 Ok(Played { calls, faults, clients, welcomed, .. }) => {
                     let [streams, records, datagrams] = welcomed;

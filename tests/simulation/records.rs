@@ -4,8 +4,8 @@ use std::io;
 use std::net::SocketAddr;
 
 use rustix::io::Errno;
-use welcomed::endpoint::Peer;
 use welcomed::kernel::{Interest, Record};
+use welcomed::net::Peer;
 
 use crate::client::{End, Place};
 use crate::faults::{Call, Fault};

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use welcomed::endpoint::Kind;
-use welcomed::endpoint::kind::Promises;
 use welcomed::kernel::Signal;
+use welcomed::net::Kind;
+use welcomed::net::kind::Semantics;
 use welcomed::server::Settings;
 
 use crate::dice::Dice;
@@ -60,11 +60,11 @@ pub(crate) fn from_seed(seed: u64) -> World {
     // Streams are what most are served over, and alone in more than half of all schedules.
     let kinds = dice.pick(KINDS);
     let welcomes =
-        if kinds.iter().all(|kind| kind.promises().connections) { WELCOMES } else { DATAGRAM_WELCOMES };
+        if kinds.iter().all(|kind| kind.semantics().connections) { WELCOMES } else { DATAGRAM_WELCOMES };
     let welcome = dice.pick(welcomes);
     let scripts = (0..clients).map(|number| {
         let door = dice.below(kinds.len());
-        let Promises { connections, boundaries, .. } = *kinds[door].promises();
+        let Semantics { connections, boundaries, .. } = *kinds[door].semantics();
         let script = match (clients, connections, boundaries) {
             (1000, true, false) => Script::prompt(format!("N{number}").as_bytes()),
             (1000, ..) => Script::record(format!("N{number}").as_bytes()),

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use welcomed::endpoint::Kind;
 use welcomed::kernel::{Interest, Signal};
+use welcomed::net::Kind;
 use welcomed::server::Settings;
 
 use crate::client::{Client, End, Place};
@@ -66,7 +66,7 @@ impl World {
     pub(crate) fn at(mut self, kinds: &[Kind]) -> World {
         self.doors = kinds.iter().map(|kind| Door::new(*kind)).collect();
         for client in &mut self.clients {
-            client.keeps_boundaries = kinds[client.script.door].promises().boundaries;
+            client.keeps_boundaries = kinds[client.script.door].semantics().boundaries;
         }
         self
     }

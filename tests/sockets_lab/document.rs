@@ -1,6 +1,6 @@
 //! The laboratory as a text: its sections, their commands, and what these print.
 
-use welcomed::endpoint::Kind;
+use welcomed::net::Kind;
 
 /// Commands, and what they print.
 pub(crate) struct Block {

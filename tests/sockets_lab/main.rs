@@ -18,8 +18,8 @@ use std::fs;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-use welcomed::endpoint::Kind;
-use welcomed::endpoint::kind::Markdown;
+use welcomed::net::Kind;
+use welcomed::net::kind::Markdown;
 
 use crate::document::{Block, Laboratory, matches};
 use crate::shell::Shell;
@@ -47,7 +47,7 @@ fn play(kind: Kind) {
     if let Some(why) = missing(&blocks, section.needs_root) {
         return not_tested(&format!("the laboratory's section {kind}: {why}"));
     }
-    let mut shell = Shell::start(kind.promises().scheme);
+    let mut shell = Shell::start(kind.semantics().scheme);
     for block in blocks {
         let printed = shell.run(&block.commands);
         let expected = block.expected.as_deref().unwrap();

@@ -1,4 +1,4 @@
-//! How a name is shown to people.
+//! Text from strangers, made safe to show.
 
 use std::fmt::{self, Write as _};
 
@@ -10,17 +10,17 @@ use std::fmt::{self, Write as _};
 /// another name's escape.
 ///
 /// ```
-/// use welcomed::protocol::Shown;
+/// use welcomed::text::Escaped;
 ///
-/// assert_eq!(Shown(b"Rafatul").to_string(), "Rafatul");
-/// assert_eq!(Shown("Zoë O'Brien".as_bytes()).to_string(), "Zoë O'Brien");
-/// assert_eq!(Shown(b"\x1b[31mred\r\n").to_string(), r"\u{1b}[31mred\r\n");
-/// assert_eq!(Shown("a\u{202e}b".as_bytes()).to_string(), r"a\u{202e}b");
+/// assert_eq!(Escaped(b"Rafatul").to_string(), "Rafatul");
+/// assert_eq!(Escaped("Zoë O'Brien".as_bytes()).to_string(), "Zoë O'Brien");
+/// assert_eq!(Escaped(b"\x1b[31mred\r\n").to_string(), r"\u{1b}[31mred\r\n");
+/// assert_eq!(Escaped("a\u{202e}b".as_bytes()).to_string(), r"a\u{202e}b");
 /// ```
 #[derive(Clone, Copy, Debug)]
-pub struct Shown<'a>(pub &'a [u8]);
+pub struct Escaped<'a>(pub &'a [u8]);
 
-impl fmt::Display for Shown<'_> {
+impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for chunk in self.0.utf8_chunks() {
             // `escape_debug` escapes quotes as well, which a log line has no need of.
@@ -43,15 +43,15 @@ impl fmt::Display for Shown<'_> {
 mod tests {
     use super::*;
 
-    fn shown(bytes: &[u8]) -> String {
-        Shown(bytes).to_string()
+    fn escaped(bytes: &[u8]) -> String {
+        Escaped(bytes).to_string()
     }
 
     #[test]
     fn letters_of_any_script_stay_as_they_are() {
         for name in ["Rafatul", "রাফাতুল", "Zoë", "李小龍", "محمد", "O'Brien \"Bob\"", "🦀"]
         {
-            assert_eq!(shown(name.as_bytes()), name);
+            assert_eq!(escaped(name.as_bytes()), name);
         }
     }
 
@@ -60,18 +60,18 @@ mod tests {
         let hidden = ('\0'..=' ').chain('\u{7f}'..='\u{a0}').chain('\u{200b}'..='\u{200f}');
         let bidi = ['\u{61c}'].into_iter().chain('\u{2028}'..='\u{202e}').chain('\u{2066}'..='\u{2069}');
         for c in hidden.chain(bidi).filter(|c| *c != ' ') {
-            let text = shown(format!("a{c}b").as_bytes());
+            let text = escaped(format!("a{c}b").as_bytes());
             assert!(text.starts_with("a\\") && text.ends_with('b') && text.is_ascii(), "{c:?} gave {text}");
         }
     }
 
     #[test]
     fn a_name_cannot_look_like_the_escape_of_another() {
-        assert_ne!(shown(b"\x1b"), shown(br"\u{1b}"));
+        assert_ne!(escaped(b"\x1b"), escaped(br"\u{1b}"));
     }
 
     #[test]
     fn what_is_no_utf8_becomes_the_replacement_character() {
-        assert_eq!(shown(b"a\xff\xfeb\xe2\x82"), "a\u{fffd}\u{fffd}b\u{fffd}");
+        assert_eq!(escaped(b"a\xff\xfeb\xe2\x82"), "a\u{fffd}\u{fffd}b\u{fffd}");
     }
 }

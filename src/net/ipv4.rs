@@ -6,7 +6,7 @@ pub const HEADER_MAX_BYTES: usize = 60;
 /// What a packet carries behind its header and the header's options; `None` if it is no whole IPv4 header.
 ///
 /// ```
-/// use welcomed::socket::ipv4::payload;
+/// use welcomed::net::ipv4::payload;
 ///
 /// let mut packet = vec![0; 24];
 /// packet[0] = 0x46; // version 4, a header of 6 words: one of options

@@ -1,11 +1,5 @@
 //! Where to listen and where to connect: `tcp://127.0.0.1:9999`, its short form `127.0.0.1:9999`, and the
 //! endpoints of the other kinds of sockets.
-//!
-//! * [`kind`]: the kinds, and what each promises.
-//! * [`address`]: addresses as the kernel takes and gives them.
-
-pub mod address;
-pub mod kind;
 
 use std::fmt;
 use std::io;
@@ -13,12 +7,8 @@ use std::net::ToSocketAddrs as _;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-pub use address::{Address, Name, Peer, UnixName};
-pub use kind::{Kind, Names};
-
-/// The longest name in the Unix domain: 108 bytes hold it and a NUL at its end (unix(7)) or, of an abstract
-/// name, at its beginning.
-pub const UNIX_NAME_MAX_BYTES: usize = 107;
+use super::address::{Address, Name, UNIX_NAME_MAX_BYTES, UnixName};
+use super::kind::{Kind, Names};
 
 /// The protocol numbers for experiments (RFC 3692, IANA): every other one is somebody's.
 const PROTOCOLS: [u16; 2] = [253, 254];
@@ -26,7 +16,7 @@ const PROTOCOLS: [u16; 2] = [253, 254];
 /// The address of a server as a person writes it. Shown in its long form.
 ///
 /// ```
-/// use welcomed::endpoint::Endpoint;
+/// use welcomed::net::Endpoint;
 ///
 /// let endpoint: Endpoint = "localhost:9999".parse().unwrap();
 /// assert_eq!(endpoint.to_string(), "tcp://localhost:9999");
@@ -69,7 +59,7 @@ impl Endpoint {
         };
         let mut addresses = Vec::new();
         for address in (host, number).to_socket_addrs()? {
-            let fits = kind.promises().names == Names::Port || address.is_ipv4();
+            let fits = kind.semantics().names == Names::Port || address.is_ipv4();
             let address = Address { kind, name: Name::Inet(address) };
             if fits && !addresses.contains(&address) {
                 addresses.push(address);
@@ -85,7 +75,7 @@ impl fmt::Display for Endpoint {
         match &self.place {
             Place::Unix(UnixName::Path(path)) => write!(f, "{kind}://{}", path.display()),
             Place::Unix(UnixName::Abstract(name)) => write!(f, "{kind}://@{}", String::from_utf8_lossy(name)),
-            Place::Host { host, number } if kind.promises().names == Names::Protocol => {
+            Place::Host { host, number } if kind.semantics().names == Names::Protocol => {
                 write!(f, "{kind}://{host}?protocol={number}")
             }
             Place::Host { host, number } if host.contains(':') => write!(f, "{kind}://[{host}]:{number}"),
@@ -105,7 +95,7 @@ impl FromStr for Endpoint {
             },
             None => (Kind::Tcp, without_scheme(text)?),
         };
-        let place = match kind.promises().names {
+        let place = match kind.semantics().names {
             Names::Port => host_and_port(rest),
             Names::Path => unix_name(rest).map(Place::Unix),
             Names::Protocol => host_and_protocol(rest),
@@ -198,9 +188,9 @@ impl fmt::Display for BadEndpoint {
             Some(Kind::Tcp) => f.write_str(
                 "tcp://HOST:PORT or HOST:PORT, such as 127.0.0.1:9999, localhost:9999 or [::1]:9999",
             ),
-            Some(kind) => f.write_str(kind.promises().form),
+            Some(kind) => f.write_str(kind.semantics().form),
             None => {
-                let forms: Vec<&str> = Kind::ALL.iter().map(|kind| kind.promises().form).collect();
+                let forms: Vec<&str> = Kind::ALL.iter().map(|kind| kind.semantics().form).collect();
                 f.write_str(&forms.join(", "))
             }
         }

@@ -1,8 +1,4 @@
 //! Sockets of every kind, as both ends of a conversation open and name them.
-//!
-//! * [`ipv4`]: the header that a raw socket sees.
-
-pub mod ipv4;
 
 use std::io;
 use std::num::NonZeroU32;
@@ -10,7 +6,7 @@ use std::os::fd::OwnedFd;
 
 use rustix::net::{AddressFamily, Protocol, RecvFlags, SocketAddrUnix, SocketFlags, SocketType};
 
-use crate::endpoint::{Address, Kind, Name, UnixName};
+use super::{Address, Kind, Name, UnixName};
 
 /// More packets than a receive buffer has room for (socket(7), `rmem_default`: 212,992 bytes).
 const STRAYS_MAX: usize = 4096;

@@ -1,4 +1,4 @@
-//! What the kinds of sockets promise: one table, which the code asks and README shows.
+//! The kinds of sockets and their semantics: one table, which the code asks and README shows.
 
 use std::fmt;
 
@@ -32,7 +32,7 @@ pub enum Names {
 
 /// One row of the table.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Promises {
+pub struct Semantics {
     /// What stands before `://`.
     pub scheme: &'static str,
     /// How the endpoints of this kind are written.
@@ -53,8 +53,8 @@ pub struct Promises {
 }
 
 /// Every kind, in the order of [`Kind::ALL`].
-const TABLE: [Promises; Kind::ALL.len()] = [
-    Promises {
+const TABLE: [Semantics; Kind::ALL.len()] = [
+    Semantics {
         scheme: "tcp",
         form: "tcp://HOST:PORT",
         socket: "stream",
@@ -64,7 +64,7 @@ const TABLE: [Promises; Kind::ALL.len()] = [
         delivery: true,
         privilege: "CAP_NET_BIND_SERVICE for a port below 1024",
     },
-    Promises {
+    Semantics {
         scheme: "unix",
         form: "unix:///PATH or unix://@NAME",
         socket: "stream",
@@ -74,7 +74,7 @@ const TABLE: [Promises; Kind::ALL.len()] = [
         delivery: true,
         privilege: "the right to write to the directory",
     },
-    Promises {
+    Semantics {
         scheme: "unixpacket",
         form: "unixpacket:///PATH or unixpacket://@NAME",
         socket: "sequenced packet",
@@ -84,7 +84,7 @@ const TABLE: [Promises; Kind::ALL.len()] = [
         delivery: true,
         privilege: "the right to write to the directory",
     },
-    Promises {
+    Semantics {
         scheme: "udp",
         form: "udp://HOST:PORT",
         socket: "datagram",
@@ -94,7 +94,7 @@ const TABLE: [Promises; Kind::ALL.len()] = [
         delivery: false,
         privilege: "CAP_NET_BIND_SERVICE for a port below 1024",
     },
-    Promises {
+    Semantics {
         scheme: "unixgram",
         form: "unixgram:///PATH or unixgram://@NAME",
         socket: "datagram",
@@ -104,7 +104,7 @@ const TABLE: [Promises; Kind::ALL.len()] = [
         delivery: false,
         privilege: "the right to write to the directory",
     },
-    Promises {
+    Semantics {
         scheme: "raw",
         form: "raw://HOST?protocol=253",
         socket: "raw",
@@ -120,31 +120,31 @@ impl Kind {
     /// Every kind, in the table's order.
     pub const ALL: &[Kind] = &[Kind::Tcp, Kind::Unix, Kind::UnixPacket, Kind::Udp, Kind::UnixGram, Kind::Raw];
 
-    /// What sockets of this kind promise.
+    /// What holds for sockets of this kind.
     #[must_use]
     #[expect(clippy::indexing_slicing, reason = "there is a row for every kind")]
-    pub const fn promises(self) -> &'static Promises {
+    pub const fn semantics(self) -> &'static Semantics {
         &TABLE[self as usize]
     }
 
     /// The kind whose endpoints begin with `scheme`, which is written in small letters.
     #[must_use]
     pub fn of(scheme: &str) -> Option<Kind> {
-        Kind::ALL.iter().copied().find(|kind| kind.promises().scheme == scheme)
+        Kind::ALL.iter().copied().find(|kind| kind.semantics().scheme == scheme)
     }
 }
 
 /// Shown as its scheme.
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.promises().scheme)
+        f.pad(self.semantics().scheme)
     }
 }
 
 /// The table in Markdown.
 ///
 /// ```
-/// use welcomed::endpoint::kind::Markdown;
+/// use welcomed::net::kind::Markdown;
 ///
 /// assert!(Markdown.to_string().contains("| datagram | no | yes | no |"));
 /// ```
@@ -160,7 +160,8 @@ impl fmt::Display for Markdown {
         )?;
         writeln!(f, "| --- | --- | --- | --- | --- | --- |")?;
         for kind in Kind::ALL {
-            let Promises { form, socket, connections, boundaries, delivery, privilege, .. } = kind.promises();
+            let Semantics { form, socket, connections, boundaries, delivery, privilege, .. } =
+                kind.semantics();
             let form = form.replace(" or ", "`, `");
             writeln!(
                 f,
@@ -181,8 +182,8 @@ mod tests {
     #[test]
     fn every_kind_has_its_own_row() {
         for kind in Kind::ALL {
-            assert_eq!(Kind::of(kind.promises().scheme), Some(*kind));
-            assert!(kind.promises().form.starts_with(&format!("{kind}://")));
+            assert_eq!(Kind::of(kind.semantics().scheme), Some(*kind));
+            assert!(kind.semantics().form.starts_with(&format!("{kind}://")));
         }
         assert_eq!(Kind::of("http"), None);
     }
@@ -190,6 +191,6 @@ mod tests {
     #[test]
     fn whoever_has_no_boundaries_has_connections() {
         // A name without boundaries needs a stream to be gathered from.
-        assert!(Kind::ALL.iter().map(|kind| kind.promises()).all(|p| p.boundaries || p.connections));
+        assert!(Kind::ALL.iter().map(|kind| kind.semantics()).all(|p| p.boundaries || p.connections));
     }
 }

@@ -6,13 +6,17 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
 use super::kind::{Kind, Names};
-use crate::protocol::Shown;
+use crate::text::Escaped;
+
+/// The longest name in the Unix domain: 108 bytes hold it and a NUL at its end (unix(7)) or, of an abstract
+/// name, at its beginning.
+pub const UNIX_NAME_MAX_BYTES: usize = 107;
 
 /// Where a socket is bound or connected to. Shown as an endpoint.
 ///
 /// ```
 /// use std::net::SocketAddr;
-/// use welcomed::endpoint::Address;
+/// use welcomed::net::Address;
 ///
 /// let address: SocketAddr = "[::1]:9999".parse().unwrap();
 /// assert_eq!(Address::from(address).to_string(), "tcp://[::1]:9999");
@@ -63,7 +67,7 @@ impl From<SocketAddr> for Address {
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.name, self.kind.promises().names) {
+        match (&self.name, self.kind.semantics().names) {
             (Name::Inet(address), Names::Protocol) => {
                 write!(f, "{}://{}?protocol={}", self.kind, address.ip(), address.port())
             }
@@ -76,8 +80,8 @@ impl fmt::Display for Address {
 impl fmt::Display for UnixName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            UnixName::Path(path) => write!(f, "{}", Shown(path.as_os_str().as_bytes())),
-            UnixName::Abstract(name) => write!(f, "@{}", Shown(name)),
+            UnixName::Path(path) => write!(f, "{}", Escaped(path.as_os_str().as_bytes())),
+            UnixName::Abstract(name) => write!(f, "@{}", Escaped(name)),
         }
     }
 }

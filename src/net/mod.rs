@@ -1,0 +1,16 @@
+//! Sockets and their addresses: what people write, what the kernel takes, and what each kind of socket can do.
+//!
+//! * [`endpoint`]: addresses as people write them, such as `tcp://127.0.0.1:9999`.
+//! * [`kind`]: the table of the kinds of sockets.
+//! * [`address`]: addresses as the kernel takes and gives them.
+//! * [`ipv4`]: the header that a raw socket receives.
+
+pub mod address;
+pub mod endpoint;
+pub mod ipv4;
+pub mod kind;
+pub(crate) mod socket;
+
+pub use address::{Address, Name, Peer, UNIX_NAME_MAX_BYTES, UnixName};
+pub use endpoint::{BadEndpoint, Endpoint};
+pub use kind::{Kind, Names};
