@@ -1,45 +1,52 @@
-//! A welcome server and everything around it: a single-threaded event loop on mio that reads a name from
-//! every client, writes a welcome and closes; a client; and what both are made of.
+//! A single-threaded event loop on mio that serves any protocol, the welcome server that it was made for, and a client.
 //!
 //! # A tour
 //!
-//! Start with [`protocol::state`]: three state machines, each one table. A connection's main way through
-//! is *reading name → writing welcome → closed*. [`protocol::Session`] is one such conversation, bytes in
-//! and bytes out; it knows no socket, no clock and no log.
+//! Start with [`services::welcome::tables`]: a connection is *reading name → writing welcome → closed*, one row for
+//! each arrow. [`services::welcome::session`] is one such conversation, bytes in and bytes out; it knows no socket, no
+//! clock and no log.
 //!
-//! [`kernel::Kernel`] is the operating system as the loop sees it, one method for each system call.
-//! [`kernel::Mio`] is the real one.
+//! [`reactor`] is the loop. It knows no protocol: [`reactor::service`] is the contract between the loop and what it
+//! serves. It tracks connections in a slab, drives each before it asks the kernel to watch it, and sends the last
+//! output and the FIN in one segment. A prompt client of the welcome costs accept, receive, send and close.
 //!
-//! [`server::Server`] is the loop: its `turn` waits, serves who is ready, expires who is late, and
-//! accepts. It tracks connections in a slab, drives each before it asks the kernel to watch it, and sends
-//! welcome and FIN in one segment. A client that is prompt costs accept, receive, send and close.
+//! [`kernel::Kernel`] is the operating system as the loop sees it, one method for each system call. [`kernel::Mio`] is
+//! the real one.
 //!
-//! [`client::visit()`] is the other end. [`net::Endpoint`] is how people write addresses, and [`net::socket`]
-//! what both ends need to know of each kind of socket.
-//! [`logging`] and [`command_line`] are what the two programs need beside all that.
+//! [`machine`] declares state machines as tables, [`net`] has endpoints and kinds of sockets, and [`client::visit()`] is
+//! the other end of a welcome.
 //!
 //! # A server in a few lines
 //!
 //! ```no_run
-//! use welcomed::net::Endpoint;
 //! use welcomed::kernel::Mio;
-//! use welcomed::server::{Server, Settings};
+//! use welcomed::reactor::{Server, Settings, Streams};
+//! use welcomed::services::welcome::{self, WelcomeStreams};
 //!
 //! fn main() -> Result<(), Box<dyn std::error::Error>> {
-//!     let settings = Settings { welcome: "Hello, {name}!".parse()?, ..Settings::default() };
-//!     let mut server = Server::new(Mio::new()?, settings);
-//!     for address in "localhost:9999".parse::<Endpoint>()?.resolve()? {
-//!         server.listen(&address)?;
-//!     }
+//!     let mut settings = welcome::Settings::default();
+//!     settings.welcome = "Hello, {name}!".parse()?;
+//!     let welcome = Streams::new(WelcomeStreams::new(settings), 1024);
+//!     let mut server = Server::new(Mio::with_signals()?, welcome, Settings::default());
+//!     server.listen(&"localhost:9999".parse()?)?;
 //!     Ok(server.run()?)
 //! }
 //! ```
+//!
+//! # Features
+//!
+//! * `programs` (default): what only the programs need, [`command_line`] and [`logging`].
 
 pub mod client;
+#[cfg(feature = "programs")]
 pub mod command_line;
+#[doc(hidden)]
+pub mod facade;
 pub mod kernel;
+#[cfg(feature = "programs")]
 pub mod logging;
+pub mod machine;
 pub mod net;
-pub mod protocol;
-pub mod server;
+pub mod reactor;
+pub mod services;
 pub mod text;

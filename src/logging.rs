@@ -30,7 +30,7 @@ const PRINTER: &str = "log";
 ///
 /// Lines have a time stamp (UTC, of the moment they are printed), a level and a module, and colours if
 /// standard error is a terminal and `NO_COLOR` is not set. Where the server listens and the counts of
-/// [`Stats`](crate::server::Stats) are let through at any level but [`LevelFilter::Off`].
+/// [`Both`](crate::services::welcome::Both) are let through at any level but [`LevelFilter::Off`].
 ///
 /// From here on, standard output *is* standard error: `println!` gives a line to the kernel in one
 /// piece, where `eprintln!` makes a call for the text and one for its newline, between which another
@@ -44,8 +44,8 @@ pub fn start(level: LevelFilter) -> io::Result<Logging> {
     if level != LevelFilter::Off {
         printer = printer
             .with_module_level("mio", level.min(LevelFilter::Warn))
-            .with_module_level("welcomed::server::listener", level.max(LevelFilter::Info))
-            .with_module_level("welcomed::server::stats", level.max(LevelFilter::Info));
+            .with_module_level("welcomed::reactor::listener", level.max(LevelFilter::Info))
+            .with_module_level("welcomed::services::welcome::counts", level.max(LevelFilter::Info));
     }
     rustix::stdio::dup2_stdout(rustix::stdio::stderr())?;
 

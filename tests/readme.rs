@@ -7,15 +7,28 @@
 use std::fs;
 use std::process::Command;
 
+use welcomed::client;
+use welcomed::machine::Diagram;
+use welcomed::machine::diagram::Mermaid;
 use welcomed::net::kind;
-use welcomed::protocol::diagram::{ALL, Mermaid};
+use welcomed::reactor::tables;
+use welcomed::services::welcome;
 
 const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+
+/// Every machine there is.
+const DIAGRAMS: [&Diagram; 5] = [
+    &tables::socket::DIAGRAM,
+    &tables::stream::DIAGRAM,
+    &welcome::tables::connection::DIAGRAM,
+    &welcome::tables::datagram::DIAGRAM,
+    &client::table::DIAGRAM,
+];
 
 /// What a block of README has to hold, by the name in its marker.
 fn rendered(name: &str) -> String {
     if let Some(title) = name.strip_prefix("diagram of ") {
-        let machine = ALL.into_iter().find(|machine| machine.title == title);
+        let machine = DIAGRAMS.into_iter().find(|machine| machine.title == title);
         return format!("```mermaid\n{}```\n", Mermaid(&[machine.unwrap()]));
     }
     if name == "kinds of sockets" {
@@ -51,6 +64,7 @@ fn the_readme_s_diagrams_and_options_are_those_of_the_programs() {
         names,
         [
             "diagram of connection",
+            "diagram of stream",
             "kinds of sockets",
             "welcomed --help",
             "welcome --help",

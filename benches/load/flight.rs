@@ -10,8 +10,8 @@ use mio::{Interest, Registry, Token};
 use rustix::io::Errno;
 use rustix::net::{Shutdown, sockopt};
 use welcomed::client::Visit;
+use welcomed::client::table::{Event, State};
 use welcomed::net::Kind;
-use welcomed::protocol::state::client::{Event, State};
 
 use crate::clock::{Nanos, now};
 use crate::tally::{Failure, Moments};

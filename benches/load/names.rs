@@ -2,7 +2,7 @@
 
 use welcomed::client::{Error, request};
 use welcomed::net::Kind;
-use welcomed::protocol::Welcome;
+use welcomed::services::welcome::Welcome;
 
 use crate::flight::Terminator;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use welcomed::net::{Endpoint, Names};
-use welcomed::protocol::Welcome;
+use welcomed::services::welcome::Welcome;
 
 use crate::arrivals::Spread;
 use crate::flight::Terminator;

@@ -4,7 +4,7 @@ use std::io;
 use std::net::IpAddr;
 
 use welcomed::net::Kind;
-use welcomed::protocol::Welcome;
+use welcomed::services::welcome::Welcome;
 
 use crate::arrivals::Spread;
 use crate::clock::{Nanos, SECOND};

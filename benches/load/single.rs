@@ -225,7 +225,7 @@ mod tests {
         use crate::clock::SECOND;
         use crate::flight::Terminator;
         use std::io::Read as _;
-        use welcomed::protocol::Welcome;
+        use welcomed::services::welcome::Welcome;
         for (terminator, reset, heard) in [
             (Terminator::Lf, false, &b"Ada\n"[..]),
             (Terminator::None, false, b"Ada"),

@@ -10,7 +10,7 @@ use clap::Parser;
 use welcomed::client::{self, Answer, Error, RETRIES_MAX};
 use welcomed::command_line;
 use welcomed::net::{Endpoint, Kind};
-use welcomed::protocol::NAME_MAX_BYTES;
+use welcomed::services::welcome::NAME_MAX_BYTES;
 use welcomed::text::Escaped;
 
 const PROGRAM: &str = "welcome";

@@ -6,14 +6,16 @@ use std::time::Duration;
 
 use clap::{ArgAction, Parser, ValueEnum};
 use log::LevelFilter;
+use welcomed::client;
 use welcomed::command_line;
+use welcomed::kernel::Mio;
 use welcomed::kernel::mio::{descriptor_limit, raise_descriptor_limit};
-use welcomed::kernel::{Kernel, Mio};
 use welcomed::logging;
-use welcomed::net::{Address, Endpoint, Name, Names};
-use welcomed::protocol::Welcome;
-use welcomed::protocol::diagram::{self, Dot, Mermaid};
-use welcomed::server::{Server, Settings};
+use welcomed::machine::Diagram;
+use welcomed::machine::diagram::{Dot, Mermaid};
+use welcomed::net::{Address, Endpoint, Names};
+use welcomed::reactor::{Datagrams, ListenError, Server, Settings, Streams, tables};
+use welcomed::services::welcome::{self, Both, Welcome, WelcomeDatagrams, WelcomeStreams};
 
 const PROGRAM: &str = "welcomed";
 
@@ -26,6 +28,18 @@ const RESERVED_ENDPOINTS: usize = 8;
 
 /// How long the program waits at its end for the rest of the log to be taken.
 const LOG_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// What can be drawn, in the order of a visit.
+const DIAGRAMS: [&Diagram; 5] = [
+    &tables::socket::DIAGRAM,
+    &tables::stream::DIAGRAM,
+    &welcome::tables::connection::DIAGRAM,
+    &welcome::tables::datagram::DIAGRAM,
+    &client::table::DIAGRAM,
+];
+
+/// The services of this program.
+type Served = (Streams<WelcomeStreams, Mio>, Datagrams<WelcomeDatagrams>);
 
 const EXAMPLES: &str = "\
 Examples:
@@ -126,7 +140,7 @@ fn main() -> ExitCode {
             ended(draw(language).map_err(|error| format!("cannot write the diagram: {error}")))
         }
         (None, Some(why)) => command_line::fail(PROGRAM, &why, ExitCode::from(2)),
-        (None, None) => log_and_serve(options),
+        (None, None) => log_and_serve(&options),
     }
 }
 
@@ -148,12 +162,12 @@ fn ended(result: Result<(), String>) -> ExitCode {
 fn draw(language: Language) -> io::Result<()> {
     let mut out = io::stdout().lock();
     match language {
-        Language::Mermaid => write!(out, "{}", Mermaid(&diagram::ALL)),
-        Language::Dot => write!(out, "{}", Dot(&diagram::ALL)),
+        Language::Mermaid => write!(out, "{}", Mermaid(&DIAGRAMS)),
+        Language::Dot => write!(out, "{}", Dot(&DIAGRAMS)),
     }
 }
 
-fn log_and_serve(options: Options) -> ExitCode {
+fn log_and_serve(options: &Options) -> ExitCode {
     let rust_log = std::env::var("RUST_LOG").unwrap_or_default();
     let asked = match (options.quiet, options.verbose) {
         (true, _) => Some(LevelFilter::Warn),
@@ -185,27 +199,35 @@ fn level(rust_log: &str) -> Option<LevelFilter> {
     parts.rfind(|(module, _)| *module == PROGRAM).or(for_all)?.1.parse().ok()
 }
 
-fn serve(options: Options) -> Result<(), String> {
+fn serve(options: &Options) -> Result<(), String> {
     let most = raise_descriptor_limit().unwrap_or_else(|error| {
         log::warn!("the descriptor limit stays at {}: {error}", descriptor_limit());
         descriptor_limit()
     });
-    let settings = Settings {
-        max_connections: capacity(options.max_connections, most, options.listen.len()),
-        welcome: options.welcome,
-        name_gap: options.name_gap,
-        name_timeout: options.name_timeout,
-        write_timeout: options.write_timeout,
-        drain_timeout: options.drain_timeout,
-        backlog: options.backlog,
-        unix_mode: options.unix_mode,
-    };
-    let kernel = Mio::new().map_err(|error| format!("cannot begin to wait for events: {error}"))?;
-    let mut server = Server::new(kernel, settings);
+    let capacity = capacity(options.max_connections, most, options.listen.len());
+    let kernel = Mio::with_signals().map_err(|error| format!("cannot begin to wait for events: {error}"))?;
+    let mut settings = Settings::default();
+    settings.drain_timeout = options.drain_timeout;
+    settings.backlog = options.backlog;
+    settings.unix_mode = options.unix_mode;
+    let mut server = Server::new(kernel, services(options, capacity)?, settings)
+        .with_report(|(streams, datagrams)| Both::of(streams, datagrams).say());
     for endpoint in &options.listen {
         listen(&mut server, endpoint)?;
     }
     server.run().map_err(|error| format!("cannot go on serving: {error}"))
+}
+
+fn services(options: &Options, capacity: usize) -> Result<Served, String> {
+    let mut settings = welcome::Settings::default();
+    settings.welcome = options.welcome.clone();
+    settings.name_gap = options.name_gap;
+    settings.name_timeout = options.name_timeout;
+    settings.write_timeout = options.write_timeout;
+    // A welcome that does not suit datagrams was refused if there are any: then none come.
+    let datagrams = WelcomeDatagrams::new(options.welcome.clone())
+        .or_else(|_| WelcomeDatagrams::new(Welcome::default()))?;
+    Ok((Streams::new(WelcomeStreams::new(settings), capacity), Datagrams::new(datagrams)))
 }
 
 /// The most connections at a time, given what was asked for, the limit of descriptors, and how many endpoints
@@ -226,29 +248,22 @@ fn capacity(asked: Option<u32>, descriptor_limit: usize, endpoints: usize) -> us
 }
 
 /// Listens on every address that the endpoint has. One at least has to work; of the others it is said.
-fn listen<K: Kernel>(server: &mut Server<K>, endpoint: &Endpoint) -> Result<(), String> {
-    let addresses = endpoint.resolve().map_err(|error| format!("cannot resolve {endpoint}: {error}"))?;
-    let mut port = None;
-    let mut failures = Vec::new();
-    for mut address in addresses {
-        if let Name::Inet(inet) = &mut address.name {
-            // Where port 0 took a free port for the first address, the others shall have the same.
-            inet.set_port(port.unwrap_or(inet.port()));
-        }
-        match server.listen(&address) {
-            Ok(real) => port = Some(real.inet().map_or(0, |inet| inet.port())),
-            Err(error) => {
-                failures.push(format!("cannot listen on {address}: {error}{}", advice(&address, &error)));
+fn listen(server: &mut Server<Mio, Served>, endpoint: &Endpoint) -> Result<(), String> {
+    let refused = |(address, error): &(Address, io::Error)| {
+        format!("cannot listen on {address}: {error}{}", advice(address, error))
+    };
+    match server.listen(endpoint) {
+        Ok(listening) => {
+            for failure in &listening.failures {
+                log::warn!("{}", refused(failure));
             }
+            Ok(())
         }
+        Err(ListenError::Failed(failures)) => {
+            Err(failures.iter().map(refused).collect::<Vec<_>>().join("; "))
+        }
+        Err(error) => Err(error.to_string()),
     }
-    if port.is_none() {
-        return Err(failures.join("; "));
-    }
-    for failure in failures {
-        log::warn!("{failure}");
-    }
-    Ok(())
 }
 
 /// What to do about an address that one cannot listen on.

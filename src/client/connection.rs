@@ -2,8 +2,8 @@
 
 use super::socket::{self, Socket};
 use super::{BUFFER_BYTES, Clock, Error, Visit};
+use crate::client::table::{Event, State};
 use crate::net::Address;
-use crate::protocol::state::client::{Event, State};
 
 /// Connects to one of `addresses`, sends the name and reads the welcome to its end.
 pub(super) fn converse(visit: &mut Visit, addresses: &[Address], clock: Clock) -> Result<(), Error> {

@@ -2,8 +2,8 @@
 
 use super::socket::{self, Socket};
 use super::{BUFFER_BYTES, Clock, Error, Visit};
+use crate::client::table::State;
 use crate::net::Address;
-use crate::protocol::state::client::State;
 
 /// Sends the name up to `attempts` times and gives the number of the attempt during which the welcome came.
 pub(super) fn ask(

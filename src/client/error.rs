@@ -3,10 +3,8 @@
 use std::fmt;
 use std::io;
 
-use rustix::io::Errno;
-
-use crate::net::{Kind, Names};
-use crate::protocol::{NAME_MAX_BYTES, WELCOME_MAX_BYTES};
+use crate::net::{Cause, Kind, Names};
+use crate::services::welcome::{NAME_MAX_BYTES, WELCOME_MAX_BYTES};
 
 /// Why there is no welcome. Shown as one line.
 #[derive(Debug)]
@@ -54,20 +52,21 @@ impl Error {
     /// What `error` means where it comes from a socket of `kind`.
     pub(super) fn of(error: io::Error, kind: Kind) -> Error {
         let semantics = kind.semantics();
-        match Errno::from_io_error(&error) {
-            // The latter is how ICMP's "protocol unreachable" comes to a raw socket.
-            Some(Errno::CONNREFUSED | Errno::NOPROTOOPT) => Error::Refused,
-            Some(Errno::NOENT) => Error::NoSuchSocket,
-            Some(Errno::PROTOTYPE) => Error::OtherKind,
-            // A socket's own timeout is one of the latter two (socket(7), SO_SNDTIMEO; connect(2)).
-            Some(Errno::TIMEDOUT | Errno::AGAIN | Errno::INPROGRESS | Errno::ALREADY) => Error::TimedOut,
-            Some(Errno::CONNRESET | Errno::CONNABORTED | Errno::PIPE) => Error::Reset,
-            Some(Errno::ACCESS | Errno::PERM) => match semantics.names {
+        match Cause::of(&error) {
+            Cause::Refused => Error::Refused,
+            Cause::NoSuchSocket => Error::NoSuchSocket,
+            Cause::OtherKind => Error::OtherKind,
+            // A socket's own timeout comes as `EAGAIN` from send(2) (socket(7), SO_SNDTIMEO).
+            Cause::TimedOut | Cause::WouldBlock => Error::TimedOut,
+            Cause::Reset => Error::Reset,
+            Cause::Denied => match semantics.names {
                 Names::Path => Error::NotPermitted { error, takes: "the right to write to the socket" },
                 Names::Protocol => Error::NotPermitted { error, takes: semantics.privilege },
                 Names::Port => Error::Other(error),
             },
-            Some(_) | None => Error::Other(error),
+            Cause::Interrupted | Cause::Exhausted | Cause::NoBuffers | Cause::Socket | Cause::Other => {
+                Error::Other(error)
+            }
         }
     }
 

@@ -19,6 +19,7 @@ mod connection;
 mod datagram;
 mod error;
 mod socket;
+pub mod table;
 mod visit;
 
 use std::time::Duration;
@@ -26,10 +27,10 @@ use std::time::Duration;
 use self::clock::Clock;
 pub use self::error::Error;
 pub use self::visit::{Visit, request};
+use crate::client::table::Event;
 use crate::net::Endpoint;
 use crate::net::ipv4;
-use crate::protocol::WELCOME_MAX_BYTES;
-use crate::protocol::state::client::Event;
+use crate::services::welcome::WELCOME_MAX_BYTES;
 
 /// The most attempts that may follow the first.
 pub const RETRIES_MAX: u32 = 100;

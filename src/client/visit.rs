@@ -1,9 +1,9 @@
 //! One conversation from the client's side, without any input or output.
 
 use super::Error;
+use crate::client::table::{Arrow, Event, Machine, State};
 use crate::net::Kind;
-use crate::protocol::state::client::{Arrow, Event, Machine, State};
-use crate::protocol::{NAME_MAX_BYTES, WELCOME_MAX_BYTES};
+use crate::services::welcome::{NAME_MAX_BYTES, WELCOME_MAX_BYTES};
 
 /// What is sent for `name` over a socket of `kind`. Where boundaries are kept that is the name, whatever bytes
 /// it has. Over a stream an empty name is an empty line, and a line feed would end the name.
@@ -28,7 +28,7 @@ pub fn request(name: &[u8], kind: Kind) -> Result<Vec<u8>, Error> {
 /// ```
 /// use welcomed::client::{Visit, request};
 /// use welcomed::net::Kind;
-/// use welcomed::protocol::state::client::State;
+/// use welcomed::client::table::State;
 ///
 /// let mut visit = Visit::new(request(b"Rafatul", Kind::Udp)?);
 /// visit.connect();
@@ -133,7 +133,9 @@ impl Visit {
     }
 
     fn on(&mut self, event: Event) -> Option<Arrow> {
-        let arrow = self.machine.on(event)?;
+        let moved = self.machine.on(event);
+        debug_assert!(moved.is_ok(), "{moved:?}");
+        let arrow = moved.ok().flatten()?;
         log::trace!("{arrow}");
         Some(arrow)
     }

@@ -16,21 +16,21 @@ use rustix::net::{
     RecvAncillaryBuffer, RecvFlags, ReturnFlags, SendFlags, Shutdown, SocketAddrAny, SocketFlags, sockopt,
 };
 use rustix::process::{Resource, Rlimit};
-use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
-use signal_hook_mio::v1_0::Signals;
 
+use super::requests::{Handle, ProcessSignals};
 use super::unix::{self, SocketFile};
-use super::{Interest, Kernel, Ready, Record, Signal};
+use super::{Interest, Kernel, Ready, Record};
 use crate::net::{Address, Kind, Name, Names, Peer, UnixName};
 use crate::net::{ipv4, socket};
 
 /// How many events one wait takes from the kernel; what is left is taken by the next.
 const EVENTS_PER_WAIT: usize = 1024;
 
-/// The token of the signals; those of the listening sockets count down from the one below it. Streams
+/// The tokens of signals and handles; those of the listening sockets count down from the one below them. Streams
 /// count up from 0, and there can never be so many that they meet.
 const SIGNALS: Token = Token(usize::MAX);
-const LAST_LISTENER: usize = usize::MAX - 1;
+const HANDLES: Token = Token(usize::MAX - 1);
+const LAST_LISTENER: usize = usize::MAX - 2;
 const FIRST_LISTENER: usize = usize::MAX / 2;
 
 /// More of the same follows at once, so hold back a segment that is not full (send(2)). Only TCP heeds it.
@@ -43,16 +43,35 @@ const SOCKET_FLAGS: SocketFlags = SocketFlags::NONBLOCK.union(SocketFlags::CLOEX
 pub struct Mio {
     poll: Poll,
     events: Events,
-    signals: Signals,
+    signals: Option<ProcessSignals>,
+    handle: Handle,
 }
 
 impl Mio {
-    /// Opens the selector and takes over SIGINT, SIGTERM and SIGUSR1 of this process.
+    /// Opens the selector. The signals of the process stay as they are: a [`Handle`] stops the server.
+    ///
+    /// Fails as `epoll_create1(2)` and eventfd(2) do.
     pub fn new() -> io::Result<Mio> {
         let poll = Poll::new()?;
-        let mut signals = Signals::new([SIGINT, SIGTERM, SIGUSR1])?;
-        poll.registry().register(&mut signals, SIGNALS, mio::Interest::READABLE)?;
-        Ok(Mio { poll, events: Events::with_capacity(EVENTS_PER_WAIT), signals })
+        let handle = Handle::new(poll.registry(), HANDLES)?;
+        Ok(Mio { poll, events: Events::with_capacity(EVENTS_PER_WAIT), signals: None, handle })
+    }
+
+    /// Opens the selector and takes over SIGINT, SIGTERM (stop) and SIGUSR1 (report) of this process. Dropped, it
+    /// gives them back: they do what they do by default.
+    ///
+    /// Fails as [`Mio::new`] does, and with [`io::ErrorKind::ResourceBusy`] if another kernel of this process has the
+    /// signals.
+    pub fn with_signals() -> io::Result<Mio> {
+        let mut mio = Mio::new()?;
+        mio.signals = Some(ProcessSignals::take(mio.poll.registry(), SIGNALS)?);
+        Ok(mio)
+    }
+
+    /// A handle that another thread can stop the server with.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
     }
 }
 
@@ -93,6 +112,8 @@ impl Kernel for Mio {
             Name::Inet(inet) => {
                 if *kind == Kind::Tcp {
                     sockopt::set_socket_reuseaddr(&*socket, true)?;
+                    // Inherited by accept. What is held back is held back by MSG_MORE alone.
+                    sockopt::set_tcp_nodelay(&*socket, true)?;
                 }
                 rustix::net::bind(&*socket, inet)?;
                 if *kind == Kind::Raw {
@@ -169,9 +190,11 @@ impl Kernel for Mio {
         self.poll.poll(&mut self.events, timeout)?;
         for event in &self.events {
             match event.token() {
-                SIGNALS => ready.extend(self.signals.pending().map(|signal| {
-                    Ready::Signal(if signal == SIGUSR1 { Signal::Report } else { Signal::Stop })
-                })),
+                SIGNALS => {
+                    let pending = self.signals.iter_mut().flat_map(ProcessSignals::pending);
+                    ready.extend(pending.map(Ready::Signal));
+                }
+                HANDLES => ready.extend(self.handle.pending().map(Ready::Signal)),
                 Token(token) if token >= FIRST_LISTENER => ready.push(Ready::Listener(LAST_LISTENER - token)),
                 Token(key) => ready.push(Ready::Stream(key)),
             }
@@ -207,11 +230,12 @@ impl Kernel for Mio {
         }
     }
 
-    fn write(&mut self, stream: &mut Stream, bytes: &[u8]) -> io::Result<usize> {
-        Ok(rustix::net::send(&stream.socket, bytes, MORE_FOLLOWS)?)
+    fn write(&mut self, stream: &mut Stream, bytes: &[u8], more: bool) -> io::Result<usize> {
+        let flags = if more { MORE_FOLLOWS } else { SendFlags::NOSIGNAL };
+        Ok(rustix::net::send(&stream.socket, bytes, flags)?)
     }
 
-    fn shut(&mut self, stream: &mut Stream) -> io::Result<()> {
+    fn shutdown_write(&mut self, stream: &mut Stream) -> io::Result<()> {
         Ok(rustix::net::shutdown(&stream.socket, Shutdown::Write)?)
     }
 

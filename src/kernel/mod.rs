@@ -5,12 +5,14 @@
 //! scripted or a simulated one in its place, and the loop runs on it unchanged.
 
 pub mod mio;
+mod requests;
 mod unix;
 
 use std::io;
 use std::time::{Duration, Instant};
 
 pub use self::mio::Mio;
+pub use self::requests::Handle;
 use crate::net::{Address, Peer};
 
 /// Something that the kernel reports. It is a hint: only the result of the call that follows decides.
@@ -20,16 +22,16 @@ pub enum Ready {
     Listener(usize),
     /// The stream that was watched under this key may be readable or writable, or have failed.
     Stream(usize),
-    /// A signal was sent to the process.
+    /// The operator asks for something, by a signal or a handle.
     Signal(Signal),
 }
 
-/// The signals that the loop answers.
+/// What an operator can ask for.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Signal {
-    /// SIGINT or SIGTERM: stop.
+    /// SIGINT, SIGTERM or [`Handle::stop`]: stop.
     Stop,
-    /// SIGUSR1: say the counts.
+    /// SIGUSR1 or [`Handle::report`]: write the counts to the log.
     Report,
 }
 
@@ -72,7 +74,7 @@ pub trait Kernel {
     fn socket(&mut self, address: &Address) -> io::Result<Self::Listener>;
 
     /// bind(2). A TCP socket has `SO_REUSEADDR`, so that a restart does not wait for old connections to time
-    /// out. Port 0 takes a free one. A path in the Unix domain gets the permissions `unix_mode`; that of a
+    /// out, and `TCP_NODELAY`, so that an answer does not wait for the one before to be acknowledged. Port 0 takes a free one. A path in the Unix domain gets the permissions `unix_mode`; that of a
     /// socket with connections is prepared beside its place. Gives the address that the socket has.
     fn bind(
         &mut self,
@@ -111,13 +113,13 @@ pub trait Kernel {
     /// end of input, which comes after every record that was sent before it.
     fn read_record(&mut self, stream: &mut Self::Stream, buffer: &mut [u8]) -> io::Result<Option<Record>>;
 
-    /// send(2): at most `bytes.len()` bytes, or a record, which goes whole. The kernel may hold back a last segment that is not full,
-    /// because the loop promises that more follows at once: bytes, [`shut`](Kernel::shut) or
-    /// [`close`](Kernel::close). So the welcome and the FIN can leave in one segment.
-    fn write(&mut self, stream: &mut Self::Stream, bytes: &[u8]) -> io::Result<usize>;
+    /// send(2): at most `bytes.len()` bytes, or a record, which goes whole. If `more` follows at once (bytes,
+    /// [`shutdown_write`](Kernel::shutdown_write) or [`close`](Kernel::close)), the kernel may hold back a last
+    /// segment that is not full (`MSG_MORE`). So the last output and the FIN can leave in one segment.
+    fn write(&mut self, stream: &mut Self::Stream, bytes: &[u8], more: bool) -> io::Result<usize>;
 
     /// shutdown(2) of the write side: what was written leaves, then a FIN. Reading goes on.
-    fn shut(&mut self, stream: &mut Self::Stream) -> io::Result<()>;
+    fn shutdown_write(&mut self, stream: &mut Self::Stream) -> io::Result<()>;
 
     /// close(2). There is nothing to be done about a failure: Linux frees the descriptor in any case.
     fn close(&mut self, stream: Self::Stream);

@@ -6,11 +6,13 @@
 //! * [`ipv4`]: the header that a raw socket receives.
 
 pub mod address;
+mod cause;
 pub mod endpoint;
 pub mod ipv4;
 pub mod kind;
 pub(crate) mod socket;
 
 pub use address::{Address, Name, Peer, UNIX_NAME_MAX_BYTES, UnixName};
+pub use cause::Cause;
 pub use endpoint::{BadEndpoint, Endpoint};
 pub use kind::{Kind, Names};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 use welcomed::net::Kind;
-use welcomed::protocol::NAME_MAX_BYTES;
+use welcomed::services::welcome::NAME_MAX_BYTES;
 
 use crate::counts::Counts;
 use crate::ground::{Ground, host};

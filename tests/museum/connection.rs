@@ -3,13 +3,13 @@
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
+use welcomed::facade::Settings;
 use welcomed::kernel::{Interest, Kernel as _};
 use welcomed::net::Kind;
-use welcomed::protocol::state::connection::State;
-use welcomed::protocol::{NAME_MAX_BYTES, Session, Want};
-use welcomed::server::Settings;
+use welcomed::services::welcome::NAME_MAX_BYTES;
 
 use super::exhibits::Bug;
+use super::session::{Session, State, Want};
 use crate::kernel::{Sim, Stream};
 
 const LINGER: Duration = Duration::from_secs(2);
@@ -131,7 +131,7 @@ impl Connection {
             if left.is_empty() {
                 *left = self.session.outgoing().to_vec();
             }
-            let sent = kernel.write(&mut self.stream, left)?;
+            let sent = kernel.write(&mut self.stream, left, true)?;
             left.drain(..sent);
             if left.is_empty() {
                 self.session.sent(usize::MAX / 2);
@@ -139,7 +139,7 @@ impl Connection {
         } else if self.session.outgoing().is_empty() {
             self.session.sent(0);
         } else {
-            let sent = kernel.write(&mut self.stream, self.session.outgoing())?;
+            let sent = kernel.write(&mut self.stream, self.session.outgoing(), true)?;
             let all = self.session.outgoing().len();
             if self.kind.semantics().boundaries {
                 // A record comes alone: what is behind it is known only by a look.
@@ -163,7 +163,7 @@ impl Connection {
             if bug == Some(Bug::ClosesOnUnreadInput) {
                 self.session.deadline();
             } else {
-                kernel.shut(&mut self.stream)?;
+                kernel.shutdown_write(&mut self.stream)?;
             }
         }
         Ok(())

@@ -13,6 +13,7 @@
 mod connection;
 mod exhibits;
 mod plain;
+mod session;
 
 use std::collections::BTreeSet;
 

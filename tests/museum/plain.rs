@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use slab::Slab;
+use welcomed::facade::{Settings, Stats};
 use welcomed::kernel::{Kernel as _, Ready, Signal};
 use welcomed::net::{Kind, Peer};
-use welcomed::protocol::NAME_MAX_BYTES;
-use welcomed::server::{Settings, Stats};
+use welcomed::services::welcome::NAME_MAX_BYTES;
 
 use super::connection::Connection;
 use super::exhibits::Bug;

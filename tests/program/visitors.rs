@@ -239,7 +239,7 @@ fn late_input_does_not_destroy_a_welcome_that_had_to_wait() {
     server.wait_for_log("reading name -> writing welcome (line end)");
     slow.write_all(b"more\n").unwrap();
     assert_eq!(answer(slow).len(), 60_000);
-    server.wait_for_log("writing welcome -> lingering (welcome sent with input left)");
+    server.wait_for_log("open -> lingering (over with input left)");
 }
 
 #[test]

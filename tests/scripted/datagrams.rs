@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use rustix::io::Errno;
+use welcomed::facade::{Server, Settings, Stats};
 use welcomed::kernel::{Ready, Signal};
 use welcomed::net::{Peer, UnixName};
-use welcomed::protocol::{NAME_MAX_BYTES, Welcome};
-use welcomed::server::{Server, Settings, Stats};
+use welcomed::services::welcome::{NAME_MAX_BYTES, Welcome};
 
 use crate::kernel::{Scripted, address};
 use crate::script::{Accept, Client, Receive};

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use rustix::io::Errno;
+use welcomed::facade::Settings;
 use welcomed::kernel::{Ready, Signal};
-use welcomed::server::Settings;
 
 use crate::kernel::Scripted;
 use crate::script::{Accept, Client, Read};

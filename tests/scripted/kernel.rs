@@ -8,9 +8,9 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
+use welcomed::facade::{Server, Settings};
 use welcomed::kernel::{Interest, Kernel, Ready, Record, Signal};
 use welcomed::net::{Address, Endpoint, Peer};
-use welcomed::server::{Server, Settings};
 
 use crate::script::{Accept, Client, Post, Read, Receive, Write};
 
@@ -318,7 +318,7 @@ impl Kernel for Scripted {
         Ok(self.next_read(*stream)?.map(|bytes| fill(buffer, &bytes)))
     }
 
-    fn write(&mut self, stream: &mut usize, bytes: &[u8]) -> io::Result<usize> {
+    fn write(&mut self, stream: &mut usize, bytes: &[u8], _: bool) -> io::Result<usize> {
         let mut world = self.0.borrow_mut();
         let client = &mut world.clients[*stream];
         assert!(client.closed_at.is_none() && !client.shut, "write after close or shutdown");
@@ -360,7 +360,7 @@ impl Kernel for Scripted {
         Ok(())
     }
 
-    fn shut(&mut self, stream: &mut usize) -> io::Result<()> {
+    fn shutdown_write(&mut self, stream: &mut usize) -> io::Result<()> {
         let client = &mut self.0.borrow_mut().clients[*stream];
         client.shut = true;
         client.shut_fails.map_or(Ok(()), error)

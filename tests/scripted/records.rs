@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use rustix::io::Errno;
-use welcomed::protocol::NAME_MAX_BYTES;
-use welcomed::protocol::state::connection::{Event, State};
-use welcomed::server::{Settings, Stats};
+use welcomed::facade::{Settings, Stats};
+use welcomed::reactor::tables::stream::{Event as StreamEvent, State as Stream};
+use welcomed::services::welcome::NAME_MAX_BYTES;
+use welcomed::services::welcome::tables::connection::{Event, State};
 
 use crate::kernel::Scripted;
 use crate::script::{Client, Read, Write};
@@ -86,7 +87,7 @@ fn a_second_record_makes_the_connection_linger_so_that_its_welcome_is_not_lost()
             let (client, stats) = serve(reads, []);
             assert_eq!((client.written.as_slice(), client.shut), (&b"Hello, Ada!"[..], true));
             assert_eq!((stats.welcomed(), stats.lingered(), client.reads.len()), (1, 1, 1));
-            assert_eq!(stats.count(State::Lingering, Event::EndOfInput), 1);
+            assert_eq!(stats.stream(Stream::Lingering, StreamEvent::EndOfInput), 1);
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use proptest::prelude::*;
 use rustix::io::Errno;
-use welcomed::protocol::state::connection::{Event, State};
-use welcomed::server::{Server, Settings, Stats};
+use welcomed::facade::{Server, Settings, Stats};
+use welcomed::reactor::tables::stream::{Event as StreamEvent, State as Stream};
+use welcomed::services::welcome::tables::connection::{Event, State};
 
 use crate::kernel::Scripted;
 use crate::script::{Client, Read, Write};
@@ -186,7 +187,7 @@ fn a_client_that_sends_more_than_a_name_is_read_to_its_end_after_the_write_side_
     let (client, stats) = serve(Client::new(more.into_iter().chain([Read::WouldBlock, Read::End]), []));
     assert_eq!((client.written.as_slice(), client.shut, client.reads.len()), (WELCOME, true, 1));
     assert_eq!(
-        (stats.welcomed(), stats.lingered(), stats.count(State::Lingering, Event::EndOfInput)),
+        (stats.welcomed(), stats.lingered(), stats.stream(Stream::Lingering, StreamEvent::EndOfInput)),
         (1, 1, 1)
     );
 }
@@ -214,7 +215,7 @@ fn a_shutdown_that_fails_ends_the_connection() {
     let mut client = Client::prompt(b"Rafatul\nmore");
     client.shut_fails = Some(Errno::NOTCONN);
     let (client, stats) = serve(client);
-    assert_eq!((stats.welcomed(), stats.count(State::Lingering, Event::Failed)), (1, 1));
+    assert_eq!((stats.welcomed(), stats.stream(Stream::Lingering, StreamEvent::Failed)), (1, 1));
     assert_eq!(client.served().as_millis(), 0);
 }
 

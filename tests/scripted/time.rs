@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use welcomed::facade::Settings;
 use welcomed::kernel::Signal;
-use welcomed::protocol::state::connection::{Event, State};
-use welcomed::server::Settings;
+use welcomed::reactor::tables::stream::{Event as StreamEvent, State as Stream};
+use welcomed::services::welcome::tables::connection::{Event, State};
 
 use crate::kernel::Scripted;
 use crate::script::{Client, Read, Write};
@@ -105,7 +106,7 @@ fn a_client_that_never_stops_sending_lingers_two_seconds() {
     let kernel = Scripted::new([client]);
     let server = kernel.serve(Settings::default());
     assert_eq!(kernel.client(0).served(), Duration::from_secs(2));
-    assert_eq!(server.stats().count(State::Lingering, Event::Deadline), 1);
+    assert_eq!(server.stats().stream(Stream::Lingering, StreamEvent::Deadline), 1);
 }
 
 #[test]
@@ -160,7 +161,7 @@ fn the_deadline_on_the_welcome_does_not_run_on_while_lingering() {
     let kernel = Scripted::new([client]);
     let server = kernel.serve(Settings { write_timeout: ms(100), ..Settings::default() });
     assert_eq!(kernel.client(0).served(), Duration::from_secs(2));
-    assert_eq!(server.stats().count(State::Lingering, Event::Deadline), 1);
+    assert_eq!(server.stats().stream(Stream::Lingering, StreamEvent::Deadline), 1);
 }
 
 /// Serves `client` for one turn; then time leaps over every deadline, the rest of the name

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use log::{LevelFilter, Log, Metadata, Record};
 use rustix::io::Errno;
+use welcomed::facade::Settings;
 use welcomed::kernel::{Ready, Signal};
 use welcomed::net::Peer;
-use welcomed::server::Settings;
 
 use crate::kernel::Scripted;
 use crate::script::{Client, Receive};

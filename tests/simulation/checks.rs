@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use rustix::io::Errno;
+use welcomed::facade::{Settings, Stats};
 use welcomed::kernel::Ready;
-use welcomed::server::{Settings, Stats};
 
 use crate::client::{Client, End, Place, Stage};
 use crate::kernel::State;

@@ -252,7 +252,7 @@ impl Kernel for Sim {
         })
     }
 
-    fn write(&mut self, stream: &mut Stream, bytes: &[u8]) -> io::Result<usize> {
+    fn write(&mut self, stream: &mut Stream, bytes: &[u8], _: bool) -> io::Result<usize> {
         self.call(Call::Write, Some(stream.0), |state, fault| {
             let State { world: World { clients, weather, now, .. }, watch, .. } = state;
             let client = &mut clients[stream.0];
@@ -304,7 +304,7 @@ impl Kernel for Sim {
         self.read_record_of(stream.0, buffer)
     }
 
-    fn shut(&mut self, stream: &mut Stream) -> io::Result<()> {
+    fn shutdown_write(&mut self, stream: &mut Stream) -> io::Result<()> {
         self.call(Call::Shut, Some(stream.0), |state, fault| {
             let State { world, watch, .. } = state;
             watch.progressed();

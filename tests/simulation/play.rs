@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rustix::io::Errno;
+use welcomed::facade::{Server, Stats};
 use welcomed::net::{Address, Kind, Name, Names, UnixName};
-use welcomed::protocol::state::connection::{Event, State as Connection};
-use welcomed::server::{Server, Stats};
+use welcomed::services::welcome::tables::connection::{Event, State as Connection};
 
 use crate::client::Place;
 use crate::faults::Call;

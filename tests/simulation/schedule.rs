@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use welcomed::facade::Settings;
 use welcomed::kernel::Signal;
 use welcomed::net::Kind;
 use welcomed::net::kind::Semantics;
-use welcomed::server::Settings;
 
 use crate::dice::Dice;
 use crate::faults::Call;

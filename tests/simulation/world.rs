@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use welcomed::facade::Settings;
 use welcomed::kernel::{Interest, Signal};
 use welcomed::net::Kind;
-use welcomed::server::Settings;
 
 use crate::client::{Client, End, Place};
 use crate::doors::Door;

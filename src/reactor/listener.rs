@@ -2,19 +2,21 @@
 
 use std::io;
 
+use super::settings::Settings;
+use super::tables::socket::{Event, Machine, State};
 use crate::kernel::Kernel;
 use crate::net::{Address, Peer};
-use crate::protocol::state::server::{Event, Machine, State};
-use crate::server::Settings;
 
 /// How many datagrams are answered while draining: far more than a receive buffer has room for.
 const LAST_DATAGRAMS: u32 = 65_536;
 
 /// A listening socket, or one that datagrams come to, with its state machine.
 #[derive(Debug)]
-pub(crate) struct Listener<Socket> {
+pub struct Listener<Socket> {
     machine: Machine,
-    /// Closed, and so gone, as soon as nobody is to be served from here any more.
+    /// The number of the service that it serves.
+    service: u8,
+    /// Closed, and so gone, as soon as no client is to be served from here any more.
     socket: Option<Socket>,
     /// How many clients may still be served while draining.
     last: u32,
@@ -30,6 +32,7 @@ impl<Socket> Listener<Socket> {
     pub(crate) fn open<K>(
         kernel: &mut K,
         address: &Address,
+        service: u8,
         index: usize,
         settings: &Settings,
     ) -> io::Result<Self>
@@ -41,6 +44,7 @@ impl<Socket> Listener<Socket> {
         log::info!("socket created");
         let mut listener = Listener {
             machine: Machine::new(),
+            service,
             socket: None,
             // Linux lets in one more than the backlog says.
             last: if connections { settings.backlog.saturating_add(1) } else { LAST_DATAGRAMS },
@@ -53,8 +57,8 @@ impl<Socket> Listener<Socket> {
         }
         opened?;
         listener.socket = Some(socket);
-        let whom = if listener.has_connections() { "connections" } else { "datagrams" };
-        log::info!("waiting for {whom} on {}", listener.address);
+        let what = if listener.has_connections() { "connections" } else { "datagrams" };
+        log::info!("waiting for {what} on {}", listener.address);
         Ok(listener)
     }
 
@@ -82,6 +86,11 @@ impl<Socket> Listener<Socket> {
         &self.address
     }
 
+    /// The number of the service that it serves.
+    pub(crate) fn service(&self) -> u8 {
+        self.service
+    }
+
     /// Whether clients connect here, or only send datagrams.
     pub(crate) fn has_connections(&self) -> bool {
         self.address.kind.semantics().connections
@@ -92,25 +101,25 @@ impl<Socket> Listener<Socket> {
         self.machine.state()
     }
 
-    /// Whether somebody may wait to be served.
+    /// Whether a client may wait to be served.
     pub(crate) fn is_ready(&self) -> bool {
         self.ready && self.socket.is_some()
     }
 
-    /// Remembers that somebody may wait.
-    pub(crate) fn somebody_waits(&mut self) {
+    /// Remembers that a client may wait.
+    pub(crate) fn mark_ready(&mut self) {
         self.ready = true;
     }
 
-    /// Remembers that nobody waits. While draining that is the end of serving.
-    pub(crate) fn nobody_waits(&mut self) {
+    /// Remembers that no client waits. While draining that is the end of serving.
+    pub(crate) fn clear_ready(&mut self) {
         self.ready = false;
         if self.state() == State::Draining {
             self.socket = None;
         }
     }
 
-    /// The socket, as long as anybody is to be served from here.
+    /// The socket, as long as clients are to be served from here.
     pub(crate) fn socket(&self) -> io::Result<&Socket> {
         self.socket.as_ref().ok_or(io::ErrorKind::WouldBlock.into())
     }
@@ -131,23 +140,25 @@ impl<Socket> Listener<Socket> {
         if self.state() == State::Draining {
             self.last = self.last.saturating_sub(1);
             if self.last == 0 {
-                self.nobody_waits();
+                self.clear_ready();
             }
         }
     }
 
-    /// Whether nobody is served from here any more.
+    /// Whether no client is served from here any more.
     pub(crate) fn is_shut(&self) -> bool {
         self.socket.is_none()
     }
 
-    /// Moves along the arrow for `event`, if there is one from here.
+    /// Moves along the arrow for `event`, or stays where the table says that it means nothing here.
     pub(crate) fn on(&mut self, event: Event) {
-        let Some(arrow) = self.machine.on(event) else { return };
+        let moved = self.machine.on(event);
+        debug_assert!(moved.is_ok(), "{}: {moved:?}", self.address);
+        let Ok(Some(arrow)) = moved else { return };
         log::trace!("{}: {arrow}", self.address);
         match arrow.to {
             State::Created | State::Bound | State::Listening => {}
-            // Whoever waits has connected, or sent its datagram, already, and is not sent away.
+            // A client that waits has connected, or sent its datagram, already, and is not sent away.
             State::Draining => self.ready = true,
             State::Closed => self.socket = None,
         }

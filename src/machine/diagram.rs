@@ -3,23 +3,20 @@
 //! Arrows that lead from one state to the same other state are drawn as one, with all their events.
 //!
 //! ```
-//! use welcomed::protocol::{diagram, state};
+//! use welcomed::machine::diagram::Mermaid;
+//! use welcomed::services::welcome::tables::connection;
 //!
-//! let text = diagram::Mermaid(&[state::connection::DIAGRAM]).to_string();
+//! let text = Mermaid(&[&connection::DIAGRAM]).to_string();
 //! assert!(text.contains("connection_WritingWelcome --> connection_Closed: welcome sent"));
 //! ```
 
 use std::fmt;
 
-use super::machine::Diagram;
-use super::state;
-
-/// The three machines of this project, in the order of a visit: server, connection, client.
-pub const ALL: [Diagram; 3] = [state::server::DIAGRAM, state::connection::DIAGRAM, state::client::DIAGRAM];
+use super::Diagram;
 
 /// The machines as one Mermaid state diagram (`stateDiagram-v2`), which GitHub draws in a README.
 #[derive(Clone, Copy, Debug)]
-pub struct Mermaid<'a>(pub &'a [Diagram]);
+pub struct Mermaid<'a>(pub &'a [&'a Diagram]);
 
 impl fmt::Display for Mermaid<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -47,7 +44,7 @@ impl fmt::Display for Mermaid<'_> {
 
 /// The machines as one Graphviz graph: `welcomed --diagram=dot | dot -Tsvg > welcomed.svg`.
 #[derive(Clone, Copy, Debug)]
-pub struct Dot<'a>(pub &'a [Diagram]);
+pub struct Dot<'a>(pub &'a [&'a Diagram]);
 
 impl fmt::Display for Dot<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

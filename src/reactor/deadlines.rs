@@ -1,12 +1,16 @@
-//! Who expires when, in constant time.
+//! Which keys expire when, in constant time.
 //!
 //! Every key of one list waits equally long, so the list is sorted by being appended to: no heap, no
 //! wheel. It is doubly linked through an array indexed by key, which makes taking a key out O(1) as well.
+//! Moments are nanoseconds from one start, so that a node has 16 bytes.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// The longest wait, far beyond any that is meant: what is longer is cut, so that no moment overflows.
+/// The longest wait, 100 years: what is longer is cut, so that no moment overflows.
 pub(crate) const DURATION_MAX: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
+/// A moment that never comes, in 584 years.
+pub(crate) const NEVER: u64 = u64::MAX;
 
 /// The end of a list. No slab of connections has this key.
 const NONE: u32 = u32::MAX;
@@ -14,9 +18,11 @@ const NONE: u32 = u32::MAX;
 /// A list of keys that all expire the same time after they were armed.
 #[derive(Debug)]
 pub(crate) struct Deadlines {
-    after: Duration,
+    after: u64,
     head: u32,
     tail: u32,
+    /// When the head expires; `NEVER` if there is none. The loop asks for it at every turn.
+    first: u64,
     nodes: Vec<Node>,
 }
 
@@ -24,41 +30,38 @@ pub(crate) struct Deadlines {
 struct Node {
     previous: u32,
     next: u32,
-    /// `None` while the key is not in the list.
-    expires: Option<Instant>,
+    /// `NEVER` while the key is not in the list.
+    expires: u64,
 }
 
-const UNARMED: Node = Node { previous: NONE, next: NONE, expires: None };
+const UNARMED: Node = Node { previous: NONE, next: NONE, expires: NEVER };
 
 impl Deadlines {
     /// An empty list whose keys expire `after` they are armed.
     pub(crate) fn new(after: Duration) -> Deadlines {
-        Deadlines { after: after.min(DURATION_MAX), head: NONE, tail: NONE, nodes: Vec::new() }
+        let after = u64::try_from(after.min(DURATION_MAX).as_nanos()).unwrap_or(NEVER);
+        Deadlines { after, head: NONE, tail: NONE, first: NEVER, nodes: Vec::new() }
     }
 
-    /// The first moment at which a key expires.
-    pub(crate) fn next(&self) -> Option<Instant> {
-        self.node(self.head).expires
-    }
-
-    /// Whether `key` is in the list.
-    pub(crate) fn is_armed(&self, key: usize) -> bool {
-        self.node(index(key)).expires.is_some()
+    /// The first moment at which a key expires; `NEVER` if there is none.
+    #[inline]
+    pub(crate) fn first(&self) -> u64 {
+        self.first
     }
 
     /// Lets `key` expire its time from `now`, which is not before the `now` of any call before. A key
     /// that is armed already begins anew.
-    pub(crate) fn arm(&mut self, key: usize, now: Instant) {
+    pub(crate) fn arm(&mut self, key: usize, now: u64) {
         self.disarm(key);
         if key >= self.nodes.len() {
             self.nodes.resize(key + 1, UNARMED);
         }
         let (key, tail) = (index(key), self.tail);
-        let armed = Node { previous: tail, next: NONE, expires: Some(now + self.after) };
-        self.update(key, |node| *node = armed);
+        let expires = now.saturating_add(self.after).min(NEVER - 1);
+        self.update(key, |node| *node = Node { previous: tail, next: NONE, expires });
         self.update(tail, |node| node.next = key);
         if tail == NONE {
-            self.head = key;
+            (self.head, self.first) = (key, expires);
         }
         self.tail = key;
     }
@@ -67,14 +70,14 @@ impl Deadlines {
     pub(crate) fn disarm(&mut self, key: usize) {
         let key = index(key);
         let Node { previous, next, expires } = self.node(key);
-        if expires.is_none() {
+        if expires == NEVER {
             return;
         }
         self.update(key, |node| *node = UNARMED);
         self.update(previous, |node| node.next = next);
         self.update(next, |node| node.previous = previous);
         if self.head == key {
-            self.head = next;
+            (self.head, self.first) = (next, self.node(next).expires);
         }
         if self.tail == key {
             self.tail = previous;
@@ -82,8 +85,8 @@ impl Deadlines {
     }
 
     /// Takes out the key that expires first, if its moment is not after `now`.
-    pub(crate) fn expire(&mut self, now: Instant) -> Option<usize> {
-        if self.next()? > now {
+    pub(crate) fn expire(&mut self, now: u64) -> Option<usize> {
+        if self.first > now {
             return None;
         }
         let key = self.head as usize;
@@ -113,48 +116,52 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::VecDeque;
 
-    const AFTER: Duration = Duration::from_millis(10);
+    const AFTER: u64 = 10;
 
-    #[expect(clippy::disallowed_methods, reason = "a moment to count from")]
-    fn start() -> Instant {
-        Instant::now()
+    fn list() -> Deadlines {
+        Deadlines::new(Duration::from_nanos(AFTER))
     }
 
     #[test]
     fn keys_expire_in_the_order_they_were_armed_and_not_before() {
-        let (mut list, start) = (Deadlines::new(AFTER), start());
-        list.arm(7, start);
-        list.arm(0, start + Duration::from_millis(1));
-        assert_eq!(list.next(), Some(start + AFTER));
-        assert_eq!(list.expire(start + AFTER.saturating_sub(Duration::from_nanos(1))), None);
-        assert_eq!(list.expire(start + AFTER), Some(7));
-        assert_eq!(list.expire(start + AFTER), None);
-        assert_eq!(list.expire(start + AFTER * 2), Some(0));
-        assert_eq!(list.next(), None);
+        let mut list = list();
+        list.arm(7, 100);
+        list.arm(0, 101);
+        assert_eq!(list.first(), 110);
+        assert_eq!(list.expire(109), None);
+        assert_eq!(list.expire(110), Some(7));
+        assert_eq!(list.expire(110), None);
+        assert_eq!(list.expire(120), Some(0));
+        assert_eq!(list.first(), NEVER);
     }
 
     #[test]
     fn a_zero_wait_expires_at_once() {
-        let (mut list, start) = (Deadlines::new(Duration::ZERO), start());
-        list.arm(1, start);
-        assert_eq!(list.expire(start), Some(1));
+        let mut list = Deadlines::new(Duration::ZERO);
+        list.arm(1, 5);
+        assert_eq!(list.expire(5), Some(1));
     }
 
     #[test]
     fn a_wait_without_end_is_one_of_a_hundred_years() {
-        let (mut list, start) = (Deadlines::new(Duration::MAX), start());
-        list.arm(1, start);
-        assert_eq!(list.next(), Some(start + Duration::from_secs(3_153_600_000)));
+        let mut list = Deadlines::new(Duration::MAX);
+        list.arm(1, 5);
+        assert_eq!(list.first(), 5 + 3_153_600_000 * 1_000_000_000);
+    }
+
+    #[test]
+    fn a_node_has_16_bytes() {
+        assert_eq!(size_of::<Node>(), 16);
     }
 
     proptest! {
         /// Against the plain queue that it replaces.
         #[test]
         fn it_does_what_a_sorted_queue_does(steps in prop::collection::vec((0..3, 0usize..6, 0u64..8), 0..200)) {
-            let (mut list, mut now) = (Deadlines::new(AFTER), start());
-            let mut model: VecDeque<(usize, Instant)> = VecDeque::new();
+            let (mut list, mut now) = (list(), 0);
+            let mut model: VecDeque<(usize, u64)> = VecDeque::new();
             for (step, key, passed) in steps {
-                now += Duration::from_millis(passed);
+                now += passed;
                 if step < 2 {
                     model.retain(|(armed, _)| *armed != key);
                 }
@@ -167,9 +174,10 @@ mod tests {
                         prop_assert_eq!(list.expire(now), due);
                     }
                 }
-                prop_assert_eq!(list.next(), model.front().map(|(_, expires)| *expires));
+                prop_assert_eq!(list.first(), model.front().map_or(NEVER, |(_, expires)| *expires));
                 for key in 0..6 {
-                    prop_assert_eq!(list.is_armed(key), model.iter().any(|(armed, _)| *armed == key));
+                    let is_armed = list.node(index(key)).expires != NEVER;
+                    prop_assert_eq!(is_armed, model.iter().any(|(armed, _)| *armed == key));
                 }
             }
         }

@@ -20,7 +20,7 @@ const NAME: &str = "{name}";
 /// The default is the lab report's eight bytes, `welcome ` with its trailing space and no newline.
 ///
 /// ```
-/// use welcomed::protocol::Welcome;
+/// use welcomed::services::welcome::Welcome;
 ///
 /// assert_eq!(Welcome::default().to(b"Rafatul"), b"welcome ");
 /// let welcome: Welcome = "Hello, {name}!".parse().unwrap();
@@ -36,7 +36,8 @@ impl Welcome {
     /// The welcome for `name`, byte for byte.
     #[must_use]
     pub fn to(&self, name: &[u8]) -> Vec<u8> {
-        let mut welcome = Vec::new();
+        let fixed: usize = self.around.iter().map(String::len).sum();
+        let mut welcome = Vec::with_capacity(fixed + self.around.len().saturating_sub(1) * name.len());
         for (index, text) in self.around.iter().enumerate() {
             if index > 0 {
                 welcome.extend_from_slice(name);
@@ -53,7 +54,7 @@ impl Welcome {
     /// itself, and nobody's name.
     ///
     /// ```
-    /// use welcomed::protocol::Welcome;
+    /// use welcomed::services::welcome::Welcome;
     ///
     /// let welcome: Welcome = "Hello, {name}!".parse().unwrap();
     /// assert!(welcome.could_be(b"Hello, Rafatul!"));

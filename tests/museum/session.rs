@@ -1,17 +1,79 @@
-//! One conversation: a name in, a welcome out.
-//!
-//! The usage law: ask [`Session::want`], do just that, tell the session what came of it, and ask again.
-//! Every call that can move the state machine gives the [`Arrow`] it moved along, if it did.
+//! The plain loop's conversation: its table lingers by itself.
 
-use super::state::connection::{Arrow, Event, Machine, State};
-use super::welcome::Welcome;
+use welcomed::services::welcome::{NAME_MAX_BYTES, Welcome};
 
-/// The most bytes a name has; the last of them ends it.
-pub const NAME_MAX_BYTES: usize = 1024;
+welcomed::machine! {
+    "connection"
+    states {
+        /// The name has not ended yet.
+        ReadingName = "reading name",
+        /// The name has ended; its welcome has not left completely.
+        WritingWelcome = "writing welcome",
+        /// The welcome and the end of output have left; what still comes in is thrown away, because
+        /// closing with unread input makes TCP send a reset (RFC 1122, 4.2.2.13), and a reset may
+        /// destroy the welcome on its way.
+        Lingering = "lingering",
+        /// Over. No arrow leaves it.
+        Closed = "closed",
+    }
+    events {
+        /// A line feed ended the name.
+        LineEnd = "line end",
+        /// The 1,024th byte ended the name.
+        NameFull = "1,024th byte",
+        /// A record came, on a socket that keeps boundaries: it is the name.
+        Record = "record",
+        /// A datagram came that is somebody's welcome and nobody's name: to answer it could go on for ever.
+        Echo = "echo",
+        /// The client has shut its side. After the first byte of a name this ends the name.
+        EndOfInput = "end of input",
+        /// At least one byte came, and then nothing for the name gap.
+        Silence = "silence",
+        /// End of input before the first byte: a health check or a port scan, not a visitor.
+        NoName = "no name",
+        /// The whole welcome has been handed to the kernel, and nothing came after the name.
+        WelcomeSent = "welcome sent",
+        /// The whole welcome has been handed to the kernel, and the client sends more than a name.
+        WelcomeSentInputLeft = "welcome sent with input left",
+        /// The kernel had no room for the welcome to a datagram, whose delivery nobody promised.
+        NoRoom = "no room",
+        /// The sender of the datagram has no name that a welcome could be sent to.
+        NoReturnAddress = "no return address",
+        /// The state has lasted as long as it may.
+        Deadline = "deadline",
+        /// Reading, writing or watching the stream failed.
+        Failed = "failed",
+        /// The server stops and has waited long enough.
+        Stopped = "stopped",
+    }
+    table {
+        ReadingName    + LineEnd              => WritingWelcome,
+        ReadingName    + NameFull             => WritingWelcome,
+        ReadingName    + Record               => WritingWelcome,
+        ReadingName    + EndOfInput           => WritingWelcome,
+        ReadingName    + Silence              => WritingWelcome,
+        ReadingName    + NoName               => Closed,
+        ReadingName    + Echo                 => Closed,
+        ReadingName    + Deadline             => Closed,
+        ReadingName    + Failed               => Closed,
+        ReadingName    + Stopped              => Closed,
+        WritingWelcome + WelcomeSent          => Closed,
+        WritingWelcome + WelcomeSentInputLeft => Lingering,
+        WritingWelcome + NoRoom               => Closed,
+        WritingWelcome + NoReturnAddress      => Closed,
+        WritingWelcome + Deadline             => Closed,
+        WritingWelcome + Failed               => Closed,
+        WritingWelcome + Stopped              => Closed,
+        Lingering      + EndOfInput           => Closed,
+        Lingering      + Deadline             => Closed,
+        Lingering      + Failed               => Closed,
+        Lingering      + Stopped              => Closed,
+    }
+}
 
 /// What a session waits for. It follows from the state alone.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Want {
+pub(crate) enum Want {
     /// Bytes or the end of input, for [`Session::receive`] and [`Session::receive_eof`].
     Read,
     /// To send what [`Session::outgoing`] holds, and to hear of it by [`Session::sent`].
@@ -23,22 +85,8 @@ pub enum Want {
 /// One conversation with one client, sans-IO.
 ///
 /// It holds no buffer until a byte of the name has come.
-///
-/// ```
-/// use welcomed::protocol::{Session, Want, Welcome};
-///
-/// let welcome = Welcome::default();
-/// let mut session = Session::new();
-/// assert_eq!(session.want(), Want::Read);
-/// session.receive(b"Rafa", &welcome);
-/// session.receive(b"tul\r\n", &welcome);
-/// assert_eq!(session.want(), Want::Write);
-/// assert_eq!((session.name(), session.outgoing()), (&b"Rafatul"[..], &b"welcome "[..]));
-/// session.sent(8);
-/// assert_eq!(session.want(), Want::Close);
-/// ```
 #[derive(Default, Debug)]
-pub struct Session {
+pub(crate) struct Session {
     machine: Machine,
     name: Vec<u8>,
     reply: Vec<u8>,
@@ -49,20 +97,17 @@ pub struct Session {
 
 impl Session {
     /// A conversation whose first byte has not come.
-    #[must_use]
-    pub fn new() -> Session {
+    pub(crate) fn new() -> Session {
         Session::default()
     }
 
     /// Where the conversation stands.
-    #[must_use]
-    pub fn state(&self) -> State {
+    pub(crate) fn state(&self) -> State {
         self.machine.state()
     }
 
     /// What the session waits for.
-    #[must_use]
-    pub fn want(&self) -> Want {
+    pub(crate) fn want(&self) -> Want {
         match self.state() {
             State::ReadingName | State::Lingering => Want::Read,
             State::WritingWelcome => Want::Write,
@@ -72,8 +117,7 @@ impl Session {
 
     /// The name as far as it has come, at most [`NAME_MAX_BYTES`]. Once it has ended, without its
     /// line end; empty again once the welcome is sent.
-    #[must_use]
-    pub fn name(&self) -> &[u8] {
+    pub(crate) fn name(&self) -> &[u8] {
         &self.name
     }
 
@@ -82,7 +126,7 @@ impl Session {
     /// While the name is read they end it at the first line feed (a carriage return before it is
     /// dropped) or at byte 1,024, whichever comes first. What comes later is thrown away; if that is
     /// before the welcome is sent, the session knows that it has to linger.
-    pub fn receive(&mut self, bytes: &[u8], welcome: &Welcome) -> Option<Arrow> {
+    pub(crate) fn receive(&mut self, bytes: &[u8], welcome: &Welcome) -> Option<Arrow> {
         if self.state() != State::ReadingName {
             self.input_left |= !bytes.is_empty();
             return None;
@@ -110,7 +154,7 @@ impl Session {
     /// Takes a record, of a socket that keeps boundaries: it is the name, whatever bytes it has, and it is
     /// cut to [`NAME_MAX_BYTES`]. An empty record is an empty name. One that comes after the name is thrown
     /// away as in [`Session::receive`].
-    pub fn receive_record(&mut self, record: &[u8], welcome: &Welcome) -> Option<Arrow> {
+    pub(crate) fn receive_record(&mut self, record: &[u8], welcome: &Welcome) -> Option<Arrow> {
         if self.state() != State::ReadingName {
             self.input_left = true;
             return None;
@@ -119,32 +163,26 @@ impl Session {
         self.name_ended(Event::Record, welcome)
     }
 
-    /// Takes the news that what came is no name but somebody's welcome, as far as can be known.
-    pub fn echo(&mut self) -> Option<Arrow> {
-        self.machine.on(Event::Echo)
-    }
-
     /// Takes the end of the client's input: the end of the name if one has begun, no name at all if
     /// not, and the end of lingering.
-    pub fn receive_eof(&mut self, welcome: &Welcome) -> Option<Arrow> {
+    pub(crate) fn receive_eof(&mut self, welcome: &Welcome) -> Option<Arrow> {
         match (self.state(), self.name.is_empty()) {
-            (State::ReadingName, true) => self.machine.on(Event::NoName),
+            (State::ReadingName, true) => self.machine.on(Event::NoName).ok().flatten(),
             (State::ReadingName, false) => self.name_ended(Event::EndOfInput, welcome),
             (State::WritingWelcome | State::Lingering | State::Closed, _) => {
-                self.machine.on(Event::EndOfInput)
+                self.machine.on(Event::EndOfInput).ok().flatten()
             }
         }
     }
 
     /// Takes the news that nothing came for the name gap. It ends a name that has begun, and only that.
-    pub fn silence(&mut self, welcome: &Welcome) -> Option<Arrow> {
+    pub(crate) fn silence(&mut self, welcome: &Welcome) -> Option<Arrow> {
         if self.name.is_empty() { None } else { self.name_ended(Event::Silence, welcome) }
     }
 
     /// What is still to be sent. Empty but while [`Want::Write`] is wanted; even then it can be empty,
     /// when the welcome is: [`Session::sent`] with 0 moves on.
-    #[must_use]
-    pub fn outgoing(&self) -> &[u8] {
+    pub(crate) fn outgoing(&self) -> &[u8] {
         match self.want() {
             Want::Write => self.reply.get(self.sent..).unwrap_or_default(),
             Want::Read | Want::Close => &[],
@@ -152,46 +190,31 @@ impl Session {
     }
 
     /// Takes the news that the first `bytes` of [`Session::outgoing`] have been handed to the kernel.
-    pub fn sent(&mut self, bytes: usize) -> Option<Arrow> {
+    pub(crate) fn sent(&mut self, bytes: usize) -> Option<Arrow> {
         self.sent = self.reply.len().min(self.sent + bytes);
         if self.sent < self.reply.len() {
             return None;
         }
         let event = if self.input_left { Event::WelcomeSentInputLeft } else { Event::WelcomeSent };
-        let arrow = self.machine.on(event)?;
+        let arrow = self.machine.on(event).ok().flatten()?;
         // Lingering can last, and needs neither.
         (self.name, self.reply) = (Vec::new(), Vec::new());
         self.sent = 0;
         Some(arrow)
     }
 
-    /// Takes the news that the kernel has no room for the welcome, and that it will not be tried again.
-    pub fn no_room(&mut self) -> Option<Arrow> {
-        self.machine.on(Event::NoRoom)
-    }
-
-    /// Takes the news that there is nowhere to send the welcome to.
-    pub fn no_return_address(&mut self) -> Option<Arrow> {
-        self.machine.on(Event::NoReturnAddress)
-    }
-
     /// Takes the news that the present state has lasted as long as it may.
-    pub fn deadline(&mut self) -> Option<Arrow> {
-        self.machine.on(Event::Deadline)
+    pub(crate) fn deadline(&mut self) -> Option<Arrow> {
+        self.machine.on(Event::Deadline).ok().flatten()
     }
 
     /// Takes the news that reading, writing or watching the stream failed.
-    pub fn fail(&mut self) -> Option<Arrow> {
-        self.machine.on(Event::Failed)
-    }
-
-    /// Takes the news that the server will not wait any longer.
-    pub fn stop(&mut self) -> Option<Arrow> {
-        self.machine.on(Event::Stopped)
+    pub(crate) fn fail(&mut self) -> Option<Arrow> {
+        self.machine.on(Event::Failed).ok().flatten()
     }
 
     fn name_ended(&mut self, event: Event, welcome: &Welcome) -> Option<Arrow> {
-        let arrow = self.machine.on(event)?;
+        let arrow = self.machine.on(event).ok().flatten()?;
         self.reply = welcome.to(&self.name);
         Some(arrow)
     }

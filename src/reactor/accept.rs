@@ -1,0 +1,73 @@
+//! Accepting clients, or receiving datagrams, within a budget: the same for both.
+
+use std::io;
+use std::time::Instant;
+
+use super::admission::{ACCEPT_BUDGET, AcceptError};
+use super::listener::Listener;
+use super::services::Turn;
+use crate::kernel::Kernel;
+
+/// What is done at a socket, in words.
+pub(crate) struct Words {
+    pub(crate) accept: &'static str,
+    pub(crate) accepted: &'static str,
+}
+
+/// A service that accepts clients, or receives datagrams.
+pub(crate) trait Accepts<K: Kernel> {
+    const WORDS: Words;
+
+    /// Whether one more may come in now.
+    fn admits(&self, turn: &Turn<K>) -> bool;
+
+    /// Accepts and serves the client, or the datagram, that has waited longest.
+    fn accept_one(&mut self, listener: &mut Listener<K::Listener>, turn: &mut Turn<K>) -> io::Result<()>;
+
+    /// The system is out of what it takes to serve one more: pauses, logs it once an episode, and counts it.
+    fn pause(&mut self, error: &io::Error, now: Instant, closed: u64);
+
+    /// Pauses, and says nothing.
+    fn pause_quietly(&mut self, now: Instant, closed: u64);
+
+    /// A client was lost before it was accepted.
+    fn peer_lost(&mut self);
+}
+
+/// Accepts clients from `listener` until none waits, none is admitted, or the budget of the turn is used up.
+///
+/// Fails if the socket itself is broken.
+pub(crate) fn accept_within_budget<K: Kernel, A: Accepts<K>>(
+    service: &mut A,
+    listener: &mut Listener<K::Listener>,
+    turn: &mut Turn<K>,
+) -> io::Result<()> {
+    let mut any_came = false;
+    for _ in 0..ACCEPT_BUDGET {
+        if !listener.is_ready() || !service.admits(turn) {
+            return Ok(());
+        }
+        let Err(error) = service.accept_one(listener, turn) else {
+            any_came = true;
+            continue;
+        };
+        match AcceptError::of(&error) {
+            AcceptError::Empty => listener.clear_ready(),
+            AcceptError::Interrupted => {}
+            AcceptError::Exhausted => service.pause(&error, turn.now, turn.closed),
+            AcceptError::Peer => {
+                service.peer_lost();
+                log::debug!("a client was lost before it was {}: {error}", A::WORDS.accepted);
+            }
+            AcceptError::Fatal => {
+                log::error!("cannot {} any more: {error}", A::WORDS.accept);
+                return Err(error);
+            }
+        }
+    }
+    if !any_came {
+        // Nothing but errors: whatever they are, do not spin on them.
+        service.pause_quietly(turn.now, turn.closed);
+    }
+    Ok(())
+}

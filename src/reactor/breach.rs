@@ -1,0 +1,67 @@
+//! The law's sentences, as a service breaks them.
+
+use std::fmt;
+
+use super::service::{Then, Want};
+
+/// How a service broke [the law](super::service). Shown as the sentence that does not hold.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Breach {
+    /// It took more bytes than it was offered.
+    TookTooMuch,
+    /// It wants to read although its room is full of bytes that it did not take.
+    FullRoom,
+    /// It wants to read after the end of input.
+    ReadsAfterEnd,
+    /// Its output has left, and it does not move.
+    SentMovesNothing,
+    /// Its output has left, and what it said would follow does not.
+    ThenNotKept,
+    /// Its output became shorter than what had left of it.
+    OutputChanged,
+    /// A timer ran out, and it neither moves nor starts the timer anew.
+    ElapsedMovesNothing,
+    /// A timer runs over a wait that it did not declare.
+    UnknownWait,
+    /// Two of its timers run over one wait.
+    SameWait,
+    /// It failed or was stopped, and does not close.
+    DoesNotClose,
+    /// An event came that its table has no row for.
+    NoArrow,
+    /// It reported an arrow that does not leave the state it stood in.
+    ArrowFromElsewhere,
+    /// A datagram came, or its answer was sent, and it does not move.
+    DatagramMovesNothing,
+}
+
+impl fmt::Display for Breach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Breach::TookTooMuch => "it took more bytes than it was offered",
+            Breach::FullRoom => "it wants to read, and its room is full of what it did not take",
+            Breach::ReadsAfterEnd => "its input has ended, and it wants to read",
+            Breach::SentMovesNothing => "its output has left, and it does not move",
+            Breach::ThenNotKept => "its output has left, and what it said would follow does not",
+            Breach::OutputChanged => "its output became shorter while it was leaving",
+            Breach::ElapsedMovesNothing => "a timer ran out, and it neither moves nor starts the timer anew",
+            Breach::UnknownWait => "its timer runs over a wait that it did not declare",
+            Breach::SameWait => "two of its timers run over one wait",
+            Breach::DoesNotClose => "it failed or was stopped, and does not close",
+            Breach::NoArrow => "an event came that its table has no row for",
+            Breach::ArrowFromElsewhere => "it took an arrow that does not leave the state it stood in",
+            Breach::DatagramMovesNothing => "a datagram came, or its answer was sent, and it does not move",
+        })
+    }
+}
+
+/// Whether what was said to follow an output does.
+pub(super) fn follows(then: Then, want: &Want<'_>) -> bool {
+    match then {
+        Then::More => matches!(want, Want::Write { .. }),
+        Then::Shut => matches!(want, Want::Read { .. } | Want::Close),
+        Then::Close => *want == Want::Close,
+        Then::Read => true,
+    }
+}

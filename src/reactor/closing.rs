@@ -1,0 +1,75 @@
+//! What ends a connection: its conversation is over, its stream failed, or the server stops.
+
+use std::io;
+
+use super::breach::Breach;
+use super::connection::{Ahead, Connection, Shared};
+use super::service::{Input, StreamService, Want};
+use super::tables::stream::{Event, State};
+use crate::kernel::Kernel;
+
+impl<S: StreamService, K: Kernel> Connection<S, K> {
+    /// The conversation is over: closes, or lingers if the client sends more than was taken. Output that was cut short
+    /// is not lingered for.
+    pub(super) fn end(&mut self, shared: &mut Shared<'_, S, K>) {
+        let input_left = match self.ahead {
+            Ahead::More => true,
+            Ahead::Nothing => !self.untaken.is_empty(),
+            Ahead::Ended => false,
+        };
+        if !(input_left && self.wrote && self.sent == 0) {
+            return self.stream_on(Event::Over, shared);
+        }
+        self.untaken.clear();
+        self.stream_on(Event::OverInputLeft, shared);
+        if let Err(error) = shared.kernel.shutdown_write(&mut self.stream) {
+            self.fail(&error, shared);
+        }
+    }
+
+    /// Ends this connection, and no other, because of an error of its stream.
+    pub(crate) fn fail(&mut self, error: &io::Error, shared: &mut Shared<'_, S, K>) {
+        match self.machine.state() {
+            State::Open => {
+                log::debug!("{}: {error} while {}", self.peer, self.at);
+                self.finish(Input::Failed, shared);
+            }
+            State::Lingering => {
+                log::debug!("{}: {error} while {}", self.peer, State::Lingering);
+                self.stream_on(Event::Failed, shared);
+            }
+            State::Closed => {}
+        }
+    }
+
+    /// Ends this connection because the server does not wait any longer.
+    pub(crate) fn stop(&mut self, shared: &mut Shared<'_, S, K>) {
+        match self.machine.state() {
+            State::Open => self.finish(Input::Stopped, shared),
+            State::Lingering => self.stream_on(Event::Stopped, shared),
+            State::Closed => {}
+        }
+    }
+
+    fn finish(&mut self, input: Input<'_>, shared: &mut Shared<'_, S, K>) {
+        self.ahead = Ahead::Ended;
+        if shared.service.want(&self.session) == Want::Close {
+            return self.stream_on(Event::Over, shared);
+        }
+        self.tell_rarely(input, shared);
+        if shared.service.want(&self.session) != Want::Close {
+            self.breaks(Breach::DoesNotClose, shared);
+        }
+    }
+
+    /// The stream's own machine moves. That a connection closes at once is the rule, and not logged.
+    pub(super) fn stream_on(&mut self, event: Event, shared: &mut Shared<'_, S, K>) {
+        let moved = self.machine.on(event);
+        debug_assert!(moved.is_ok(), "{}: {moved:?}", self.peer);
+        let Ok(Some(arrow)) = moved else { return };
+        shared.counts.stream_moved(arrow);
+        if event != Event::Over {
+            log::trace!("{}: {arrow}", self.peer);
+        }
+    }
+}

@@ -1,0 +1,355 @@
+//! One stream drives one session.
+//!
+//! This file has the drive itself: ask what the session wants, do it, tell it what came of it. Reading is in
+//! `reading.rs`, and what ends a connection in `closing.rs`.
+
+use std::fmt;
+use std::io::{self, ErrorKind};
+use std::time::Instant;
+
+use super::breach::{Breach, follows};
+use super::counts::Counts;
+use super::service::{Input, Step, StreamService, TIMERS, Then, Timer, Want};
+use super::tables::stream::{Event, Machine, State};
+use super::timers::{Running, Timers};
+use super::untaken::Untaken;
+use crate::kernel::{Interest, Kernel};
+use crate::machine::{ArrowOf, Table};
+use crate::net::Peer;
+
+/// The most that is read from one stream in one turn of the loop: one that sends without end gets its
+/// turn like all others.
+pub(crate) const READ_BYTES_PER_TURN: usize = 64 * 1024;
+
+/// The most that is read and written on one stream in one turn: one that reads without end, likewise.
+const BYTES_PER_TURN: usize = 4 * READ_BYTES_PER_TURN;
+
+/// What a call counts for at least, so that one that sends byte by byte is not read 65,536 times a turn.
+pub(super) const CALL_BYTES_MIN: usize = 1024;
+
+/// What all connections of a service share while they are driven.
+pub(crate) struct Shared<'a, S: StreamService, K> {
+    pub(crate) kernel: &'a mut K,
+    pub(crate) service: &'a mut S,
+    pub(crate) counts: &'a mut Counts<S::Table>,
+    /// The moment at which the turn began.
+    pub(crate) now: Instant,
+    /// Whether the server stops.
+    pub(crate) stopping: bool,
+}
+
+/// How far a connection got.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Progress {
+    /// It has to wait for the kernel.
+    Blocked(Interest),
+    /// It is over.
+    Done,
+}
+
+/// What is known of the client's input.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Ahead {
+    /// The last read found all there was.
+    Nothing,
+    /// There is more, as far as can be known: a read filled its room, or not all was taken.
+    More,
+    /// It has ended, or does not matter any more.
+    Ended,
+}
+
+/// A stream and the conversation on it.
+pub(crate) struct Connection<S: StreamService, K: Kernel> {
+    pub(super) stream: K::Stream,
+    pub(super) session: S::Session,
+    pub(super) peer: Peer,
+    pub(super) untaken: Untaken,
+    /// The timers that the loop runs for it.
+    running: Running,
+    /// How much of the present output has left.
+    pub(super) sent: u32,
+    /// What the kernel has been asked to watch the stream for, once it would have blocked.
+    watched: Option<Interest>,
+    /// Where the stream stands.
+    pub(super) machine: Machine,
+    /// Where the arrows of the session have led.
+    pub(super) at: <S::Table as Table>::State,
+    pub(super) ahead: Ahead,
+    pub(super) keeps_boundaries: bool,
+    /// Whether any output has left whole.
+    pub(super) wrote: bool,
+    /// Whether it was told that the server stops.
+    told_stopping: bool,
+}
+
+/// How much a connection has done in this turn.
+#[derive(Default)]
+struct Budget {
+    read: usize,
+    written: usize,
+}
+
+impl Budget {
+    fn allows(&self, interest: Interest) -> bool {
+        let reads = interest == Interest::Writable || self.read < READ_BYTES_PER_TURN;
+        reads && self.read + self.written < BYTES_PER_TURN
+    }
+
+    fn spend(&mut self, interest: Interest, bytes: usize) {
+        match interest {
+            Interest::Readable => self.read += bytes,
+            Interest::Writable => self.written += bytes,
+        }
+    }
+}
+
+impl<S: StreamService, K: Kernel> Connection<S, K> {
+    pub(crate) fn new(stream: K::Stream, session: S::Session, peer: Peer, keeps_boundaries: bool) -> Self {
+        Connection {
+            stream,
+            session,
+            peer,
+            untaken: Untaken::default(),
+            running: Running::default(),
+            sent: 0,
+            watched: None,
+            machine: Machine::new(),
+            at: S::Table::START,
+            ahead: Ahead::Nothing,
+            keeps_boundaries,
+            wrote: false,
+            told_stopping: false,
+        }
+    }
+
+    /// Reads and writes until the stream would block, the budget of the turn is used up, or the conversation is over.
+    pub(crate) fn drive(&mut self, shared: &mut Shared<'_, S, K>, buffer: &mut [u8]) -> Progress {
+        use Interest::{Readable, Writable};
+        let mut budget = Budget::default();
+        loop {
+            let (interest, result) = match (self.machine.state(), shared.service.want(&self.session)) {
+                (State::Closed, _) => return Progress::Done,
+                (State::Open, Want::Close) => {
+                    self.end(shared);
+                    continue;
+                }
+                (State::Open, Want::Read { .. }) | (State::Lingering, _) if !budget.allows(Readable) => {
+                    return self.yields(Readable);
+                }
+                (State::Open, Want::Write { .. }) if !budget.allows(Writable) => {
+                    return self.yields(Writable);
+                }
+                (State::Open, Want::Read { room }) => (Readable, self.read(room, shared, buffer)),
+                (State::Open, Want::Write { bytes, then }) => {
+                    let all = bytes.len();
+                    let result = match bytes.get(self.sent as usize..) {
+                        None | Some([]) => Ok(0),
+                        Some(rest) => shared.kernel.write(&mut self.stream, rest, then != Then::Read),
+                    };
+                    (Writable, result.map(|written| self.written(written, all, then, shared, buffer)))
+                }
+                (State::Lingering, _) => {
+                    let left = buffer.get_mut(..READ_BYTES_PER_TURN - budget.read).unwrap_or_default();
+                    (Readable, self.throw_away(shared, left))
+                }
+            };
+            match result {
+                Ok(bytes) => budget.spend(interest, bytes),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    if !self.stops(interest, shared) {
+                        return Progress::Blocked(interest);
+                    }
+                }
+                Err(error) => self.fail(&error, shared),
+            }
+        }
+    }
+
+    /// The budget of the turn is used up. There may be more to do: watching again raises the edge anew.
+    fn yields(&mut self, interest: Interest) -> Progress {
+        self.watched = None;
+        // A stream is nearly always writable, and so is offered at once what it did not take.
+        Progress::Blocked(if self.untaken.can_be_offered() { Interest::Writable } else { interest })
+    }
+
+    /// If the server stops, and the stream has just been read dry: tells the session so, once. Gives whether it did.
+    #[inline]
+    fn stops(&mut self, interest: Interest, shared: &mut Shared<'_, S, K>) -> bool {
+        let is_due = S::HEED_STOPPING && shared.stopping && !self.told_stopping;
+        if !is_due || interest != Interest::Readable || self.machine.state() != State::Open {
+            return false;
+        }
+        self.told_stopping = true;
+        self.tell_rarely(Input::Stopping, shared);
+        true
+    }
+
+    /// Asks the kernel to report when there is something to do, unless it has been asked just that.
+    pub(crate) fn watch(&mut self, key: usize, interest: Interest, kernel: &mut K) -> io::Result<()> {
+        if self.watched != Some(interest) {
+            kernel.watch(&mut self.stream, key, interest)?;
+            self.watched = Some(interest);
+        }
+        Ok(())
+    }
+
+    /// Starts the timers that the session declares, or that of lingering; others end. Moments are nanoseconds.
+    pub(crate) fn run_timers(
+        &mut self,
+        key: usize,
+        timers: &mut Timers,
+        shared: &mut Shared<'_, S, K>,
+        now: u64,
+    ) {
+        match self.declared(timers, shared.service) {
+            Ok(declared) => timers.run(key, &mut self.running, declared, now),
+            Err(breach) => self.breaks(breach, shared),
+        }
+    }
+
+    /// Whether its stream is to be closed.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.machine.state() == State::Closed
+    }
+
+    /// The stream, to be closed.
+    pub(crate) fn into_stream(self) -> K::Stream {
+        self.stream
+    }
+
+    /// Ends its timers.
+    pub(crate) fn forget_timers(&self, key: usize, timers: &mut Timers) {
+        timers.forget(key, self.running);
+    }
+
+    /// The timer that runs over `wait`, if the session still declares it.
+    pub(crate) fn timer_over(&self, wait: u8, timers: &Timers, service: &S) -> Option<Timer> {
+        let declared = self.declared(timers, service).ok()?;
+        self.running.over(wait).filter(|timer| declared.contains(&Some(*timer)))
+    }
+
+    fn declared(&self, timers: &Timers, service: &S) -> Result<[Option<Timer>; TIMERS], Breach> {
+        match self.machine.state() {
+            State::Open => timers.checked(service.timers(&self.session)),
+            State::Lingering => Ok(timers.lingering()),
+            State::Closed => Ok([None; TIMERS]),
+        }
+    }
+
+    /// A timer has run out.
+    pub(crate) fn elapsed(&mut self, timer: Timer, shared: &mut Shared<'_, S, K>) {
+        if self.machine.state() == State::Lingering {
+            return self.stream_on(Event::Deadline, shared);
+        }
+        let (_, moved) = self.tell_rarely(Input::Elapsed(timer.wait), shared);
+        if !moved && shared.service.timers(&self.session).contains(&Some(timer)) {
+            self.breaks(Breach::ElapsedMovesNothing, shared);
+        }
+    }
+
+    /// Tells the session of an input that a prompt client does not cause.
+    #[cold]
+    pub(super) fn tell_rarely(&mut self, input: Input<'_>, shared: &mut Shared<'_, S, K>) -> (usize, bool) {
+        self.tell(input, shared)
+    }
+
+    /// Tells the session of an input, and does what follows from the arrow. Gives how many bytes it took, and whether
+    /// it moved. With the input known, what a service does is only what it does with that.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "a visit costs 60 instructions less")]
+    pub(super) fn tell(&mut self, input: Input<'_>, shared: &mut Shared<'_, S, K>) -> (usize, bool) {
+        let Step { taken, moved } = shared.service.on(&mut self.session, input, shared.now);
+        match moved {
+            Ok(Some(arrow)) => {
+                self.moved(arrow, shared);
+                (taken, true)
+            }
+            Ok(None) => (taken, false),
+            Err(no_arrow) => {
+                self.broken(Breach::NoArrow, &no_arrow, shared);
+                (taken, false)
+            }
+        }
+    }
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as above")]
+    fn moved(&mut self, arrow: ArrowOf<S::Table>, shared: &mut Shared<'_, S, K>) {
+        if arrow.from != self.at {
+            return self.breaks(Breach::ArrowFromElsewhere, shared);
+        }
+        self.at = arrow.to;
+        shared.counts.arrow_taken(arrow);
+        log::trace!("{}: {arrow}", self.peer);
+        shared.service.on_transition(&self.session, arrow, &self.peer);
+        self.untaken.session_moved();
+    }
+
+    /// The service has broken the law.
+    #[cold]
+    pub(super) fn breaks(&mut self, breach: Breach, shared: &mut Shared<'_, S, K>) {
+        let at = self.at;
+        self.broken(breach, &format_args!("while {at}"), shared);
+    }
+
+    /// The service has broken the law: a panic where that is looked for, and else the end of this connection.
+    #[cold]
+    fn broken(&mut self, breach: Breach, circumstance: &dyn fmt::Display, shared: &mut Shared<'_, S, K>) {
+        if self.machine.state() == State::Closed {
+            return; // it has been found out already
+        }
+        debug_assert!(false, "{}: {breach}: {circumstance}", self.peer);
+        log::error!("{}: closed, because the service breaks the law: {breach}: {circumstance}", self.peer);
+        if self.machine.state() == State::Open {
+            shared.counts.conversation_broken(self.at);
+            self.stream_on(Event::Over, shared);
+        }
+    }
+
+    /// Of an output of `all` bytes, `written` more have left. Gives what that counts for.
+    fn written(
+        &mut self,
+        written: usize,
+        all: usize,
+        then: Then,
+        shared: &mut Shared<'_, S, K>,
+        buffer: &mut [u8],
+    ) -> usize {
+        let sent = self.sent as usize + written;
+        if sent < all && written > 0 {
+            self.sent = u32::try_from(sent).unwrap_or(u32::MAX);
+        } else if sent < all {
+            self.fail(&ErrorKind::WriteZero.into(), shared);
+        } else if sent > all {
+            self.breaks(Breach::OutputChanged, shared);
+        } else {
+            (self.sent, self.wrote) = (0, true);
+            if then == Then::Close && all > 0 && self.may_have_missed_input() {
+                self.look_for_more(shared, buffer);
+            }
+            self.output_left(then, shared);
+        }
+        written.max(CALL_BYTES_MIN)
+    }
+
+    /// A whole output has left.
+    fn output_left(&mut self, then: Then, shared: &mut Shared<'_, S, K>) {
+        let (_, moved) = self.tell(Input::Sent, shared);
+        if !moved {
+            self.breaks(Breach::SentMovesNothing, shared);
+        } else if !follows(then, &shared.service.want(&self.session)) {
+            self.breaks(Breach::ThenNotKept, shared);
+        } else if then == Then::Shut
+            && let Err(error) = shared.kernel.shutdown_write(&mut self.stream)
+        {
+            self.fail(&error, shared);
+        }
+    }
+
+    /// With a request that ended in a stream came what was behind it. But a record comes alone, and a client whose
+    /// answer had to wait for room may have sent more meanwhile.
+    fn may_have_missed_input(&self) -> bool {
+        self.watched == Some(Interest::Writable) || self.keeps_boundaries
+    }
+}

@@ -1,0 +1,154 @@
+//! The counts of a service, folded over the arrows that its conversations take.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use super::tables::stream;
+use crate::machine::{ArrowOf, Diagram, Table};
+
+/// What became of the clients so far. Every client that was accepted, and every datagram, is counted once: under an
+/// outcome of the table, as [`broken`](Counts::broken), or as [`open`](Counts::open).
+///
+/// Shown as one line: `3 accepted: 2 done, 0 failed, 1 open; 0 lingered; 0 accept errors, 0 accept pauses`.
+#[derive(PartialEq, Eq, Debug)]
+pub struct Counts<T> {
+    accepted: u64,
+    arrows: Box<[u64]>,
+    /// The arrows that streams took, beside the conversations on them.
+    streams: [u64; stream::Machine::CELLS],
+    broken: u64,
+    accept_errors: u64,
+    pauses: u64,
+    table: PhantomData<T>,
+}
+
+impl<T> Clone for Counts<T> {
+    fn clone(&self) -> Self {
+        Counts { arrows: self.arrows.clone(), table: PhantomData, ..*self }
+    }
+}
+
+impl<T: Table> Default for Counts<T> {
+    fn default() -> Self {
+        Counts {
+            accepted: 0,
+            arrows: vec![0; T::CELLS].into(),
+            streams: [0; stream::Machine::CELLS],
+            broken: 0,
+            accept_errors: 0,
+            pauses: 0,
+            table: PhantomData,
+        }
+    }
+}
+
+impl<T: Table> Counts<T> {
+    /// Clients accepted, or datagrams received.
+    #[must_use]
+    pub fn accepted(&self) -> u64 {
+        self.accepted
+    }
+
+    /// How often conversations went along the arrow that leaves `state` on `event`.
+    #[must_use]
+    pub fn count(&self, state: T::State, event: T::Event) -> u64 {
+        self.arrows.get(T::cell(state, event)).copied().unwrap_or_default()
+    }
+
+    /// How many clients this became of.
+    #[must_use]
+    pub fn outcome(&self, outcome: T::Outcome) -> u64 {
+        T::cells_of(outcome).filter_map(|cell| self.arrows.get(cell)).sum()
+    }
+
+    /// Clients that have no outcome yet.
+    #[must_use]
+    pub fn open(&self) -> u64 {
+        let decided: u64 = T::OUTCOMES.iter().map(|outcome| self.outcome(*outcome)).sum();
+        debug_assert!(decided + self.broken <= self.accepted, "a client is counted twice: {self}");
+        self.accepted.saturating_sub(decided + self.broken)
+    }
+
+    /// How often streams went along the arrow of [their own table](stream) that leaves `state` on `event`.
+    #[must_use]
+    pub fn stream(&self, state: stream::State, event: stream::Event) -> u64 {
+        self.streams.get(stream::Machine::cell(state, event)).copied().unwrap_or_default()
+    }
+
+    /// Connections that lingered after their conversation.
+    #[must_use]
+    pub fn lingered(&self) -> u64 {
+        self.stream(stream::State::Open, stream::Event::OverInputLeft)
+    }
+
+    /// Connections that were ended before they had an outcome, because the service broke [the law](super::service).
+    #[must_use]
+    pub fn broken(&self) -> u64 {
+        self.broken
+    }
+
+    /// Clients that were lost before they could be accepted, by an error of accept(2) that was theirs, and
+    /// datagrams that could not be received.
+    #[must_use]
+    pub fn accept_errors(&self) -> u64 {
+        self.accept_errors
+    }
+
+    /// How often accepting or receiving paused because the system was out of descriptors or memory, or could not watch
+    /// a client that had been accepted.
+    #[must_use]
+    pub fn pauses(&self) -> u64 {
+        self.pauses
+    }
+
+    /// Writes the counts to the log, under the name of the table.
+    pub(crate) fn report(&self) {
+        let title = T::DIAGRAMS.first().map_or("service", |Diagram { title, .. }| title);
+        log::info!("counts of {title}: {self}");
+    }
+
+    pub(crate) fn client_accepted(&mut self) {
+        self.accepted += 1;
+    }
+
+    pub(crate) fn arrow_taken(&mut self, arrow: ArrowOf<T>) {
+        if let Some(count) = self.arrows.get_mut(T::cell(arrow.from, arrow.event)) {
+            *count += 1;
+        }
+    }
+
+    pub(crate) fn stream_moved(&mut self, arrow: stream::Arrow) {
+        if let Some(count) = self.streams.get_mut(stream::Machine::cell(arrow.from, arrow.event)) {
+            *count += 1;
+        }
+    }
+
+    /// The conversation that stands in `state` is ended because the service broke the law.
+    pub(crate) fn conversation_broken(&mut self, state: T::State) {
+        self.broken += u64::from(!T::is_decided(state));
+    }
+
+    pub(crate) fn accept_failed(&mut self) {
+        self.accept_errors += 1;
+    }
+
+    pub(crate) fn accept_paused(&mut self) {
+        self.pauses += 1;
+    }
+}
+
+impl<T: Table> fmt::Display for Counts<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} accepted: ", self.accepted)?;
+        let mut open = self.accepted.saturating_sub(self.broken);
+        for outcome in T::OUTCOMES {
+            write!(f, "{} {outcome}, ", self.outcome(*outcome))?;
+            open = open.saturating_sub(self.outcome(*outcome));
+        }
+        if self.broken > 0 {
+            write!(f, "{} broken, ", self.broken)?;
+        }
+        let (lingered, Counts { accept_errors, pauses, .. }) = (self.lingered(), self);
+        write!(f, "{open} open; {lingered} lingered; {accept_errors} accept errors, {pauses} accept pauses")
+    }
+}

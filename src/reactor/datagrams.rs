@@ -1,0 +1,190 @@
+//! A datagram service with what it has of its own: admission and counts.
+
+use std::io;
+use std::time::Instant;
+
+use super::accept::{Accepts, Words, accept_within_budget};
+use super::admission::Admission;
+use super::breach::Breach;
+use super::counts::Counts;
+use super::listener::Listener;
+use super::service::{DatagramService, News};
+use super::services::{Key, Services, Turn};
+use crate::kernel::Kernel;
+use crate::machine::Table;
+use crate::net::{Cause, Kind, Peer};
+
+/// The datagram service `S` in a loop.
+pub struct Datagrams<S: DatagramService> {
+    service: S,
+    /// Datagrams take no place and no descriptor: no connection that closes ends a pause.
+    admission: Admission,
+    counts: Counts<S::Table>,
+}
+
+/// One datagram, and where its conversation stands.
+struct Datagram<'a, S: DatagramService> {
+    session: S::Session,
+    at: <S::Table as Table>::State,
+    peer: &'a Peer,
+}
+
+impl<S: DatagramService> Datagrams<S> {
+    /// The service.
+    pub fn new(service: S) -> Self {
+        Datagrams { service, admission: Admission::new(usize::MAX), counts: Counts::default() }
+    }
+
+    /// The service.
+    pub fn service(&self) -> &S {
+        &self.service
+    }
+
+    /// The counts so far.
+    pub fn counts(&self) -> &Counts<S::Table> {
+        &self.counts
+    }
+
+    /// Sends the answer, if there is one, once: what came of it.
+    fn send<K: Kernel>(
+        &self,
+        datagram: &Datagram<'_, S>,
+        socket: &K::Listener,
+        kernel: &mut K,
+    ) -> Option<News<'static>> {
+        let Datagram { session, at, peer } = datagram;
+        let answer = self.service.answer(session)?;
+        if **peer == Peer::Unnamed {
+            log::debug!("a sender without a name of its own cannot be answered");
+            return Some(News::NoReturnAddress);
+        }
+        loop {
+            let Err(error) = kernel.send(socket, answer, peer) else { return Some(News::Sent) };
+            let news = match Cause::of(&error) {
+                Cause::Interrupted => continue,
+                Cause::WouldBlock | Cause::NoBuffers => News::NoRoom,
+                Cause::Exhausted
+                | Cause::Socket
+                | Cause::Refused
+                | Cause::NoSuchSocket
+                | Cause::OtherKind
+                | Cause::TimedOut
+                | Cause::Reset
+                | Cause::Denied
+                | Cause::Other => News::Failed,
+            };
+            log::debug!("{peer}: {error} while {at}");
+            return Some(news);
+        }
+    }
+
+    /// Tells the conversation, and does what follows from its arrow. Gives whether it moved.
+    fn tell(&mut self, datagram: &mut Datagram<'_, S>, news: News<'_>) -> bool {
+        let Datagram { session, at, peer } = datagram;
+        let breach = match self.service.on(session, news) {
+            Ok(Some(arrow)) if arrow.from == *at => {
+                *at = arrow.to;
+                self.counts.arrow_taken(arrow);
+                log::trace!("{peer}: {arrow}");
+                self.service.on_transition(session, arrow, peer);
+                return true;
+            }
+            Ok(Some(_)) => Breach::ArrowFromElsewhere,
+            Ok(None) => Breach::DatagramMovesNothing,
+            Err(_) => Breach::NoArrow,
+        };
+        debug_assert!(false, "{peer}: {breach}: while {at}");
+        log::error!("{peer}: dropped, because the service breaks the law: {breach}: while {at}");
+        self.counts.conversation_broken(*at);
+        false
+    }
+}
+
+impl<S: DatagramService, K: Kernel> Accepts<K> for Datagrams<S> {
+    const WORDS: Words = Words { accept: "receive", accepted: "received" };
+
+    fn admits(&self, turn: &Turn<K>) -> bool {
+        self.admission.admits(0, turn.now, 0)
+    }
+
+    /// Receives the next datagram, and answers it, once. If the answer cannot be sent now it never is: delivery is not
+    /// sure, and a client that misses it asks again.
+    fn accept_one(&mut self, listener: &mut Listener<K::Listener>, turn: &mut Turn<K>) -> io::Result<()> {
+        let socket = listener.socket()?;
+        let buffer = turn.buffer.get_mut(..self.service.room()).unwrap_or_default();
+        let (record, peer) = turn.kernel.receive(socket, buffer)?;
+        self.counts.client_accepted();
+        let bytes = buffer.get(..record.bytes).unwrap_or_default();
+        let mut datagram = Datagram { session: S::Session::default(), at: S::Table::START, peer: &peer };
+        let news = News::Received { bytes, truncated: record.truncated, peer: &peer, now: turn.now };
+        if self.tell(&mut datagram, news)
+            && let Some(news) = self.send(&datagram, socket, &mut turn.kernel)
+        {
+            self.tell(&mut datagram, news);
+        }
+        listener.served();
+        Ok(())
+    }
+
+    fn pause(&mut self, error: &io::Error, now: Instant, _: u64) {
+        self.counts.accept_paused();
+        self.admission.pause(now, 0);
+        if self.admission.take_first_of_episode() {
+            log::warn!("receiving pauses: {error}; others wait");
+        }
+    }
+
+    fn pause_quietly(&mut self, now: Instant, _: u64) {
+        self.admission.pause(now, 0);
+    }
+
+    fn peer_lost(&mut self) {
+        self.counts.accept_failed();
+    }
+}
+
+impl<S: DatagramService, K: Kernel> Services<K> for Datagrams<S> {
+    const COUNT: u8 = 1;
+
+    fn number(&mut self, _: u8) {}
+
+    fn serves(&self, service: u8, kind: Kind) -> bool {
+        service == 0 && !kind.semantics().connections
+    }
+
+    fn drive(&mut self, _: Key, _: &mut Turn<K>) {}
+
+    fn expire(&mut self, _: &mut Turn<K>) {}
+
+    fn accept(&mut self, _: u8, listener: &mut Listener<K::Listener>, turn: &mut Turn<K>) -> io::Result<()> {
+        accept_within_budget(self, listener, turn)
+    }
+
+    fn accepted(&mut self, waiting: u64) {
+        if waiting & 1 == 0 {
+            self.admission.queues_are_empty();
+        }
+    }
+
+    fn asks_again(&self, _: u8, _: &Turn<K>, now: Instant) -> Option<Instant> {
+        self.admission.asks_again(0, now, 0)
+    }
+
+    fn next(&self, _: &Turn<K>) -> Option<Instant> {
+        None
+    }
+
+    fn open(&self) -> usize {
+        0
+    }
+
+    fn stopping(&mut self) {}
+
+    fn stop(&mut self) {}
+
+    fn sweep(&mut self, _: &mut Turn<K>) {}
+
+    fn report(&self) {
+        self.counts.report();
+    }
+}

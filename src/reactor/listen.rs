@@ -1,0 +1,88 @@
+//! How a server listens at an endpoint, which may have several addresses.
+
+use std::fmt;
+use std::io;
+
+use super::server::Server;
+use super::services::Services;
+use crate::kernel::Kernel;
+use crate::net::{Address, Endpoint, Name};
+
+/// Where a server listens for an endpoint.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Listening {
+    /// The addresses that clients reach it at, at least one. Port 0 has become the port that was free.
+    pub addresses: Vec<Address>,
+    /// The endpoint's other addresses, and why the server does not listen there: `localhost` can have an IPv6 address
+    /// on a host without IPv6.
+    pub failures: Vec<(Address, io::Error)>,
+}
+
+/// Why a server listens at none of an endpoint's addresses. Shown as one line.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ListenError {
+    /// No service of this server can serve the kind of socket, or the one that could has no places.
+    NotServed(Endpoint),
+    /// The endpoint's host has no address.
+    Unresolved(Endpoint, io::Error),
+    /// No address could be listened at.
+    Failed(Vec<(Address, io::Error)>),
+}
+
+impl fmt::Display for ListenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ListenError::NotServed(endpoint) => write!(f, "no service of this server serves {endpoint}"),
+            ListenError::Unresolved(endpoint, error) => write!(f, "cannot resolve {endpoint}: {error}"),
+            ListenError::Failed(failures) => {
+                for (index, (address, error)) in failures.iter().enumerate() {
+                    let separator = if index > 0 { "; " } else { "" };
+                    write!(f, "{separator}cannot listen on {address}: {error}")?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl std::error::Error for ListenError {}
+
+impl<K: Kernel, H: Services<K>> Server<K, H> {
+    /// Lets the first service that can serve this kind of socket listen at every address of `endpoint`, or receive
+    /// datagrams there. One address at least has to work.
+    ///
+    /// Fails with the [`ListenError`] that says why. It may block while a name server is asked.
+    pub fn listen(&mut self, endpoint: &Endpoint) -> Result<Listening, ListenError> {
+        let service = self.service_for(endpoint.kind());
+        self.listen_for(service.unwrap_or(u8::MAX), endpoint)
+    }
+
+    /// The same for the service of this number: they count from 0, in the order in which they stand in the pair.
+    pub fn listen_for(&mut self, service: u8, endpoint: &Endpoint) -> Result<Listening, ListenError> {
+        if service >= H::COUNT || !self.services().serves(service, endpoint.kind()) {
+            return Err(ListenError::NotServed(endpoint.clone()));
+        }
+        let resolved = endpoint.resolve();
+        let addresses = resolved.map_err(|error| ListenError::Unresolved(endpoint.clone(), error))?;
+        let mut listening = Listening { addresses: Vec::new(), failures: Vec::new() };
+        for mut address in addresses {
+            if let (Name::Inet(inet), Some(Name::Inet(first))) =
+                (&mut address.name, listening.addresses.first().map(|first| &first.name))
+            {
+                // Where port 0 took a free port for the first address, the others have the same.
+                inet.set_port(first.port());
+            }
+            match self.listen_at(service, &address) {
+                Ok(real) => listening.addresses.push(real),
+                Err(error) => listening.failures.push((address, error)),
+            }
+        }
+        if listening.addresses.is_empty() {
+            Err(ListenError::Failed(listening.failures))
+        } else {
+            Ok(listening)
+        }
+    }
+}

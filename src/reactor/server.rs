@@ -1,0 +1,249 @@
+//! The loop itself.
+
+use std::io::{self, ErrorKind};
+use std::time::Instant;
+
+use super::connection::READ_BYTES_PER_TURN;
+use super::deadlines::DURATION_MAX;
+use super::listener::Listener;
+use super::services::{Key, Services, Turn};
+use super::settings::Settings;
+use super::tables::socket::{Event, State};
+use crate::kernel::{Kernel, Ready, Signal};
+use crate::net::{Address, Kind};
+
+/// A server of the services `H` on the kernel `K`.
+///
+/// ```
+/// use std::io::{Read, Write};
+/// use std::net::TcpStream;
+/// use welcomed::kernel::Mio;
+/// use welcomed::reactor::{Server, Settings, Streams};
+/// use welcomed::services::welcome::{self, WelcomeStreams};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let welcome = Streams::new(WelcomeStreams::new(welcome::Settings::default()), 1024);
+/// let mut server = Server::new(Mio::new()?, welcome, Settings::default());
+/// let listening = server.listen(&"127.0.0.1:0".parse()?)?;
+///
+/// let mut client = TcpStream::connect(listening.addresses[0].inet().unwrap())?;
+/// client.write_all(b"Rafatul\n")?;
+/// while server.services().counts().accepted() == 0 {
+///     server.turn()?;
+/// }
+/// let mut answer = String::new();
+/// client.read_to_string(&mut answer)?;
+/// assert_eq!(answer, "welcome ");
+/// # Ok(())
+/// # }
+/// ```
+pub struct Server<K: Kernel, H> {
+    turn: Turn<K>,
+    services: H,
+    listeners: Vec<Listener<K::Listener>>,
+    settings: Settings,
+    /// Writes the counts to the log.
+    report: fn(&H),
+    /// Which listening socket comes first, modulo their number.
+    first_to_accept: usize,
+    /// When draining has to be over; `None` as long as the server does not stop.
+    drain_by: Option<Instant>,
+    /// Whether draining is over, and what is open is being closed.
+    is_stopped: bool,
+    /// Why the server stops, if that was an error.
+    failure: Option<io::Error>,
+    ready: Vec<Ready>,
+}
+
+impl<K: Kernel, H: Services<K>> Server<K, H> {
+    /// A server that does not listen yet.
+    pub fn new(kernel: K, mut services: H, settings: Settings) -> Self {
+        const { assert!(H::COUNT <= 64, "a loop has at most 64 services") };
+        services.number(0);
+        let now = kernel.now();
+        let buffer = vec![0; READ_BYTES_PER_TURN].into();
+        Server {
+            turn: Turn { kernel, buffer, now, start: now, stopping: false, closed: 0 },
+            services,
+            listeners: Vec::new(),
+            settings,
+            report: H::report,
+            first_to_accept: 0,
+            drain_by: None,
+            is_stopped: false,
+            failure: None,
+            ready: Vec::new(),
+        }
+    }
+
+    /// The same server, whose counts are written to the log by `report`, instead of a line for each service.
+    #[must_use]
+    pub fn with_report(mut self, report: fn(&H)) -> Self {
+        self.report = report;
+        self
+    }
+
+    /// The services.
+    pub fn services(&self) -> &H {
+        &self.services
+    }
+
+    /// The number of the first service that can serve this kind of socket.
+    pub(super) fn service_for(&self, kind: Kind) -> Option<u8> {
+        (0..H::COUNT).find(|service| self.services.serves(*service, kind))
+    }
+
+    /// Lets the service of this number listen at one address, and gives the one it really got: port 0 takes a free
+    /// port.
+    ///
+    /// Fails with what socket(2), bind(2) or listen(2) fail with, or with [`ErrorKind::InvalidInput`] if the service
+    /// does not serve this kind of socket; the server goes on to listen where it did before.
+    pub fn listen_at(&mut self, service: u8, address: &Address) -> io::Result<Address> {
+        if service >= H::COUNT || !self.services.serves(service, address.kind) {
+            return Err(io::Error::new(
+                ErrorKind::InvalidInput,
+                "the service does not serve this kind of socket",
+            ));
+        }
+        let index = self.listeners.len();
+        let listener = Listener::open(&mut self.turn.kernel, address, service, index, &self.settings)?;
+        let address = listener.address().clone();
+        self.listeners.push(listener);
+        Ok(address)
+    }
+
+    /// Serves until it is asked to stop, and writes the counts to the log.
+    ///
+    /// Fails with [`ErrorKind::InvalidInput`] if it listens nowhere, if waiting fails, or with the error of a listening
+    /// socket that broke; in the latter case the open connections finish first, and the counts are written.
+    pub fn run(&mut self) -> io::Result<()> {
+        if self.listeners.is_empty() {
+            return Err(io::Error::new(ErrorKind::InvalidInput, "the server listens nowhere"));
+        }
+        while !self.is_closed() {
+            self.turn()?;
+        }
+        (self.report)(&self.services);
+        self.failure.take().map_or(Ok(()), Err)
+    }
+
+    /// One turn of the loop.
+    pub fn turn(&mut self) -> io::Result<()> {
+        self.wait()?;
+        self.serve();
+        self.services.expire(&mut self.turn);
+        self.accept();
+        self.finish_draining();
+        self.services.sweep(&mut self.turn);
+        Ok(())
+    }
+
+    /// Whether every listening socket and every connection is closed.
+    pub fn is_closed(&self) -> bool {
+        self.services.open() == 0 && self.listeners.iter().all(|listener| listener.state() == State::Closed)
+    }
+
+    /// Waits until something is ready, the next deadline, or the end of a pause in accepting.
+    fn wait(&mut self) -> io::Result<()> {
+        log::logger().flush();
+        let now = self.turn.kernel.now();
+        let waiting = self.listeners.iter().filter(|listener| listener.is_ready());
+        let asks_again =
+            |listener: &Listener<_>| self.services.asks_again(listener.service(), &self.turn, now);
+        let accept = waiting.filter_map(asks_again).min();
+        let drain_by = self.drain_by.filter(|_| !self.is_stopped);
+        let until = [accept, self.services.next(&self.turn), drain_by].into_iter().flatten().min();
+        let timeout = until.map(|until| until.saturating_duration_since(now));
+        let waited = self.turn.kernel.wait(&mut self.ready, timeout);
+        self.turn.now = self.turn.kernel.now();
+        match waited {
+            Err(error) if error.kind() == ErrorKind::Interrupted => Ok(()),
+            waited => waited,
+        }
+    }
+
+    /// Serves what is ready. An event is a hint: only the call that follows decides.
+    fn serve(&mut self) {
+        let mut ready = std::mem::take(&mut self.ready);
+        for ready in ready.drain(..) {
+            match ready {
+                Ready::Stream(token) => self.services.drive(Key::of(token), &mut self.turn),
+                Ready::Listener(index) => {
+                    if let Some(listener) = self.listeners.get_mut(index) {
+                        listener.mark_ready();
+                    }
+                }
+                Ready::Signal(Signal::Stop) => self.stop(),
+                Ready::Signal(Signal::Report) => (self.report)(&self.services),
+            }
+        }
+        self.ready = ready;
+    }
+
+    /// Accepts or answers clients that wait, within a budget for each socket, and in turns: when there is room for
+    /// one, it is not always the first socket that gets it.
+    fn accept(&mut self) {
+        let count = self.listeners.len();
+        self.first_to_accept += 1;
+        for index in 0..count {
+            self.accept_from((self.first_to_accept + index) % count);
+        }
+        let waiting = self.listeners.iter().filter(|listener| listener.is_ready());
+        self.services.accepted(waiting.fold(0, |services, listener| services | (1 << listener.service())));
+    }
+
+    fn accept_from(&mut self, index: usize) {
+        let Some(listener) = self.listeners.get_mut(index).filter(|listener| listener.is_ready()) else {
+            return;
+        };
+        if let Err(error) = self.services.accept(listener.service(), listener, &mut self.turn) {
+            listener.on(Event::Failed);
+            self.failure = Some(error);
+            self.drain();
+        }
+    }
+
+    /// A request to stop: the first lets open connections finish, the second does not.
+    fn stop(&mut self) {
+        if self.drain_by.is_some() {
+            log::info!("stopping at once");
+            self.close_all(Event::StopNow);
+        } else {
+            self.drain();
+        }
+    }
+
+    /// Accepts the clients that have connected, then no more, and gives all of them their time to finish.
+    fn drain(&mut self) {
+        if self.drain_by.is_none() {
+            self.drain_by = Some(self.turn.now + self.settings.drain_timeout.min(DURATION_MAX));
+            self.turn.stopping = true;
+            self.services.stopping();
+        }
+        self.all_listeners(Event::Stop);
+        log::info!("stopping: {} open", self.services.open());
+    }
+
+    fn finish_draining(&mut self) {
+        let Some(drain_by) = self.drain_by.filter(|_| !self.is_stopped) else { return };
+        if self.services.open() == 0 && self.listeners.iter().all(Listener::is_shut) {
+            self.all_listeners(Event::Drained);
+        } else if drain_by <= self.turn.now {
+            log::warn!("stopping: {} did not finish in time", self.services.open());
+            self.close_all(Event::Deadline);
+        }
+    }
+
+    /// Closes the listening sockets, and lets the services close their connections.
+    fn close_all(&mut self, event: Event) {
+        self.is_stopped = true;
+        self.all_listeners(event);
+        self.services.stop();
+    }
+
+    fn all_listeners(&mut self, event: Event) {
+        for listener in &mut self.listeners {
+            listener.on(event);
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! The contract between the loop and a service: what the loop asks, what it tells, and what must hold.
+//!
+//! # The law
+//!
+//! 1. **Ask, do, tell.** The loop asks [`want`](StreamService::want), does just that, tells [`on`](StreamService::on)
+//!    what came of it, and asks again. One input moves a session along one arrow at most. `want` and `timers` follow
+//!    from the session alone and change nothing: the loop asks as often as it likes.
+//! 2. **Input is the loop's until it is taken.** [`Input::Bytes`] has all that came and was not taken, oldest first. A
+//!    session takes what it has a use for now. The rest is offered again when more has come or, with nothing read, when
+//!    the session took something or moved and wants to read again. So pipelining needs no code of a service, and an
+//!    idle session needs no buffer.
+//! 3. **Back-pressure is a number.** At most `room` bytes lie untaken, and nothing is read while a session writes.
+//! 4. **Output is offered until it has left.** `bytes` stay the same from the first [`Want::Write`] until
+//!    [`Input::Sent`], however many calls that takes; the loop remembers how far it is. Only [`Want::Close`] takes
+//!    output back, and then it is cut short.
+//! 5. **What follows an output is kept.** After [`Then::More`] the session writes, after [`Then::Shut`] it reads or
+//!    closes, after [`Then::Close`] it closes. The kernel holds a segment back for it (`MSG_MORE`, send(2)), so a
+//!    promise that is broken costs the client 200 ms or more.
+//! 6. **Closing is the loop's.** Where the client sends more than was taken, the loop shuts the write side and lingers
+//!    until the client's end, because close(2) with unread input is a reset, which can destroy the output on its way
+//!    (RFC 1122, 4.2.2.13). Else it closes. Output that is cut short is not lingered for.
+//! 7. **A timer is a fact, not a call.** [`timers`](StreamService::timers) says which wait runs, and which generation of
+//!    it. The loop starts it when the session first has to wait with it, leaves it alone as long as wait and generation
+//!    stay the same, starts it anew with another generation, and tells [`Input::Elapsed`] once for each, after a look
+//!    at the stream.
+//! 8. **Stopping** is told once, when the stream has been read dry, to services that
+//!    [heed it](StreamService::HEED_STOPPING): begin nothing new. [`Input::Stopped`] is the end.
+//! 9. **What must lead somewhere.** `Sent` moves. After `End` nothing is read. `Elapsed` moves or changes the
+//!    generation. `Failed` and `Stopped` end in `Close`. A full room is taken from. No session takes more than it was
+//!    offered. An event for which the table has no row is not one that is ignored.
+//!
+//! A service that breaks the law is found out: with debug assertions the loop panics with the sentence that was broken
+//! ([`Breach`](super::Breach)). Without, it ends that one connection, logs the sentence as an error, and counts the
+//! connection as [broken](super::Counts::broken).
+
+use std::time::{Duration, Instant};
+
+use crate::machine::{ArrowOf, Moved, Table};
+use crate::net::Peer;
+
+/// What a session waits for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Want<'a> {
+    /// Bytes, a record, or the end of input.
+    Read {
+        /// The most bytes that may lie untaken, at least 1. A record is cut to it.
+        room: usize,
+    },
+    /// To send an output.
+    Write {
+        /// All of it, also what has left already. If it is empty, it has left at once.
+        bytes: &'a [u8],
+        /// What follows.
+        then: Then,
+    },
+    /// Nothing more: the conversation is over.
+    Close,
+}
+
+/// What follows an output.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Then {
+    /// More output, at once: a segment that is not full is held back for it.
+    More,
+    /// Reading: the output leaves now.
+    Read,
+    /// The end of output, and reading.
+    Shut,
+    /// The end.
+    Close,
+}
+
+/// What a session is told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Input<'a> {
+    /// All that came and was not taken, at least one byte.
+    Bytes(&'a [u8]),
+    /// A record, of a socket that keeps boundaries, cut to the room there was. It is never offered again.
+    Record {
+        /// Its bytes; there may be none.
+        bytes: &'a [u8],
+        /// Whether it had more, which are lost.
+        truncated: bool,
+    },
+    /// No more input comes; these bytes were never taken.
+    End(&'a [u8]),
+    /// The whole output was handed to the kernel.
+    Sent,
+    /// The timer over this wait has run out.
+    Elapsed(Wait),
+    /// The server stops: begin nothing new.
+    Stopping,
+    /// The server does not wait any longer.
+    Stopped,
+    /// Reading, writing or watching the stream failed.
+    Failed,
+}
+
+/// What a session made of an input.
+#[must_use]
+pub struct Step<T: Table> {
+    /// How many bytes of [`Input::Bytes`] were taken, the oldest first.
+    pub taken: usize,
+    /// The arrow that the session moved along, if it did, or the event that the table has no row for.
+    pub moved: Moved<T>,
+}
+
+impl<T: Table> Step<T> {
+    /// The session took `taken` bytes and stays where it is.
+    pub fn took(taken: usize) -> Self {
+        Step { taken, moved: Ok(None) }
+    }
+
+    /// The session told its machine of an event, and this came of it.
+    pub fn moved(moved: Moved<T>) -> Self {
+        Step { taken: 0, moved }
+    }
+}
+
+/// A wait, by its place in [`StreamService::waits`].
+pub type Wait = u8;
+
+/// A timer that runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Timer {
+    /// The wait that it runs over.
+    pub wait: Wait,
+    /// Which timer over this wait it is: with another number it starts anew.
+    pub generation: u32,
+}
+
+/// How many timers a session can have at a time, each over a wait of its own.
+pub const TIMERS: usize = 2;
+
+/// A service whose clients connect: over streams, or over sequenced packets.
+pub trait StreamService {
+    /// One conversation, sans-IO. A new one is the default.
+    type Session: Default;
+    /// The table that sessions move along. Its outcomes say what became of a client.
+    type Table: Table;
+    /// Whether sessions are told [`Input::Stopping`], which costs a look at each stream.
+    const HEED_STOPPING: bool = true;
+
+    /// The waits there are, constant from the first call on, fewer than 255. Of timers that are due at the same moment
+    /// that of the first wait comes first.
+    fn waits(&self) -> Vec<Duration>;
+
+    /// A client was accepted at the moment `now`.
+    fn open(&mut self, _peer: &Peer, _now: Instant) -> Self::Session {
+        Self::Session::default()
+    }
+
+    /// What the session waits for.
+    fn want<'a>(&'a self, session: &'a Self::Session) -> Want<'a>;
+
+    /// Which timers run.
+    fn timers(&self, session: &Self::Session) -> [Option<Timer>; TIMERS];
+
+    /// Takes an input. `now` is the moment at which the turn began.
+    fn on(&mut self, session: &mut Self::Session, input: Input<'_>, now: Instant) -> Step<Self::Table>;
+
+    /// Says what follows from an arrow that the session took and the loop has counted, as a line of the log. The only
+    /// place where a service logs.
+    fn on_transition(&mut self, _session: &Self::Session, _arrow: ArrowOf<Self::Table>, _peer: &Peer) {}
+}
+
+/// What a service is told of a datagram.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum News<'a> {
+    /// It came.
+    Received {
+        /// Its bytes, cut to [`DatagramService::room`].
+        bytes: &'a [u8],
+        /// Whether it had more, which are lost.
+        truncated: bool,
+        /// The sender.
+        peer: &'a Peer,
+        /// The moment at which the turn began.
+        now: Instant,
+    },
+    /// The answer was handed to the kernel, whole.
+    Sent,
+    /// The kernel had no room for the answer. It is not tried again: delivery is not sure anyway.
+    NoRoom,
+    /// The sender has no name that an answer could be sent to.
+    NoReturnAddress,
+    /// Sending failed.
+    Failed,
+}
+
+/// A service that receives datagrams. One datagram is one conversation, with one answer at most.
+///
+/// The law: [`News::Received`] moves. If there is an answer then, it is sent once, and what came of that moves as well,
+/// to an end. An answer that another service could answer again, and so for ever, is the service's to prevent.
+pub trait DatagramService {
+    /// One conversation. A new one is the default.
+    type Session: Default;
+    /// The table that it moves along.
+    type Table: Table;
+
+    /// The most bytes of a datagram that are of use.
+    fn room(&self) -> usize;
+
+    /// What is to be sent back, if anything.
+    fn answer<'a>(&'a self, session: &'a Self::Session) -> Option<&'a [u8]>;
+
+    /// Takes the news.
+    fn on(&mut self, session: &mut Self::Session, news: News<'_>) -> Moved<Self::Table>;
+
+    /// As [`StreamService::on_transition`].
+    fn on_transition(&mut self, _session: &Self::Session, _arrow: ArrowOf<Self::Table>, _peer: &Peer) {}
+}

@@ -1,0 +1,197 @@
+//! The services of one loop: one, or a pair of such, each with a number.
+
+use std::io;
+use std::time::Instant;
+
+use super::listener::Listener;
+use crate::kernel::Kernel;
+use crate::net::Kind;
+
+/// A connection of one of the services, as the kernel is asked to report it again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Key {
+    /// The number of its service.
+    pub(crate) service: u8,
+    /// Its place there.
+    pub(crate) slot: usize,
+}
+
+/// The bits of a token that hold the place: more than there can be descriptors.
+const SLOT_BITS: u32 = usize::BITS - 16;
+
+impl Key {
+    pub(crate) fn token(self) -> usize {
+        (usize::from(self.service) << SLOT_BITS) | self.slot
+    }
+
+    pub(crate) fn of(token: usize) -> Key {
+        let service = u8::try_from(token >> SLOT_BITS).unwrap_or(u8::MAX);
+        Key { service, slot: token & ((1 << SLOT_BITS) - 1) }
+    }
+}
+
+/// What the loop lends its services for a turn.
+pub struct Turn<K> {
+    pub(crate) kernel: K,
+    /// The buffer that all connections read into, so that an idle one holds none.
+    pub(crate) buffer: Box<[u8]>,
+    /// The moment after the wait.
+    pub(crate) now: Instant,
+    /// The moment that timers count from.
+    pub(crate) start: Instant,
+    /// Whether the server stops.
+    pub(crate) stopping: bool,
+    /// How many connections have closed so far, of all services: each has freed a descriptor.
+    pub(crate) closed: u64,
+}
+
+/// A moment as timers have it: nanoseconds from the start.
+pub(crate) fn since(start: Instant, moment: Instant) -> u64 {
+    u64::try_from(moment.saturating_duration_since(start).as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// What a turn of the loop asks of the services. [`Streams`](super::Streams), [`Datagrams`](super::Datagrams) and pairs
+/// of services implement it.
+///
+/// Numbers of services count from 0 in each; a pair takes off those of its first.
+pub trait Services<K: Kernel> {
+    /// How many services these are.
+    const COUNT: u8;
+
+    /// The first of them has this number among all services of the loop. It goes into the tokens.
+    fn number(&mut self, first: u8);
+
+    /// Whether the service of this number can serve a socket of this kind, and has a place for a client.
+    fn serves(&self, service: u8, kind: Kind) -> bool;
+
+    /// Something may have happened to a connection.
+    fn drive(&mut self, key: Key, turn: &mut Turn<K>);
+
+    /// Tells sessions of timers that have run out, within a budget.
+    fn expire(&mut self, turn: &mut Turn<K>);
+
+    /// Accepts or answers clients that wait at a socket of this service, within a budget. Fails if the socket itself
+    /// is broken.
+    fn accept(
+        &mut self,
+        service: u8,
+        listener: &mut Listener<K::Listener>,
+        turn: &mut Turn<K>,
+    ) -> io::Result<()>;
+
+    /// All sockets were asked. `waiting` has a bit for the number of each service with a client that still waits.
+    fn accepted(&mut self, waiting: u64);
+
+    /// When it is worth asking again although nothing else happens, if a client waits.
+    fn asks_again(&self, service: u8, turn: &Turn<K>, now: Instant) -> Option<Instant>;
+
+    /// The first moment at which there is something to do.
+    fn next(&self, turn: &Turn<K>) -> Option<Instant>;
+
+    /// How many connections are open, lingering ones among them.
+    fn open(&self) -> usize;
+
+    /// From now on sessions are told that the server stops.
+    fn stopping(&mut self);
+
+    /// From now on connections are closed.
+    fn stop(&mut self);
+
+    /// Goes on with telling and closing, within a budget.
+    fn sweep(&mut self, turn: &mut Turn<K>);
+
+    /// Writes the counts to the log.
+    fn report(&self);
+}
+
+impl<K: Kernel, A: Services<K>, B: Services<K>> Services<K> for (A, B) {
+    const COUNT: u8 = A::COUNT + B::COUNT;
+
+    fn number(&mut self, first: u8) {
+        self.0.number(first);
+        self.1.number(first + A::COUNT);
+    }
+
+    fn serves(&self, service: u8, kind: Kind) -> bool {
+        match service.checked_sub(A::COUNT) {
+            None => self.0.serves(service, kind),
+            Some(service) => self.1.serves(service, kind),
+        }
+    }
+
+    fn drive(&mut self, key: Key, turn: &mut Turn<K>) {
+        match key.service.checked_sub(A::COUNT) {
+            None => self.0.drive(key, turn),
+            Some(service) => self.1.drive(Key { service, ..key }, turn),
+        }
+    }
+
+    fn expire(&mut self, turn: &mut Turn<K>) {
+        self.0.expire(turn);
+        self.1.expire(turn);
+    }
+
+    fn accept(
+        &mut self,
+        service: u8,
+        listener: &mut Listener<K::Listener>,
+        turn: &mut Turn<K>,
+    ) -> io::Result<()> {
+        match service.checked_sub(A::COUNT) {
+            None => self.0.accept(service, listener, turn),
+            Some(service) => self.1.accept(service, listener, turn),
+        }
+    }
+
+    fn accepted(&mut self, waiting: u64) {
+        self.0.accepted(waiting);
+        self.1.accepted(waiting >> A::COUNT);
+    }
+
+    fn asks_again(&self, service: u8, turn: &Turn<K>, now: Instant) -> Option<Instant> {
+        match service.checked_sub(A::COUNT) {
+            None => self.0.asks_again(service, turn, now),
+            Some(service) => self.1.asks_again(service, turn, now),
+        }
+    }
+
+    fn next(&self, turn: &Turn<K>) -> Option<Instant> {
+        [self.0.next(turn), self.1.next(turn)].into_iter().flatten().min()
+    }
+
+    fn open(&self) -> usize {
+        self.0.open() + self.1.open()
+    }
+
+    fn stopping(&mut self) {
+        self.0.stopping();
+        self.1.stopping();
+    }
+
+    fn stop(&mut self) {
+        self.0.stop();
+        self.1.stop();
+    }
+
+    fn sweep(&mut self, turn: &mut Turn<K>) {
+        self.0.sweep(turn);
+        self.1.sweep(turn);
+    }
+
+    fn report(&self) {
+        self.0.report();
+        self.1.report();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_gives_back_the_key_it_was_made_of() {
+        for key in [Key { service: 0, slot: 0 }, Key { service: 63, slot: 20_000 }] {
+            assert_eq!(Key::of(key.token()), key);
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! What an operator can choose of the loop itself.
+
+use std::time::Duration;
+
+/// What an operator can choose of the loop itself. The defaults are those of the server program.
+///
+/// ```
+/// use std::time::Duration;
+/// use welcomed::reactor::Settings;
+///
+/// let mut settings = Settings::default();
+/// settings.drain_timeout = Duration::from_secs(30);
+/// ```
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Settings {
+    /// After a request to stop, open connections have this long to finish. 5 s.
+    pub drain_timeout: Duration,
+    /// How many clients can wait to be accepted, for each listening socket (listen(2)). 4,096.
+    pub backlog: u32,
+    /// The permissions of a socket that has a path (chmod(2)). 0660.
+    pub unix_mode: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings { drain_timeout: Duration::from_secs(5), backlog: 4096, unix_mode: 0o660 }
+    }
+}

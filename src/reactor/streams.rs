@@ -1,0 +1,266 @@
+//! A stream service with all that it has of its own: connections, timers, admission, counts.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use slab::Slab;
+
+use super::accept::{Accepts, Words, accept_within_budget};
+use super::admission::Admission;
+use super::connection::{Connection, Progress, Shared};
+use super::counts::Counts;
+use super::deadlines::NEVER;
+use super::listener::Listener;
+use super::service::StreamService;
+use super::services::{Key, Services, Turn, since};
+use super::timers::Timers;
+use crate::kernel::Kernel;
+use crate::net::Kind;
+
+/// How many timers of one service may run out in one turn.
+const EXPIRE_BUDGET: usize = 1024;
+
+/// How many places of one service are gone over in one turn when the server stops.
+const SWEEP_BUDGET: usize = 1024;
+
+/// The stream service `S` in a loop on the kernel `K`.
+pub struct Streams<S: StreamService, K: Kernel> {
+    service: S,
+    /// Its number in the loop.
+    number: u8,
+    connections: Slab<Connection<S, K>>,
+    /// How many places of the slab have ever been used.
+    places_used: usize,
+    timers: Timers,
+    admission: Admission,
+    counts: Counts<S::Table>,
+    sweep: Option<Sweep>,
+}
+
+/// What all connections are told one after the other.
+struct Sweep {
+    told: Told,
+    /// The place that is next.
+    next: usize,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Told {
+    /// Begin nothing new.
+    Stopping,
+    /// It is over.
+    Stopped,
+}
+
+impl<S: StreamService, K: Kernel> Streams<S, K> {
+    /// The service, with at most `capacity` connections at a time, each of which takes a descriptor: the capacities of
+    /// all services have to fit this process's limit together.
+    pub fn new(service: S, capacity: usize) -> Self {
+        Streams {
+            timers: Timers::new(&service.waits()),
+            service,
+            number: 0,
+            connections: Slab::new(),
+            places_used: 0,
+            admission: Admission::new(capacity),
+            counts: Counts::default(),
+            sweep: None,
+        }
+    }
+
+    /// The service.
+    pub fn service(&self) -> &S {
+        &self.service
+    }
+
+    /// The counts so far.
+    pub fn counts(&self) -> &Counts<S::Table> {
+        &self.counts
+    }
+
+    /// How many connections are open, lingering ones among them.
+    pub fn connections(&self) -> usize {
+        self.connections.len()
+    }
+
+    /// Serves a connection until it would block. There may be none in this place any more: an earlier
+    /// event of the same turn can have ended it.
+    fn drive_slot(&mut self, slot: usize, turn: &mut Turn<K>) {
+        let Streams { service, number, connections, timers, counts, .. } = self;
+        let Some(connection) = connections.get_mut(slot) else { return };
+        let Turn { kernel, buffer, now, start, stopping, .. } = turn;
+        let mut shared = Shared { kernel, service, counts, now: *now, stopping: *stopping };
+        let Progress::Blocked(interest) = connection.drive(&mut shared, buffer) else {
+            return self.close(slot, turn);
+        };
+        // A connection that has to wait does so from now on: the turn can have begun long ago.
+        let now = shared.kernel.now();
+        let key = Key { service: *number, slot };
+        if let Err(error) = connection.watch(key.token(), interest, shared.kernel) {
+            connection.fail(&error, &mut shared);
+            self.close(slot, turn);
+            return self.pause(&error, now, turn.closed); // its own end does not end the pause
+        }
+        connection.run_timers(slot, timers, &mut shared, since(*start, now));
+        if connection.is_closed() {
+            self.close(slot, turn);
+        }
+    }
+
+    /// Does something to a connection, if there is one in this place.
+    fn with(
+        &mut self,
+        slot: usize,
+        turn: &mut Turn<K>,
+        change: impl FnOnce(&mut Connection<S, K>, &mut Shared<'_, S, K>),
+    ) {
+        let Streams { service, connections, counts, .. } = self;
+        let Some(connection) = connections.get_mut(slot) else { return };
+        let Turn { kernel, now, stopping, .. } = turn;
+        change(connection, &mut Shared { kernel, service, counts, now: *now, stopping: *stopping });
+    }
+
+    /// Closes a connection and gives its place and its descriptor back.
+    fn close(&mut self, slot: usize, turn: &mut Turn<K>) {
+        let Some(connection) = self.connections.try_remove(slot) else { return };
+        connection.forget_timers(slot, &mut self.timers);
+        turn.closed += 1;
+        turn.kernel.close(connection.into_stream());
+    }
+
+    /// A timer over `wait` has run out.
+    fn expire_slot(&mut self, slot: usize, wait: u8, turn: &mut Turn<K>) {
+        let timer = |this: &Self| this.connections.get(slot)?.timer_over(wait, &this.timers, &this.service);
+        // What was waited for can be here without an event to tell of it: the wait was interrupted,
+        // or ended before this one's turn. Only a look at the stream decides.
+        let before = timer(self);
+        self.drive_slot(slot, turn);
+        let Some(timer) = timer(self).filter(|timer| Some(*timer) == before) else { return };
+        self.with(slot, turn, |connection, shared| connection.elapsed(timer, shared));
+        self.drive_slot(slot, turn);
+    }
+}
+
+impl<S: StreamService, K: Kernel> Accepts<K> for Streams<S, K> {
+    const WORDS: Words = Words { accept: "accept", accepted: "accepted" };
+
+    fn admits(&self, turn: &Turn<K>) -> bool {
+        self.admission.admits(self.connections.len(), turn.now, turn.closed)
+    }
+
+    /// Accepts the client that has waited longest.
+    fn accept_one(&mut self, listener: &mut Listener<K::Listener>, turn: &mut Turn<K>) -> io::Result<()> {
+        let (stream, peer) = listener.accept(&mut turn.kernel)?;
+        self.counts.client_accepted();
+        // Driven at once: most clients have sent their request by now and are done with before the kernel
+        // would have to be asked to watch them.
+        let session = self.service.open(&peer, turn.now);
+        let keeps_boundaries = listener.address().kind.semantics().boundaries;
+        let slot = self.connections.insert(Connection::new(stream, session, peer, keeps_boundaries));
+        self.places_used = self.places_used.max(slot + 1);
+        self.drive_slot(slot, turn);
+        Ok(())
+    }
+
+    fn pause(&mut self, error: &io::Error, now: Instant, closed: u64) {
+        self.counts.accept_paused();
+        self.admission.pause(now, closed);
+        if self.admission.take_first_of_episode() {
+            let open = self.connections.len();
+            log::warn!("accepting pauses with {open} open: {error}; others wait");
+        }
+    }
+
+    fn pause_quietly(&mut self, now: Instant, closed: u64) {
+        self.admission.pause(now, closed);
+    }
+
+    fn peer_lost(&mut self) {
+        self.counts.accept_failed();
+    }
+}
+
+impl<S: StreamService, K: Kernel> Services<K> for Streams<S, K> {
+    const COUNT: u8 = 1;
+
+    fn number(&mut self, first: u8) {
+        self.number = first;
+    }
+
+    fn serves(&self, service: u8, kind: Kind) -> bool {
+        service == 0 && kind.semantics().connections && self.admission.capacity() > 0
+    }
+
+    fn drive(&mut self, key: Key, turn: &mut Turn<K>) {
+        self.drive_slot(key.slot, turn);
+    }
+
+    fn expire(&mut self, turn: &mut Turn<K>) {
+        let now = since(turn.start, turn.now);
+        for _ in 0..EXPIRE_BUDGET {
+            let Some((slot, wait)) = self.timers.expire(now) else { return };
+            self.expire_slot(slot, wait, turn);
+        }
+    }
+
+    fn accept(&mut self, _: u8, listener: &mut Listener<K::Listener>, turn: &mut Turn<K>) -> io::Result<()> {
+        accept_within_budget(self, listener, turn)
+    }
+
+    fn accepted(&mut self, waiting: u64) {
+        let open = self.connections.len();
+        if waiting & 1 == 0 {
+            self.admission.queues_are_empty();
+        } else if self.admission.is_full(open) && self.admission.take_first_of_episode() {
+            log::info!("full: {open} open, the most there may be; others wait");
+        }
+    }
+
+    fn asks_again(&self, _: u8, turn: &Turn<K>, now: Instant) -> Option<Instant> {
+        self.admission.asks_again(self.connections.len(), now, turn.closed)
+    }
+
+    fn next(&self, turn: &Turn<K>) -> Option<Instant> {
+        if self.sweep.is_some() {
+            return Some(turn.start);
+        }
+        let first = self.timers.first();
+        (first != NEVER).then(|| turn.start + Duration::from_nanos(first))
+    }
+
+    fn open(&self) -> usize {
+        self.connections.len()
+    }
+
+    fn stopping(&mut self) {
+        if S::HEED_STOPPING {
+            self.sweep = Some(Sweep { told: Told::Stopping, next: 0 });
+        }
+    }
+
+    fn stop(&mut self) {
+        if self.sweep.as_ref().is_none_or(|sweep| sweep.told != Told::Stopped) {
+            self.sweep = Some(Sweep { told: Told::Stopped, next: 0 });
+        }
+    }
+
+    fn sweep(&mut self, turn: &mut Turn<K>) {
+        let Some(Sweep { told, next }) = self.sweep.take() else { return };
+        let end = self.places_used.min(next + SWEEP_BUDGET);
+        for slot in next..end {
+            match told {
+                // Read dry, the connection is told.
+                Told::Stopping => self.drive_slot(slot, turn),
+                Told::Stopped => {
+                    self.with(slot, turn, Connection::stop);
+                    self.close(slot, turn);
+                }
+            }
+        }
+        self.sweep = (end < self.places_used).then_some(Sweep { told, next: end });
+    }
+
+    fn report(&self) {
+        self.counts.report();
+    }
+}

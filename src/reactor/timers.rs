@@ -1,0 +1,189 @@
+//! The timers of a service: a list of deadlines for each of its waits, and one for lingering.
+
+use std::time::Duration;
+
+use super::breach::Breach;
+use super::deadlines::{Deadlines, NEVER};
+use super::service::{TIMERS, Timer, Wait};
+
+/// How long a connection may linger, in all.
+const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// No wait at all.
+const NONE: Wait = Wait::MAX;
+
+/// The timers that the loop runs for one connection, or has run: what was declared last.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Running {
+    waits: [Wait; TIMERS],
+    generations: [u32; TIMERS],
+}
+
+impl Default for Running {
+    fn default() -> Self {
+        Running { waits: [NONE; TIMERS], generations: [0; TIMERS] }
+    }
+}
+
+impl Running {
+    fn of(declared: [Option<Timer>; TIMERS]) -> Running {
+        Running {
+            waits: declared.map(|timer| timer.map_or(NONE, |timer| timer.wait)),
+            generations: declared.map(|timer| timer.map_or(0, |timer| timer.generation)),
+        }
+    }
+
+    fn timers(&self) -> impl Iterator<Item = Option<Timer>> {
+        let pairs = self.waits.into_iter().zip(self.generations);
+        pairs.map(|(wait, generation)| (wait != NONE).then_some(Timer { wait, generation }))
+    }
+
+    /// The timer that runs over `wait`.
+    pub(crate) fn over(&self, wait: Wait) -> Option<Timer> {
+        self.timers().flatten().find(|timer| timer.wait == wait)
+    }
+}
+
+/// A list of deadlines for each wait. Moments are nanoseconds from one start.
+#[derive(Debug)]
+pub(crate) struct Timers {
+    lists: Vec<Deadlines>,
+    linger: Wait,
+}
+
+impl Timers {
+    pub(crate) fn new(waits: &[Duration]) -> Timers {
+        debug_assert!(waits.len() < usize::from(NONE), "a service has fewer than 255 waits");
+        let lists = waits.iter().chain([&LINGER_TIMEOUT]).map(|wait| Deadlines::new(*wait)).collect();
+        Timers { lists, linger: Wait::try_from(waits.len()).unwrap_or(NONE) }
+    }
+
+    /// The timers of a connection that lingers.
+    pub(crate) fn lingering(&self) -> [Option<Timer>; TIMERS] {
+        [Some(Timer { wait: self.linger, generation: 0 }), None]
+    }
+
+    /// The timers of a connection as its session declares them: over known waits, and each over one of its own.
+    pub(crate) fn checked(
+        &self,
+        declared: [Option<Timer>; TIMERS],
+    ) -> Result<[Option<Timer>; TIMERS], Breach> {
+        let [one, other] = declared.map(|timer| timer.map(|timer| timer.wait));
+        if [one, other].into_iter().flatten().any(|wait| wait >= self.linger) {
+            return Err(Breach::UnknownWait);
+        }
+        if one.is_some() && one == other { Err(Breach::SameWait) } else { Ok(declared) }
+    }
+
+    /// Lets run what is `declared`, and nothing else. What runs already goes on.
+    pub(crate) fn run(
+        &mut self,
+        key: usize,
+        running: &mut Running,
+        declared: [Option<Timer>; TIMERS],
+        now: u64,
+    ) {
+        if running.timers().eq(declared) {
+            return;
+        }
+        let old = std::mem::replace(running, Running::of(declared));
+        for (old, new) in old.timers().zip(declared) {
+            if let Some(timer) = old.filter(|_| old != new) {
+                self.on(timer.wait, |list| list.disarm(key));
+            }
+        }
+        for (old, new) in old.timers().zip(declared) {
+            if let Some(timer) = new.filter(|_| old != new) {
+                self.on(timer.wait, |list| list.arm(key, now));
+            }
+        }
+    }
+
+    /// Forgets a connection.
+    pub(crate) fn forget(&mut self, key: usize, running: Running) {
+        for timer in running.timers().flatten() {
+            self.on(timer.wait, |list| list.disarm(key));
+        }
+    }
+
+    /// The first moment at which anything is due; `NEVER` if there is none.
+    #[inline]
+    pub(crate) fn first(&self) -> u64 {
+        self.lists.iter().map(Deadlines::first).fold(NEVER, u64::min)
+    }
+
+    /// Takes the next connection that something is due for: what was due first comes first, however late
+    /// it is looked for.
+    pub(crate) fn expire(&mut self, now: u64) -> Option<(usize, Wait)> {
+        let first = self.first();
+        let (list, wait) = self.lists.iter_mut().zip(0..).find(|(list, _)| list.first() == first)?;
+        Some((list.expire(now)?, wait))
+    }
+
+    fn on(&mut self, wait: Wait, change: impl FnOnce(&mut Deadlines)) {
+        if let Some(list) = self.lists.get_mut(usize::from(wait)) {
+            change(list);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: u64 = 1_000_000;
+
+    #[expect(clippy::unnecessary_wraps, reason = "as it is declared")]
+    fn timer(wait: Wait, generation: u32) -> Option<Timer> {
+        Some(Timer { wait, generation })
+    }
+
+    fn timers() -> (Timers, Running) {
+        (Timers::new(&[Duration::from_millis(10), Duration::from_millis(3)]), Running::default())
+    }
+
+    #[test]
+    fn a_timer_that_runs_already_goes_on() {
+        let (mut timers, mut running) = timers();
+        timers.run(4, &mut running, [timer(0, 1), None], 0);
+        timers.run(4, &mut running, [timer(0, 1), None], 5 * MS);
+        assert_eq!(timers.first(), 10 * MS);
+    }
+
+    #[test]
+    fn another_generation_starts_the_timer_anew() {
+        let (mut timers, mut running) = timers();
+        timers.run(4, &mut running, [timer(0, 1), timer(1, 1)], 0);
+        timers.run(4, &mut running, [timer(0, 1), timer(1, 2)], 2 * MS);
+        assert_eq!((timers.expire(5 * MS), timers.expire(10 * MS)), (Some((4, 1)), Some((4, 0))));
+    }
+
+    #[test]
+    fn a_timer_that_is_not_declared_any_more_is_forgotten() {
+        let (mut timers, mut running) = timers();
+        timers.run(4, &mut running, [timer(0, 1), timer(1, 1)], 0);
+        timers.run(4, &mut running, [timer(1, 1), None], MS);
+        assert_eq!(timers.expire(NEVER - 1), Some((4, 1)));
+        assert_eq!(timers.expire(NEVER - 1), None);
+    }
+
+    #[test]
+    fn what_is_due_first_expires_first_and_ties_go_by_place() {
+        let (mut timers, mut running) = timers();
+        let mut other = Running::default();
+        timers.run(1, &mut running, [timer(0, 0), None], 0);
+        timers.run(2, &mut other, [timer(1, 0), None], 7 * MS);
+        assert_eq!(timers.expire(20 * MS), Some((1, 0)), "both are due at 10 ms");
+        assert_eq!(timers.expire(20 * MS), Some((2, 1)));
+    }
+
+    #[test]
+    fn a_wait_that_was_not_declared_is_told() {
+        let (timers, _) = timers();
+        assert_eq!(timers.checked([timer(1, 0), timer(0, 0)]), Ok([timer(1, 0), timer(0, 0)]));
+        for wait in [2, 3, 255] {
+            assert_eq!(timers.checked([None, timer(wait, 0)]), Err(Breach::UnknownWait));
+        }
+        assert_eq!(timers.checked([timer(1, 0), timer(1, 1)]), Err(Breach::SameWait));
+    }
+}

@@ -1,0 +1,22 @@
+//! The welcome without any input or output: bytes in, bytes out. Nothing here opens a socket or reads a clock.
+//!
+//! * [`tables`]: its state machines, one row per arrow.
+//! * [`session`]: one conversation, from the first byte of a name to the last of the welcome.
+//! * [`datagram`]: one datagram.
+//! * [`loop_guard`]: against endless echoes.
+//! * [`text`]: what is answered.
+//! * [`counts`]: what the log says of the clients of both services together.
+
+pub mod counts;
+pub mod datagram;
+pub mod loop_guard;
+pub mod session;
+mod settings;
+pub mod tables;
+pub mod text;
+
+pub use counts::Both;
+pub use datagram::WelcomeDatagrams;
+pub use session::{NAME_MAX_BYTES, WelcomeStreams};
+pub use settings::Settings;
+pub use text::{WELCOME_MAX_BYTES, Welcome};

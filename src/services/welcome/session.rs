@@ -1,0 +1,180 @@
+//! One conversation over a stream: a name in, a welcome out.
+
+use std::time::{Duration, Instant};
+
+use super::settings::Settings;
+use super::tables::connection::{Arrow, Event, Machine, State};
+use super::text::Welcome;
+use crate::machine::Moved;
+use crate::net::Peer;
+use crate::reactor::service::{Input, Step, StreamService, TIMERS, Then, Timer, Want};
+use crate::text::Escaped;
+
+/// The most bytes a name has; the last of them ends it.
+pub const NAME_MAX_BYTES: usize = 1024;
+
+/// The waits, in the order of [`StreamService::waits`].
+const NAME: u8 = 0;
+const GAP: u8 = 1;
+const WRITE: u8 = 2;
+
+/// The welcome over streams and sequenced packets.
+///
+/// ```
+/// use std::time::Instant;
+/// use welcomed::reactor::service::{Input, StreamService, Then, Want};
+/// use welcomed::services::welcome::{Settings, WelcomeStreams};
+///
+/// let mut welcome = WelcomeStreams::new(Settings::default());
+/// let (mut session, now) = (Default::default(), Instant::now());
+/// let _ = welcome.on(&mut session, Input::Bytes(b"Rafa"), now);
+/// let step = welcome.on(&mut session, Input::Bytes(b"tul\r\nmore"), now);
+/// assert_eq!(step.taken, 5, "what stands behind the line feed is not the name's");
+/// assert_eq!(welcome.want(&session), Want::Write { bytes: b"welcome ", then: Then::Close });
+/// ```
+#[derive(Debug)]
+pub struct WelcomeStreams {
+    settings: Settings,
+}
+
+/// One conversation with one client. It holds no buffer until a byte of the name has come.
+#[derive(Default, Debug)]
+pub struct Session {
+    machine: Machine,
+    /// Whether the name was a record that had to be cut.
+    cut: bool,
+    name: Vec<u8>,
+    reply: Box<[u8]>,
+}
+
+impl Session {
+    /// Where it stands.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.machine.state()
+    }
+
+    /// The name as far as it has come, at most [`NAME_MAX_BYTES`]; once it has ended, without its line end. Empty
+    /// again once the conversation is over.
+    #[must_use]
+    pub fn name(&self) -> &[u8] {
+        &self.name
+    }
+
+    /// Takes what belongs to the name. It ends at the first line feed (a carriage return before it is dropped)
+    /// or at byte 1,024, whichever comes first.
+    fn receive(&mut self, bytes: &[u8], welcome: &Welcome) -> Step<Machine> {
+        let bytes = bytes.get(..NAME_MAX_BYTES - self.name.len()).unwrap_or(bytes);
+        if let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
+            self.append(bytes.get(..end).unwrap_or_default());
+            if self.name.last() == Some(&b'\r') {
+                self.name.pop();
+            }
+            return Step { taken: end + 1, moved: self.name_ended(Event::LineEnd, welcome) };
+        }
+        self.append(bytes);
+        let is_full = self.name.len() >= NAME_MAX_BYTES;
+        let moved = if is_full { self.name_ended(Event::NameFull, welcome) } else { Ok(None) };
+        Step { taken: bytes.len(), moved }
+    }
+
+    /// A name that comes whole, as most do, is allocated at its size.
+    fn append(&mut self, bytes: &[u8]) {
+        if self.name.is_empty() {
+            self.name = bytes.to_vec();
+        } else {
+            self.name.extend_from_slice(bytes);
+        }
+    }
+
+    fn name_ended(&mut self, event: Event, welcome: &Welcome) -> Moved<Machine> {
+        self.reply = welcome.to(&self.name).into();
+        self.machine.on(event)
+    }
+
+    /// Being closed can last, and needs no buffers.
+    fn over(&mut self, event: Event) -> Moved<Machine> {
+        (self.name, self.reply) = (Vec::new(), Box::default());
+        self.machine.on(event)
+    }
+}
+
+impl WelcomeStreams {
+    /// The service.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        WelcomeStreams { settings }
+    }
+
+    /// What an operator has chosen.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+}
+
+impl StreamService for WelcomeStreams {
+    type Session = Session;
+    type Table = Machine;
+    // Each client has one conversation, and that is finished.
+    const HEED_STOPPING: bool = false;
+
+    fn waits(&self) -> Vec<Duration> {
+        let Settings { name_timeout, name_gap, write_timeout, .. } = self.settings;
+        vec![name_timeout, name_gap, write_timeout]
+    }
+
+    #[inline]
+    fn want<'a>(&'a self, session: &'a Session) -> Want<'a> {
+        match session.state() {
+            State::ReadingName => Want::Read { room: NAME_MAX_BYTES - session.name.len() },
+            State::WritingWelcome => Want::Write { bytes: &session.reply, then: Then::Close },
+            State::Closed => Want::Close,
+        }
+    }
+
+    fn timers(&self, session: &Session) -> [Option<Timer>; TIMERS] {
+        match session.state() {
+            State::ReadingName => {
+                // A name that grows starts the gap anew.
+                let bytes = u32::try_from(session.name.len()).unwrap_or(u32::MAX);
+                let gap = (bytes > 0).then_some(Timer { wait: GAP, generation: bytes });
+                [Some(Timer { wait: NAME, generation: 0 }), gap]
+            }
+            State::WritingWelcome => [Some(Timer { wait: WRITE, generation: 0 }), None],
+            State::Closed => [None; TIMERS],
+        }
+    }
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "with the input known, little is left of it")]
+    fn on(&mut self, session: &mut Session, input: Input<'_>, _: Instant) -> Step<Machine> {
+        let welcome = &self.settings.welcome;
+        Step::moved(match input {
+            Input::Bytes(bytes) => return session.receive(bytes, welcome),
+            Input::Record { bytes, truncated } => {
+                session.name.extend(bytes.iter().take(NAME_MAX_BYTES - session.name.len()));
+                session.cut = truncated;
+                session.name_ended(Event::Record, welcome)
+            }
+            Input::End(_) if session.name.is_empty() => session.over(Event::NoName),
+            Input::End(_) => session.name_ended(Event::EndOfInput, welcome),
+            Input::Elapsed(GAP) => session.name_ended(Event::Silence, welcome),
+            Input::Elapsed(_) => session.over(Event::Deadline),
+            Input::Sent => session.over(Event::WelcomeSent),
+            Input::Stopping => Ok(None),
+            Input::Stopped => session.over(Event::Stopped),
+            Input::Failed => session.over(Event::Failed),
+        })
+    }
+
+    #[inline]
+    fn on_transition(&mut self, session: &Session, arrow: Arrow, peer: &Peer) {
+        if arrow.to == State::WritingWelcome {
+            if session.cut {
+                log::info!("{peer}: the name is cut at {NAME_MAX_BYTES} bytes");
+            }
+            log::info!("connected with {peer} {}", Escaped(session.name()));
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! What an operator can choose of the welcome.
+
+use std::time::Duration;
+
+use super::text::Welcome;
+
+/// What an operator can choose of the welcome. The defaults are those of the server program.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Settings {
+    /// What is answered.
+    pub welcome: Welcome,
+    /// A name that has begun ends when nothing comes for this long. The default, 50 ms, is just over a
+    /// delayed ACK of 40 ms. Zero: it ends when the socket runs dry, which is the lab report's own rule.
+    pub name_gap: Duration,
+    /// A name has to end this long after its client was accepted. 60 s.
+    pub name_timeout: Duration,
+    /// A welcome has to be taken this long after it could not be sent at once. 10 s.
+    pub write_timeout: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            welcome: Welcome::default(),
+            name_gap: Duration::from_millis(50),
+            name_timeout: Duration::from_secs(60),
+            write_timeout: Duration::from_secs(10),
+        }
+    }
+}
