@@ -254,6 +254,7 @@ macro_rules! machine {
             /// ignored. The only function that changes the state.
             ///
             /// Fails, and stays, where the table has no row for `event`.
+            #[inline]
             pub fn on(&mut self, event: Event) -> $crate::machine::Moved<Machine> {
                 use $crate::machine::{Arrow, Cell, NoArrow};
                 match self.state.cell(event) {
@@ -283,6 +284,7 @@ macro_rules! machine {
             const OUTCOMES: &'static [Outcome] = Outcome::ALL;
             const CELLS: usize = State::ALL.len() * Event::ALL.len();
 
+            #[inline]
             fn cell(state: State, event: Event) -> usize {
                 state as usize * Event::ALL.len() + event as usize
             }

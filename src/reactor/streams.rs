@@ -196,6 +196,9 @@ impl<S: StreamService, K: Kernel> Services<K> for Streams<S, K> {
     }
 
     fn expire(&mut self, turn: &mut Turn<K>) {
+        if self.timers.first() == NEVER {
+            return;
+        }
         let now = since(turn.start, turn.now);
         for _ in 0..EXPIRE_BUDGET {
             let Some((slot, wait)) = self.timers.expire(now) else { return };

@@ -63,6 +63,7 @@ impl Session {
 
     /// Takes what belongs to the name. It ends at the first line feed (a carriage return before it is dropped)
     /// or at byte 1,024, whichever comes first.
+    #[inline]
     fn receive(&mut self, bytes: &[u8], welcome: &Welcome) -> Step<Machine> {
         let bytes = bytes.get(..NAME_MAX_BYTES - self.name.len()).unwrap_or(bytes);
         if let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
@@ -79,6 +80,7 @@ impl Session {
     }
 
     /// A name that comes whole, as most do, is allocated at its size.
+    #[inline]
     fn append(&mut self, bytes: &[u8]) {
         if self.name.is_empty() {
             self.name = bytes.to_vec();
@@ -87,12 +89,14 @@ impl Session {
         }
     }
 
+    #[inline]
     fn name_ended(&mut self, event: Event, welcome: &Welcome) -> Moved<Machine> {
         self.reply = welcome.to(&self.name).into();
         self.machine.on(event)
     }
 
     /// Being closed can last, and needs no buffers.
+    #[inline]
     fn over(&mut self, event: Event) -> Moved<Machine> {
         (self.name, self.reply) = (Vec::new(), Box::default());
         self.machine.on(event)
