@@ -50,3 +50,12 @@ pub mod net;
 pub mod reactor;
 pub mod services;
 pub mod text;
+
+/// Every table of this crate as a picture, in the order of a visit.
+pub const DIAGRAMS: [&machine::Diagram; 5] = [
+    &reactor::tables::socket::DIAGRAM,
+    &reactor::tables::stream::DIAGRAM,
+    &services::welcome::tables::connection::DIAGRAM,
+    &services::welcome::tables::datagram::DIAGRAM,
+    &client::table::DIAGRAM,
+];

@@ -7,23 +7,11 @@
 use std::fs;
 use std::process::Command;
 
-use welcomed::client;
-use welcomed::machine::Diagram;
+use welcomed::DIAGRAMS;
 use welcomed::machine::diagram::Mermaid;
 use welcomed::net::kind;
-use welcomed::reactor::tables;
-use welcomed::services::welcome;
 
 const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
-
-/// Every machine there is.
-const DIAGRAMS: [&Diagram; 5] = [
-    &tables::socket::DIAGRAM,
-    &tables::stream::DIAGRAM,
-    &welcome::tables::connection::DIAGRAM,
-    &welcome::tables::datagram::DIAGRAM,
-    &client::table::DIAGRAM,
-];
 
 /// What a block of README has to hold, by the name in its marker.
 fn rendered(name: &str) -> String {

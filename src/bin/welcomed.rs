@@ -6,15 +6,14 @@ use std::time::Duration;
 
 use clap::{ArgAction, Parser, ValueEnum};
 use log::LevelFilter;
-use welcomed::client;
+use welcomed::DIAGRAMS;
 use welcomed::command_line;
 use welcomed::kernel::Mio;
 use welcomed::kernel::mio::{descriptor_limit, raise_descriptor_limit};
 use welcomed::logging;
-use welcomed::machine::Diagram;
 use welcomed::machine::diagram::{Dot, Mermaid};
 use welcomed::net::{Address, Endpoint, Names};
-use welcomed::reactor::{Datagrams, ListenError, Server, Settings, Streams, tables};
+use welcomed::reactor::{Datagrams, ListenError, Server, Settings, Streams};
 use welcomed::services::welcome::{self, Both, Welcome, WelcomeDatagrams, WelcomeStreams};
 
 const PROGRAM: &str = "welcomed";
@@ -28,15 +27,6 @@ const RESERVED_ENDPOINTS: usize = 8;
 
 /// How long the program waits at its end for the rest of the log to be taken.
 const LOG_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// What can be drawn, in the order of a visit.
-const DIAGRAMS: [&Diagram; 5] = [
-    &tables::socket::DIAGRAM,
-    &tables::stream::DIAGRAM,
-    &welcome::tables::connection::DIAGRAM,
-    &welcome::tables::datagram::DIAGRAM,
-    &client::table::DIAGRAM,
-];
 
 /// The services of this program.
 type Served = (Streams<WelcomeStreams, Mio>, Datagrams<WelcomeDatagrams>);
