@@ -1,0 +1,184 @@
+//! A service from outside the crate: what comes goes back, and the connection stays open. It can break the law.
+
+use std::time::{Duration, Instant};
+
+use welcomed::machine::{Arrow as AnyArrow, Moved};
+use welcomed::reactor::service::{
+    DatagramService, Input, News, Step, StreamService, TIMERS, Then, Timer, Want,
+};
+
+pub(crate) mod table {
+    welcomed::machine! {
+        "echo"
+        states { Reading = "reading", Writing = "writing", Closed = "closed", }
+        events { Came = "came", Sent = "sent", Over = "over", Failed = "failed", }
+        outcomes { Done = "done", Failed = "failed", }
+        table {
+            Reading + Came   => Writing,
+            Writing + Sent   => Reading,
+            Reading + Over   => Closed: Done,
+            Writing + Over   => Closed: Done,
+            Reading + Failed => Closed: Failed,
+            Writing + Failed => Closed: Failed,
+        }
+    }
+}
+use self::table::{Event, Machine, State};
+
+/// How the law is broken, if it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Mistake {
+    None,
+    TakesTooMuch,
+    TakesNothing,
+    ReadsAfterTheEnd,
+    SentMovesNothing,
+    SaysCloseAndReads,
+    SaysMoreAndReads,
+    ShortensItsOutput,
+    TimerMovesNothing,
+    TimerOfNoWait,
+    TwoTimersOverOneWait,
+    DoesNotCloseWhenStopped,
+    NoArrow,
+    ArrowFromElsewhere,
+}
+
+/// How much may lie untaken.
+pub(crate) const ROOM: usize = 4;
+
+/// A timer that runs out while a test looks on.
+pub(crate) const IDLE: Duration = Duration::from_millis(20);
+
+pub(crate) struct Echo(pub(crate) Mistake);
+
+#[derive(Default)]
+pub(crate) struct Session {
+    machine: Machine,
+    answer: Vec<u8>,
+    has_answered: bool,
+}
+
+impl StreamService for Echo {
+    type Session = Session;
+    type Table = Machine;
+
+    fn waits(&self) -> Vec<Duration> {
+        vec![IDLE, Duration::from_secs(60)]
+    }
+
+    fn want<'a>(&'a self, session: &'a Session) -> Want<'a> {
+        let then = match self.0 {
+            Mistake::SaysCloseAndReads => Then::Close,
+            Mistake::SaysMoreAndReads => Then::More,
+            _ => Then::Read,
+        };
+        match session.machine.state() {
+            State::Reading => Want::Read { room: ROOM },
+            State::Writing => Want::Write { bytes: &session.answer, then },
+            State::Closed => Want::Close,
+        }
+    }
+
+    fn timers(&self, _: &Session) -> [Option<Timer>; TIMERS] {
+        let timer = |wait| Some(Timer { wait, generation: 0 });
+        match self.0 {
+            Mistake::TimerMovesNothing => [timer(0), None],
+            Mistake::TimerOfNoWait => [timer(2), None],
+            Mistake::TwoTimersOverOneWait => [timer(1), timer(1)],
+            _ => [timer(1), None],
+        }
+    }
+
+    fn on(&mut self, session: &mut Session, input: Input<'_>, _: Instant) -> Step<Machine> {
+        let machine = &mut session.machine;
+        match (input, self.0) {
+            (Input::Bytes(_), Mistake::TakesNothing)
+            | (Input::Elapsed(_), Mistake::TimerMovesNothing)
+            | (Input::Sent, Mistake::SentMovesNothing)
+            | (Input::End(_), Mistake::ReadsAfterTheEnd)
+            | (Input::Stopped, Mistake::DoesNotCloseWhenStopped) => Step::took(0),
+            (Input::Bytes(_), Mistake::NoArrow) => Step::moved(machine.on(Event::Sent)),
+            (Input::Bytes(bytes), Mistake::TakesTooMuch) => Step::took(bytes.len() + 1),
+            (Input::Bytes(_), Mistake::ArrowFromElsewhere) => Step::moved(Ok(Some(AnyArrow {
+                from: State::Writing,
+                event: Event::Sent,
+                to: State::Reading,
+            }))),
+            (Input::Bytes(bytes), mistake) => {
+                session.answer = bytes.to_vec();
+                if mistake == Mistake::ShortensItsOutput {
+                    session.answer = vec![b'x'; 16 * 1024 * 1024];
+                }
+                Step { taken: bytes.len(), moved: machine.on(Event::Came) }
+            }
+            (Input::Record { bytes, .. }, _) => {
+                session.answer = bytes.to_vec();
+                Step::moved(machine.on(Event::Came))
+            }
+            (Input::Sent, _) => {
+                session.has_answered = true;
+                Step::moved(machine.on(Event::Sent))
+            }
+            (Input::Failed, _) => Step::moved(machine.on(Event::Failed)),
+            (Input::Elapsed(_), Mistake::ShortensItsOutput) => {
+                session.answer.clear();
+                Step::took(0)
+            }
+            (Input::End(_) | Input::Elapsed(_) | Input::Stopping | Input::Stopped, _) => {
+                Step::moved(machine.on(Event::Over))
+            }
+        }
+    }
+}
+
+pub(crate) mod datagram_table {
+    welcomed::machine! {
+        "echo datagram"
+        states { Received = "received", Answering = "answering", Closed = "closed", }
+        events { Came = "came", Sent = "sent", Lost = "lost", }
+        outcomes { Answered = "answered", Lost = "lost", }
+        table {
+            Received  + Came => Answering,
+            Answering + Sent => Closed: Answered,
+            Answering + Lost => Closed: Lost,
+        }
+    }
+}
+
+/// The same for datagrams: it is up to the test that no two of them meet.
+pub(crate) struct EchoDatagrams {
+    pub(crate) moves: bool,
+}
+
+#[derive(Default)]
+pub(crate) struct Datagram {
+    machine: datagram_table::Machine,
+    answer: Vec<u8>,
+}
+
+impl DatagramService for EchoDatagrams {
+    type Session = Datagram;
+    type Table = datagram_table::Machine;
+
+    fn room(&self) -> usize {
+        1500
+    }
+
+    fn answer<'a>(&'a self, session: &'a Datagram) -> Option<&'a [u8]> {
+        (session.machine.state() == datagram_table::State::Answering).then_some(&session.answer)
+    }
+
+    fn on(&mut self, session: &mut Datagram, news: News<'_>) -> Moved<datagram_table::Machine> {
+        use datagram_table::Event;
+        session.machine.on(match news {
+            News::Received { .. } if !self.moves => return Ok(None),
+            News::Received { bytes, .. } => {
+                session.answer = bytes.to_vec();
+                Event::Came
+            }
+            News::Sent => Event::Sent,
+            News::NoRoom | News::NoReturnAddress | News::Failed => Event::Lost,
+        })
+    }
+}

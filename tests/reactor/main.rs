@@ -1,0 +1,17 @@
+//! The loop as a library: any protocol, several services, the law and how a breach is found out, all on the real kernel.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    missing_docs,
+    unreachable_pub,
+    reason = "a test that cannot go on has to fail"
+)]
+
+mod contract;
+mod echo;
+mod lifecycle;
+mod several;
+mod signals;

@@ -1,0 +1,171 @@
+//! Several services in one loop: each has its own places, and a client gets the service of the socket it came to.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::os::unix::net::{UnixDatagram, UnixStream};
+use std::thread;
+use std::time::Duration;
+
+use welcomed::client::{Options, visit};
+use welcomed::kernel::Mio;
+use welcomed::reactor::{Datagrams, Server, Settings, Streams};
+use welcomed::services::welcome::{self, Welcome, WelcomeDatagrams, WelcomeStreams};
+
+use crate::echo::{Echo, EchoDatagrams, Mistake};
+
+const BOUND: Duration = Duration::from_secs(10);
+
+type Beside = (
+    (Streams<Echo, Mio>, Datagrams<EchoDatagrams>),
+    (Streams<WelcomeStreams, Mio>, Datagrams<WelcomeDatagrams>),
+);
+const ECHO: u8 = 0;
+const ECHO_DATAGRAMS: u8 = 1;
+const WELCOME: u8 = 2;
+const WELCOME_DATAGRAMS: u8 = 3;
+
+/// Runs a server of both, with so many places for each stream service, at these endpoints, while `converse` is given
+/// the addresses that it got. Gives the services when it has stopped.
+fn serve<T: Send>(
+    places: usize,
+    endpoints: &[(u8, &str)],
+    converse: impl FnOnce(&[welcomed::net::Address]) -> T + Send,
+) -> (T, String) {
+    let kernel = Mio::new().unwrap();
+    let handle = kernel.handle();
+    let echo = (Streams::new(Echo(Mistake::None), places), Datagrams::new(EchoDatagrams { moves: true }));
+    let welcomes = (
+        Streams::new(WelcomeStreams::new(welcome::Settings::default()), places),
+        Datagrams::new(WelcomeDatagrams::new(Welcome::default()).unwrap()),
+    );
+    let services: Beside = (echo, welcomes);
+    let mut server = Server::new(kernel, services, Settings::default());
+    let mut addresses = Vec::new();
+    for (service, endpoint) in endpoints {
+        addresses.extend(server.listen_for(*service, &endpoint.parse().unwrap()).unwrap().addresses);
+    }
+    thread::scope(|scope| {
+        let conversation = scope.spawn(|| {
+            let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| converse(&addresses)));
+            handle.stop().unwrap();
+            result
+        });
+        server.run().unwrap();
+        let result = conversation.join().unwrap().unwrap();
+        let ((echo, _), (welcome, datagrams)) = server.services();
+        (result, format!("{} | {} | {}", echo.counts(), welcome.counts(), datagrams.counts()))
+    })
+}
+
+fn tcp(address: &welcomed::net::Address) -> TcpStream {
+    let stream = TcpStream::connect(address.inet().unwrap()).unwrap();
+    stream.set_read_timeout(Some(BOUND)).unwrap();
+    stream
+}
+
+#[test]
+fn welcome_over_every_kind_and_echo_beside_it_in_one_loop() {
+    let folder = std::env::temp_dir().join(format!("welcomed-several-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = |name: &str| folder.join(name).display().to_string();
+    let (unix, packet, gram, echo) = (path("stream"), path("packet"), path("gram"), path("echo"));
+    let own: [String; 4] = [
+        format!("unix://{unix}"),
+        format!("unixpacket://{packet}"),
+        format!("unixgram://{gram}"),
+        format!("unix://{echo}"),
+    ];
+    let mut endpoints = vec![
+        (ECHO, "127.0.0.1:0"),
+        (WELCOME, "127.0.0.1:0"),
+        (WELCOME, &own[0]),
+        (WELCOME, &own[1]),
+        (WELCOME_DATAGRAMS, "udp://127.0.0.1:0"),
+        (WELCOME_DATAGRAMS, &own[2]),
+        (ECHO, &own[3]),
+        (ECHO_DATAGRAMS, "udp://127.0.0.1:0"),
+    ];
+    let raw = "raw://127.91.0.1?protocol=253";
+    if may_open_raw_sockets() {
+        endpoints.push((WELCOME_DATAGRAMS, raw));
+    }
+    let ((), counts) = serve(8, &endpoints, |addresses| {
+        let mut stays = tcp(&addresses[0]);
+        for line in [&b"one"[..], b"two", b"and three, which is longer than the room"] {
+            stays.write_all(line).unwrap();
+            let mut answer = vec![0; line.len()];
+            stays.read_exact(&mut answer).unwrap();
+            assert_eq!(answer, line);
+            for address in &addresses[1..] {
+                if [6, 7].iter().any(|echo| addresses[*echo] == *address) {
+                    continue;
+                }
+                let answer =
+                    visit(&address.to_string().parse().unwrap(), b"Ada", &Options::default()).unwrap();
+                assert_eq!(answer.welcome, b"welcome ", "{address}");
+            }
+        }
+        let mut unix = UnixStream::connect(&echo).unwrap();
+        unix.set_read_timeout(Some(BOUND)).unwrap();
+        unix.write_all(b"hey").unwrap();
+        let mut answer = [0; 3];
+        unix.read_exact(&mut answer).unwrap();
+        assert_eq!(&answer, b"hey");
+        let datagrams = UdpSocket::bind("127.0.0.1:0").unwrap();
+        datagrams.set_read_timeout(Some(BOUND)).unwrap();
+        datagrams.send_to(b"datagram", addresses[7].inet().unwrap()).unwrap();
+        let (mut buffer, mut sender) = ([0; 32], None::<SocketAddr>);
+        let bytes = datagrams.recv_from(&mut buffer).map(|(bytes, from)| {
+            sender = Some(from);
+            bytes
+        });
+        assert_eq!((&buffer[..bytes.unwrap()], sender), (&b"datagram"[..], addresses[7].inet()));
+        drop(UnixDatagram::unbound());
+    });
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert!(counts.starts_with("2 accepted: 2 done, 0 failed, 0 open;"), "{counts}");
+    assert!(counts.contains("| 9 accepted: 9 welcomed, "), "{counts}");
+}
+
+fn may_open_raw_sockets() -> bool {
+    let may = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::RAW, Some(253.into())).is_ok();
+    if !may {
+        eprintln!("NOT TESTED over raw: it takes CAP_NET_RAW");
+        assert!(std::env::var_os("CI").is_none(), "raw sockets are tested where CI is set");
+    }
+    may
+}
+
+#[test]
+fn a_crowd_at_one_service_takes_no_place_of_another() {
+    let endpoints = [(ECHO, "127.0.0.1:0"), (WELCOME, "127.0.0.1:0")];
+    let ((), counts) = serve(2, &endpoints, |addresses| {
+        let crowd: Vec<TcpStream> = (0..6).map(|_| tcp(&addresses[0])).collect();
+        for mut client in &crowd[..2] {
+            client.write_all(b"in").unwrap();
+            client.read_exact(&mut [0; 2]).unwrap();
+        }
+        for _ in 0..4 {
+            let mut client = tcp(&addresses[1]);
+            client.write_all(b"Ada\n").unwrap();
+            let mut welcome = String::new();
+            client.read_to_string(&mut welcome).unwrap();
+            assert_eq!(welcome, "welcome ");
+        }
+        drop(crowd);
+    });
+    assert!(counts.contains("| 4 accepted: 4 welcomed, "), "{counts}");
+}
+
+#[test]
+fn an_endpoint_that_no_service_serves_is_refused() {
+    let mut server = Server::new(
+        Mio::new().unwrap(),
+        Streams::new(WelcomeStreams::new(welcome::Settings::default()), 8),
+        Settings::default(),
+    );
+    let refused = server.listen(&"udp://127.0.0.1:0".parse().unwrap()).unwrap_err();
+    assert_eq!(refused.to_string(), "no service of this server serves udp://127.0.0.1:0");
+    let refused = server.listen_for(1, &"127.0.0.1:0".parse().unwrap()).unwrap_err();
+    assert_eq!(refused.to_string(), "no service of this server serves tcp://127.0.0.1:0");
+}

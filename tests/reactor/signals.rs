@@ -1,0 +1,99 @@
+//! Signals belong to the program: a kernel takes them only if it is told to, and gives them back.
+//!
+//! What a signal does to a process is seen on a process: the test runs itself as one.
+
+use std::io::{BufRead as _, BufReader, ErrorKind};
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{Child, Command, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+use welcomed::kernel::Mio;
+use welcomed::reactor::{Server, Settings, Streams};
+
+use crate::echo::{Echo, Mistake};
+
+/// What the child process does, if it is one.
+const ROLE: &str = "WELCOMED_REACTOR_SIGNALS_ROLE";
+
+/// Runs this test binary as a process with a role, until it says that it is ready.
+fn child(role: &str) -> Child {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["signals::a_child_plays_its_role", "--exact", "--nocapture"])
+        .env(ROLE, role)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().contains("ready")), "{role} never was ready");
+    // The pipe stays open as long as the reader lives: the child may write to it.
+    std::mem::forget(lines);
+    child
+}
+
+fn signal(child: &Child, signal: Signal) {
+    kill_process(Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap(), signal).unwrap();
+}
+
+#[test]
+#[expect(clippy::print_stdout, reason = "the parent waits for it")]
+fn a_child_plays_its_role() {
+    let Ok(role) = std::env::var(ROLE) else { return };
+    let kernel = match role.as_str() {
+        "without signals" => Mio::new().unwrap(),
+        "with signals" => Mio::with_signals().unwrap(),
+        "given back" => {
+            drop(Mio::with_signals().unwrap());
+            Mio::new().unwrap()
+        }
+        "taken again" => {
+            drop(Mio::with_signals().unwrap());
+            Mio::with_signals().unwrap()
+        }
+        other => panic!("no role {other}"),
+    };
+    let mut server = Server::new(kernel, Streams::new(Echo(Mistake::None), 8), Settings::default());
+    server.listen(&"127.0.0.1:0".parse().unwrap()).unwrap();
+    println!("ready");
+    server.run().unwrap();
+}
+
+#[test]
+fn a_kernel_without_signals_leaves_them_as_they_are() {
+    for (sent, number) in [(Signal::TERM, 15), (Signal::INT, 2), (Signal::USR1, 10)] {
+        let mut child = child("without signals");
+        signal(&child, sent);
+        assert_eq!(child.wait().unwrap().signal(), Some(number));
+    }
+}
+
+#[test]
+fn a_kernel_with_signals_drains_on_sigterm_and_goes_on_after_sigusr1() {
+    let mut child = child("with signals");
+    signal(&child, Signal::USR1);
+    signal(&child, Signal::TERM);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_kernel_that_is_gone_has_given_the_signals_back() {
+    for (sent, number) in [(Signal::TERM, 15), (Signal::INT, 2), (Signal::USR1, 10)] {
+        let mut child = child("given back");
+        signal(&child, sent);
+        assert_eq!(child.wait().unwrap().signal(), Some(number));
+    }
+}
+
+#[test]
+fn signals_that_were_given_back_can_be_taken_again() {
+    let mut child = child("taken again");
+    signal(&child, Signal::TERM);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn one_kernel_of_a_process_has_the_signals() {
+    let first = Mio::with_signals().unwrap();
+    assert_eq!(Mio::with_signals().err().unwrap().kind(), ErrorKind::ResourceBusy);
+    drop(first);
+    drop(Mio::with_signals().unwrap());
+}
