@@ -79,7 +79,7 @@ impl<K: Kernel> Server<K> {
         let served = (Streams::new(streams, max_connections), Datagrams::new(datagrams));
         let settings = reactor::Settings { drain_timeout, backlog, unix_mode };
         let server = reactor::Server::new(kernel, served, settings)
-            .with_report(|(streams, datagrams)| Both::of(streams, datagrams).say());
+            .with_report(|(streams, datagrams)| Both::of(streams.counts(), datagrams.counts()).report());
         Server { server, suits, stats: Stats::default() }
     }
 
@@ -127,7 +127,7 @@ pub struct Stats {
 #[expect(missing_docs, reason = "as before")]
 impl Stats {
     fn of<K: Kernel>((streams, datagrams): &Served<K>) -> Self {
-        let text = Both::of(streams, datagrams).to_string();
+        let text = Both::of(streams.counts(), datagrams.counts()).to_string();
         Stats { streams: streams.counts().clone(), datagrams: datagrams.counts().clone(), text }
     }
     pub fn accepted(&self) -> u64 {

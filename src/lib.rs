@@ -13,7 +13,7 @@
 //! [`kernel::Kernel`] is the operating system as the loop sees it, one method for each system call. [`kernel::Mio`] is
 //! the real one.
 //!
-//! [`machine`] declares state machines as tables, [`net`] has endpoints and kinds of sockets, and [`client::visit()`] is
+//! [`mod@machine`] declares state machines as tables, [`net`] has endpoints and kinds of sockets, and [`client::visit()`] is
 //! the other end of a welcome.
 //!
 //! # A server in a few lines
@@ -31,6 +31,32 @@
 //!     server.listen(&"localhost:9999".parse()?)?;
 //!     Ok(server.run()?)
 //! }
+//! ```
+//!
+//! Turn by turn, in a program of one's own:
+//!
+//! ```
+//! use std::io::{Read, Write};
+//! use std::net::TcpStream;
+//! use welcomed::kernel::Mio;
+//! use welcomed::reactor::{Server, Settings, Streams};
+//! use welcomed::services::welcome::{self, WelcomeStreams};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let welcome = Streams::new(WelcomeStreams::new(welcome::Settings::default()), 1024);
+//! let mut server = Server::new(Mio::new()?, welcome, Settings::default());
+//! let listening = server.listen(&"127.0.0.1:0".parse()?)?;
+//!
+//! let mut client = TcpStream::connect(listening.addresses[0].inet().unwrap())?;
+//! client.write_all(b"Rafatul\n")?;
+//! while server.services().counts().accepted() == 0 {
+//!     server.turn()?;
+//! }
+//! let mut answer = String::new();
+//! client.read_to_string(&mut answer)?;
+//! assert_eq!(answer, "welcome ");
+//! # Ok(())
+//! # }
 //! ```
 //!
 //! # Features

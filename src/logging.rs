@@ -1,4 +1,4 @@
-//! The programs' log: [`log`]'s macros in, [`SimpleLogger`]'s lines out, on standard error.
+//! The programs' log: [`log`]'s macros in, [`SimpleLogger`]'s lines out.
 //!
 //! The event loop must never wait for whoever reads the log, and must not end because nobody does.
 //! `SimpleLogger` prints with `println!`, which waits on a full pipe and panics on a closed one. So a
@@ -32,10 +32,10 @@ const PRINTER: &str = "log";
 /// standard error is a terminal and `NO_COLOR` is not set. Where the server listens and the counts of
 /// [`Both`](crate::services::welcome::Both) are let through at any level but [`LevelFilter::Off`].
 ///
-/// From here on, standard output *is* standard error: `println!` gives a line to the kernel in one
-/// piece, where `eprintln!` makes a call for the text and one for its newline, between which another
-/// process can write. Standard output has a buffer, so that the first line of those that could not be
-/// written is counted as dropped and still comes out when there is a reader again.
+/// Lines go to standard output, which a program makes standard error before, see
+/// [`make_standard_output_standard_error`](crate::kernel::make_standard_output_standard_error). Standard output has a
+/// buffer, so that the first line of those that could not be written is counted as dropped and still comes out when
+/// there is a reader again.
 ///
 /// Fails if a logger is installed already, or if the thread cannot be started.
 pub fn start(level: LevelFilter) -> io::Result<Logging> {
@@ -47,8 +47,6 @@ pub fn start(level: LevelFilter) -> io::Result<Logging> {
             .with_module_level("welcomed::reactor::listener", level.max(LevelFilter::Info))
             .with_module_level("welcomed::services::welcome::counts", level.max(LevelFilter::Info));
     }
-    rustix::stdio::dup2_stdout(rustix::stdio::stderr())?;
-
     let max_level = printer.max_level();
     let queue =
         Arc::new(Queue { printer, lines: Mutex::default(), wake: Condvar::new(), idle: Condvar::new() });

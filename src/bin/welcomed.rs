@@ -8,8 +8,8 @@ use clap::{ArgAction, Parser, ValueEnum};
 use log::LevelFilter;
 use welcomed::DIAGRAMS;
 use welcomed::command_line;
-use welcomed::kernel::Mio;
 use welcomed::kernel::mio::{descriptor_limit, raise_descriptor_limit};
+use welcomed::kernel::{self, Mio};
 use welcomed::logging;
 use welcomed::machine::diagram::{Dot, Mermaid};
 use welcomed::net::{Address, Endpoint, Names};
@@ -165,7 +165,9 @@ fn log_and_serve(options: &Options) -> ExitCode {
         (false, 1) => Some(LevelFilter::Debug),
         (false, _) => Some(LevelFilter::Trace),
     };
-    let logging = match logging::start(asked.unwrap_or(LevelFilter::Info)) {
+    let started = kernel::make_standard_output_standard_error()
+        .and_then(|()| logging::start(asked.unwrap_or(LevelFilter::Info)));
+    let logging = match started {
         Ok(logging) => logging,
         Err(error) => return ended(Err(format!("cannot begin to log: {error}"))),
     };
@@ -201,7 +203,7 @@ fn serve(options: &Options) -> Result<(), String> {
     settings.backlog = options.backlog;
     settings.unix_mode = options.unix_mode;
     let mut server = Server::new(kernel, services(options, capacity)?, settings)
-        .with_report(|(streams, datagrams)| Both::of(streams, datagrams).say());
+        .with_report(|(streams, datagrams)| Both::of(streams.counts(), datagrams.counts()).report());
     for endpoint in &options.listen {
         listen(&mut server, endpoint)?;
     }

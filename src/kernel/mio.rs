@@ -18,8 +18,8 @@ use rustix::net::{
 use rustix::process::{Resource, Rlimit};
 
 use super::requests::{Handle, ProcessSignals};
+use super::seam::{Interest, Kernel, Ready, Record};
 use super::unix::{self, SocketFile};
-use super::{Interest, Kernel, Ready, Record};
 use crate::net::{Address, Kind, Name, Names, Peer, UnixName};
 use crate::net::{ipv4, socket};
 

@@ -2,125 +2,15 @@
 //!
 //! [`Kernel`] is the seam: every system call that the loop makes is one of its methods, and it is the
 //! only place where the loop can learn the time. [`Mio`] is the real one. A test can put a
-//! scripted or a simulated one in its place, and the loop runs on it unchanged.
+//! simulated one in its place, and the loop runs on it unchanged.
 
 pub mod mio;
 mod requests;
+mod seam;
+mod standard_output;
 mod unix;
-
-use std::io;
-use std::time::{Duration, Instant};
 
 pub use self::mio::Mio;
 pub use self::requests::Handle;
-use crate::net::{Address, Peer};
-
-/// Something that the kernel reports. It is a hint: only the result of the call that follows decides.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Ready {
-    /// The server's socket that was given this index may have a client to accept, or a datagram.
-    Listener(usize),
-    /// The stream that was watched under this key may be readable or writable, or have failed.
-    Stream(usize),
-    /// The operator asks for something, by a signal or a handle.
-    Signal(Signal),
-}
-
-/// What an operator can ask for.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Signal {
-    /// SIGINT, SIGTERM or [`Handle::stop`]: stop.
-    Stop,
-    /// SIGUSR1 or [`Handle::report`]: write the counts to the log.
-    Report,
-}
-
-/// What a stream is watched for.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Interest {
-    /// Bytes, the end of input, or a failure.
-    Readable,
-    /// Room in the send buffer, or a failure.
-    Writable,
-}
-
-/// A record or a datagram, as far as the buffer had room for it.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Record {
-    /// How many bytes of it are in the buffer.
-    pub bytes: usize,
-    /// Whether it had more, which are lost (recv(2), `MSG_TRUNC`).
-    pub truncated: bool,
-}
-
-/// The system calls of the loop.
-///
-/// Nothing here blocks but [`wait`](Kernel::wait). Readiness is edge-triggered (epoll(7), `EPOLLET`):
-/// it is reported when it begins, and again only after a call has answered [`io::ErrorKind::WouldBlock`].
-/// Reports may be spurious, merged, or late: for a stream that is closed by now, or whose key serves
-/// another one.
-pub trait Kernel {
-    /// A socket of the server, listening or receiving datagrams, or one on its way there. Dropping it
-    /// closes it, and takes away its file, if it has one.
-    type Listener;
-    /// An accepted connection, non-blocking. It need not be a stream in the sense of socket(2): that of a
-    /// sequenced packet socket gives records.
-    type Stream;
-
-    /// The present moment of a clock that never goes back.
-    fn now(&self) -> Instant;
-
-    /// socket(2): a socket of the kind that `address` needs.
-    fn socket(&mut self, address: &Address) -> io::Result<Self::Listener>;
-
-    /// bind(2). A TCP socket has `SO_REUSEADDR`, so that a restart does not wait for old connections to time
-    /// out, and `TCP_NODELAY`, so that an answer does not wait for the one before to be acknowledged. Port 0 takes a free one. A path in the Unix domain gets the permissions `unix_mode`; that of a
-    /// socket with connections is prepared beside its place. Gives the address that the socket has.
-    fn bind(
-        &mut self,
-        listener: &mut Self::Listener,
-        address: &Address,
-        unix_mode: u32,
-    ) -> io::Result<Address>;
-
-    /// listen(2), if the socket has connections, with room for `backlog` clients that wait to be accepted
-    /// (the system may cap it: on Linux at `net.core.somaxconn`). Watches the socket as
-    /// [`Ready::Listener`] `(index)`. Now that it is ready for clients its path gets its name.
-    fn listen(&mut self, listener: &mut Self::Listener, index: usize, backlog: u32) -> io::Result<()>;
-
-    /// accept(2): the client that has waited longest, or `WouldBlock`.
-    fn accept(&mut self, listener: &Self::Listener) -> io::Result<(Self::Stream, Peer)>;
-
-    /// recvfrom(2): the next datagram and its sender.
-    fn receive(&mut self, listener: &Self::Listener, buffer: &mut [u8]) -> io::Result<(Record, Peer)>;
-
-    /// sendto(2): a datagram, whole or not at all.
-    fn send(&mut self, listener: &Self::Listener, datagram: &[u8], peer: &Peer) -> io::Result<()>;
-
-    /// Waits until something is ready, at most `timeout` (`None`: for ever), and adds it to `ready`.
-    /// `Interrupted` means that a signal came and nothing was added.
-    fn wait(&mut self, ready: &mut Vec<Ready>, timeout: Option<Duration>) -> io::Result<()>;
-
-    /// Watches a stream for `interest` under `key`, instead of what it was watched for before. If it is
-    /// ready already, that is reported too, so a second call for the same interest raises the edge anew.
-    /// Closing the stream ends the watch.
-    fn watch(&mut self, stream: &mut Self::Stream, key: usize, interest: Interest) -> io::Result<()>;
-
-    /// recv(2): at most `buffer.len()` bytes; 0 is the end of input.
-    fn read(&mut self, stream: &mut Self::Stream, buffer: &mut [u8]) -> io::Result<usize>;
-
-    /// recvmsg(2): the next record of a connection that keeps boundaries, which may be empty; `None` is the
-    /// end of input, which comes after every record that was sent before it.
-    fn read_record(&mut self, stream: &mut Self::Stream, buffer: &mut [u8]) -> io::Result<Option<Record>>;
-
-    /// send(2): at most `bytes.len()` bytes, or a record, which goes whole. If `more` follows at once (bytes,
-    /// [`shutdown_write`](Kernel::shutdown_write) or [`close`](Kernel::close)), the kernel may hold back a last
-    /// segment that is not full (`MSG_MORE`). So the last output and the FIN can leave in one segment.
-    fn write(&mut self, stream: &mut Self::Stream, bytes: &[u8], more: bool) -> io::Result<usize>;
-
-    /// shutdown(2) of the write side: what was written leaves, then a FIN. Reading goes on.
-    fn shutdown_write(&mut self, stream: &mut Self::Stream) -> io::Result<()>;
-
-    /// close(2). There is nothing to be done about a failure: Linux frees the descriptor in any case.
-    fn close(&mut self, stream: Self::Stream);
-}
+pub use self::seam::{Interest, Kernel, Ready, Record, Signal};
+pub use self::standard_output::make_standard_output_standard_error;

@@ -8,7 +8,7 @@ use mio::{Registry, Token, Waker};
 use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
 use signal_hook_mio::v1_0::Signals;
 
-use super::Signal;
+use super::seam::Signal;
 
 /// The signals that are taken.
 const SIGNALS: [i32; 3] = [SIGINT, SIGTERM, SIGUSR1];

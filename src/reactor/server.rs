@@ -13,30 +13,6 @@ use crate::kernel::{Kernel, Ready, Signal};
 use crate::net::{Address, Kind};
 
 /// A server of the services `H` on the kernel `K`.
-///
-/// ```
-/// use std::io::{Read, Write};
-/// use std::net::TcpStream;
-/// use welcomed::kernel::Mio;
-/// use welcomed::reactor::{Server, Settings, Streams};
-/// use welcomed::services::welcome::{self, WelcomeStreams};
-///
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let welcome = Streams::new(WelcomeStreams::new(welcome::Settings::default()), 1024);
-/// let mut server = Server::new(Mio::new()?, welcome, Settings::default());
-/// let listening = server.listen(&"127.0.0.1:0".parse()?)?;
-///
-/// let mut client = TcpStream::connect(listening.addresses[0].inet().unwrap())?;
-/// client.write_all(b"Rafatul\n")?;
-/// while server.services().counts().accepted() == 0 {
-///     server.turn()?;
-/// }
-/// let mut answer = String::new();
-/// client.read_to_string(&mut answer)?;
-/// assert_eq!(answer, "welcome ");
-/// # Ok(())
-/// # }
-/// ```
 pub struct Server<K: Kernel, H> {
     turn: Turn<K>,
     services: H,

@@ -36,21 +36,16 @@ impl Rule {
 /// not needed any more is an error.
 #[rustfmt::skip]
 pub(crate) const EXCEPTIONS: &[(Rule, &str, &str, &str)] = &[
-    (Rule::Imports, "src/services/welcome/counts.rs", "crate::", "`Both` names the loop's types to get at their counts"),
     (Rule::Table, "src/facade.rs", "no row", "the server of before, for tests that use it still"),
     (Rule::Table, "simulation", "not there", "the simulation is in tests/simulation"),
     (Rule::Circles, "src/client/", "crate::client::BUFFER_BYTES", "one constant in client/mod.rs"),
-    (Rule::Circles, "src/kernel/", "crate::kernel::", "the trait and its types are in kernel/mod.rs, which re-exports the rest"),
-    (Rule::Circles, "src/services/welcome/", "NAME_MAX_BYTES", "one constant in session.rs"),
     (Rule::Circles, "tests/museum/", "", "mod.rs has what the exhibits use, and a list of them"),
     (Rule::Circles, "tests/simulation/", "", "the world and its sockets, the kernel and its watch"),
     (Rule::Circles, "tests/soak/", "", "constants in main.rs"),
     (Rule::Circles, "tests/sockets_lab/", "", "a constant in main.rs"),
     (Rule::Circles, "benches/load/", "", "main.rs and compare.rs have what others use"),
-    (Rule::Protocol, "src/reactor/server.rs", "welcome", "the example of a server has a service"),
     (Rule::Platform, "src/client/socket.rs", "", "the client has no seam below it"),
     (Rule::Platform, "src/bin/welcome.rs", "std::os", "a name is bytes, and no other way leads to those of arguments"),
-    (Rule::Platform, "src/logging.rs", "rustix::stdio", "dup2(2) makes its two outputs one"),
     (Rule::Lengths, "benches/load/", "fn ", "two functions, of 73 and 72 lines"),
     (Rule::Makeshifts, "tests/conformance/main.rs", "path", "it starts the programs as tests/program does"),
     (Rule::Makeshifts, "tests/simulation/main.rs", "path", "the museum's bugs are played by the simulation"),

@@ -105,6 +105,7 @@ fn every_mistake_is_found_out_and_said_in_the_law_s_words() {
         (Mistake::SentMovesNothing, Breach::SentMovesNothing),
         (Mistake::SaysCloseAndReads, Breach::ThenNotKept),
         (Mistake::SaysMoreAndReads, Breach::ThenNotKept),
+        (Mistake::ShortensItsOutput, Breach::OutputChanged),
         (Mistake::TimerMovesNothing, Breach::ElapsedMovesNothing),
         (Mistake::TimerOfNoWait, Breach::UnknownWait),
         (Mistake::TwoTimersOverOneWait, Breach::SameWait),

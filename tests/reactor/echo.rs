@@ -56,7 +56,7 @@ pub(crate) struct Echo(pub(crate) Mistake);
 pub(crate) struct Session {
     machine: Machine,
     answer: Vec<u8>,
-    has_answered: bool,
+    shortened: u32,
 }
 
 impl StreamService for Echo {
@@ -68,10 +68,12 @@ impl StreamService for Echo {
     }
 
     fn want<'a>(&'a self, session: &'a Session) -> Want<'a> {
-        let then = match self.0 {
-            Mistake::SaysCloseAndReads => Then::Close,
-            Mistake::SaysMoreAndReads => Then::More,
-            _ => Then::Read,
+        let then = if self.0 == Mistake::SaysCloseAndReads {
+            Then::Close
+        } else if self.0 == Mistake::SaysMoreAndReads {
+            Then::More
+        } else {
+            Then::Read
         };
         match session.machine.state() {
             State::Reading => Want::Read { room: ROOM },
@@ -80,14 +82,17 @@ impl StreamService for Echo {
         }
     }
 
-    fn timers(&self, _: &Session) -> [Option<Timer>; TIMERS] {
-        let timer = |wait| Some(Timer { wait, generation: 0 });
-        match self.0 {
-            Mistake::TimerMovesNothing => [timer(0), None],
-            Mistake::TimerOfNoWait => [timer(2), None],
-            Mistake::TwoTimersOverOneWait => [timer(1), timer(1)],
-            _ => [timer(1), None],
-        }
+    fn timers(&self, session: &Session) -> [Option<Timer>; TIMERS] {
+        let timer = |wait| Some(Timer { wait, generation: session.shortened });
+        let second = if self.0 == Mistake::TwoTimersOverOneWait { timer(1) } else { None };
+        let first = if matches!(self.0, Mistake::TimerMovesNothing | Mistake::ShortensItsOutput) {
+            0
+        } else if self.0 == Mistake::TimerOfNoWait {
+            2
+        } else {
+            1
+        };
+        [timer(first), second]
     }
 
     fn on(&mut self, session: &mut Session, input: Input<'_>, _: Instant) -> Step<Machine> {
@@ -116,13 +121,11 @@ impl StreamService for Echo {
                 session.answer = bytes.to_vec();
                 Step::moved(machine.on(Event::Came))
             }
-            (Input::Sent, _) => {
-                session.has_answered = true;
-                Step::moved(machine.on(Event::Sent))
-            }
+            (Input::Sent, _) => Step::moved(machine.on(Event::Sent)),
             (Input::Failed, _) => Step::moved(machine.on(Event::Failed)),
             (Input::Elapsed(_), Mistake::ShortensItsOutput) => {
-                session.answer.clear();
+                session.answer.truncate(1);
+                session.shortened += 1;
                 Step::took(0)
             }
             (Input::End(_) | Input::Elapsed(_) | Input::Stopping | Input::Stopped, _) => {

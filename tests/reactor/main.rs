@@ -6,6 +6,7 @@
     clippy::indexing_slicing,
     clippy::print_stderr,
     missing_docs,
+    clippy::disallowed_methods,
     unreachable_pub,
     reason = "a test that cannot go on has to fail"
 )]

@@ -35,7 +35,6 @@ fn signal(child: &Child, signal: Signal) {
 }
 
 #[test]
-#[expect(clippy::print_stdout, reason = "the parent waits for it")]
 fn a_child_plays_its_role() {
     let Ok(role) = std::env::var(ROLE) else { return };
     let kernel = match role.as_str() {

@@ -2,11 +2,8 @@
 
 use std::fmt;
 
-use super::datagram::WelcomeDatagrams;
-use super::session::WelcomeStreams;
 use super::tables::{connection, datagram};
-use crate::kernel::Kernel;
-use crate::reactor::{Counts, Datagrams, Streams};
+use crate::reactor::Counts;
 
 /// The counts of both services, as the log says them.
 ///
@@ -20,16 +17,13 @@ pub struct Both<'a> {
 impl<'a> Both<'a> {
     /// The counts of these two.
     #[must_use]
-    pub fn of<K: Kernel>(
-        streams: &'a Streams<WelcomeStreams, K>,
-        datagrams: &'a Datagrams<WelcomeDatagrams>,
-    ) -> Self {
-        Both { streams: streams.counts(), datagrams: datagrams.counts() }
+    pub fn of(streams: &'a Counts<connection::Machine>, datagrams: &'a Counts<datagram::Machine>) -> Self {
+        Both { streams, datagrams }
     }
 
     /// Writes the counts to the log. They are asked for, so `logging` lets this module's lines pass even
     /// when it is told to be quiet.
-    pub fn say(&self) {
+    pub fn report(&self) {
         log::info!("counts: {self}");
     }
 }

@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
+use super::limits::NAME_MAX_BYTES;
 use super::loop_guard::LoopGuard;
-use super::session::NAME_MAX_BYTES;
 use super::tables::datagram::{Arrow, Event, Machine, State};
 use super::text::Welcome;
 use crate::machine::Moved;

@@ -5,10 +5,12 @@
 //! * [`datagram`]: one datagram.
 //! * [`loop_guard`]: against endless echoes.
 //! * [`text`]: what is answered.
+//! * [`limits`]: how long things may be.
 //! * [`counts`]: what the log says of the clients of both services together.
 
 pub mod counts;
 pub mod datagram;
+pub mod limits;
 pub mod loop_guard;
 pub mod session;
 mod settings;
@@ -17,6 +19,7 @@ pub mod text;
 
 pub use counts::Both;
 pub use datagram::WelcomeDatagrams;
-pub use session::{NAME_MAX_BYTES, WelcomeStreams};
+pub use limits::{NAME_MAX_BYTES, WELCOME_MAX_BYTES};
+pub use session::WelcomeStreams;
 pub use settings::Settings;
-pub use text::{WELCOME_MAX_BYTES, Welcome};
+pub use text::Welcome;

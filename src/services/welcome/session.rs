@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::limits::NAME_MAX_BYTES;
 use super::settings::Settings;
 use super::tables::connection::{Arrow, Event, Machine, State};
 use super::text::Welcome;
@@ -9,9 +10,6 @@ use crate::machine::Moved;
 use crate::net::Peer;
 use crate::reactor::service::{Input, Step, StreamService, TIMERS, Then, Timer, Want};
 use crate::text::Escaped;
-
-/// The most bytes a name has; the last of them ends it.
-pub const NAME_MAX_BYTES: usize = 1024;
 
 /// The waits, in the order of [`StreamService::waits`].
 const NAME: u8 = 0;

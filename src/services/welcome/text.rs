@@ -3,14 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::session::NAME_MAX_BYTES;
-
-/// The longest welcome there can be, its names counted at their longest: 64 KiB.
-pub const WELCOME_MAX_BYTES: usize = 64 * 1024;
-
-/// The longest text around the name, of a welcome to datagrams: with a name of 1,024 bytes it goes into one packet
-/// of an Ethernet (1,500 bytes), and whoever forges a sender gains little.
-pub const DATAGRAM_TEXT_MAX_BYTES: usize = 400;
+use super::limits::{DATAGRAM_TEXT_MAX_BYTES, NAME_MAX_BYTES, WELCOME_MAX_BYTES};
 
 /// The place in a welcome's text where the name goes.
 const NAME: &str = "{name}";
