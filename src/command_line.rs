@@ -1,4 +1,4 @@
-//! What the two programs' command lines have in common.
+//! The command lines of the two programs: options, durations, and errors of one line.
 
 use std::fmt::Display;
 use std::io::{self, Write as _};
@@ -13,10 +13,10 @@ use crate::text::Escaped;
 /// The longest duration an option takes: a day.
 const DURATION_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Reads the command line of `program`.
+/// Parses the command line of `program`.
 ///
-/// Help and version are printed, to standard output, and give exit code 0. A mistake is printed as one
-/// line, to standard error, and gives exit code 2.
+/// Help and version go to standard output, with exit code 0. A mistake is one line on standard error, with
+/// exit code 2.
 pub fn parse<Options: Parser>(program: &str) -> Result<Options, ExitCode> {
     Options::try_parse().map_err(|error| {
         if !matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
@@ -29,15 +29,15 @@ pub fn parse<Options: Parser>(program: &str) -> Result<Options, ExitCode> {
     })
 }
 
-/// Says on standard error why `program` ends, in one line, and gives back the exit code.
+/// Prints one line on standard error that says why `program` ends. Gives back `code`.
 pub fn fail(program: &str, why: &impl Display, code: ExitCode) -> ExitCode {
-    // If standard error is gone as well, the exit code is all that is left to tell.
+    // If standard error is closed as well, the exit code alone has to do.
     let _ = writeln!(io::stderr(), "{program}: {why}");
     code
 }
 
-/// Reads a duration of at least `from` and at most a day: `50ms`, `2s`, `1m`, `1m 30s`; `0` without a
-/// unit if `from` is zero.
+/// Parses a duration from `from` to a day, such as `50ms`, `2s`, `1m` or `1m 30s`. `0` needs no unit, and is
+/// accepted if `from` is zero. The error says what is accepted.
 ///
 /// ```
 /// use std::time::Duration;
@@ -59,12 +59,12 @@ pub fn duration(text: &str, from: Duration) -> Result<Duration, String> {
     }
 }
 
-/// What clap says in a paragraph, as one line without anything that could drive a terminal.
+/// A paragraph of clap's as one line, escaped.
 fn one_line(text: &str, program: &str) -> String {
-    let said = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    let said: Vec<&str> =
-        said.take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more")).collect();
-    let said = said.join("; ").replace(":; ", ": ");
-    let said = said.strip_prefix("error: ").unwrap_or(&said);
-    format!("{} (see {program} --help)", Escaped(said.as_bytes()))
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let lines: Vec<&str> =
+        lines.take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more")).collect();
+    let line = lines.join("; ").replace(":; ", ": ");
+    let line = line.strip_prefix("error: ").unwrap_or(&line);
+    format!("{} (see {program} --help)", Escaped(line.as_bytes()))
 }

@@ -1,12 +1,10 @@
 //! The programs' log: [`log`]'s macros in, [`SimpleLogger`]'s lines out.
 //!
-//! The event loop must never wait for whoever reads the log, and must not end because nobody does.
-//! `SimpleLogger` prints with `println!`, which waits on a full pipe and panics on a closed one. So a
-//! line is only formatted and queued where it arises, and a thread of its own prints it. What does not
-//! fit the queue is dropped and counted, and the count is said as soon as a line gets through again.
+//! `SimpleLogger` prints with `println!`, which waits on a full pipe and panics on a closed one. The event loop
+//! may do neither. So a call that logs only formats and queues its line, and a thread prints it. A line that
+//! does not fit the queue is dropped and counted, and the count is logged once a line gets through again.
 //!
-//! Whoever logs in a loop calls [`log::Log::flush`] before it waits: that wakes the printing thread once
-//! for all the lines of a turn.
+//! A loop calls [`log::Log::flush`] before it waits. That wakes the printing thread once for all lines of a turn.
 
 use std::io::{self, IsTerminal as _};
 use std::panic::{self, AssertUnwindSafe};
@@ -17,20 +15,20 @@ use std::time::Duration;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use simple_logger::SimpleLogger;
 
-/// The most text that waits to be printed. As much again can be in the printing thread's hands.
+/// The most text that waits to be printed. The printing thread can hold as much again.
 pub const QUEUE_MAX_BYTES: usize = 1024 * 1024;
 
-/// After printing, the printing thread lets lines gather for this long, unless half the queue is full.
+/// How long the printing thread lets lines gather after it has printed, unless half the queue is full.
 const PRINT_INTERVAL: Duration = Duration::from_millis(10);
 
 /// The name of the printing thread.
 const PRINTER: &str = "log";
 
-/// Begins logging at `level` for the whole process.
+/// Starts the log of the whole process at `level`.
 ///
-/// Lines have a time stamp (UTC, of the moment they are printed), a level and a module, and colours if
-/// standard error is a terminal and `NO_COLOR` is not set. Where the server listens and the counts of
-/// [`Both`](crate::services::welcome::Both) are let through at any level but [`LevelFilter::Off`].
+/// A line has a time stamp (UTC, of the moment of printing), a level and a module. It has colours if standard
+/// error is a terminal and `NO_COLOR` is not set. The lines that say where the server listens, and the counts of
+/// [`Both`](crate::services::welcome::Both), are printed at any level but [`LevelFilter::Off`].
 ///
 /// Lines go to standard output, which a program makes standard error before, see
 /// [`make_standard_output_standard_error`](crate::kernel::make_standard_output_standard_error). Standard output has a
@@ -39,7 +37,7 @@ const PRINTER: &str = "log";
 ///
 /// Fails if a logger is installed already, or if the thread cannot be started.
 pub fn start(level: LevelFilter) -> io::Result<Logging> {
-    // Printing in colour honours NO_COLOR by itself, but would also honour a wish for colours in a file.
+    // `SimpleLogger` honours NO_COLOR, but also variables that ask for colours in a file: hence the check.
     let mut printer = SimpleLogger::new().with_level(level).with_colors(io::stderr().is_terminal());
     if level != LevelFilter::Off {
         printer = printer
@@ -60,7 +58,7 @@ pub fn start(level: LevelFilter) -> io::Result<Logging> {
     Ok(Logging { queue })
 }
 
-/// A failed `println!` is a panic, and here an expected one: it needs no words of its own.
+/// Prints no message for a panic of the printing thread: a `println!` that fails is expected there.
 fn silence_panics_of_the_printer() {
     let hook = panic::take_hook();
     panic::set_hook(Box::new(move |panic| {
@@ -70,14 +68,14 @@ fn silence_panics_of_the_printer() {
     }));
 }
 
-/// A log that has been started.
+/// The running log.
 #[must_use = "lines that are still queued are lost without `finish`"]
 pub struct Logging {
     queue: Arc<Queue>,
 }
 
 impl Logging {
-    /// Waits until every queued line is printed, but no longer than `bound`. Gives whether it is done.
+    /// Waits until every queued line is printed, at most as long as `bound`. Gives whether all were.
     pub fn finish(self, bound: Duration) -> bool {
         let queue = &self.queue;
         let busy = |lines: &mut Lines| lines.printing || !lines.queued.is_empty();
@@ -97,24 +95,24 @@ struct Line {
     text: String,
 }
 
-/// What the logging threads and the printing thread share.
+/// The lines that wait, shared by the threads that log and the thread that prints.
 #[derive(Default)]
 struct Lines {
     queued: Vec<Line>,
     queued_bytes: usize,
-    /// Lines that nobody will read and of which nobody has been told.
+    /// Dropped lines whose count is not yet in the log.
     dropped: u64,
-    /// Whether the printing thread has queued lines in its hands.
+    /// Whether the printing thread has taken lines and not yet printed them.
     printing: bool,
-    /// Whether it waits for a line, so that it has to be woken for one.
+    /// Whether the printing thread waits for a line, and has to be woken for the next one.
     asleep: bool,
-    /// Whether the program ends, so that there is no time to gather lines.
+    /// Whether the program ends, and lines are no longer left to gather.
     finishing: bool,
 }
 
 impl Lines {
-    /// Whether the lines had better be printed soon.
-    fn is_crowded(&self) -> bool {
+    /// Whether half the queue is full, and printing should not wait.
+    fn is_half_full(&self) -> bool {
         self.queued_bytes >= QUEUE_MAX_BYTES / 2
     }
 }
@@ -138,7 +136,7 @@ impl Queue {
         } else {
             lines.queued_bytes += line.text.len();
             lines.queued.push(line);
-            if lines.is_crowded() {
+            if lines.is_half_full() {
                 self.wake.notify_one();
             }
         }
@@ -151,12 +149,13 @@ impl Queue {
             let lost = queued.iter().filter(|line| !self.print(line)).count();
             let missing = dropped + u64::try_from(lost).unwrap_or(u64::MAX);
             let text = format!("{missing} log lines were dropped: the log did not take them in time");
-            let told = missing > 0 && self.print(&Line { level: Level::Warn, module: module_path!(), text });
-            self.printed(if told { 0 } else { missing });
+            let reported =
+                missing > 0 && self.print(&Line { level: Level::Warn, module: module_path!(), text });
+            self.printed(if reported { 0 } else { missing });
         }
     }
 
-    /// Waits for lines, and takes them and the count of those that were dropped behind them.
+    /// Waits for lines. Takes them, and the count of lines that were dropped behind them.
     fn take(&self) -> (Vec<Line>, u64) {
         let mut lines = self.lock();
         while lines.queued.is_empty() {
@@ -169,17 +168,18 @@ impl Queue {
         (std::mem::take(&mut lines.queued), std::mem::take(&mut lines.dropped))
     }
 
+    /// Marks the lines as printed, keeps `missing` for the next report, and lets new lines gather.
     fn printed(&self, missing: u64) {
         let mut lines = self.lock();
         lines.printing = false;
         lines.dropped += missing;
         self.idle.notify_all();
-        // Under load, one wake-up for all the lines of an interval instead of one for every turn.
-        let calm = |lines: &mut Lines| !lines.finishing && !lines.is_crowded();
+        // Under load this is one wake-up for the lines of an interval, not one for every turn.
+        let calm = |lines: &mut Lines| !lines.finishing && !lines.is_half_full();
         drop(self.wake.wait_timeout_while(lines, PRINT_INTERVAL, calm));
     }
 
-    /// Prints one line, however long that takes. Gives whether it was possible.
+    /// Prints one line, and waits as long as that takes. Gives whether it could be printed.
     fn print(&self, line: &Line) -> bool {
         let Line { level, module, text } = line;
         panic::catch_unwind(AssertUnwindSafe(|| {
@@ -190,7 +190,7 @@ impl Queue {
     }
 }
 
-/// What [`log`] is given: the queue.
+/// The queue as a [`Log`], which is what [`log`] needs.
 struct Shared(Arc<Queue>);
 
 impl Log for Shared {
@@ -205,7 +205,7 @@ impl Log for Shared {
         }
     }
 
-    /// Hands what is queued to the printing thread. It does not wait for it.
+    /// Wakes the printing thread for the queued lines, and does not wait until they are printed.
     fn flush(&self) {
         let mut lines = self.0.lock();
         if lines.asleep && !lines.queued.is_empty() {

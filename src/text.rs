@@ -1,13 +1,12 @@
-//! Text from strangers, made safe to show.
+//! Text from the network, made safe to show.
 
 use std::fmt::{self, Write as _};
 
-/// Shows bytes from the network as text that can forge nothing.
+/// Shows bytes from the network as text that can forge neither a log line nor a terminal's state.
 ///
-/// The bytes are read as UTF-8; what is not becomes U+FFFD. Letters of every script stay as they are.
-/// Control characters, escapes, bidirectional and other invisible format characters, line separators
-/// and the backslash are escaped, so that no name can begin a log line, drive a terminal, or look like
-/// another name's escape.
+/// The bytes are read as UTF-8, and invalid ones become U+FFFD. Letters of every script stay as they are.
+/// Escaped are control characters, bidirectional and other invisible format characters, line separators, and
+/// the backslash, so that no name looks like the escape of another.
 ///
 /// ```
 /// use welcomed::text::Escaped;
@@ -23,7 +22,7 @@ pub struct Escaped<'a>(pub &'a [u8]);
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for chunk in self.0.utf8_chunks() {
-            // `escape_debug` escapes quotes as well, which a log line has no need of.
+            // `escape_debug` also escapes quotes, which are harmless in a log line.
             for part in chunk.valid().split_inclusive(['\'', '"']) {
                 let quote = part.strip_suffix(['\'', '"']);
                 write!(f, "{}", quote.unwrap_or(part).escape_debug())?;
@@ -56,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_moves_a_cursor_or_reorders_a_line_is_left() {
+    fn cursor_moves_and_reordered_lines_are_escaped() {
         let hidden = ('\0'..=' ').chain('\u{7f}'..='\u{a0}').chain('\u{200b}'..='\u{200f}');
         let bidi = ['\u{61c}'].into_iter().chain('\u{2028}'..='\u{202e}').chain('\u{2066}'..='\u{2069}');
         for c in hidden.chain(bidi).filter(|c| *c != ' ') {
@@ -71,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_utf8_becomes_the_replacement_character() {
+    fn invalid_utf8_becomes_the_replacement_character() {
         assert_eq!(escaped(b"a\xff\xfeb\xe2\x82"), "a\u{fffd}\u{fffd}b\u{fffd}");
     }
 }

@@ -69,7 +69,7 @@ fn main() -> ExitCode {
     match client::visit(&options.connect, &name, &patience) {
         Ok(answer) => {
             if !kind.semantics().delivery {
-                say_which(&answer);
+                print_attempt(&answer);
             }
             match print(&answer.welcome) {
                 Ok(()) => ExitCode::SUCCESS,
@@ -88,7 +88,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Why `--retries` means nothing for a socket of `kind`.
+/// Why `--retries` is refused for a socket of `kind`.
 fn without_retries(kind: Kind) -> String {
     let unsure = Kind::ALL.iter().filter(|kind| !kind.semantics().delivery);
     let unsure: Vec<&str> = unsure.map(|kind| kind.semantics().scheme).collect();
@@ -98,23 +98,24 @@ fn without_retries(kind: Kind) -> String {
     )
 }
 
-/// Says on standard error during which attempt the answer came.
-fn say_which(Answer { attempt, attempts, .. }: &Answer) {
-    // The welcome is what was asked for, and this can be missed.
+/// Prints on standard error during which attempt the answer came.
+fn print_attempt(Answer { attempt, attempts, .. }: &Answer) {
+    // If this cannot be printed, the visit is still a success.
     let _ = writeln!(io::stderr(), "answered at attempt {attempt} of {attempts}");
 }
 
-/// Asks for a name on standard error, so that standard output holds the welcome alone, and reads a line.
+/// Asks for a name and reads a line. The question is on standard error, so that standard output has the
+/// welcome alone.
 fn ask() -> Result<Vec<u8>, String> {
     let cannot = |error: io::Error| format!("cannot ask for a name: {error}");
     let mut out = io::stderr();
     out.write_all(b"Enter your name: ").and_then(|()| out.flush()).map_err(cannot)?;
     let mut line = Vec::new();
-    // Enough to see that a name is too long, and no more.
+    // One byte and a line end more than a name may have: enough to see that it is too long.
     let most = u64::try_from(NAME_MAX_BYTES).unwrap_or(u64::MAX) + 3;
     io::stdin().lock().take(most).read_until(b'\n', &mut line).map_err(cannot)?;
     if !io::stdin().is_terminal() {
-        // Nobody's Enter has ended the line of the question.
+        // Only on a terminal does Enter end the line of the question.
         out.write_all(b"\n").map_err(cannot)?;
     }
     if line.is_empty() {
@@ -129,7 +130,7 @@ fn ask() -> Result<Vec<u8>, String> {
     Ok(line)
 }
 
-/// Prints the welcome: its very bytes to a file or a pipe, harmless text and a newline to a terminal.
+/// Prints the welcome: its bytes to a file or a pipe, escaped text and a newline to a terminal.
 fn print(welcome: &[u8]) -> io::Result<()> {
     let mut out = io::stdout().lock();
     if out.is_terminal() {

@@ -20,13 +20,13 @@ impl Clock {
         Clock { end: Instant::now() + timeout.min(TIMEOUT_MAX) }
     }
 
-    /// What is left; fails with [`Error::TimedOut`] if nothing is.
+    /// The time that is left; fails with [`Error::TimedOut`] if there is none.
     pub(super) fn left(self) -> Result<Duration, Error> {
         let left = self.end.saturating_duration_since(Instant::now());
         if left.is_zero() { Err(Error::TimedOut) } else { Ok(left) }
     }
 
-    /// The first of `parts` equal parts of what is left.
+    /// The first of `parts` equal parts of the time that is left.
     pub(super) fn part(self, parts: u32) -> Clock {
         Clock::start(self.end.saturating_duration_since(Instant::now()) / parts.max(1))
     }

@@ -14,14 +14,14 @@ pub(super) fn converse(visit: &mut Visit, addresses: &[Address], clock: Clock) -
     }
     let keeps_boundaries = socket.kind().semantics().boundaries;
     if !keeps_boundaries {
-        socket.shut();
+        socket.shutdown_write();
     }
     let mut buffer = vec![0; BUFFER_BYTES];
     while visit.state() == State::ReadingWelcome {
         socket::wait(std::slice::from_ref(&socket), clock)?;
         match socket.receive(&mut buffer)? {
             None => {}
-            // Over records it may also be an empty one, which is no welcome either.
+            // Where boundaries are kept, this can be an empty record, which is no welcome either.
             Some([]) => visit.end(Event::EndOfInput),
             Some(record) if keeps_boundaries => visit.receive_record(record)?,
             Some(bytes) => visit.receive(bytes)?,
@@ -30,9 +30,9 @@ pub(super) fn converse(visit: &mut Visit, addresses: &[Address], clock: Clock) -
     Ok(())
 }
 
-/// A connection to the first of `addresses` that accepts; the error of the last if none does. Each has its
-/// equal part of what is left of the time, so that one that never answers does not keep the others from
-/// being tried.
+/// A connection to the first of `addresses` that accepts; the error of the last if none does.
+///
+/// Each address has an equal part of the time that is left, so that a silent one leaves time for the others.
 fn connect(addresses: &[Address], clock: Clock) -> Result<Socket, Error> {
     let mut failure = Error::TimedOut;
     for (address, untried) in addresses.iter().zip((1..=addresses.len()).rev()) {

@@ -1,4 +1,4 @@
-//! A visit over datagrams: nobody has promised that they arrive, so the name is sent until it is answered.
+//! A visit over datagrams: they can be lost, so the name is sent until it is answered.
 
 use super::socket::{self, Socket};
 use super::{BUFFER_BYTES, Clock, Error, Visit};
@@ -12,30 +12,30 @@ pub(super) fn ask(
     clock: Clock,
     attempts: u32,
 ) -> Result<u32, Error> {
-    let mut asking = Asking { sockets: open(addresses)?, buffer: vec![0; BUFFER_BYTES], visit };
-    asking.visit.connected();
+    let mut exchange = Exchange { sockets: open(addresses)?, buffer: vec![0; BUFFER_BYTES], visit };
+    exchange.visit.connected();
     let mut failure = Error::TimedOut;
     for attempt in 1..=attempts {
         let part = clock.part(attempts - attempt + 1);
-        failure = match asking.attempt(attempt - 1, part) {
+        failure = match exchange.attempt(attempt - 1, part) {
             Ok(()) => return Ok(attempt),
             Err(error @ (Error::TimedOut | Error::Refused | Error::NoSuchSocket)) => error,
             Err(error) => return Err(error),
         };
         if attempt < attempts {
-            // What is left of this attempt's time: somebody may listen when the next begins, and an earlier
-            // one may still be answered.
-            match asking.hear(None, part) {
+            // The rest of this attempt's time: a server may be up when the next begins, and an earlier attempt
+            // may still be answered.
+            match exchange.receive(None, part) {
                 Ok(()) => return Ok(attempt),
                 Err(Error::TimedOut) => {}
                 Err(error) => return Err(error),
             }
         }
     }
-    Err(Error::NotAnswered { attempts, nobody_listens: failure.says_that_nobody_listens() })
+    Err(Error::NotAnswered { attempts, refused: failure.is_refused() })
 }
 
-/// A socket for each of `addresses` that one can be had for; the error of the last if there is none.
+/// A socket for each of `addresses`, where one can be opened; the error of the last if none can.
 fn open(addresses: &[Address]) -> Result<Vec<Socket>, Error> {
     let mut sockets = Vec::new();
     let mut failure = None;
@@ -49,27 +49,27 @@ fn open(addresses: &[Address]) -> Result<Vec<Socket>, Error> {
 }
 
 /// A visit and its sockets, one for each address.
-struct Asking<'a> {
+struct Exchange<'a> {
     visit: &'a mut Visit,
     sockets: Vec<Socket>,
     buffer: Vec<u8>,
 }
 
-impl Asking<'_> {
-    /// Sends the name to one address after the other, a different one first at every attempt, until one is
-    /// silent or answers.
+impl Exchange<'_> {
+    /// Sends the name to one address after the other until one answers or is silent. Each attempt begins with
+    /// another address.
     ///
-    /// Fails with [`Error::TimedOut`] when the attempt is over, and else with what the addresses say: that
-    /// nobody listens, if one of them says so.
+    /// Fails with [`Error::TimedOut`] when the attempt's time is over. If every address gave an error, it fails
+    /// with the first refusal among them, or else with the last error.
     fn attempt(&mut self, before: u32, clock: Clock) -> Result<(), Error> {
         let count = self.sockets.len();
         let first = usize::try_from(before).unwrap_or_default();
         let mut failure = Error::TimedOut;
         for index in (first..first + count).map(|index| index % count) {
-            match self.send(index, clock).and_then(|()| self.hear(Some(index), clock)) {
+            match self.send(index, clock).and_then(|()| self.receive(Some(index), clock)) {
                 Ok(()) => return Ok(()),
                 Err(Error::TimedOut) => return Err(Error::TimedOut),
-                Err(_) if failure.says_that_nobody_listens() => {}
+                Err(_) if failure.is_refused() => {}
                 Err(error) => failure = error,
             }
         }
@@ -79,18 +79,17 @@ impl Asking<'_> {
     /// Sends the name to one address.
     fn send(&mut self, index: usize, clock: Clock) -> Result<(), Error> {
         let Some(socket) = self.sockets.get_mut(index) else { return Ok(()) };
-        // Nothing is sent by this. But whoever listens at a path now need not be who did so before.
+        // This sends nothing. At a path there can be another socket than at the attempt before.
         socket.connect(clock)?;
         socket.send_datagram(self.visit.request(), clock)?;
-        // Only now: as long as it cannot be sent again, what was sent before may be answered.
+        // Only now: if sending fails, an earlier attempt may still be answered.
         self.visit.retry();
         self.visit.sent(self.visit.outgoing().len());
         Ok(())
     }
 
-    /// Waits until the welcome has come, from whichever address. What goes wrong ends the waiting if it does
-    /// so at the socket `asked`.
-    fn hear(&mut self, asked: Option<usize>, clock: Clock) -> Result<(), Error> {
+    /// Waits until the welcome has come, from any address. Only an error at the socket `asked` ends the wait.
+    fn receive(&mut self, asked: Option<usize>, clock: Clock) -> Result<(), Error> {
         loop {
             socket::wait(&self.sockets, clock)?;
             for (index, socket) in self.sockets.iter_mut().enumerate() {
@@ -99,7 +98,7 @@ impl Asking<'_> {
                         return self.visit.receive_record(welcome);
                     }
                     Err(error) if asked == Some(index) => return Err(error),
-                    // An empty one is no welcome, and neither is one that comes before the name was sent.
+                    // An empty datagram is no welcome, nor is one that comes before the name was sent.
                     Ok(_) | Err(_) => {}
                 }
             }

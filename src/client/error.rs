@@ -12,21 +12,21 @@ use crate::services::welcome::{NAME_MAX_BYTES, WELCOME_MAX_BYTES};
 pub enum Error {
     /// The name has more than [`NAME_MAX_BYTES`].
     NameTooLong,
-    /// The name has a line feed in it, and is to go over a stream.
+    /// The name has a line feed in it, which ends a name over a stream.
     NameNotOneLine,
     /// The endpoint's host has no address.
     Unresolved(io::Error),
-    /// Nobody listens there.
+    /// No server listens there.
     Refused,
     /// There is no socket of that name.
     NoSuchSocket,
-    /// A socket of that name is there, but one of another kind.
+    /// The socket of that name is of another kind.
     OtherKind,
-    /// It takes a right that this process does not have.
+    /// This process lacks a right.
     NotPermitted {
-        /// What the system says.
+        /// The system's error.
         error: io::Error,
-        /// What it takes.
+        /// The right that is needed.
         takes: &'static str,
     },
     /// It took too long.
@@ -35,16 +35,16 @@ pub enum Error {
     NotAnswered {
         /// How many attempts were made.
         attempts: u32,
-        /// Whether the last of them came to where nobody listens.
-        nobody_listens: bool,
+        /// Whether the last of them was refused because no server listens.
+        refused: bool,
     },
-    /// The server, or something on the way, broke the connection off.
+    /// The server, or a device on the way, reset the connection.
     Reset,
-    /// The server closed its side and had sent nothing.
+    /// The server closed its side without having sent a byte.
     NoWelcome,
     /// The server sent more than [`WELCOME_MAX_BYTES`].
     WelcomeTooLong,
-    /// Anything else that the system says.
+    /// Any other error of the system.
     Other(io::Error),
 }
 
@@ -70,8 +70,8 @@ impl Error {
         }
     }
 
-    /// Whether it says that nobody listens, which can change.
-    pub(super) fn says_that_nobody_listens(&self) -> bool {
+    /// Whether no server listens there, which can change.
+    pub(super) fn is_refused(&self) -> bool {
         matches!(self, Error::Refused | Error::NoSuchSocket)
     }
 }
@@ -91,12 +91,12 @@ impl fmt::Display for Error {
             Error::OtherKind => write!(f, "the socket there is of another kind"),
             Error::NotPermitted { error, takes } => write!(f, "{error}; it takes {takes}"),
             Error::TimedOut => write!(f, "timed out: no whole welcome came in time"),
-            Error::NotAnswered { attempts, nobody_listens } => {
+            Error::NotAnswered { attempts, refused } => {
                 match attempts {
                     1 => write!(f, "the one attempt was not answered")?,
                     _ => write!(f, "none of {attempts} attempts was answered")?,
                 }
-                f.write_str(if *nobody_listens {
+                f.write_str(if *refused {
                     ": nobody listens there; is the server running?"
                 } else {
                     " in time"

@@ -1,8 +1,8 @@
 //! The client: connect, send a name, read the welcome, close.
 //!
-//! [`Visit`] is its state machine without any input or output, for whoever drives many at once;
-//! [`visit()`] drives one on a blocking socket, of whatever kind the endpoint needs. What it does follows from
-//! the kind of its socket, see [`kind`](crate::net::kind).
+//! [`Visit`] is its state machine without input or output, for a program that drives many at once.
+//! [`visit()`] drives one visit on a blocking socket of the endpoint's kind. What it does follows from the
+//! semantics of that kind, see [`kind`](crate::net::kind).
 //!
 //! ```no_run
 //! use welcomed::client::{Options, visit};
@@ -35,17 +35,17 @@ use crate::services::welcome::WELCOME_MAX_BYTES;
 /// The most attempts that may follow the first.
 pub const RETRIES_MAX: u32 = 100;
 
-/// Room for a welcome, and for the header that a raw socket shows before it. A record that does not fit is too
-/// long to be a welcome, even as far as it does.
+/// Room for a welcome, and for the header that a raw socket shows before it. A record that is cut here is still
+/// longer than a welcome may be.
 const BUFFER_BYTES: usize = WELCOME_MAX_BYTES + ipv4::HEADER_MAX_BYTES;
 
 /// How patient a visit is.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Options {
-    /// How long the whole visit may take, at most a day, but for asking a name server.
+    /// How long the whole visit may take, at most a day. Time that a name server takes does not count.
     pub timeout: Duration,
     /// How many more attempts are made when no answer comes, at most [`RETRIES_MAX`]. Where delivery is sure
-    /// there is one attempt, whatever this says.
+    /// there is always one attempt.
     pub retries: u32,
 }
 
@@ -59,32 +59,31 @@ impl Default for Options {
 /// What came of a visit.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Answer {
-    /// The welcome, whatever bytes it has, and at least one.
+    /// The bytes of the welcome, at least one.
     pub welcome: Vec<u8>,
-    /// During which attempt it came, counted from 1. It can be the answer to an earlier one.
+    /// The attempt during which it came, counted from 1. It can be the answer to an earlier one.
     pub attempt: u32,
-    /// How many attempts there might have been.
+    /// How many attempts were allowed.
     pub attempts: u32,
 }
 
 /// Visits a server: sends `name` and gives the welcome.
 ///
-/// * Over a stream the name is sent without a terminator, and the write side shut behind it, so that the
-///   server need not wait to know that it has ended; an empty name is sent as an empty line. The welcome ends
-///   with the input.
+/// * Over a stream the name is sent without a terminator. The write side is shut down behind it, which tells
+///   the server that the name has ended. An empty name is sent as an empty line. The welcome ends with the
+///   input.
 /// * Where boundaries are kept, the name is one record, and the welcome another.
-/// * Where there are connections, every address of the endpoint is tried in turn until one accepts; each
-///   has its equal part of the time.
-/// * Where delivery is not sure, there are `1 + retries` attempts, and each has its equal part of what is left
-///   of the time. Attempts go round the addresses. An address at which nobody listens says so, as a rule: then
-///   the same attempt tries the next; and if all have said so, the next attempt begins when its time has come,
-///   so that a server that is just being restarted is reached. A late answer to an earlier attempt counts.
-///   Only what comes from the server's address does.
+/// * Where there are connections, the addresses of the endpoint are tried in turn until one accepts. Each has
+///   an equal part of the time.
+/// * Where delivery is not sure, there are `1 + retries` attempts, each with an equal part of the time that is
+///   left. Each begins with another address. If an address refuses, the same attempt tries the next one. If all
+///   refuse, the next attempt still waits for its time, so that a server that restarts meanwhile is reached.
+///   A late answer to an earlier attempt counts. Only answers from the server's address count.
 ///
-/// Raw sockets have no ports: two visits of one host at a time hear each other, and take what they hear for
+/// Raw sockets have no ports: two visits of one host at a time receive each other's packets, and take them for
 /// the welcome.
 ///
-/// Fails with the [`Error`] that says what went wrong; a bad name before anything is sent.
+/// Fails with the [`Error`] that says what went wrong. A bad name fails before anything is sent.
 pub fn visit(endpoint: &Endpoint, name: &[u8], options: &Options) -> Result<Answer, Error> {
     let semantics = endpoint.kind().semantics();
     let mut visit = Visit::new(request(name, endpoint.kind())?);

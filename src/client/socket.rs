@@ -1,4 +1,4 @@
-//! One socket of the client, of any kind, and what errors mean where they come from it.
+//! One socket of the client, of any kind, with its errors as the client's [`Error`].
 
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
@@ -12,13 +12,13 @@ use super::{Clock, Error};
 use crate::net::{Address, Kind, Name, Names};
 use crate::net::{ipv4, socket};
 
-/// A socket for one address. It blocks in connecting and sending, each time as long as a [`Clock`] allows;
-/// before receiving, [`wait`].
+/// A socket for one address. Connecting and sending block, each as long as a [`Clock`] allows. Receiving does
+/// not: [`wait`] comes before it.
 #[derive(Debug)]
 pub(super) struct Socket {
     descriptor: OwnedFd,
     address: Address,
-    /// The datagrams that it has sent and will hear itself.
+    /// The datagrams that it has sent and will receive itself.
     own: Vec<Vec<u8>>,
 }
 
@@ -30,18 +30,18 @@ impl Socket {
             socket::open(&address, SocketFlags::CLOEXEC).map_err(|error| Error::of(error, kind))?;
         let semantics = kind.semantics();
         if semantics.names == Names::Path && !semantics.connections {
-            // Whoever has no name cannot be answered: the kernel chooses one (unix(7), autobind).
+            // A sender without a name cannot be answered: the kernel chooses one (unix(7), autobind).
             let named = rustix::net::bind(&descriptor, &SocketAddrUnix::new_unnamed());
             named.map_err(|errno| Error::of(errno.into(), kind))?;
         }
         let socket = Socket { descriptor, address, own: Vec::new() };
-        socket.hear_the_server_only();
+        socket.receive_from_the_server_only();
         Ok(socket)
     }
 
-    /// A raw socket hears every packet of its protocol until it is connected, so it is so at once. If that fails,
-    /// the attempt to send tells.
-    fn hear_the_server_only(&self) {
+    /// Connects a raw socket at once: until then it receives every packet of its protocol. If that fails, sending
+    /// reports it.
+    fn receive_from_the_server_only(&self) {
         if let (Names::Protocol, Some(address)) = (self.kind().semantics().names, self.address.inet()) {
             let _ = rustix::net::connect(&self.descriptor, &address);
             socket::forget_strays(&self.descriptor);
@@ -53,8 +53,8 @@ impl Socket {
         self.address.kind
     }
 
-    /// connect(2). Where there are no connections, it only settles who is sent to and who is heard, and can
-    /// be called again.
+    /// connect(2). Without connections it sends nothing: it sets the one peer to send to and to receive from,
+    /// and can be called again.
     pub(super) fn connect(&self, clock: Clock) -> Result<(), Error> {
         let descriptor = &self.descriptor;
         match &self.address.name {
@@ -66,32 +66,32 @@ impl Socket {
         }
     }
 
-    /// send(2): gives how many of the `bytes` went; a record goes whole.
+    /// send(2): gives how many of the `bytes` were taken. A record is taken whole.
     pub(super) fn send(&self, bytes: &[u8], clock: Clock) -> Result<usize, Error> {
         self.in_time(clock, || rustix::net::send(&self.descriptor, bytes, SendFlags::NOSIGNAL))
     }
 
-    /// Sends a datagram, and remembers it if it comes back.
+    /// Sends a datagram, and remembers it if it will come back.
     pub(super) fn send_datagram(&mut self, datagram: &[u8], clock: Clock) -> Result<(), Error> {
         self.send(datagram, clock)?;
-        if self.hears_itself() {
+        if self.receives_its_own() {
             self.own.push(datagram.to_vec());
         }
         Ok(())
     }
 
-    /// shutdown(2) of the write side. If the connection is broken by now, receiving tells.
-    pub(super) fn shut(&self) {
+    /// shutdown(2) of the write side. If the connection is broken by now, receiving reports it.
+    pub(super) fn shutdown_write(&self) {
         let _ = rustix::net::shutdown(&self.descriptor, Shutdown::Write);
     }
 
-    /// recv(2), without waiting: `None` if nothing is there. No bytes are the end of input, or an empty
-    /// record. A record that is longer than the buffer is cut.
+    /// recv(2), without waiting: `None` if there is nothing to receive. No bytes are the end of input, or an
+    /// empty record. A record that is longer than the buffer is cut.
     pub(super) fn receive<'a>(&self, buffer: &'a mut [u8]) -> Result<Option<&'a [u8]>, Error> {
         let mut receive = || rustix::net::recv(&self.descriptor, &mut *buffer, RecvFlags::DONTWAIT);
         let semantics = self.kind().semantics();
         let received = match receive() {
-            // A record that comes together with the end of input can be overlooked by the first look, see
+            // The first call can miss a record that comes together with the end of input, see
             // `Kernel::read_record`.
             Ok((0, _)) if semantics.connections && semantics.boundaries => receive(),
             received => received,
@@ -117,9 +117,9 @@ impl Socket {
         Ok(payload)
     }
 
-    /// Whether it hears what it sends: a raw socket hears every packet of its protocol that comes from the
-    /// server's address to its own, and on one host the two can be the same.
-    fn hears_itself(&self) -> bool {
+    /// Whether it receives what it sends. A raw socket receives every packet of its protocol from the server's
+    /// address to its own. On one host the two addresses can be the same.
+    fn receives_its_own(&self) -> bool {
         let ip = |address: SocketAddr| address.ip();
         let own =
             rustix::net::getsockname(&self.descriptor).ok().and_then(|own| SocketAddr::try_from(own).ok());
@@ -127,7 +127,7 @@ impl Socket {
         self.kind().semantics().names == Names::Protocol && own.map(ip) == server
     }
 
-    /// Lets a blocking call take as long as `clock` allows, and begins it again after a signal.
+    /// Makes a blocking call that may take as long as `clock` allows, again if a signal interrupts it.
     fn in_time<T>(&self, clock: Clock, call: impl Fn() -> Result<T, Errno>) -> Result<T, Error> {
         loop {
             let limit = sockopt::set_socket_timeout(&self.descriptor, Timeout::Send, Some(clock.left()?));
@@ -139,7 +139,7 @@ impl Socket {
     }
 }
 
-/// Waits until one of `sockets` has something to receive, or an error to tell.
+/// Waits until one of `sockets` has something to receive, or an error.
 pub(super) fn wait(sockets: &[Socket], clock: Clock) -> Result<(), Error> {
     let mut polled: Vec<PollFd<'_>> =
         sockets.iter().map(|socket| PollFd::new(&socket.descriptor, PollFlags::IN)).collect();

@@ -5,8 +5,8 @@ use crate::client::table::{Arrow, Event, Machine, State};
 use crate::net::Kind;
 use crate::services::welcome::{NAME_MAX_BYTES, WELCOME_MAX_BYTES};
 
-/// What is sent for `name` over a socket of `kind`. Where boundaries are kept that is the name, whatever bytes
-/// it has. Over a stream an empty name is an empty line, and a line feed would end the name.
+/// The bytes to send for `name` over a socket of `kind`. Where boundaries are kept, they are the name itself.
+/// Over a stream an empty name is sent as an empty line, and a line feed would end the name.
 ///
 /// Fails if the name has more than [`NAME_MAX_BYTES`] or, over a stream, a line feed in it.
 pub fn request(name: &[u8], kind: Kind) -> Result<Vec<u8>, Error> {
@@ -22,8 +22,8 @@ pub fn request(name: &[u8], kind: Kind) -> Result<Vec<u8>, Error> {
     Ok(if name.is_empty() { b"\n".to_vec() } else { name.to_vec() })
 }
 
-/// One conversation from the client's side, sans-IO: it is told what happened, and holds what is to be
-/// sent and what has come.
+/// One conversation from the client's side, sans-IO: its methods report what happened, and it holds the bytes
+/// to send and those that have come.
 ///
 /// ```
 /// use welcomed::client::{Visit, request};
@@ -50,19 +50,19 @@ pub struct Visit {
 }
 
 impl Visit {
-    /// A visit that will send the bytes of `request`, see [`request`].
+    /// A visit that will send `request`, as [`request()`] gives it.
     #[must_use]
     pub fn new(request: Vec<u8>) -> Visit {
         Visit { machine: Machine::new(), request, sent: 0, welcome: Vec::new() }
     }
 
-    /// Where the visit stands.
+    /// The state of the visit.
     #[must_use]
     pub fn state(&self) -> State {
         self.machine.state()
     }
 
-    /// All that is sent, once at every attempt.
+    /// The whole request: every attempt sends it once.
     #[must_use]
     pub fn request(&self) -> &[u8] {
         &self.request
@@ -74,13 +74,13 @@ impl Visit {
         &self.welcome
     }
 
-    /// The same, for good.
+    /// The welcome as far as it has come, at the end of the visit.
     #[must_use]
     pub fn into_welcome(self) -> Vec<u8> {
         self.welcome
     }
 
-    /// What of the request is still to be sent.
+    /// The part of the request that is still to be sent.
     #[must_use]
     pub fn outgoing(&self) -> &[u8] {
         self.request.get(self.sent..).unwrap_or_default()
@@ -91,7 +91,7 @@ impl Visit {
         self.on(Event::Connect);
     }
 
-    /// Connecting has succeeded or, where there are no connections, the socket can send.
+    /// Connecting has succeeded. Without connections: the socket can send.
     pub fn connected(&mut self) {
         self.on(Event::Connected);
     }
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sent_for_a_name_depends_on_whether_boundaries_are_kept() {
+    fn a_request_over_a_stream_is_one_line_and_a_record_any_bytes() {
         for kind in Kind::ALL {
             let keeps = kind.semantics().boundaries;
             assert_eq!(request(b"Ada", *kind).unwrap(), b"Ada");
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_retry_sends_the_whole_request_again_and_is_none_before_it_was_sent() {
+    fn a_retry_resends_the_whole_request_once_it_was_sent() {
         for name in [&b"Ada"[..], b""] {
             let mut visit = connected(name, Kind::Udp);
             visit.retry();

@@ -1,4 +1,4 @@
-//! Names in the Unix domain, and the files that stand for sockets.
+//! Names in the Unix domain, and the files of sockets.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -17,16 +17,16 @@ use rustix::net::{AddressFamily, SocketAddrAny, SocketAddrUnix, SocketFlags, Soc
 
 use crate::net::{Peer, UNIX_NAME_MAX_BYTES, UnixName};
 
-/// How often a path is looked at again because somebody else had just changed it.
-const LOOKS: usize = 16;
+/// How often publishing a socket is tried, while other programs change its path.
+const PUBLISH_TRIES: usize = 16;
 
-/// How often a directory is asked for again that somebody else has locked, and how long to wait before: for
-/// two seconds in all. A server holds the lock for a few system calls.
+/// How often the lock of a directory is tried, and the wait before the next try: two seconds in all. A server
+/// holds the lock for a few system calls.
 const LOCK_TRIES: u32 = 200;
 const LOCK_WAIT: Duration = Duration::from_millis(10);
 
-/// The sender that recvfrom(2) gave. One that was bound to a relative path has no name: here, in another
-/// directory, that path is none or somebody else's.
+/// The sender that recvfrom(2) gave. A relative path counts as no name: in this process's directory it can be
+/// another program's socket.
 pub(super) fn peer(address: SocketAddrAny) -> Peer {
     let Ok(address) = SocketAddrUnix::try_from(address) else { return Peer::Unnamed };
     let path = |path| UnixName::Path(PathBuf::from(OsStr::from_bytes(path)));
@@ -35,7 +35,7 @@ pub(super) fn peer(address: SocketAddrAny) -> Peer {
     name.map_or(Peer::Unnamed, |name| Peer::Unix(Box::new(name)))
 }
 
-/// Which file it is, whatever its name: its device and its number there.
+/// A file whatever its name: its device and its inode number there.
 type Identity = (u64, u64);
 
 fn identity(path: &Path) -> io::Result<Identity> {
@@ -44,21 +44,23 @@ fn identity(path: &Path) -> io::Result<Identity> {
 
 /// The file of a server's socket.
 ///
-/// A socket that has to listen first is bound under a name of its own beside its place, and moves there when it
-/// is ready to accept: so nobody finds it too early, or with other permissions than it is to have. One for
-/// datagrams is ready as soon as it is bound, and it answers from the name that it was bound with: so that is
-/// its place. Dropped, it takes its file away, unless that is somebody else's by now.
+/// A socket that listens is bound under another name in the same directory, and moves to its place once it
+/// listens. So no client finds it before it is ready, or with other permissions. A datagram socket is bound at
+/// its place: it is ready at once, and it answers from the name that it was bound with.
+///
+/// Dropping it removes the file, unless another file is there by now.
 #[derive(Debug)]
 pub(super) struct SocketFile {
     place: PathBuf,
-    /// Where it is now.
+    /// Where the file is now.
     path: PathBuf,
     identity: Identity,
 }
 
 impl SocketFile {
-    /// Binds `socket`, which `listens` later or is ready then, at `place` or beside it. Nobody must have that by
-    /// now.
+    /// Binds `socket` beside `place` if it `listens` later, or else at `place`, with the permissions `mode`.
+    ///
+    /// A stale socket file at `place` does not hinder it. Fails if anything else is there.
     pub(super) fn prepare(
         socket: BorrowedFd<'_>,
         place: &Path,
@@ -67,13 +69,13 @@ impl SocketFile {
     ) -> io::Result<SocketFile> {
         let is_stale = stale(place)?.is_some();
         let path = if listens { beside(place)? } else { place.to_owned() };
-        // A socket that is just being bound looks stale for a moment: so nobody may look for stale ones then.
+        // While bind(2) is at work, the file looks stale. The lock keeps other servers from looking then.
         let _lock = match (listens, is_stale) {
             (true, _) => None,
-            (false, true) => Some(put_stale_away(place)?),
+            (false, true) => Some(remove_stale(place)?),
             (false, false) => lock(directory(place)).ok(),
         };
-        // The file gets these permissions less the umask, and so never too many (unix(7) on Linux).
+        // The file gets these permissions less the umask, so never too many (unix(7) on Linux).
         rustix::fs::fchmod(socket, Mode::from_raw_mode(mode))?;
         rustix::net::bind(socket, &SocketAddrUnix::new(path.as_os_str())?)?;
         let file = SocketFile { place: place.to_owned(), identity: identity(&path)?, path };
@@ -81,16 +83,16 @@ impl SocketFile {
         Ok(file)
     }
 
-    /// Moves the file to its place, unless it is there. A file there that is no stale socket stays, and is an error.
+    /// Moves the file to its place, if it is not there yet. Replaces a stale socket; fails if another file is there.
     pub(super) fn publish(&mut self) -> io::Result<()> {
         if self.path == self.place {
             return Ok(());
         }
-        for _ in 0..LOOKS {
+        for _ in 0..PUBLISH_TRIES {
             if stale(&self.place)?.is_some() {
-                drop(put_stale_away(&self.place)?);
+                drop(remove_stale(&self.place)?);
             }
-            // Not by rename(2), which would destroy what somebody else has put there since.
+            // rename(2) would replace a file that another program has put there meanwhile.
             match fs::hard_link(&self.path, &self.place) {
                 Ok(()) => {
                     let prepared = std::mem::replace(&mut self.path, self.place.clone());
@@ -107,17 +109,17 @@ impl SocketFile {
 impl Drop for SocketFile {
     fn drop(&mut self) {
         if identity(&self.path).is_ok_and(|identity| identity == self.identity) {
-            // Whoever starts next finds a stale socket, if this fails.
+            // If this fails, a stale socket is left, which the next server replaces.
             let _ = fs::remove_file(&self.path);
         }
     }
 }
 
-/// Takes away the stale socket file at `place`, if it is still there. Gives the lock of the directory.
+/// Removes the stale socket file at `place`, if it is still there. Gives the lock of the directory.
 ///
-/// No call removes a file only if it is the one that was looked at. So servers that are started at once
-/// do this one after the other, or the second would take away the socket of the first.
-fn put_stale_away(place: &Path) -> io::Result<File> {
+/// No system call removes a file on condition that it is the one that was checked. The lock makes servers that
+/// start together do this in turn, or the second would remove the socket of the first.
+fn remove_stale(place: &Path) -> io::Result<File> {
     let lock = lock(directory(place))?;
     let Some(old) = stale(place)? else { return Ok(lock) };
     let aside = beside(place)?;
@@ -128,7 +130,7 @@ fn put_stale_away(place: &Path) -> io::Result<File> {
     if identity(&aside)? == old {
         fs::remove_file(aside)?;
     } else {
-        // A program that takes no lock has been here.
+        // A program that takes no lock has replaced it: put its file back.
         fs::rename(aside, place)?;
     }
     Ok(lock)
@@ -138,8 +140,8 @@ fn directory(place: &Path) -> &Path {
     place.parent().unwrap_or(Path::new("/"))
 }
 
-/// Locks a directory against other servers until the file is closed (flock(2)): it leaves nothing behind,
-/// whatever becomes of the process.
+/// Locks a directory against other servers until the file is closed (flock(2)). The lock ends with the process
+/// at the latest.
 fn lock(directory: &Path) -> io::Result<File> {
     let directory = File::open(directory).map_err(|error| {
         let what = format!(
@@ -156,8 +158,8 @@ fn lock(directory: &Path) -> io::Result<File> {
     Err(io::Error::new(ErrorKind::ResourceBusy, "another program keeps the directory locked (flock)"))
 }
 
-/// The name under which a socket for `place` is prepared, in the same directory: its own, cut where the
-/// kernel has no more room, and a number that nobody else has.
+/// The name under which a socket for `place` is prepared, in the same directory: its own name, cut where the
+/// kernel has no more room, and a random number.
 fn beside(place: &Path) -> io::Result<PathBuf> {
     let number = format!(".{:08x}", RandomState::new().build_hasher().finish() >> 32);
     let place = place.as_os_str().as_bytes();
@@ -171,9 +173,9 @@ fn beside(place: &Path) -> io::Result<PathBuf> {
     ))
 }
 
-/// The socket at `path` that no process has any more, if there is one.
+/// The stale socket at `path`, which no process has open any more; `None` if there is no file.
 ///
-/// Fails if a process has it, and if something else is there.
+/// Fails if a process has the socket open, or if the file is no socket.
 fn stale(path: &Path) -> io::Result<Option<Identity>> {
     let file = match fs::symlink_metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -183,19 +185,17 @@ fn stale(path: &Path) -> io::Result<Option<Identity>> {
         let what = "there is something that is no socket, and it stays untouched";
         return Err(io::Error::new(ErrorKind::AlreadyExists, what));
     }
-    // A datagram socket finds out without disturbing anybody: it is connected by a note at this end, or
-    // refused because the other socket is one of another type. And unlike a stream it tells a socket that
-    // does not listen yet from one that is gone.
+    // connect(2) of a datagram socket sends nothing to the other one. It succeeds, or is refused if the other
+    // socket is of another type. Unlike a stream it tells a socket that does not listen yet from a stale one.
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let probe = rustix::net::socket_with(AddressFamily::UNIX, SocketType::DGRAM, flags, None)?;
     match rustix::net::connect(probe.as_fd(), &SocketAddrUnix::new(path.as_os_str())?) {
         Err(Errno::CONNREFUSED) => Ok(Some((file.dev(), file.ino()))),
         Err(Errno::NOENT) => Ok(None),
-        // EPERM: it is connected to somebody and so does not hear this one.
+        // EPERM: the other socket is connected and receives from its own peer only.
         Ok(()) | Err(Errno::PROTOTYPE | Errno::PERM) => Err(Errno::ADDRINUSE.into()),
         Err(Errno::ACCESS) => {
-            let what =
-                "there is a socket of somebody else, who does not let this user look whether it is in use";
+            let what = "there is a socket of another user, and this user may not look whether it is in use";
             Err(io::Error::new(ErrorKind::AlreadyExists, what))
         }
         Err(error) => Err(error.into()),

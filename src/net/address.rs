@@ -8,11 +8,11 @@ use std::path::PathBuf;
 use super::kind::{Kind, Names};
 use crate::text::Escaped;
 
-/// The longest name in the Unix domain: 108 bytes hold it and a NUL at its end (unix(7)) or, of an abstract
-/// name, at its beginning.
+/// The longest name in the Unix domain. The kernel has 108 bytes for it and for a NUL, which ends a path and
+/// begins an abstract name (unix(7)).
 pub const UNIX_NAME_MAX_BYTES: usize = 107;
 
-/// Where a socket is bound or connected to. Shown as an endpoint.
+/// The address that a socket is bound or connected to. Shown as an endpoint.
 ///
 /// ```
 /// use std::net::SocketAddr;
@@ -32,7 +32,7 @@ pub struct Address {
 /// The name of a socket.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Name {
-    /// An address and a port or, of a raw socket, its protocol number, as the kernel has it.
+    /// An address and a port. A raw socket has its protocol number in the place of the port.
     Inet(SocketAddr),
     /// A name in the Unix domain.
     Unix(UnixName),
@@ -41,9 +41,9 @@ pub enum Name {
 /// A name in the Unix domain (unix(7)).
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum UnixName {
-    /// A file.
+    /// The path of a file.
     Path(PathBuf),
-    /// A name of no file, gone with its last socket; Linux only.
+    /// A name without a file, gone with its last socket; Linux only.
     Abstract(Vec<u8>),
 }
 
@@ -86,7 +86,7 @@ impl fmt::Display for UnixName {
     }
 }
 
-/// Who is at the other end, as far as the kernel tells.
+/// The other end of a socket, as far as the kernel tells it.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Peer {
     /// An address and a port. Shown as `127.0.0.1:49811`.
@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_peer_takes_no_more_room_than_an_internet_address() {
+    fn a_peer_is_no_larger_than_an_internet_address() {
         assert_eq!(size_of::<Peer>(), size_of::<SocketAddr>());
     }
 

@@ -1,5 +1,5 @@
-//! Where to listen and where to connect: `tcp://127.0.0.1:9999`, its short form `127.0.0.1:9999`, and the
-//! endpoints of the other kinds of sockets.
+//! Endpoints: addresses as people write them, to listen at or to connect to. `tcp://127.0.0.1:9999` has the
+//! short form `127.0.0.1:9999`; every kind of socket has its scheme.
 
 use std::fmt;
 use std::io;
@@ -10,7 +10,7 @@ use std::str::FromStr;
 use super::address::{Address, Name, UNIX_NAME_MAX_BYTES, UnixName};
 use super::kind::{Kind, Names};
 
-/// The protocol numbers for experiments (RFC 3692, IANA): every other one is somebody's.
+/// The protocol numbers for experiments (RFC 3692, IANA). All others are assigned to protocols.
 const PROTOCOLS: [u16; 2] = [253, 254];
 
 /// The address of a server as a person writes it. Shown in its long form.
@@ -33,24 +33,23 @@ pub struct Endpoint {
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 enum Place {
-    /// A name or an address (IPv6 without its brackets), and the port or the protocol.
+    /// A host name or an address (IPv6 without its brackets), and the port or the protocol number.
     Host { host: String, number: u16 },
     /// A name in the Unix domain.
     Unix(UnixName),
 }
 
 impl Endpoint {
-    /// The kind of socket that serves it.
+    /// The kind of its socket.
     #[must_use]
     pub fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// Every address that the endpoint has, each once, in the resolver's order. A raw socket has IPv4
-    /// addresses only.
+    /// The addresses of the endpoint, each once, in the resolver's order. A raw socket has IPv4 addresses only.
     ///
-    /// Fails as getaddrinfo(3) does, and with [`io::ErrorKind::NotFound`] where it finds nothing. It may
-    /// block while a name server is asked.
+    /// Fails as getaddrinfo(3) does, and with [`io::ErrorKind::NotFound`] if there is no address. It may block
+    /// while a name server is asked.
     pub fn resolve(&self) -> io::Result<Vec<Address>> {
         let kind = self.kind;
         let (host, number) = match &self.place {
@@ -104,10 +103,10 @@ impl FromStr for Endpoint {
     }
 }
 
-/// A text without `://`, unless it was meant to have one.
+/// A text without `://` as it is; an error if a scheme was meant.
 fn without_scheme(text: &str) -> Result<&str, BadEndpoint> {
     let kind = text.split_once(':').and_then(|(scheme, _)| Kind::of(scheme));
-    // `tcp:9999` can be meant: a host may be called so.
+    // `tcp:9999` is a host of the name `tcp` and its port.
     let kind = kind.filter(|kind| *kind != Kind::Tcp || text.matches(':').count() > 1);
     if kind.is_some() {
         return Err(BadEndpoint { what: "the two slashes behind the colon are missing", kind });
@@ -173,11 +172,11 @@ fn unix_name(text: &str) -> Result<UnixName, &'static str> {
     }
 }
 
-/// A text that is no endpoint. Shown as what is wrong and what would be right.
+/// A text that is no endpoint. Shown as what is wrong with it, and which forms are accepted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct BadEndpoint {
     what: &'static str,
-    /// What it was to be, as far as that could be seen.
+    /// The kind that was meant, if that can be told.
     kind: Option<Kind>,
 }
 
@@ -208,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn every_form_is_read_and_the_long_one_is_shown() {
+    fn every_form_is_parsed_and_shown_in_its_long_form() {
         assert_eq!(endpoint("127.0.0.1:9999"), Ok("tcp://127.0.0.1:9999".into()));
         assert_eq!(endpoint("[::1]:80"), Ok("tcp://[::1]:80".into()));
         for text in [
@@ -228,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_endpoint_is_told_what_is_wrong_with_it() {
+    fn a_text_that_is_no_endpoint_is_refused_with_the_reason() {
         let long = format!("unix:///{}", "x".repeat(UNIX_NAME_MAX_BYTES));
         for (text, what) in [
             ("", "the port is missing"),
@@ -273,15 +272,15 @@ mod tests {
     }
 
     #[test]
-    fn a_mistake_is_told_in_one_line_with_what_is_accepted() {
-        let told = |text: &str| text.parse::<Endpoint>().unwrap_err().to_string();
-        assert_eq!(told("raw://a"), "the protocol is missing; accepted is raw://HOST?protocol=253");
-        assert!(told("ftp://a").ends_with("tcp://HOST:PORT, unix:///PATH or unix://@NAME, unixpacket:///PATH or \
+    fn an_error_is_one_line_with_the_accepted_forms() {
+        let error = |text: &str| text.parse::<Endpoint>().unwrap_err().to_string();
+        assert_eq!(error("raw://a"), "the protocol is missing; accepted is raw://HOST?protocol=253");
+        assert!(error("ftp://a").ends_with("tcp://HOST:PORT, unix:///PATH or unix://@NAME, unixpacket:///PATH or \
             unixpacket://@NAME, udp://HOST:PORT, unixgram:///PATH or unixgram://@NAME, raw://HOST?protocol=253"));
     }
 
     #[test]
-    fn an_address_is_resolved_to_itself() {
+    fn a_numeric_address_resolves_to_itself() {
         let resolve = |text: &str| text.parse::<Endpoint>().unwrap().resolve().unwrap();
         let shown = |text: &str| resolve(text).iter().map(Address::to_string).collect::<Vec<_>>();
         for text in [

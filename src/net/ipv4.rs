@@ -1,9 +1,10 @@
-//! The header that a raw socket sees (RFC 791, 3.1).
+//! The IPv4 header, which a raw socket receives before the payload (RFC 791, 3.1).
 
 /// The longest header: 15 words of 4 bytes.
 pub const HEADER_MAX_BYTES: usize = 60;
 
-/// What a packet carries behind its header and the header's options; `None` if it is no whole IPv4 header.
+/// The payload of a packet: the bytes behind its header and the header's options. `None` if the packet does not
+/// begin with a whole IPv4 header.
 ///
 /// ```
 /// use welcomed::net::ipv4::payload;
@@ -26,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_header_carries_nothing() {
+    fn a_packet_without_a_whole_header_has_no_payload() {
         assert_eq!(payload(b""), None);
         assert_eq!(payload(&[0x65; 40]), None, "version 6");
         assert_eq!(payload(&[0x44; 40]), None, "four words are no header");

@@ -1,8 +1,8 @@
-//! The kinds of sockets and their semantics: one table, which the code asks and README shows.
+//! The kinds of sockets and their semantics, in one table. The code decides by it, and README shows it.
 
 use std::fmt;
 
-/// A kind of socket that a welcome server can be reached at.
+/// A kind of socket that a server can listen on.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Kind {
     /// `tcp://`: tcp(7).
@@ -30,25 +30,25 @@ pub enum Names {
     Protocol,
 }
 
-/// One row of the table.
+/// The semantics of a kind of socket: one row of the table.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Semantics {
-    /// What stands before `://`.
+    /// The part of an endpoint before `://`.
     pub scheme: &'static str,
-    /// How the endpoints of this kind are written.
+    /// The form of the kind's endpoints.
     pub form: &'static str,
-    /// The type of the socket, as socket(2) and textbooks name it.
+    /// The type of the socket in the words of socket(2) and of textbooks.
     pub socket: &'static str,
-    /// How it is named.
+    /// How its sockets are named.
     pub names: Names,
-    /// Whether clients connect and are accepted. If not, there are only datagrams and their senders.
+    /// Whether clients connect and are accepted. If not, there are only datagrams with a sender.
     pub connections: bool,
-    /// Whether what was sent in one piece comes in one piece. If so, a name needs no rule for its end.
+    /// Whether bytes that are sent together arrive together, as one record. If so, a name needs no rule for its
+    /// end.
     pub boundaries: bool,
-    /// Whether what was sent arrives, in order, or an error says that it does not. If not, a client has to
-    /// ask again.
+    /// Whether bytes arrive in order, or an error says that they do not. If not, a client may have to ask again.
     pub delivery: bool,
-    /// What a program needs in order to listen, beside the right to open sockets.
+    /// The right that a program needs to listen, beside that to open sockets.
     pub privilege: &'static str,
 }
 
@@ -120,14 +120,14 @@ impl Kind {
     /// Every kind, in the table's order.
     pub const ALL: &[Kind] = &[Kind::Tcp, Kind::Unix, Kind::UnixPacket, Kind::Udp, Kind::UnixGram, Kind::Raw];
 
-    /// What holds for sockets of this kind.
+    /// The semantics of this kind.
     #[must_use]
     #[expect(clippy::indexing_slicing, reason = "there is a row for every kind")]
     pub const fn semantics(self) -> &'static Semantics {
         &TABLE[self as usize]
     }
 
-    /// The kind whose endpoints begin with `scheme`, which is written in small letters.
+    /// The kind whose endpoints begin with `scheme`, in small letters; `None` if there is none.
     #[must_use]
     pub fn of(scheme: &str) -> Option<Kind> {
         Kind::ALL.iter().copied().find(|kind| kind.semantics().scheme == scheme)
@@ -189,8 +189,8 @@ mod tests {
     }
 
     #[test]
-    fn whoever_has_no_boundaries_has_connections() {
-        // A name without boundaries needs a stream to be gathered from.
+    fn a_kind_without_boundaries_has_connections() {
+        // Without boundaries, the parts of a name can only be put together from a stream.
         assert!(Kind::ALL.iter().map(|kind| kind.semantics()).all(|p| p.boundaries || p.connections));
     }
 }

@@ -1,4 +1,4 @@
-//! Sockets and their addresses: what people write, what the kernel takes, and what each kind of socket can do.
+//! Sockets and their addresses: as people write them, as the kernel takes them, and what each kind can do.
 //!
 //! * [`endpoint`]: addresses as people write them, such as `tcp://127.0.0.1:9999`.
 //! * [`kind`]: the table of the kinds of sockets.

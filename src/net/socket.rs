@@ -1,4 +1,4 @@
-//! Sockets of every kind, as both ends of a conversation open and name them.
+//! Opens sockets of every kind, and turns names into addresses, for the server and the client.
 
 use std::io;
 use std::num::NonZeroU32;
@@ -30,7 +30,7 @@ pub(crate) fn open(address: &Address, flags: SocketFlags) -> io::Result<OwnedFd>
     Ok(rustix::net::socket_with(family, socket_type, flags, protocol)?)
 }
 
-/// A name as bind(2), connect(2) and sendto(2) take it.
+/// A name in the form that bind(2), connect(2) and sendto(2) take.
 pub(crate) fn unix_address(name: &UnixName) -> io::Result<SocketAddrUnix> {
     Ok(match name {
         UnixName::Path(path) => SocketAddrUnix::new(path.as_os_str())?,
@@ -38,8 +38,8 @@ pub(crate) fn unix_address(name: &UnixName) -> io::Result<SocketAddrUnix> {
     })
 }
 
-/// Throws away what a raw socket has heard until now: before it is bound or connected, whatever came to this
-/// machine.
+/// Discards the packets that a raw socket has received so far. Until it is bound or connected, it receives every
+/// packet of its protocol that comes to this machine.
 pub(crate) fn forget_strays(socket: &OwnedFd) {
     for _ in 0..STRAYS_MAX {
         if rustix::net::recv(socket, &mut [0; 0], RecvFlags::DONTWAIT).is_err() {

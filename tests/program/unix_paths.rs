@@ -201,9 +201,9 @@ fn what_a_user_may_not_do_is_one_line_with_what_it_takes() {
     let path = folder.path("socket");
     let roots = UnixListener::bind(&path).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-    refused("there is a socket of somebody else, who does not let this user look whether it is in use;");
+    refused("there is a socket of another user, and this user may not look whether it is in use;");
     drop(roots);
-    refused("there is a socket of somebody else");
+    refused("there is a socket of another user");
     assert_eq!(folder.names(), ["socket"]);
 }
 
