@@ -6,10 +6,10 @@ use std::time::Duration;
 use rustix::process::Signal;
 use welcomed::net::Kind;
 
-use crate::counts::{Counts, wait_for_count};
-use crate::ground::Ground;
+use super::all_kinds::Ground;
+use super::client::Speaker;
+use super::counts::{Counts, wait_for_count};
 use crate::process::{now, until};
-use crate::speaker::Speaker;
 
 /// The most that a connection may be: one name, however many pieces were sent.
 pub(crate) fn there_is_one_name(ground: &Ground, kind: Kind) {

@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use welcomed::net::Kind;
 
-use crate::counts::{Counts, wait_for_count};
-use crate::ground::{Ground, PROTOCOL, host, raw_is_allowed};
+use super::all_kinds::Ground;
+use super::client::{Speaker, socket};
+use super::counts::{Counts, wait_for_count};
+use super::raw::{PROTOCOL, host, raw_is_allowed};
 use crate::process::{Server, is_here, welcomed};
-use crate::speaker::{Speaker, socket};
 
 pub(crate) fn every_piece_is_a_name(ground: &Ground, kind: Kind) {
     let speaker = Speaker::new(ground, kind);

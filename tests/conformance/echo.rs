@@ -10,10 +10,12 @@ use rustix::process::Signal;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use welcomed::net::Kind;
 
-use crate::counts::{Counts, wait_for_count};
-use crate::ground::{Folder, PROTOCOL, host, raw_is_allowed, udp_address};
+use super::all_kinds::udp_address;
+use super::client::socket;
+use super::counts::{Counts, wait_for_count};
+use super::folder::Folder;
+use super::raw::{PROTOCOL, host, raw_is_allowed};
 use crate::process::{Server, answer, not_tested, now, until};
-use crate::speaker::socket;
 
 /// How long two servers have to stand still before it counts as the end: a loop goes round in much less.
 const STILL: Duration = Duration::from_millis(400);

@@ -7,10 +7,11 @@ use rustix::process::Signal;
 use welcomed::net::Kind;
 use welcomed::services::welcome::NAME_MAX_BYTES;
 
-use crate::counts::Counts;
-use crate::ground::{Ground, host};
+use super::all_kinds::Ground;
+use super::client::{Speaker, socket};
+use super::counts::Counts;
+use super::raw::host;
 use crate::process::now;
-use crate::speaker::{Speaker, socket};
 
 /// What a name looks like in the log, with the words that stand before it.
 fn logged(speaker: &Speaker, name: &str) -> String {

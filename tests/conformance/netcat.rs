@@ -4,7 +4,7 @@ use std::process::Command;
 
 use welcomed::net::Kind;
 
-use crate::ground::Ground;
+use super::all_kinds::Ground;
 use crate::process::{is_here, run};
 
 /// What netcat prints, and the server's log of it.

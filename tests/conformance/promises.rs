@@ -2,8 +2,8 @@
 
 use welcomed::net::kind::{Kind, Names, Semantics};
 
-use crate::ground::Ground;
-use crate::{connections, datagrams, names, system};
+use super::all_kinds::Ground;
+use super::{connections, datagrams, names, system};
 
 /// What a kind of socket has to be for a promise to make sense.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -4,7 +4,8 @@ use std::process::Command;
 
 use welcomed::net::Kind;
 
-use crate::ground::{Ground, host, raw_is_allowed};
+use super::all_kinds::Ground;
+use super::raw::{host, raw_is_allowed};
 use crate::process::{is_here, run};
 
 /// Says each name in a conversation of its own, and prints the answers. It takes the kind, the server's place,

@@ -5,7 +5,9 @@ use std::process::{Command, Stdio};
 
 use welcomed::net::Kind;
 
-use crate::ground::{Ground, PROTOCOL, host, raw_is_allowed};
+use super::all_kinds::Ground;
+use super::counts::wait_for_count;
+use super::raw::{PROTOCOL, host, raw_is_allowed};
 use crate::process::{Log, is_here, until, wait};
 
 /// One conversation: what socat is given and prints, how it shows what went over the socket, and the log.
@@ -89,6 +91,6 @@ fn socat_is_welcomed_over_raw_packets() {
     converses(&ground, &address(elsewhere), "Rafatul", "Hello, Rafatul!");
     // At the server's own address it hears what it has sent itself, too, as the server hears its answer: an echo.
     converses(&ground, &address(here), "Ada", "AdaHello, Ada!");
-    crate::counts::wait_for_count(&ground.server, "echoes", 1).add_up_to(3);
+    wait_for_count(&ground.server, "echoes", 1).add_up_to(3);
     ground.end();
 }

@@ -14,10 +14,11 @@ use rustix::process::Signal;
 use rustix::time::Timespec;
 use welcomed::net::{Kind, Names};
 
-use crate::counts::{Counts, wait_for_count};
-use crate::ground::{Ground, PROTOCOL, host};
+use super::all_kinds::Ground;
+use super::client::Speaker;
+use super::counts::{Counts, wait_for_count};
+use super::raw::{PROTOCOL, host};
 use crate::process::{not_tested, run, until};
-use crate::speaker::Speaker;
 
 /// As many as a queue in the Unix domain holds for sure (`net.unix.max_dgram_qlen`).
 const FEW: usize = 8;

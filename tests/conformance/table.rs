@@ -6,10 +6,11 @@ use std::thread;
 use comfy_table::{ContentArrangement, Table, presets};
 use welcomed::net::Kind;
 
-use crate::ground::{Ground, raw_is_allowed};
+use super::all_kinds::Ground;
+use super::client::Speaker;
+use super::promises::{PROMISES, Verdict};
+use super::raw::raw_is_allowed;
 use crate::process::answer;
-use crate::promises::{PROMISES, Verdict};
-use crate::speaker::Speaker;
 
 /// The verdicts of one kind on every promise.
 fn column(kind: Kind) -> Vec<Verdict> {

@@ -8,15 +8,9 @@ use std::time::Duration;
 
 use socket2::{Domain, SockRef, Socket, Type};
 
-use crate::command_lines::with_two_homes;
+use super::client_program::{error_line, welcome};
+use super::sandbox::with_two_homes;
 use crate::process::{Server, is_here, not_tested, run};
-
-/// The client program with no options yet.
-pub(crate) fn welcome() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_welcome"));
-    command.env_remove("RUST_LOG");
-    command
-}
 
 fn visit(address: SocketAddr, options: &[&str], input: &[u8]) -> (i32, String, String) {
     run(welcome().args(["--connect", &address.to_string()]).args(options), input)
@@ -83,27 +77,19 @@ fn every_name_that_fits_arrives_whole() {
     assert_eq!(visit(server.address, &[&name], b""), (0, name, String::new()));
 }
 
-/// The client's one line when it ends with `code`.
-pub(crate) fn complaint((code, out, err): (i32, String, String), expected: i32) -> String {
-    assert_eq!((code, out.as_str()), (expected, ""), "{err}");
-    let said = err.strip_prefix("Enter your name: \n").unwrap_or(&err);
-    assert_eq!(said.lines().count(), 1, "{err:?}");
-    said.strip_prefix("welcome: ").unwrap().trim_end().to_owned()
-}
-
 #[test]
 fn a_name_too_long_is_refused_before_anything_is_sent() {
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let (name, words) = ("x".repeat(1025), "the name is too long: at most 1024 bytes are accepted");
-    assert_eq!(complaint(visit(address, &[&name], b""), 2), words);
-    assert_eq!(complaint(visit(address, &[], name.as_bytes()), 2), words);
-    assert!(complaint(visit(address, &["a\nb"], b""), 2).contains("a name is one line"));
+    assert_eq!(error_line(visit(address, &[&name], b""), 2), words);
+    assert_eq!(error_line(visit(address, &[], name.as_bytes()), 2), words);
+    assert!(error_line(visit(address, &["a\nb"], b""), 2).contains("a name is one line"));
 }
 
 #[test]
 fn a_refused_connection_is_one_line() {
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let line = complaint(visit(address, &["Ada"], b""), 1);
+    let line = error_line(visit(address, &["Ada"], b""), 1);
     assert_eq!(
         line,
         format!("tcp://{address}: connection refused: nobody listens there; is the server running?")
@@ -113,7 +99,7 @@ fn a_refused_connection_is_one_line() {
 #[test]
 fn a_server_that_never_answers_is_a_timeout() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let line = complaint(visit(listener.local_addr().unwrap(), &["Ada", "--timeout", "200ms"], b""), 1);
+    let line = error_line(visit(listener.local_addr().unwrap(), &["Ada", "--timeout", "200ms"], b""), 1);
     assert!(line.ends_with("timed out: no whole welcome came in time"), "{line}");
 }
 
@@ -133,7 +119,7 @@ fn full(ip: [u8; 4]) -> (Socket, Vec<TcpStream>, SocketAddr) {
 #[test]
 fn a_server_whose_backlog_is_full_is_a_timeout() {
     let (_listener, _waiting, address) = full([127, 0, 0, 1]);
-    let line = complaint(visit(address, &["Ada", "--timeout", "200ms"], b""), 1);
+    let line = error_line(visit(address, &["Ada", "--timeout", "200ms"], b""), 1);
     assert!(line.ends_with("timed out: no whole welcome came in time"), "{line}");
 }
 
@@ -161,7 +147,7 @@ fn a_server_that_drips_for_ever_is_a_timeout_as_well() {
             thread::park_timeout(Duration::from_millis(20));
         }
     });
-    let line = complaint(visit(address, &["Ada", "--timeout", "300ms"], b""), 1);
+    let line = error_line(visit(address, &["Ada", "--timeout", "300ms"], b""), 1);
     assert!(line.ends_with("timed out: no whole welcome came in time"), "{line}");
 }
 
@@ -171,7 +157,7 @@ fn a_reset_is_one_line() {
         stream.read_exact(&mut [0; 3]).unwrap();
         SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
     });
-    let line = complaint(visit(address, &["Ada"], b""), 1);
+    let line = error_line(visit(address, &["Ada"], b""), 1);
     assert!(line.ends_with("connection reset before the welcome had ended"), "{line}");
 }
 
@@ -180,20 +166,20 @@ fn a_server_that_closes_without_a_welcome_is_one_line() {
     let address = serve(|mut stream| {
         stream.read_to_end(&mut Vec::new()).unwrap();
     });
-    let line = complaint(visit(address, &["Ada"], b""), 1);
+    let line = error_line(visit(address, &["Ada"], b""), 1);
     assert!(line.ends_with("closed without a welcome"), "{line}");
 }
 
 #[test]
 fn a_server_that_sends_without_end_is_no_welcome_server() {
     let address = serve(|mut stream| while stream.write_all(&[b'w'; 4096]).is_ok() {});
-    let line = complaint(visit(address, &["Ada"], b""), 1);
+    let line = error_line(visit(address, &["Ada"], b""), 1);
     assert!(line.ends_with("more than 65536 bytes came: that is no welcome server"), "{line}");
 }
 
 #[test]
 fn a_host_that_does_not_resolve_is_one_line() {
-    let line = complaint(run(welcome().args(["-c", "no-such-host.invalid:9999", "Ada"]), b""), 1);
+    let line = error_line(run(welcome().args(["-c", "no-such-host.invalid:9999", "Ada"]), b""), 1);
     assert!(line.starts_with("tcp://no-such-host.invalid:9999: the host cannot be resolved: "), "{line}");
 }
 
@@ -208,7 +194,7 @@ fn a_mistake_on_the_command_line_is_one_line_and_exit_code_2() {
         &["--connect", "udp://localhost:1", "--retries", "-1"],
     ];
     for options in mistakes {
-        let line = complaint(run(welcome().args(options), b""), 2);
+        let line = error_line(run(welcome().args(options), b""), 2);
         assert!(line.ends_with("(see welcome --help)"), "{line}");
     }
 }

@@ -12,9 +12,9 @@ use rustix::net::{
     getsockname, recvfrom, sendto, socket_with,
 };
 
-use crate::client::complaint;
-use crate::client_kinds::{path, unique, visit};
-use crate::command_lines::with_two_homes;
+use super::client_program::{error_line, visit};
+use super::folder::{unique_name, unique_path};
+use super::sandbox::with_two_homes;
 use crate::process::{BOUND, not_tested, now, run};
 
 /// The kinds whose servers are played here.
@@ -39,7 +39,7 @@ impl Fake {
             let address = std::net::SocketAddr::try_from(getsockname(&fake.socket).unwrap()).unwrap();
             return Fake { endpoint: format!("udp://{address}"), ..fake };
         }
-        let name = unique(name);
+        let name = unique_name(name);
         let fake = Fake::bound(&SocketAddrUnix::new_abstract_name(name.as_bytes()).unwrap().into());
         Fake { endpoint: format!("unixgram://@{name}"), ..fake }
     }
@@ -104,11 +104,11 @@ fn a_server_that_never_answers_is_asked_as_often_as_it_may_be_and_no_longer() {
     for scheme in SCHEMES {
         let fake = Fake::new(scheme, "never");
         let start = now();
-        let line = complaint(visit(&fake.endpoint, &["Ada", "--timeout", "300ms", "--retries", "2"]), 1);
+        let line = error_line(visit(&fake.endpoint, &["Ada", "--timeout", "300ms", "--retries", "2"]), 1);
         assert_eq!(line, format!("{}: none of 3 attempts was answered in time", fake.endpoint));
         assert!((Duration::from_millis(300)..BOUND).contains(&(now() - start)));
         assert_eq!(fake.count(), 3);
-        let line = complaint(visit(&fake.endpoint, &["Ada", "--timeout", "50ms", "--retries", "0"]), 1);
+        let line = error_line(visit(&fake.endpoint, &["Ada", "--timeout", "50ms", "--retries", "0"]), 1);
         assert!(line.ends_with(": the one attempt was not answered in time"), "{line}");
         assert_eq!(fake.count(), 1);
     }
@@ -116,19 +116,19 @@ fn a_server_that_never_answers_is_asked_as_often_as_it_may_be_and_no_longer() {
 
 #[test]
 fn where_nobody_listens_every_attempt_has_its_time_and_the_last_ends_at_once() {
-    let stale = path("stale");
+    let stale = unique_path("stale");
     drop(std::os::unix::net::UnixDatagram::bind(&stale).unwrap());
     let free = Fake::new("udp", "").endpoint;
     for endpoint in
-        [free, format!("unixgram://{}", stale.display()), format!("unixgram://@{}", unique("nobody"))]
+        [free, format!("unixgram://{}", stale.display()), format!("unixgram://@{}", unique_name("nobody"))]
     {
         let words = "nobody listens there; is the server running?";
         let start = now();
-        let line = complaint(visit(&endpoint, &["Ada", "--timeout", "600ms", "--retries", "2"]), 1);
+        let line = error_line(visit(&endpoint, &["Ada", "--timeout", "600ms", "--retries", "2"]), 1);
         assert_eq!(line, format!("{endpoint}: none of 3 attempts was answered: {words}"));
         assert!(now() - start >= Duration::from_millis(400), "the third begins after two thirds of the time");
         let start = now();
-        let line = complaint(visit(&endpoint, &["Ada", "--timeout", "1h", "--retries", "0"]), 1);
+        let line = error_line(visit(&endpoint, &["Ada", "--timeout", "1h", "--retries", "0"]), 1);
         assert_eq!(line, format!("{endpoint}: the one attempt was not answered: {words}"));
         assert!(now() - start < BOUND);
     }
@@ -207,7 +207,7 @@ fn a_server_whose_queue_is_full_is_waited_for_as_long_as_the_attempts_last() {
     let to = getsockname(&fake.socket).unwrap();
     let sender = datagrams(AddressFamily::UNIX);
     while sendto(&sender, b"x", SendFlags::DONTWAIT, &to).is_ok() {}
-    let line = complaint(visit(&fake.endpoint, &["Ada", "--timeout", "200ms", "--retries", "1"]), 1);
+    let line = error_line(visit(&fake.endpoint, &["Ada", "--timeout", "200ms", "--retries", "1"]), 1);
     assert!(line.ends_with(": none of 2 attempts was answered in time"), "{line}");
 }
 

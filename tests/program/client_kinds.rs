@@ -4,39 +4,21 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixDatagram, UnixListener};
-use std::path::PathBuf;
-use std::process::Command;
 use std::thread;
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use crate::client::{complaint, welcome};
+use super::client_program::{error_line, visit};
+use super::folder::{unique_name, unique_path};
+use super::sandbox::without;
 use crate::process::{Server, not_tested, run};
-
-/// Runs the client: exit code, standard output, standard error.
-pub(crate) fn visit(endpoint: &str, options: &[&str]) -> (i32, String, String) {
-    run(welcome().args(["--connect", endpoint]).args(options), b"")
-}
-
-/// A name in the Unix domain that nobody else has.
-pub(crate) fn unique(name: &str) -> String {
-    format!("welcome-{name}-{}", std::process::id())
-}
-
-/// A path that nobody else has, short enough for a socket.
-pub(crate) fn path(name: &str) -> PathBuf {
-    let path = std::env::temp_dir().join(unique(name));
-    // A process that had the same number may have left it.
-    let _ = fs::remove_file(&path);
-    path
-}
 
 #[test]
 fn every_kind_of_endpoint_gives_its_welcome_and_says_the_attempt_where_delivery_is_not_sure() {
     let mut endpoints = vec!["udp://127.0.0.1:0".to_owned()];
     for scheme in ["unix", "unixpacket", "unixgram"] {
-        endpoints.push(format!("{scheme}://{}", path(&format!("every-{scheme}")).display()));
-        endpoints.push(format!("{scheme}://@{}", unique(&format!("every-{scheme}"))));
+        endpoints.push(format!("{scheme}://{}", unique_path(&format!("every-{scheme}")).display()));
+        endpoints.push(format!("{scheme}://@{}", unique_name(&format!("every-{scheme}"))));
     }
     let mut options = vec!["--welcome", "Hello, {name}!"];
     options.extend(endpoints.iter().flat_map(|endpoint| ["--listen", endpoint]));
@@ -58,19 +40,19 @@ fn every_kind_of_endpoint_gives_its_welcome_and_says_the_attempt_where_delivery_
 
 #[test]
 fn a_name_may_have_line_feeds_where_boundaries_are_kept_and_only_there() {
-    let endpoint = |scheme: &str| format!("{scheme}://@{}", unique("lines"));
+    let endpoint = |scheme: &str| format!("{scheme}://@{}", unique_name("lines"));
     let (records, datagrams) = (endpoint("unixpacket"), endpoint("unixgram"));
     let server = Server::start(&["-l", &records, "-l", &datagrams, "--welcome", "<{name}>"]);
     server.wait_for_log(&datagrams);
     for endpoint in [&records, &datagrams] {
         assert_eq!(visit(endpoint, &["a\nb\n", "--timeout", "40s"]).1, "<a\nb\n>");
         assert_eq!(
-            complaint(visit(endpoint, &[&"x".repeat(1025)]), 2),
+            error_line(visit(endpoint, &[&"x".repeat(1025)]), 2),
             "the name is too long: at most 1024 bytes are accepted"
         );
     }
     assert_eq!(
-        complaint(visit(&endpoint("unix"), &["a\nb"]), 2),
+        error_line(visit(&endpoint("unix"), &["a\nb"]), 2),
         "the name has a line feed in it; over a stream a name is one line"
     );
 }
@@ -78,7 +60,7 @@ fn a_name_may_have_line_feeds_where_boundaries_are_kept_and_only_there() {
 #[test]
 fn retries_where_delivery_is_sure_are_a_mistake() {
     for endpoint in ["127.0.0.1:1", "unix://@nobody", "unixpacket://@nobody"] {
-        let line = complaint(visit(endpoint, &["--retries", "1", "Ada"]), 2);
+        let line = error_line(visit(endpoint, &["--retries", "1", "Ada"]), 2);
         assert!(line.starts_with("--retries is for udp, unixgram, raw: over "), "{line}");
         assert!(line.ends_with("(see welcome --help)"), "{line}");
     }
@@ -87,7 +69,7 @@ fn retries_where_delivery_is_sure_are_a_mistake() {
 /// A server of sequenced packets for one client, whom it gives to `then` once it has sent a record.
 fn serve_records(name: &str, then: impl FnOnce(&Socket, &[u8]) + Send + 'static) -> String {
     let listener = Socket::new(Domain::UNIX, Type::SEQPACKET, None).unwrap();
-    let name = unique(name);
+    let name = unique_name(name);
     listener.bind(&SockAddr::unix(format!("\0{name}")).unwrap()).unwrap();
     listener.listen(1).unwrap();
     thread::spawn(move || {
@@ -117,7 +99,7 @@ fn a_sequenced_packet_server_that_closes_or_sends_an_empty_record_has_not_welcom
     let closes = serve_records("closes", |_, _| ());
     let empty = serve_records("empty", |client, _| assert_eq!(client.send(b"").unwrap(), 0));
     for endpoint in [closes, empty] {
-        let line = complaint(visit(&endpoint, &["Ada"]), 1);
+        let line = error_line(visit(&endpoint, &["Ada"]), 1);
         assert_eq!(line, format!("{endpoint}: closed without a welcome"));
     }
 }
@@ -133,22 +115,22 @@ fn a_record_is_a_welcome_up_to_its_limit_and_none_beyond() {
     assert_eq!(visit(&longest, &["Ada"]).1.len(), 65_536);
     for bytes in [65_537, 65_597, 100_000] {
         let endpoint = serve(bytes);
-        let line = complaint(visit(&endpoint, &["Ada"]), 1);
+        let line = error_line(visit(&endpoint, &["Ada"]), 1);
         assert!(line.ends_with("more than 65536 bytes came: that is no welcome server"), "{line}");
     }
 }
 
 #[test]
 fn a_path_where_nobody_listens_is_one_line() {
-    let path = path("nobody");
+    let path = unique_path("nobody");
     for scheme in ["unix", "unixpacket"] {
-        let line = complaint(visit(&format!("{scheme}://{}", path.display()), &["Ada"]), 1);
+        let line = error_line(visit(&format!("{scheme}://{}", path.display()), &["Ada"]), 1);
         assert!(line.ends_with("no such socket: nobody listens there; is the server running?"), "{line}");
     }
     drop(UnixListener::bind(&path).unwrap());
     assert!(path.exists(), "the file is stale now");
     for scheme in ["unix", "unixpacket"] {
-        let line = complaint(visit(&format!("{scheme}://{}", path.display()), &["Ada"]), 1);
+        let line = error_line(visit(&format!("{scheme}://{}", path.display()), &["Ada"]), 1);
         assert!(line.ends_with("connection refused: nobody listens there; is the server running?"), "{line}");
     }
     fs::remove_file(path).unwrap();
@@ -156,12 +138,12 @@ fn a_path_where_nobody_listens_is_one_line() {
 
 #[test]
 fn a_socket_of_another_kind_is_one_line() {
-    let (streams, datagrams) = (path("streams"), path("datagrams"));
+    let (streams, datagrams) = (unique_path("streams"), unique_path("datagrams"));
     let _open = (UnixListener::bind(&streams).unwrap(), UnixDatagram::bind(&datagrams).unwrap());
     for (scheme, path) in
         [("unixpacket", &streams), ("unixgram", &streams), ("unix", &datagrams), ("unixpacket", &datagrams)]
     {
-        let line = complaint(visit(&format!("{scheme}://{}", path.display()), &["Ada"]), 1);
+        let line = error_line(visit(&format!("{scheme}://{}", path.display()), &["Ada"]), 1);
         assert!(line.ends_with("the socket there is of another kind"), "{line}");
     }
     fs::remove_file(streams).unwrap();
@@ -170,22 +152,18 @@ fn a_socket_of_another_kind_is_one_line() {
 
 #[test]
 fn a_path_without_the_right_to_write_is_one_line_that_says_what_it_takes() {
-    let without = |program: &str| {
-        let mut command = Command::new("setpriv");
-        command.args(["--bounding-set", "-dac_override", program]);
-        command
-    };
+    let without = |program: &str| without("dac_override", program);
     let (code, _, why) = run(&mut without("true"), b"");
     if code != 0 {
         return not_tested(&format!("no privilege can be given up: {}", why.trim()));
     }
-    let (streams, datagrams) = (path("closed-stream"), path("closed-datagram"));
+    let (streams, datagrams) = (unique_path("closed-stream"), unique_path("closed-datagram"));
     let _open = (UnixListener::bind(&streams).unwrap(), UnixDatagram::bind(&datagrams).unwrap());
     for (scheme, path) in [("unix", streams), ("unixgram", datagrams)] {
         fs::set_permissions(&path, Permissions::from_mode(0o000)).unwrap();
         let endpoint = format!("{scheme}://{}", path.display());
         let mut command = without(env!("CARGO_BIN_EXE_welcome"));
-        let line = complaint(run(command.args(["-c", &endpoint, "Ada"]), b""), 1);
+        let line = error_line(run(command.args(["-c", &endpoint, "Ada"]), b""), 1);
         assert!(line.starts_with(&format!("{endpoint}: Permission denied")), "{line}");
         assert!(line.ends_with("; it takes the right to write to the socket"), "{line}");
         fs::remove_file(path).unwrap();
@@ -196,14 +174,14 @@ fn a_path_without_the_right_to_write_is_one_line_that_says_what_it_takes() {
 fn a_unix_server_that_never_answers_or_never_accepts_is_a_timeout() {
     for kind in [Type::STREAM, Type::SEQPACKET] {
         let scheme = if kind == Type::STREAM { "unix" } else { "unixpacket" };
-        let name = unique(&format!("silent-{scheme}"));
+        let name = unique_name(&format!("silent-{scheme}"));
         let address = SockAddr::unix(format!("\0{name}")).unwrap();
         let listener = Socket::new(Domain::UNIX, kind, None).unwrap();
         listener.bind(&address).unwrap();
         listener.listen(0).unwrap();
         // The first finds a place in the backlog, the others do not.
         for _ in 0..2 {
-            let line = complaint(visit(&format!("{scheme}://@{name}"), &["Ada", "--timeout", "200ms"]), 1);
+            let line = error_line(visit(&format!("{scheme}://@{name}"), &["Ada", "--timeout", "200ms"]), 1);
             assert!(line.ends_with("timed out: no whole welcome came in time"), "{line}");
             let waits = Socket::new(Domain::UNIX, kind, None).unwrap();
             waits.set_nonblocking(true).unwrap();

@@ -3,40 +3,20 @@
 
 use std::process::Command;
 
-use crate::client::{complaint, welcome};
-use crate::command_lines::without;
+use super::client_program::{error_line, welcome};
+use super::sandbox::{has_own_network, in_own_network, without};
 use crate::process::{Server, is_here, not_tested, run, welcomed};
-
-/// Runs a program in a network that has nothing but its loopback.
-fn alone(program: &Command) -> Command {
-    let mut command = Command::new("unshare");
-    command.args(["--net", "sh", "-c", "ip link set lo up && exec \"$@\"", "sh"]);
-    command.arg(program.get_program()).args(program.get_args()).env_remove("RUST_LOG");
-    command
-}
-
-/// Whether that can be done here.
-fn can_be_alone() -> bool {
-    if !is_here("ip") {
-        return false;
-    }
-    let (code, _, why) = run(&mut alone(&Command::new("true")), b"");
-    if code != 0 {
-        not_tested(&format!("there is no network of one's own: {}", why.trim()));
-    }
-    code == 0
-}
 
 #[test]
 fn a_raw_server_s_welcome_is_printed_and_never_the_client_s_own_name() {
-    if !can_be_alone() {
+    if !has_own_network() {
         return;
     }
     for (text, protocol) in [("{name}!", 253), ("welcome ", 254)] {
         let endpoint = format!("raw://127.0.0.1?protocol={protocol}");
         let mut program = welcomed();
         program.args(["-l", "127.0.0.1:0", "-l", &endpoint, "--welcome", text]);
-        let server = Server::spawn(alone(&program));
+        let server = Server::spawn(in_own_network(&program));
         server.wait_for_log(&format!("waiting for datagrams on {endpoint}"));
         let network = format!("--net=/proc/{}/ns/net", server.child.id());
         for name in ["Ada", "", "\n", &"x".repeat(1024)] {
@@ -52,13 +32,13 @@ fn a_raw_server_s_welcome_is_printed_and_never_the_client_s_own_name() {
 
 #[test]
 fn where_no_raw_server_is_the_client_does_not_answer_itself() {
-    if !can_be_alone() {
+    if !has_own_network() {
         return;
     }
     for name in ["Ada", "", "a longer name"] {
         let mut program = welcome();
         program.args(["-c", "raw://127.0.0.1?protocol=253", "--timeout", "300ms", "--retries", "2", name]);
-        let line = complaint(run(&mut alone(&program), b""), 1);
+        let line = error_line(run(&mut in_own_network(&program), b""), 1);
         assert!(line.ends_with("none of 3 attempts was answered in time"), "{name:?}: {line}");
     }
 }
@@ -74,7 +54,7 @@ s.sendto(packet[20:], sender)
 
 #[test]
 fn a_welcome_that_is_the_name_again_is_told_from_the_name() {
-    if !can_be_alone() || !is_here("python3") {
+    if !has_own_network() || !is_here("python3") {
         return;
     }
     for address in ["127.0.0.1", "127.0.0.2"] {
@@ -84,14 +64,14 @@ fn a_welcome_that_is_the_name_again_is_told_from_the_name() {
             "python3 -c \"$1\" $2 & \"$3\" -c \"raw://$2?protocol=253\" --timeout 40s --retries 100 Ada",
         ]);
         program.args(["sh", ECHO, address, env!("CARGO_BIN_EXE_welcome")]);
-        let (code, out, err) = run(&mut alone(&program), b"");
+        let (code, out, err) = run(&mut in_own_network(&program), b"");
         assert_eq!((code, out.as_str()), (0, "Ada"), "{address}: {err}");
     }
 }
 
 #[test]
 fn a_host_without_such_a_protocol_says_so() {
-    if !can_be_alone() {
+    if !has_own_network() {
         return;
     }
     // ICMP's message has to hold eight bytes of the name, or the kernel does not tell whom it is about.
@@ -105,7 +85,7 @@ fn a_host_without_such_a_protocol_says_so() {
         "0",
         "Rafatul Islam",
     ]);
-    let line = complaint(run(&mut alone(&program), b""), 1);
+    let line = error_line(run(&mut in_own_network(&program), b""), 1);
     assert!(
         line.ends_with("the one attempt was not answered: nobody listens there; is the server running?"),
         "{line}"
@@ -121,7 +101,7 @@ fn without_the_privilege_one_line_says_what_it_takes() {
     }
     let endpoint = "raw://127.0.0.1?protocol=253";
     let mut command = without(env!("CARGO_BIN_EXE_welcome"));
-    let line = complaint(run(command.args(["-c", endpoint, "Ada"]), b""), 1);
+    let line = error_line(run(command.args(["-c", endpoint, "Ada"]), b""), 1);
     assert!(line.starts_with(&format!("{endpoint}: Operation not permitted")), "{line}");
     assert!(line.ends_with("; it takes CAP_NET_RAW"), "{line}");
 }
@@ -146,12 +126,12 @@ finally:
 
 #[test]
 fn what_was_sent_to_somebody_else_is_no_welcome_even_before_the_socket_is_connected() {
-    if !can_be_alone() || !is_here("python3") {
+    if !has_own_network() || !is_here("python3") {
         return;
     }
     let mut program = Command::new("python3");
     program.args(["-c", STRAYS, env!("CARGO_BIN_EXE_welcome")]);
-    let (code, out, err) = run(&mut alone(&program), b"");
+    let (code, out, err) = run(&mut in_own_network(&program), b"");
     assert_eq!((code, out.as_str()), (0, ""), "{err}");
     assert_eq!(err.matches("the one attempt was not answered in time").count(), 20, "{err}");
 }

@@ -2,15 +2,13 @@
 
 use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
-use std::process::Command;
-use std::sync::LazyLock;
 
 use welcomed::net::Kind;
 
-use crate::folder::Folder;
+use super::folder::Folder;
+use super::sandbox::{with_two_homes, without};
+use super::socket_client::{Visitor, address, serve};
 use crate::process::{Server, answer, not_tested, run, welcomed};
-use crate::sockets::{Visitor, address, serve};
 
 /// Runs the server with options that cannot work; gives the exit code and the one line it says.
 pub(crate) fn refused(options: &[&str]) -> (i32, String) {
@@ -146,13 +144,6 @@ fn an_address_that_is_not_ours_and_a_host_that_is_nobodys_are_one_line() {
     assert!(line.contains("cannot resolve tcp://no-such-host.invalid:9999"), "{line}");
 }
 
-/// A program without a capability, for all that it is root's.
-pub(crate) fn without(capability: &str, program: &str) -> Command {
-    let mut command = Command::new("setpriv");
-    command.args(["--bounding-set", &format!("-{capability}"), program]);
-    command
-}
-
 #[test]
 fn a_port_that_needs_privilege_is_one_line_with_what_to_do() {
     let without = |program: &str| without("net_bind_service", program);
@@ -185,21 +176,6 @@ fn several_endpoints_are_served_at_once() {
     (&other).write_all(b"Ada\n").unwrap();
     assert_eq!(answer(other), "welcome ");
     assert_eq!(answer(server.send(b"Bob\n")), "welcome ");
-}
-
-/// A shell command that runs the programs where the host `twohomes` has two addresses.
-pub(crate) fn with_two_homes(script: &str) -> Command {
-    // Once: whoever reads it meanwhile must not find it empty.
-    static HOSTS: LazyLock<PathBuf> = LazyLock::new(|| {
-        let hosts = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("hosts");
-        std::fs::write(&hosts, "127.0.0.7 twohomes\n127.0.0.8 twohomes\n").unwrap();
-        hosts
-    });
-    let mut command = Command::new("unshare");
-    let mount = "mount --bind \"$HOSTS\" /etc/hosts && ";
-    command.args(["--mount", "sh", "-c", &format!("{mount}{script}")]).env("HOSTS", &*HOSTS);
-    command.env("WELCOMED", env!("CARGO_BIN_EXE_welcomed")).env("WELCOME", env!("CARGO_BIN_EXE_welcome"));
-    command
 }
 
 #[test]

@@ -6,8 +6,8 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 use rustix::process::Signal;
 use welcomed::net::{Address, Kind, Name, UnixName};
 
+use super::socket_client::{Visitor, serve};
 use crate::process::Server;
-use crate::sockets::{Visitor, serve};
 
 const DATAGRAMS: [Kind; 3] = [Kind::Udp, Kind::UnixGram, Kind::Raw];
 

@@ -52,7 +52,20 @@ impl Drop for Folder {
     }
 }
 
-/// Which file it is, and its permissions and type.
+/// A name in the Unix domain that no other process uses.
+pub(crate) fn unique_name(name: &str) -> String {
+    format!("welcome-{name}-{}", std::process::id())
+}
+
+/// A path in the system's temporary directory that no other process uses, short enough for a socket.
+pub(crate) fn unique_path(name: &str) -> PathBuf {
+    let path = std::env::temp_dir().join(unique_name(name));
+    // A process that had the same number may have left it.
+    let _ = fs::remove_file(&path);
+    path
+}
+
+/// The inode number of a file, with its permissions and type.
 pub(crate) fn identity(path: &Path) -> (u64, u32) {
     let file = fs::symlink_metadata(path).unwrap();
     (file.ino(), file.mode())

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use welcomed::net::Kind;
 
+use super::fault_run::{Scene, Toll};
+use super::socket_client::{Visitor, serve};
+use super::tracer::traced;
 use crate::process::{answer, now, until};
-use crate::scene::{Scene, Toll};
-use crate::sockets::{Visitor, serve};
-use crate::tracer::traced;
 
 /// Some errors of a system call, and what is promised if it fails with one of them.
 struct Fault {

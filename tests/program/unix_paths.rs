@@ -10,17 +10,17 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, 
 use rustix::process::Signal;
 use welcomed::net::Kind;
 
-use crate::command_lines::refused;
-use crate::folder::{Folder, WITH_PATH, identity};
+use super::command_lines::refused;
+use super::folder::{Folder, WITH_PATH, identity};
+use super::socket_client::{Visitor, address, own_endpoint};
+use super::tracer::Tracer;
+use crate::process::Process;
 use crate::process::{Server, answer, is_here, not_tested, run, welcomed};
-use crate::sockets::{Visitor, address, own_endpoint};
-use crate::started::Started;
-use crate::tracer::Tracer;
 
 /// Starts a server at `endpoint` and waits until it serves.
-fn start(endpoint: &str, options: &[&str]) -> Started {
-    let server = Started::new(welcomed().args(["-l", endpoint]).args(options));
-    server.log.wait_for(&format!(" on {endpoint}"));
+fn start(endpoint: &str, options: &[&str]) -> Process {
+    let server = Process::start(welcomed().args(["-l", endpoint]).args(options));
+    server.wait_for_log(&format!(" on {endpoint}"));
     server
 }
 
@@ -31,7 +31,7 @@ fn visit(endpoint: &str) {
 }
 
 /// Stops a server, which leaves nothing.
-fn stop(server: Started, folder: &Folder) {
+fn stop(server: Process, folder: &Folder) {
     server.signal(Signal::TERM);
     assert_eq!(server.wait().status.code(), Some(0));
     assert_eq!(folder.names(), [""; 0]);
@@ -221,8 +221,8 @@ fn a_socket_has_the_permissions_that_were_asked_for_whatever_the_umask() {
                 env!("CARGO_BIN_EXE_welcomed"),
             ]);
             command.args(["-l", &folder.endpoint(kind), "--unix-mode", mode]).env_remove("RUST_LOG");
-            let server = Started::new(&mut command);
-            server.log.wait_for(" on unix");
+            let server = Process::start(&mut command);
+            server.wait_for_log(" on unix");
             let real = identity(&folder.path("socket")).1 & 0o7777;
             assert_eq!(real, u32::from_str_radix(mode, 8).unwrap(), "umask {umask}, {kind}");
             stop(server, &folder);
@@ -281,9 +281,9 @@ fn a_socket_stays_until_all_who_had_connected_are_inside() {
     first.say(b"Ra").unwrap();
     let second = Visitor::connect(&address(&endpoint)).unwrap();
     second.say(b"Ada\n").unwrap();
-    server.log.wait_for("full: 1 open");
+    server.wait_for_log("full: 1 open");
     server.signal(Signal::TERM);
-    server.log.wait_for("stopping: 1 open");
+    server.wait_for_log("stopping: 1 open");
     assert_eq!(folder.names(), ["socket"]);
     first.say(b"fatul\n").unwrap();
     assert_eq!((first.answer().as_str(), second.answer().as_str()), ("welcome ", "welcome "));
@@ -324,8 +324,8 @@ fn a_sender_with_a_relative_path_is_none_that_could_be_answered() {
     let asked = Command::new("python3").args(["-c", script, path]).current_dir(folder.path(".")).status();
     assert!(asked.unwrap().success());
     // The server is in another directory, where that path is none or somebody else's.
-    server.log.wait_for("received from (no name) Ada");
-    server.log.wait_for("a sender without a name of its own cannot be answered");
+    server.wait_for_log("received from (no name) Ada");
+    server.wait_for_log("a sender without a name of its own cannot be answered");
     fs::remove_file(folder.path("me")).unwrap();
     stop(server, &folder);
 }

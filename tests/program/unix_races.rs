@@ -8,11 +8,11 @@ use std::thread;
 use rustix::process::Signal;
 use welcomed::net::Kind;
 
-use crate::folder::{Folder, WITH_PATH, identity};
+use super::folder::{Folder, WITH_PATH, identity};
+use super::socket_client::{Visitor, address};
+use super::tracer::traced;
+use crate::process::Process;
 use crate::process::{until, welcomed};
-use crate::sockets::{Visitor, address};
-use crate::started::Started;
-use crate::tracer::traced;
 
 /// How many servers are started at once.
 const CROWD: usize = 20;
@@ -32,12 +32,12 @@ fn at_once(kind: Kind, is_stale: bool) {
         drop(UnixListener::bind(folder.path("socket")).unwrap());
     }
     let endpoint = folder.endpoint(kind);
-    let start = |_| Started::new(welcomed().args(["-l", &endpoint]));
-    let mut servers: Vec<Started> = (0..CROWD).map(start).collect();
+    let start = |_| Process::start(welcomed().args(["-l", &endpoint]));
+    let mut servers: Vec<Process> = (0..CROWD).map(start).collect();
     until("all but one have ended", || {
         servers.iter_mut().filter_map(|server| server.child.try_wait().unwrap()).count() == CROWD - 1
     });
-    let is_running = |started: &mut Started| started.child.try_wait().unwrap().is_none();
+    let is_running = |started: &mut Process| started.child.try_wait().unwrap().is_none();
     let serving = servers.iter_mut().position(is_running).unwrap();
     let server = servers.remove(serving);
     for server in servers {
@@ -46,7 +46,7 @@ fn at_once(kind: Kind, is_stale: bool) {
         let line = ended.log.lines().last().unwrap();
         assert!(line.contains("Address already in use"), "{line}");
     }
-    server.log.wait_for(&format!(" on {endpoint}"));
+    server.wait_for_log(&format!(" on {endpoint}"));
     assert_eq!(folder.names(), ["socket"]);
     let visitor = Visitor::connect(&address(&endpoint)).unwrap();
     visitor.say(b"Ada\n").unwrap();
@@ -75,7 +75,7 @@ fn who_knocks_from_before_the_start_is_refused_by_nobody_but_a_stale_socket() {
                     refusals.dedup();
                 }
             });
-            let server = Started::new(welcomed().args(["-l", &folder.endpoint(Kind::Unix)]));
+            let server = Process::start(welcomed().args(["-l", &folder.endpoint(Kind::Unix)]));
             let refusals = knocking.join().unwrap();
             let (refused, absent) = (ErrorKind::ConnectionRefused, ErrorKind::NotFound);
             let expected: &[&[ErrorKind]] =
@@ -109,12 +109,12 @@ fn a_socket_comes_to_its_name_when_it_listens_and_with_its_permissions() {
     command
         .args([env!("CARGO_BIN_EXE_welcomed"), "-l", &endpoint, "--unix-mode", "0600"])
         .env_remove("RUST_LOG");
-    let server = Started::new(&mut command);
+    let server = Process::start(&mut command);
     until("the socket is there under another name", || !folder.names().is_empty());
     let prepared = folder.names().remove(0);
     assert!(prepared.starts_with("socket."), "{prepared}");
     assert_eq!(identity(&folder.path(&prepared)).1 & 0o777, 0o600, "before anybody has changed it");
-    let log = server.log.wait_for(&format!("waiting for connections on {endpoint}"));
+    let log = server.wait_for_log(&format!("waiting for connections on {endpoint}"));
     let place = |call: &str| log.find(call).unwrap_or_else(|| panic!("no {call} in {log}"));
     let link = log.find("linkat(").unwrap_or_else(|| place("link("));
     assert!(place("fchmod(") < place("bind("), "{log}");

@@ -1,7 +1,9 @@
-//! The programs as processes, and the visitors as plain sockets.
+//! The programs as processes, with their logs, and clients as plain TCP streams. `program` and `conformance`
+//! share this module.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::ops::Deref;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
@@ -12,11 +14,16 @@ use rustix::process::{Pid, Signal, kill_process};
 /// How long anything may take before a test gives up: long, because the machine may be busy.
 pub(crate) const BOUND: Duration = Duration::from_secs(20);
 
-/// The server program, and with it its log.
-pub(crate) struct Server {
+/// A process whose standard error is read as its log. Dropping it kills the process.
+pub(crate) struct Process {
     pub(crate) child: Child,
-    pub(crate) address: SocketAddr,
     log: Log,
+}
+
+/// A server that listens, and its first TCP address.
+pub(crate) struct Server {
+    process: Process,
+    pub(crate) address: SocketAddr,
 }
 
 /// A log that is read while it is written.
@@ -61,7 +68,7 @@ impl Log {
     }
 }
 
-/// What is left of a server that has ended.
+/// The exit status and the whole log of a process that has ended.
 pub(crate) struct Ended {
     pub(crate) status: ExitStatus,
     pub(crate) log: String,
@@ -89,25 +96,20 @@ pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-impl Server {
-    /// Starts a server on a free port of 127.0.0.1 and waits until it listens.
-    pub(crate) fn start(options: &[&str]) -> Server {
-        let mut command = welcomed();
-        command.args(["--listen", "127.0.0.1:0"]).args(options);
-        Server::spawn(command)
-    }
-
-    /// Starts `command` and waits until it says that it waits for connections.
-    pub(crate) fn spawn(mut command: Command) -> Server {
-        // All tests of this process share its descriptors, and some hold a thousand.
-        welcomed::kernel::mio::raise_descriptor_limit().unwrap();
+impl Process {
+    /// Starts `command`.
+    pub(crate) fn start(command: &mut Command) -> Process {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let log = Log::read(child.stderr.take().unwrap());
-        let mut server = Server { child, address: "127.0.0.1:1".parse().unwrap(), log };
-        let said = server.wait_for_log("waiting for connections on tcp://");
-        let address = said.split("waiting for connections on tcp://").nth(1).unwrap();
-        server.address = address.lines().next().unwrap().parse().unwrap();
-        server
+        Process { child, log }
+    }
+
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(self.pid(), signal).unwrap();
     }
 
     /// The log so far.
@@ -120,12 +122,39 @@ impl Server {
         self.log.wait_for(text)
     }
 
-    pub(crate) fn pid(&self) -> Pid {
-        Pid::from_child(&self.child)
+    /// Waits until the process has ended by itself.
+    pub(crate) fn wait(mut self) -> Ended {
+        let status = wait(&mut self.child);
+        until("the log is at its end", || self.log.is_at_its_end());
+        Ended { status, log: self.log() }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It has ended already, or the test has failed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Server {
+    /// Starts a server on a free port of 127.0.0.1 and waits until it listens.
+    pub(crate) fn start(options: &[&str]) -> Server {
+        let mut command = welcomed();
+        command.args(["--listen", "127.0.0.1:0"]).args(options);
+        Server::spawn(command)
     }
 
-    pub(crate) fn signal(&self, signal: Signal) {
-        kill_process(self.pid(), signal).unwrap();
+    /// Starts `command` and waits until it says that it waits for connections.
+    pub(crate) fn spawn(mut command: Command) -> Server {
+        // All tests of this process share its descriptors, and some hold a thousand.
+        welcomed::kernel::mio::raise_descriptor_limit().unwrap();
+        let process = Process::start(&mut command);
+        let log = process.wait_for_log("waiting for connections on tcp://");
+        let address = log.split("waiting for connections on tcp://").nth(1).unwrap();
+        let address = address.lines().next().unwrap().parse().unwrap();
+        Server { process, address }
     }
 
     /// Connects a client that waits for an answer as long as a test may take.
@@ -142,25 +171,23 @@ impl Server {
         client
     }
 
-    /// Asks the server to stop.
+    /// Asks the server to stop, and waits until it has ended.
     pub(crate) fn stop(self) -> Ended {
         self.signal(Signal::TERM);
         self.wait()
     }
 
     /// Waits until the server has ended by itself.
-    pub(crate) fn wait(mut self) -> Ended {
-        let status = wait(&mut self.child);
-        until("the log is at its end", || self.log.is_at_its_end());
-        Ended { status, log: self.log() }
+    pub(crate) fn wait(self) -> Ended {
+        self.process.wait()
     }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It has ended already, or the test has failed.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+impl Deref for Server {
+    type Target = Process;
+
+    fn deref(&self) -> &Process {
+        &self.process
     }
 }
 

@@ -1,83 +1,15 @@
 //! A server with all six kinds of endpoints in its one loop.
 
-use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::PathBuf;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
 
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use socket2::SockAddr;
 use welcomed::net::{Kind, Names};
 
-use crate::counts::Counts;
-use crate::process::{Server, not_tested};
-
-/// The protocol number of the raw endpoints: one for experiments (RFC 3692).
-pub(crate) const PROTOCOL: i32 = 253;
-
-/// Counts up whatever has to have a name of its own in this process.
-static NUMBER: AtomicU32 = AtomicU32::new(1);
-
-pub(crate) fn number() -> u32 {
-    NUMBER.fetch_add(1, Ordering::Relaxed)
-}
-
-/// An address of this host that nobody else uses: a raw socket hears all that is sent to its address,
-/// whoever else sends there.
-pub(crate) fn host() -> Ipv4Addr {
-    static HOST: AtomicU32 = AtomicU32::new(0);
-    let of_this_process = (std::process::id() % 255 + 1) << 16;
-    let number = HOST.fetch_add(1, Ordering::Relaxed);
-    assert!(number < 0xffff, "no address is left");
-    Ipv4Addr::from(127 << 24 | of_this_process | (number + 1))
-}
-
-/// Whether raw sockets may be opened here; if not, says so once.
-pub(crate) fn raw_is_allowed() -> bool {
-    static ALLOWED: OnceLock<bool> = OnceLock::new();
-    *ALLOWED.get_or_init(|| {
-        let allowed = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(PROTOCOL))).is_ok();
-        if !allowed {
-            not_tested("raw sockets need CAP_NET_RAW");
-        }
-        allowed
-    })
-}
-
-/// A folder of its own, with a short name: that of a socket has at most 107 bytes.
-pub(crate) struct Folder(PathBuf);
-
-impl Folder {
-    pub(crate) fn new() -> Folder {
-        let folder = std::env::temp_dir().join(format!("welcomed-{}-{}", std::process::id(), number()));
-        // A process with this number can have left one.
-        let _ = fs::remove_dir_all(&folder);
-        fs::create_dir(&folder).unwrap();
-        Folder(folder)
-    }
-
-    pub(crate) fn join(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-
-    /// A path in it that nobody has taken.
-    pub(crate) fn new_path(&self) -> PathBuf {
-        self.0.join(format!("client-{}", number()))
-    }
-
-    /// What is in it, but for the clients' own sockets.
-    pub(crate) fn left(&self) -> Vec<String> {
-        let names = fs::read_dir(&self.0).unwrap().map(|entry| entry.unwrap().file_name());
-        let names = names.map(|name| name.into_string().unwrap());
-        names.filter(|name| !name.starts_with("client-")).collect()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
+use super::counts::Counts;
+use super::folder::{Folder, number};
+use super::raw::{PROTOCOL, host, raw_is_allowed};
+use crate::process::Server;
 
 /// A running server, reachable in every way there is.
 pub(crate) struct Ground {

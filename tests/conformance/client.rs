@@ -9,7 +9,8 @@ use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use welcomed::net::Kind;
 use welcomed::net::ipv4;
 
-use crate::ground::{Ground, PROTOCOL, host};
+use super::all_kinds::Ground;
+use super::raw::{PROTOCOL, host};
 use crate::process::{BOUND, until};
 
 /// More than any answer has.

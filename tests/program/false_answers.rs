@@ -7,10 +7,10 @@ use std::process::Command;
 use rustix::process::Signal;
 use welcomed::net::Kind;
 
+use super::socket_client::{Visitor, address, own_endpoint, serve};
+use super::tracer::traced;
+use crate::process::Process;
 use crate::process::answer;
-use crate::sockets::{Visitor, address, own_endpoint, serve};
-use crate::started::Started;
-use crate::tracer::traced;
 
 #[test]
 fn a_client_that_accept_denied_is_accepted_with_the_next_one_or_when_the_server_stops() {
@@ -87,11 +87,11 @@ fn a_raw_server_answers_nothing_that_came_while_it_had_no_address_yet() {
     let mut command = Command::new("strace");
     command.args(["-D", "-f", "-e", "trace=socket,bind", "-e", "inject=bind:delay_enter=1000000"]);
     command.args([env!("CARGO_BIN_EXE_welcomed"), "-l", &here]).env_remove("RUST_LOG");
-    let server = Started::new(&mut command);
-    server.log.wait_for("SOCK_RAW");
+    let server = Process::start(&mut command);
+    server.wait_for_log("SOCK_RAW");
     Visitor::connect(&address(&elsewhere)).unwrap().say(b"Stray").unwrap();
-    assert!(!server.log.text().contains(&here), "it was not held up");
-    server.log.wait_for(&format!("waiting for datagrams on {here}"));
+    assert!(!server.log().contains(&here), "it was not held up");
+    server.wait_for_log(&format!("waiting for datagrams on {here}"));
     let visitor = Visitor::connect(&address(&here)).unwrap();
     visitor.say(b"Ada").unwrap();
     assert_eq!(visitor.answer(), "welcome ");

@@ -3,8 +3,8 @@
 use rustix::process::Signal;
 use welcomed::net::{Address, Kind};
 
+use super::socket_client::{Visitor, serve};
 use crate::process::until;
-use crate::sockets::{Visitor, serve};
 
 /// Visitors that have said their name, whether or not anybody listens yet.
 fn visitors(address: &Address, count: usize) -> Vec<Visitor> {

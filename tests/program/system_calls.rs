@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use rustix::process::Signal;
 use welcomed::net::{Address, Kind};
 
+use super::socket_client::{Visitor, serve};
+use super::tracer::Tracer;
 use crate::process::Server;
-use crate::sockets::{Visitor, serve};
-use crate::tracer::Tracer;
 
 /// Clients that come at once: as many as one turn of the loop accepts.
 const CROWD: u32 = 64;

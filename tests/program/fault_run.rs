@@ -7,9 +7,9 @@ use std::net::TcpStream;
 use rustix::process::Signal;
 use welcomed::net::{Address, Kind};
 
+use super::socket_client::{Visitor, serve};
+use super::tracer::Tracer;
 use crate::process::{Server, answer, until};
-use crate::sockets::{Visitor, serve};
-use crate::tracer::Tracer;
 
 /// What one error costs.
 #[derive(Clone, Copy)]

@@ -1,0 +1,42 @@
+//! The two programs as users run them: real processes, real sockets, real signals.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has to fail"
+)]
+
+mod process;
+
+mod program {
+    // What the tests stand on.
+    mod client_program;
+    mod fault_run;
+    mod folder;
+    mod sandbox;
+    mod socket_client;
+    mod tracer;
+
+    // The server.
+    mod command_lines;
+    mod datagram_log;
+    mod descriptors;
+    mod drain;
+    mod false_answers;
+    mod injection;
+    mod log;
+    mod netcat;
+    mod signals;
+    mod system_calls;
+    mod tcp_clients;
+    mod unix_paths;
+    mod unix_races;
+
+    // The client.
+    mod client;
+    mod client_datagrams;
+    mod client_kinds;
+    mod client_raw;
+}
