@@ -45,7 +45,7 @@ fn update(readme: &str) -> (String, Vec<&str>) {
 }
 
 #[test]
-fn the_readme_s_diagrams_and_options_are_those_of_the_programs() {
+fn the_diagrams_and_options_in_readme_are_the_programs_own() {
     let readme = fs::read_to_string(README).unwrap();
     let (updated, names) = update(&readme);
     assert_eq!(

@@ -23,7 +23,7 @@ const CLIENTS: usize = 20_000;
 /// recv(2) looks for a record, and then whether the other side has shut down. To whoever is interrupted in between,
 /// a record and the end that follows it are the end alone. So this one is interrupted as often as can be.
 #[test]
-fn no_end_of_input_is_told_before_a_record_that_was_sent_before_it() {
+fn no_end_of_input_comes_before_an_earlier_record() {
     let name = format!("welcomed-sequenced-{}", std::process::id());
     let endpoint: Endpoint = format!("unixpacket://@{name}").parse().unwrap();
     let address: Address = endpoint.resolve().unwrap().pop().unwrap();

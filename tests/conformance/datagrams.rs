@@ -109,7 +109,7 @@ pub(crate) fn nameless_sender(ground: &Ground, kind: Kind) {
 }
 
 #[test]
-fn a_raw_socket_answers_nobody_else_s_packets_even_those_that_came_before_it_was_bound() {
+fn a_raw_server_ignores_packets_for_other_addresses() {
     if !raw_is_allowed() || !is_here("strace") {
         return;
     }

@@ -106,7 +106,7 @@ fn at_rest(sides: &[Side]) -> Vec<(u64, u64)> {
 }
 
 #[test]
-fn two_servers_with_the_same_welcome_stop_at_the_first() {
+fn two_servers_with_the_same_welcome_stop_at_the_first_echo() {
     for kind in kinds() {
         for welcome in ["welcome ", "Hello, {name}!", "{name}, welcome"] {
             let folder = Folder::new();
@@ -139,7 +139,7 @@ fn two_servers_with_different_welcomes_stop_soon() {
 
 /// Another program that answers whatever it hears, and takes its time, as over a long way.
 #[test]
-fn a_slow_exchange_stops_as_well() {
+fn a_slow_echo_stops() {
     let folder = Folder::new();
     let side = Side::start(Kind::UnixGram, &free_address(Kind::UnixGram, &folder), "welcome ");
     let other = socket(Kind::UnixGram);
@@ -190,7 +190,7 @@ fn as_if_from_itself(kind: Kind, side: &Side, folder: &Folder, name: &[u8]) -> b
 }
 
 #[test]
-fn a_server_that_is_its_own_visitor_stops_at_the_first() {
+fn a_server_that_answers_itself_stops_at_the_first_echo() {
     for kind in kinds() {
         for welcome in ["welcome ", "Hello, {name}!"] {
             let folder = Folder::new();
@@ -207,7 +207,7 @@ fn a_server_that_is_its_own_visitor_stops_at_the_first() {
 }
 
 #[test]
-fn a_raw_server_that_hears_its_own_answers_and_another_s_at_the_same_address_stops_soon() {
+fn two_raw_servers_at_one_address_stop_soon() {
     if !raw_is_allowed() {
         return;
     }

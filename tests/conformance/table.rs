@@ -46,7 +46,7 @@ fn rendered(columns: &[Vec<Verdict>]) -> String {
 }
 
 #[test]
-fn every_kind_keeps_the_promises_that_it_makes_and_no_others() {
+fn every_kind_keeps_its_promises_and_no_others() {
     let columns: Vec<Vec<Verdict>> = thread::scope(|scope| {
         let columns: Vec<_> = Kind::ALL.iter().map(|kind| scope.spawn(|| column(*kind))).collect();
         columns.into_iter().map(|column| column.join().unwrap()).collect()

@@ -1,5 +1,5 @@
-//! The programs as processes, with their logs, and clients as plain TCP streams. `program` and `conformance`
-//! share this module.
+//! Starts the programs as processes, reads their logs, and connects plain TCP clients. The suites `program` and
+//! `conformance` share this module.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// How long anything may take before a test gives up: long, because the machine may be busy.
+/// The longest wait before a test fails: long, because the machine may be busy.
 pub(crate) const BOUND: Duration = Duration::from_secs(20);
 
 /// A process whose standard error is read as its log. Dropping it kills the process.
@@ -30,7 +30,7 @@ pub(crate) struct Server {
 pub(crate) struct Log(Arc<(Mutex<Vec<u8>>, Condvar)>);
 
 impl Log {
-    /// Begins to read, in a thread of its own.
+    /// Reads `from` in a thread.
     pub(crate) fn read(mut from: impl Read + Send + 'static) -> Log {
         let log = Arc::new((Mutex::new(Vec::new()), Condvar::new()));
         let copy = Arc::clone(&log);
@@ -44,12 +44,12 @@ impl Log {
         Log(log)
     }
 
-    /// What was read so far.
+    /// The text so far.
     pub(crate) fn text(&self) -> String {
         String::from_utf8(self.0.0.lock().unwrap().clone()).unwrap()
     }
 
-    /// Waits until a whole line has `text` in it, and gives what was read so far.
+    /// Waits until a whole line has `text` in it, and gives the text so far.
     pub(crate) fn wait_for(&self, text: &str) -> String {
         let (log, changed) = &*self.0;
         let lacks = |log: &mut Vec<u8>| {
@@ -74,14 +74,14 @@ pub(crate) struct Ended {
     pub(crate) log: String,
 }
 
-/// The server program with its standard streams closed to the test's.
+/// The server program, without the test's standard streams and variables for the log.
 pub(crate) fn welcomed() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_welcomed"));
     command.stdin(Stdio::null()).stdout(Stdio::null()).env_remove("RUST_LOG").env_remove("NO_COLOR");
     command
 }
 
-/// A moment from which time is counted.
+/// The present moment.
 #[expect(clippy::disallowed_methods, reason = "a test waits for real processes in real time")]
 pub(crate) fn now() -> Instant {
     Instant::now()
@@ -191,7 +191,7 @@ impl Deref for Server {
     }
 }
 
-/// Waits for a process.
+/// Waits until a process has ended.
 pub(crate) fn wait(child: &mut Child) -> ExitStatus {
     let mut status = None;
     until("the process has ended", || {
@@ -201,7 +201,7 @@ pub(crate) fn wait(child: &mut Child) -> ExitStatus {
     status.unwrap()
 }
 
-/// Everything that the server sends, up to a clean end of input: a reset would be an error.
+/// Everything that the server sends, up to the end of input. A reset fails.
 pub(crate) fn answer(mut client: TcpStream) -> String {
     let mut answer = Vec::new();
     client.read_to_end(&mut answer).unwrap();
@@ -212,7 +212,7 @@ pub(crate) fn answer(mut client: TcpStream) -> String {
 pub(crate) fn run(command: &mut Command, input: &[u8]) -> (i32, String, String) {
     let mut child =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    // A program that does not read its input has ended already: that is no failure of the test.
+    // This fails if the program ends without reading its input, which a test may want.
     let _ = child.stdin.take().unwrap().write_all(input);
     wait(&mut child);
     let output = child.wait_with_output().unwrap();
@@ -220,7 +220,7 @@ pub(crate) fn run(command: &mut Command, input: &[u8]) -> (i32, String, String) 
     (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
 }
 
-/// Whether a program that a test needs is here; if not, see [`not_tested`].
+/// Whether a program that a test needs is installed. If not, [`not_tested`] says so.
 pub(crate) fn is_here(program: &str) -> bool {
     let which = Command::new("which").arg(program).stdout(Stdio::null()).status();
     let here = which.is_ok_and(|found| found.success());
@@ -230,9 +230,9 @@ pub(crate) fn is_here(program: &str) -> bool {
     here
 }
 
-/// Says aloud that a test cannot run. Where `CI` is set it has to.
+/// Prints that a test cannot run here. Fails where `CI` is set.
 pub(crate) fn not_tested(why: &str) {
     assert!(std::env::var_os("CI").is_none(), "CI needs this: {why}");
-    // Not by `eprintln!`, which the test harness keeps to itself when a test passes.
+    // The test harness would hide the output of `eprintln!`.
     let _ = writeln!(std::io::stderr(), "NOT TESTED: {why}");
 }

@@ -1,4 +1,4 @@
-//! The client program: against our server, against the lab report's, and against servers that fail it.
+//! The client program over TCP: with our server, with that of the lab report, and with servers that fail it.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -16,7 +16,7 @@ fn visit(address: SocketAddr, options: &[&str], input: &[u8]) -> (i32, String, S
     run(welcome().args(["--connect", &address.to_string()]).args(options), input)
 }
 
-/// A server for one client, who is handed over once accepted.
+/// A server that accepts one client and gives it to `then`.
 fn serve(then: impl FnOnce(TcpStream) + Send + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -25,14 +25,14 @@ fn serve(then: impl FnOnce(TcpStream) + Send + 'static) -> SocketAddr {
 }
 
 #[test]
-fn a_name_on_the_command_line_is_welcomed_on_standard_output_and_nothing_else_is_said() {
+fn a_name_on_the_command_line_prints_the_welcome_and_no_more() {
     let server = Server::start(&["--welcome", "Hello, {name}!", "--name-gap", "24h"]);
     assert_eq!(visit(server.address, &["Rafatul"], b""), (0, "Hello, Rafatul!".into(), String::new()));
     server.wait_for_log(" Rafatul");
 }
 
 #[test]
-fn without_a_name_it_is_asked_for_and_a_line_read() {
+fn without_a_name_the_client_asks_and_reads_a_line() {
     let server = Server::start(&["--welcome", "Hello, {name}!"]);
     for input in [&b"Rafatul\n"[..], b"Rafatul\r\n", b"Rafatul", b"Rafatul\nAda\n"] {
         let prompt = "Enter your name: \n".to_owned();
@@ -41,7 +41,7 @@ fn without_a_name_it_is_asked_for_and_a_line_read() {
 }
 
 #[test]
-fn an_empty_name_is_welcomed_and_no_name_is_none() {
+fn an_empty_name_is_welcomed_and_a_missing_one_is_an_error() {
     let server = Server::start(&[]);
     assert_eq!(visit(server.address, &[""], b"").1, "welcome ");
     assert_eq!(visit(server.address, &[], b"\n").1, "welcome ");
@@ -51,14 +51,14 @@ fn an_empty_name_is_welcomed_and_no_name_is_none() {
 }
 
 #[test]
-fn a_welcome_to_a_pipe_is_the_bytes_that_came() {
+fn a_welcome_is_written_to_a_pipe_byte_for_byte() {
     let server = Server::start(&["--welcome", "{name}"]);
     let (_, out, _) = visit(server.address, &["\u{1b}[1mAda"], b"");
     assert_eq!(out, "\u{1b}[1mAda");
 }
 
 #[test]
-fn a_welcome_to_a_terminal_drives_nothing() {
+fn a_welcome_is_escaped_on_a_terminal() {
     if !is_here("script") {
         return;
     }
@@ -103,7 +103,7 @@ fn a_server_that_never_answers_is_a_timeout() {
     assert!(line.ends_with("timed out: no whole welcome came in time"), "{line}");
 }
 
-/// A server at a free port of `ip` that lets nobody connect any more, and those who wait there.
+/// A server at a free port of `ip` with a full accept queue, and the clients in that queue.
 fn full(ip: [u8; 4]) -> (Socket, Vec<TcpStream>, SocketAddr) {
     let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     listener.bind(&SocketAddr::from((ip, 0)).into()).unwrap();
@@ -124,7 +124,7 @@ fn a_server_whose_backlog_is_full_is_a_timeout() {
 }
 
 #[test]
-fn an_address_that_lets_nobody_connect_leaves_the_next_its_part_of_the_time() {
+fn an_address_that_never_accepts_leaves_time_for_the_next() {
     let (code, _, why) = run(&mut with_two_homes("true"), b"");
     if code != 0 {
         return not_tested(&format!("no other /etc/hosts can be mounted: {}", why.trim()));
@@ -141,7 +141,7 @@ fn an_address_that_lets_nobody_connect_leaves_the_next_its_part_of_the_time() {
 }
 
 #[test]
-fn a_server_that_drips_for_ever_is_a_timeout_as_well() {
+fn a_server_that_drips_for_ever_is_a_timeout() {
     let address = serve(|mut stream| {
         while stream.write_all(b"w").is_ok() {
             thread::park_timeout(Duration::from_millis(20));
@@ -171,7 +171,7 @@ fn a_server_that_closes_without_a_welcome_is_one_line() {
 }
 
 #[test]
-fn a_server_that_sends_without_end_is_no_welcome_server() {
+fn an_endless_answer_is_no_welcome() {
     let address = serve(|mut stream| while stream.write_all(&[b'w'; 4096]).is_ok() {});
     let line = error_line(visit(address, &["Ada"], b""), 1);
     assert!(line.ends_with("more than 65536 bytes came: that is no welcome server"), "{line}");
@@ -209,8 +209,8 @@ fn help_begins_with_examples() {
     }
 }
 
-/// The lab report's server: one blocking client at a time. It prints its port first, so that it can take
-/// a free one, and ends after two clients.
+/// The lab report's server, which serves one client at a time. It takes a free port, prints it, and ends after two
+/// clients.
 const REPORT_SERVER: &str = "
 import socket
 s = socket.socket()
@@ -226,7 +226,7 @@ for _ in range(2):
     c.close()
 ";
 
-/// The lab report's client: it keeps its side open and reads once.
+/// The lab report's client: it keeps its write side open and reads once.
 const REPORT_CLIENT: &str = "
 import socket, sys
 c = socket.socket()
@@ -237,7 +237,7 @@ print(repr(c.recv(1024).decode()))
 ";
 
 #[test]
-fn the_report_s_server_welcomes_our_client() {
+fn the_server_of_the_report_welcomes_our_client() {
     if !is_here("python3") {
         return;
     }
@@ -257,7 +257,7 @@ fn the_report_s_server_welcomes_our_client() {
 }
 
 #[test]
-fn our_server_welcomes_the_report_s_client() {
+fn our_server_welcomes_the_client_of_the_report() {
     if !is_here("python3") {
         return;
     }

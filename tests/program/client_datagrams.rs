@@ -1,5 +1,5 @@
-//! The client program where delivery is not sure, against servers that lose datagrams, stay away, or are not
-//! the one that was asked.
+//! The client program where delivery is not sure: with servers that lose datagrams, are down, or have another
+//! address.
 
 use std::os::fd::OwnedFd;
 use std::thread::{self, JoinHandle};
@@ -17,22 +17,22 @@ use super::folder::{unique_name, unique_path};
 use super::sandbox::with_two_homes;
 use crate::process::{BOUND, not_tested, now, run};
 
-/// The kinds whose servers are played here.
+/// The kinds of socket that [`Fake`] opens.
 const SCHEMES: [&str; 2] = ["udp", "unixgram"];
 
-/// A socket that no program inherits which is started meanwhile.
+/// A datagram socket that child processes do not inherit.
 fn datagrams(family: AddressFamily) -> OwnedFd {
     socket_with(family, SocketType::DGRAM, SocketFlags::CLOEXEC, None).unwrap()
 }
 
-/// A socket that datagrams come to, and the endpoint that it is.
+/// The socket of a fake server, and its endpoint.
 struct Fake {
     socket: OwnedFd,
     endpoint: String,
 }
 
 impl Fake {
-    /// A free port of an address that nobody else uses, or an abstract name.
+    /// At a free port of an address that only these tests use, or at an abstract name.
     fn new(scheme: &str, name: &str) -> Fake {
         if scheme == "udp" {
             let fake = Fake::bound(&"127.0.0.9:0".parse::<std::net::SocketAddr>().unwrap().into());
@@ -51,7 +51,7 @@ impl Fake {
         Fake { socket, endpoint: String::new() }
     }
 
-    /// The same place, taken again after a while in which nobody was there.
+    /// The same server, started again after 300 ms without one.
     fn restarted(self) -> Fake {
         let (address, endpoint) = (getsockname(&self.socket).unwrap(), self.endpoint);
         drop(self.socket);
@@ -64,14 +64,14 @@ impl Fake {
         let mut buffer = [0; 4096];
         let received = retry_on_intr(|| recvfrom(&self.socket, &mut buffer, RecvFlags::empty()));
         let (bytes, _, sender) = received.unwrap();
-        (buffer[..bytes].to_vec(), sender.expect("whoever asks has a name to be answered at"))
+        (buffer[..bytes].to_vec(), sender.expect("a client has a name"))
     }
 
     fn send(&self, datagram: &[u8], to: &SocketAddrAny) -> rustix::io::Result<usize> {
         sendto(&self.socket, datagram, SendFlags::empty(), to)
     }
 
-    /// How many datagrams are here.
+    /// The count of datagrams that have come.
     fn count(&self) -> usize {
         let mut buffer = [0; 4096];
         let received = || recvfrom(&self.socket, &mut buffer, RecvFlags::DONTWAIT).ok();
@@ -79,13 +79,13 @@ impl Fake {
     }
 }
 
-/// Plays a server in a thread of its own.
+/// Runs `server` in a thread. Gives the endpoint and the thread.
 fn play(fake: Fake, server: impl FnOnce(Fake) + Send + 'static) -> (String, JoinHandle<()>) {
     (fake.endpoint.clone(), thread::spawn(move || server(fake)))
 }
 
 #[test]
-fn the_attempt_that_was_answered_is_said() {
+fn the_answered_attempt_is_printed() {
     for scheme in SCHEMES {
         let (endpoint, server) = play(Fake::new(scheme, "second"), |fake| {
             let first = fake.receive();
@@ -100,7 +100,7 @@ fn the_attempt_that_was_answered_is_said() {
 }
 
 #[test]
-fn a_server_that_never_answers_is_asked_as_often_as_it_may_be_and_no_longer() {
+fn a_silent_server_gets_every_attempt_and_no_more() {
     for scheme in SCHEMES {
         let fake = Fake::new(scheme, "never");
         let start = now();
@@ -115,12 +115,12 @@ fn a_server_that_never_answers_is_asked_as_often_as_it_may_be_and_no_longer() {
 }
 
 #[test]
-fn where_nobody_listens_every_attempt_has_its_time_and_the_last_ends_at_once() {
+fn a_refused_attempt_still_takes_its_time_but_the_last() {
     let stale = unique_path("stale");
     drop(std::os::unix::net::UnixDatagram::bind(&stale).unwrap());
     let free = Fake::new("udp", "").endpoint;
     for endpoint in
-        [free, format!("unixgram://{}", stale.display()), format!("unixgram://@{}", unique_name("nobody"))]
+        [free, format!("unixgram://{}", stale.display()), format!("unixgram://@{}", unique_name("absent"))]
     {
         let words = "nobody listens there; is the server running?";
         let start = now();
@@ -153,12 +153,12 @@ fn a_server_that_is_restarted_answers_a_later_attempt() {
 }
 
 #[test]
-fn only_the_server_that_was_asked_is_believed() {
+fn an_answer_from_another_address_is_ignored() {
     for scheme in SCHEMES {
         let (endpoint, server) = play(Fake::new(scheme, "asked"), |fake| {
             let (_, client) = fake.receive();
             let other = Fake::new(if fake.endpoint.starts_with("udp") { "udp" } else { "unixgram" }, "other");
-            // The Unix domain tells whoever is not heard, the Internet does not.
+            // The client is connected to the first server. In the Unix domain sending to it fails.
             let sent = other.send(b"forged", &client);
             assert_eq!(sent.is_err(), client.address_family() == AddressFamily::UNIX, "{sent:?}");
             fake.send(b"welcome ", &client).unwrap();
@@ -169,7 +169,7 @@ fn only_the_server_that_was_asked_is_believed() {
 }
 
 #[test]
-fn an_empty_datagram_is_no_welcome_and_the_next_one_is() {
+fn an_empty_datagram_before_the_welcome_is_ignored() {
     for scheme in SCHEMES {
         let (endpoint, server) = play(Fake::new(scheme, "empty"), |fake| {
             let (_, client) = fake.receive();
@@ -182,7 +182,7 @@ fn an_empty_datagram_is_no_welcome_and_the_next_one_is() {
 }
 
 #[test]
-fn a_datagram_is_a_welcome_up_to_its_limit_and_none_beyond() {
+fn a_datagram_longer_than_a_welcome_may_be_is_refused() {
     for (scheme, bytes, is_welcome) in [
         ("udp", 65_507, true),
         ("unixgram", 65_536, true),
@@ -202,7 +202,7 @@ fn a_datagram_is_a_welcome_up_to_its_limit_and_none_beyond() {
 }
 
 #[test]
-fn a_server_whose_queue_is_full_is_waited_for_as_long_as_the_attempts_last() {
+fn a_server_with_a_full_queue_is_a_timeout_after_all_attempts() {
     let fake = Fake::new("unixgram", "full");
     let to = getsockname(&fake.socket).unwrap();
     let sender = datagrams(AddressFamily::UNIX);
@@ -212,7 +212,7 @@ fn a_server_whose_queue_is_full_is_waited_for_as_long_as_the_attempts_last() {
 }
 
 #[test]
-fn the_attempts_go_round_the_addresses_of_a_host() {
+fn the_attempts_take_the_addresses_of_a_host_in_turn() {
     let (code, _, why) = run(&mut with_two_homes("true"), b"");
     if code != 0 {
         return not_tested(&format!("no other /etc/hosts can be mounted: {}", why.trim()));
@@ -229,14 +229,14 @@ fn the_attempts_go_round_the_addresses_of_a_host() {
             fake.send(b"welcome ", &client).unwrap();
         })
     };
-    // Nobody listens at the first address, and that is said at once: the second is in the same attempt.
+    // The first address refuses at once: the same attempt tries the second.
     let second = at("127.0.0.8:0");
     let free = port(&second);
     let server = answer(second);
     let answered = |attempt: &str| (0, "welcome ".to_owned(), format!("answered at attempt {attempt}\n"));
     assert_eq!(ask(free, "--timeout 40s --retries 0"), answered("1 of 1"));
     server.join().unwrap();
-    // The first address is silent: the second has its turn at the next attempt.
+    // The first address is silent: the next attempt begins with the second.
     let second = at("127.0.0.8:0");
     let free = port(&second);
     let silent = at(&format!("127.0.0.7:{free}"));

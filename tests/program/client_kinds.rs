@@ -1,5 +1,4 @@
-//! The client program over every kind of socket: what our server answers, and what goes wrong with names in
-//! the Unix domain and with records.
+//! The client program over every kind of socket: with our server, and its errors with Unix paths and records.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -14,7 +13,7 @@ use super::sandbox::without;
 use crate::process::{Server, not_tested, run};
 
 #[test]
-fn every_kind_of_endpoint_gives_its_welcome_and_says_the_attempt_where_delivery_is_not_sure() {
+fn the_client_is_welcomed_over_every_kind_of_socket() {
     let mut endpoints = vec!["udp://127.0.0.1:0".to_owned()];
     for scheme in ["unix", "unixpacket", "unixgram"] {
         endpoints.push(format!("{scheme}://{}", unique_path(&format!("every-{scheme}")).display()));
@@ -34,12 +33,12 @@ fn every_kind_of_endpoint_gives_its_welcome_and_says_the_attempt_where_delivery_
             assert_eq!(answer, (0, format!("Hello, {name}!"), said.to_owned()), "{endpoint}");
         }
     }
-    // Killed, it would leave its files behind.
+    // A drop would kill the server, and leave its files behind.
     server.stop();
 }
 
 #[test]
-fn a_name_may_have_line_feeds_where_boundaries_are_kept_and_only_there() {
+fn only_a_record_may_have_line_feeds_in_its_name() {
     let endpoint = |scheme: &str| format!("{scheme}://@{}", unique_name("lines"));
     let (records, datagrams) = (endpoint("unixpacket"), endpoint("unixgram"));
     let server = Server::start(&["-l", &records, "-l", &datagrams, "--welcome", "<{name}>"]);
@@ -58,15 +57,15 @@ fn a_name_may_have_line_feeds_where_boundaries_are_kept_and_only_there() {
 }
 
 #[test]
-fn retries_where_delivery_is_sure_are_a_mistake() {
-    for endpoint in ["127.0.0.1:1", "unix://@nobody", "unixpacket://@nobody"] {
+fn retries_are_refused_where_delivery_is_sure() {
+    for endpoint in ["127.0.0.1:1", "unix://@absent", "unixpacket://@absent"] {
         let line = error_line(visit(endpoint, &["--retries", "1", "Ada"]), 2);
         assert!(line.starts_with("--retries is for udp, unixgram, raw: over "), "{line}");
         assert!(line.ends_with("(see welcome --help)"), "{line}");
     }
 }
 
-/// A server of sequenced packets for one client, whom it gives to `then` once it has sent a record.
+/// A server of sequenced packets that accepts one client and gives it, with its first record, to `then`.
 fn serve_records(name: &str, then: impl FnOnce(&Socket, &[u8]) + Send + 'static) -> String {
     let listener = Socket::new(Domain::UNIX, Type::SEQPACKET, None).unwrap();
     let name = unique_name(name);
@@ -84,18 +83,18 @@ fn serve_records(name: &str, then: impl FnOnce(&Socket, &[u8]) + Send + 'static)
 }
 
 #[test]
-fn the_first_record_is_the_whole_welcome_and_nothing_else_is_waited_for() {
+fn the_client_ends_with_the_first_record() {
     let endpoint = serve_records("first", |client, name| {
         client.send(&[b"Hello, ", name].concat()).unwrap();
         client.send(b"and another record").unwrap();
-        // And no end of input: whoever waited for it would wait in vain.
+        // The connection stays open: a client that waits for the end of input waits in vain.
         thread::park_timeout(crate::process::BOUND);
     });
     assert_eq!(visit(&endpoint, &["Ada", "--timeout", "40s"]), (0, "Hello, Ada".into(), String::new()));
 }
 
 #[test]
-fn a_sequenced_packet_server_that_closes_or_sends_an_empty_record_has_not_welcomed() {
+fn an_empty_record_or_end_of_input_is_no_welcome() {
     let closes = serve_records("closes", |_, _| ());
     let empty = serve_records("empty", |client, _| assert_eq!(client.send(b"").unwrap(), 0));
     for endpoint in [closes, empty] {
@@ -105,7 +104,7 @@ fn a_sequenced_packet_server_that_closes_or_sends_an_empty_record_has_not_welcom
 }
 
 #[test]
-fn a_record_is_a_welcome_up_to_its_limit_and_none_beyond() {
+fn a_record_longer_than_a_welcome_may_be_is_refused() {
     let serve = |bytes: usize| {
         serve_records(&format!("long-{bytes}"), move |client, _| {
             client.send(&vec![b'w'; bytes]).unwrap();
@@ -121,8 +120,8 @@ fn a_record_is_a_welcome_up_to_its_limit_and_none_beyond() {
 }
 
 #[test]
-fn a_path_where_nobody_listens_is_one_line() {
-    let path = unique_path("nobody");
+fn a_path_without_a_server_is_one_line() {
+    let path = unique_path("absent");
     for scheme in ["unix", "unixpacket"] {
         let line = error_line(visit(&format!("{scheme}://{}", path.display()), &["Ada"]), 1);
         assert!(line.ends_with("no such socket: nobody listens there; is the server running?"), "{line}");
@@ -151,7 +150,7 @@ fn a_socket_of_another_kind_is_one_line() {
 }
 
 #[test]
-fn a_path_without_the_right_to_write_is_one_line_that_says_what_it_takes() {
+fn a_path_without_the_right_to_write_is_one_line_with_the_cure() {
     let without = |program: &str| without("dac_override", program);
     let (code, _, why) = run(&mut without("true"), b"");
     if code != 0 {
@@ -171,7 +170,7 @@ fn a_path_without_the_right_to_write_is_one_line_that_says_what_it_takes() {
 }
 
 #[test]
-fn a_unix_server_that_never_answers_or_never_accepts_is_a_timeout() {
+fn a_unix_server_that_never_accepts_or_answers_is_a_timeout() {
     for kind in [Type::STREAM, Type::SEQPACKET] {
         let scheme = if kind == Type::STREAM { "unix" } else { "unixpacket" };
         let name = unique_name(&format!("silent-{scheme}"));
@@ -179,7 +178,7 @@ fn a_unix_server_that_never_answers_or_never_accepts_is_a_timeout() {
         let listener = Socket::new(Domain::UNIX, kind, None).unwrap();
         listener.bind(&address).unwrap();
         listener.listen(0).unwrap();
-        // The first finds a place in the backlog, the others do not.
+        // The first client finds room in the accept queue, the others do not.
         for _ in 0..2 {
             let line = error_line(visit(&format!("{scheme}://@{name}"), &["Ada", "--timeout", "200ms"]), 1);
             assert!(line.ends_with("timed out: no whole welcome came in time"), "{line}");

@@ -1,5 +1,5 @@
-//! The client program over raw sockets, in a network of its own: on the test's own, everybody who has a raw
-//! socket of the same protocol would be heard.
+//! The client program over raw sockets, in a network of its own. In a shared network it would receive the packets
+//! of every other raw socket with the same protocol.
 
 use std::process::Command;
 
@@ -8,7 +8,7 @@ use super::sandbox::{has_own_network, in_own_network, without};
 use crate::process::{Server, is_here, not_tested, run, welcomed};
 
 #[test]
-fn a_raw_server_s_welcome_is_printed_and_never_the_client_s_own_name() {
+fn a_raw_client_prints_the_welcome_and_not_its_own_name() {
     if !has_own_network() {
         return;
     }
@@ -31,7 +31,7 @@ fn a_raw_server_s_welcome_is_printed_and_never_the_client_s_own_name() {
 }
 
 #[test]
-fn where_no_raw_server_is_the_client_does_not_answer_itself() {
+fn a_raw_client_without_a_server_does_not_answer_itself() {
     if !has_own_network() {
         return;
     }
@@ -43,7 +43,7 @@ fn where_no_raw_server_is_the_client_does_not_answer_itself() {
     }
 }
 
-/// A server that sends back what it receives, once. It may begin to listen when the client has asked already.
+/// A server that sends back one packet. It may start after the client's first attempt.
 const ECHO: &str = "
 import socket, sys
 s = socket.socket(socket.AF_INET, socket.SOCK_RAW, 253)
@@ -53,7 +53,7 @@ s.sendto(packet[20:], sender)
 ";
 
 #[test]
-fn a_welcome_that_is_the_name_again_is_told_from_the_name() {
+fn a_welcome_equal_to_the_name_is_told_from_the_name() {
     if !has_own_network() || !is_here("python3") {
         return;
     }
@@ -70,11 +70,11 @@ fn a_welcome_that_is_the_name_again_is_told_from_the_name() {
 }
 
 #[test]
-fn a_host_without_such_a_protocol_says_so() {
+fn a_host_without_the_protocol_refuses() {
     if !has_own_network() {
         return;
     }
-    // ICMP's message has to hold eight bytes of the name, or the kernel does not tell whom it is about.
+    // With fewer than eight bytes of payload in ICMP's message, the kernel does not find the socket it is for.
     let mut program = welcome();
     program.args([
         "-c",
@@ -93,7 +93,7 @@ fn a_host_without_such_a_protocol_says_so() {
 }
 
 #[test]
-fn without_the_privilege_one_line_says_what_it_takes() {
+fn a_raw_client_without_privilege_is_one_line_with_the_cure() {
     let without = |program: &str| without("net_raw", program);
     let (code, _, why) = run(&mut without("true"), b"");
     if code != 0 {
@@ -106,7 +106,7 @@ fn without_the_privilege_one_line_says_what_it_takes() {
     assert!(line.ends_with("; it takes CAP_NET_RAW"), "{line}");
 }
 
-/// Sends to one address without end, and meanwhile visits another, where nobody is.
+/// Sends packets to one address without end, and meanwhile visits another, where no server is.
 const STRAYS: &str = "
 import socket, subprocess, sys, threading
 over = threading.Event()
@@ -125,7 +125,7 @@ finally:
 ";
 
 #[test]
-fn what_was_sent_to_somebody_else_is_no_welcome_even_before_the_socket_is_connected() {
+fn a_packet_for_another_address_is_never_a_welcome() {
     if !has_own_network() || !is_here("python3") {
         return;
     }

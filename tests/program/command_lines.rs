@@ -1,4 +1,4 @@
-//! The server's command line: one clear line for every mistake, and nothing started.
+//! The server's command line: a mistake gives one clear line and starts no server; valid options work.
 
 use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
@@ -7,10 +7,10 @@ use welcomed::net::Kind;
 
 use super::folder::Folder;
 use super::sandbox::{with_two_homes, without};
-use super::socket_client::{Visitor, address, serve};
+use super::socket_client::{SocketClient, address, serve};
 use crate::process::{Server, answer, not_tested, run, welcomed};
 
-/// Runs the server with options that cannot work; gives the exit code and the one line it says.
+/// Runs the server with options that it must refuse. Gives the exit code and its one line.
 pub(crate) fn refused(options: &[&str]) -> (i32, String) {
     let (code, out, err) = run(welcomed().args(options), b"");
     assert_eq!(out, "", "{options:?}");
@@ -21,7 +21,7 @@ pub(crate) fn refused(options: &[&str]) -> (i32, String) {
 }
 
 #[test]
-fn a_mistake_is_named_with_what_is_accepted_and_exit_code_2() {
+fn an_error_names_the_accepted_values_and_exits_with_2() {
     let durations = "accepted are durations such as 50ms, 2s or 1m";
     for (options, words) in [
         (&["--name-gap", "50"][..], ["'50' for '--name-gap <DURATION>'", durations]),
@@ -55,7 +55,7 @@ fn a_mistake_is_named_with_what_is_accepted_and_exit_code_2() {
 }
 
 #[test]
-fn permissions_that_are_none_for_a_socket_are_refused() {
+fn invalid_permissions_for_a_socket_are_refused() {
     for mode in ["8", "0999", "1777", "+660", "-1", "", "rwx", "0o660"] {
         let (code, line) = refused(&["--unix-mode", mode]);
         assert_eq!(code, 2, "{mode:?}: {line}");
@@ -65,7 +65,7 @@ fn permissions_that_are_none_for_a_socket_are_refused() {
 }
 
 #[test]
-fn a_welcome_that_is_none_for_datagrams_is_refused_before_anything_is_opened() {
+fn a_welcome_unfit_for_datagrams_is_refused_before_any_socket() {
     let (folder, raw) = (Folder::new(), "raw://127.0.0.1?protocol=253");
     let unix = folder.endpoint(Kind::Unix);
     for datagrams in ["udp://localhost:0", &folder.endpoint(Kind::UnixGram), raw] {
@@ -84,7 +84,7 @@ fn a_welcome_that_is_none_for_datagrams_is_refused_before_anything_is_opened() {
             assert!(err.contains(datagrams) && err.contains("such as 'Hello, {name}!'"), "{err}");
         }
     }
-    // Over connections any welcome will do.
+    // Over connections any welcome is accepted.
     Server::start(&["--welcome", "{name}, dear {name}!", "-l", &unix]).wait_for_log(&unix);
 }
 
@@ -96,7 +96,7 @@ fn a_welcome_that_could_grow_too_long_is_refused() {
 }
 
 #[test]
-fn a_busy_port_is_one_line_with_what_to_do() {
+fn a_busy_port_is_one_line_with_the_cure() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("tcp://{}", taken.local_addr().unwrap());
     let (code, line) = refused(&["--listen", &endpoint]);
@@ -113,7 +113,7 @@ fn a_busy_udp_port_is_one_line_even_if_another_welcomed_has_it() {
     assert_eq!(code, 1);
     assert!(line.contains(&format!("cannot listen on {endpoint}: Address already in use")), "{line}");
     assert!(line.contains("choose another port with --listen udp://HOST:PORT"), "{line}");
-    // TCP has ports of its own.
+    // The TCP port of the same number is free.
     let mut command = welcomed();
     command.args(["-l", &endpoint.replace("udp", "tcp")]);
     let server = Server::spawn(command);
@@ -121,7 +121,7 @@ fn a_busy_udp_port_is_one_line_even_if_another_welcomed_has_it() {
 }
 
 #[test]
-fn a_raw_socket_without_privilege_is_one_line_with_what_it_takes() {
+fn a_raw_socket_without_privilege_is_one_line_with_the_cure() {
     let without = |program: &str| without("net_raw", program);
     let (code, _, why) = run(&mut without("true"), b"");
     if code != 0 {
@@ -135,7 +135,7 @@ fn a_raw_socket_without_privilege_is_one_line_with_what_it_takes() {
 }
 
 #[test]
-fn an_address_that_is_not_ours_and_a_host_that_is_nobodys_are_one_line() {
+fn a_foreign_address_and_an_unknown_host_are_one_line_each() {
     let (code, line) = refused(&["--listen", "192.0.2.1:9999"]);
     assert_eq!(code, 1);
     assert!(line.contains("this machine does not have that address"), "{line}");
@@ -145,12 +145,12 @@ fn an_address_that_is_not_ours_and_a_host_that_is_nobodys_are_one_line() {
 }
 
 #[test]
-fn a_port_that_needs_privilege_is_one_line_with_what_to_do() {
+fn a_port_that_needs_privilege_is_one_line_with_the_cure() {
     let without = |program: &str| without("net_bind_service", program);
     let first = std::fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start").unwrap_or_default();
     let (code, _, why) = run(&mut without("true"), b"");
     if code != 0 || first.trim().parse::<u16>().is_ok_and(|first| first <= 80) {
-        return not_tested(&format!("everybody may have every port, or no privilege can be given up: {why}"));
+        return not_tested(&format!("port 80 needs no privilege here, or none can be given up: {why}"));
     }
     let (code, _, err) = run(without(env!("CARGO_BIN_EXE_welcomed")).args(["-l", "127.0.0.1:80"]), b"");
     assert_eq!(code, 1, "{err}");
@@ -160,7 +160,7 @@ fn a_port_that_needs_privilege_is_one_line_with_what_to_do() {
 }
 
 #[test]
-fn one_of_two_endpoints_that_cannot_be_had_starts_nothing() {
+fn if_one_of_two_endpoints_is_taken_none_is_served() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let (code, line) = refused(&["-l", "127.0.0.1:0", "-l", &taken.local_addr().unwrap().to_string()]);
     assert_eq!(code, 1);
@@ -179,7 +179,7 @@ fn several_endpoints_are_served_at_once() {
 }
 
 #[test]
-fn a_host_with_two_addresses_is_served_at_both_and_what_cannot_be_bound_is_said() {
+fn a_host_with_two_addresses_is_served_at_each_free_one() {
     let (code, _, why) = run(&mut with_two_homes("true"), b"");
     if code != 0 {
         return not_tested(&format!("no other /etc/hosts can be mounted: {}", why.trim()));
@@ -194,7 +194,7 @@ fn a_host_with_two_addresses_is_served_at_both_and_what_cannot_be_bound_is_said(
     }
     assert_eq!(server.stop().status.code(), Some(0));
 
-    // One of the two is taken: said, and the other is served. The client finds it behind the first.
+    // The first address is taken: the log says so, the second is served, and the client finds it.
     let taken = TcpListener::bind("127.0.0.7:0").unwrap();
     let port = taken.local_addr().unwrap().port();
     let server = Server::spawn(with_two_homes(&format!("exec \"$WELCOMED\" --listen twohomes:{port}")));
@@ -208,15 +208,15 @@ fn a_host_with_two_addresses_is_served_at_both_and_what_cannot_be_bound_is_said(
 }
 
 #[test]
-fn port_0_of_localhost_is_one_free_port_for_datagrams_too() {
+fn port_0_of_localhost_is_the_same_free_port_at_each_address() {
     let server = Server::start(&["-l", "udp://localhost:0"]);
     let log = server.wait_for_log("waiting for datagrams on udp://");
     let ports = log.lines().filter(|line| line.contains("udp://"));
     let ports: Vec<&str> = ports.map(|line| line.rsplit_once(':').unwrap().1).collect();
     assert!(ports.iter().all(|port| *port != "0" && *port == ports[0]), "{log}");
-    let visitor = Visitor::connect(&address(&format!("udp://localhost:{}", ports[0]))).unwrap();
-    visitor.say(b"Ada").unwrap();
-    assert_eq!(visitor.answer(), "welcome ");
+    let client = SocketClient::connect(&address(&format!("udp://localhost:{}", ports[0]))).unwrap();
+    client.send(b"Ada").unwrap();
+    assert_eq!(client.answer(), "welcome ");
 }
 
 #[test]
@@ -272,7 +272,7 @@ fn help_begins_with_examples_and_names_every_option() {
 }
 
 #[test]
-fn version_is_the_package_s() {
+fn version_is_that_of_the_package() {
     let (code, out, _) = run(welcomed().arg("--version"), b"");
     assert_eq!((code, out), (0, format!("welcomed {}\n", env!("CARGO_PKG_VERSION"))));
 }

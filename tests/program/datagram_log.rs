@@ -1,4 +1,4 @@
-//! What is said of datagrams.
+//! Datagrams in the log and in the counts.
 
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
@@ -6,18 +6,18 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 use rustix::process::Signal;
 use welcomed::net::{Address, Kind, Name, UnixName};
 
-use super::socket_client::{Visitor, serve};
+use super::socket_client::{SocketClient, serve};
 use crate::process::Server;
 
 const DATAGRAMS: [Kind; 3] = [Kind::Udp, Kind::UnixGram, Kind::Raw];
 
 fn welcome(address: &Address, name: &[u8]) {
-    let visitor = Visitor::connect(address).unwrap();
-    visitor.say(name).unwrap();
-    assert_eq!(visitor.answer(), "welcome ");
+    let client = SocketClient::connect(address).unwrap();
+    client.send(name).unwrap();
+    assert_eq!(client.answer(), "welcome ");
 }
 
-/// Sends a name, and a welcome, to which there is no answer, from sockets that have no names.
+/// Sends a name and a welcome from sockets without names: neither can be answered.
 fn send_without_a_name(address: &Address) {
     let Name::Unix(UnixName::Abstract(name)) = &address.name else { panic!("{address}") };
     let to = SocketAddr::from_abstract_name(name).unwrap();
@@ -32,7 +32,7 @@ fn counts(server: &Server, words: &str) {
 }
 
 #[test]
-fn a_datagram_is_a_line_of_the_log_and_counted_and_quiet_says_nobody() {
+fn a_datagram_is_logged_unless_quiet_and_always_counted() {
     for kind in DATAGRAMS {
         let Some((server, address)) = serve(kind, &[]) else { continue };
         welcome(&address, b"Rafatul");
@@ -52,7 +52,7 @@ fn a_datagram_is_a_line_of_the_log_and_counted_and_quiet_says_nobody() {
 }
 
 #[test]
-fn whoever_cannot_be_answered_is_counted_and_said_where_it_is_asked_for() {
+fn an_unanswerable_datagram_is_counted_and_logged_with_verbose() {
     let (server, address) = serve(Kind::UnixGram, &["-v"]).unwrap();
     send_without_a_name(&address);
     server.wait_for_log("a sender without a name of its own cannot be answered");
@@ -69,19 +69,19 @@ fn whoever_cannot_be_answered_is_counted_and_said_where_it_is_asked_for() {
 }
 
 #[test]
-fn whose_welcome_finds_no_room_is_counted_and_said_where_it_is_asked_for() {
+fn a_dropped_welcome_is_counted_and_logged_with_verbose() {
     let (server, address) = serve(Kind::UnixGram, &["-v"]).unwrap();
-    let visitor = Visitor::connect(&address).unwrap();
-    // Nobody takes the welcomes; the names differ, so that they are not thought to be echoes.
+    let client = SocketClient::connect(&address).unwrap();
+    // The client does not receive its welcomes. The names differ, so that the loop guard lets them pass.
     let mut sent = 0;
     while !server.log().contains("while writing welcome") {
         sent += 1;
         assert!(sent < 10_000, "there is always room");
-        visitor.say(format!("number {sent}").as_bytes()).unwrap();
+        client.send(format!("number {sent}").as_bytes()).unwrap();
     }
     server.wait_for_log("Resource temporarily unavailable (os error 11) while writing welcome");
-    // What nobody has taken is in the way of others as well (unix(7): it counts against the sender's buffer).
-    drop(visitor);
+    // Unreceived welcomes fill the server's send buffer, also for other clients (unix(7)).
+    drop(client);
     welcome(&address, b"Ada");
     let log = server.stop().log;
     let dropped = log.matches("(os error 11) while writing welcome").count();

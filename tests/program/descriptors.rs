@@ -1,4 +1,4 @@
-//! Running out of descriptors, for real.
+//! The descriptor limit of a real process.
 
 use std::fs;
 use std::io::Write as _;
@@ -9,8 +9,8 @@ use rustix::process::{Resource, Rlimit, Signal, prlimit};
 
 use crate::process::{Server, answer, until};
 
-/// Sets the descriptor limit of a running server so that it can open `more`. The limit is a bound on
-/// numbers (getrlimit(2)), so what counts are the free ones below it.
+/// Sets the descriptor limit of a running server so that it can open `more`. The limit is a bound on descriptor
+/// numbers (getrlimit(2)): the server can open the free numbers below it.
 fn allow(server: &Server, more: u64) {
     let entries = fs::read_dir(format!("/proc/{}/fd", server.pid().as_raw_nonzero())).unwrap();
     let open: Vec<u64> =
@@ -29,7 +29,7 @@ fn ticks(server: &Server) -> u64 {
 }
 
 #[test]
-fn out_of_descriptors_the_server_pauses_says_so_once_and_welcomes_all_in_the_end() {
+fn a_server_out_of_descriptors_pauses_and_welcomes_all_later() {
     let server = Server::start(&["--name-gap", "20s"]);
     assert_eq!(answer(server.send(b"Ada\n")), "welcome ");
     allow(&server, 5);
@@ -57,13 +57,13 @@ fn out_of_descriptors_the_server_pauses_says_so_once_and_welcomes_all_in_the_end
 }
 
 #[test]
-fn a_server_with_no_connection_to_close_recovers_by_itself() {
+fn a_pause_ends_by_itself_where_no_connection_can_close() {
     let server = Server::start(&[]);
     assert_eq!(answer(server.send(b"Ada\n")), "welcome ");
     allow(&server, 0);
     let clients: Vec<TcpStream> = (0..3).map(|_| server.send(b"Rafatul\n")).collect();
     server.wait_for_log("accepting pauses with 0 open");
-    // Nothing happens at the socket from here on: only the back-off can help.
+    // No event comes from here on: only the end of the pause can help.
     allow(&server, 1);
     for client in clients {
         assert_eq!(answer(client), "welcome ");
@@ -71,7 +71,7 @@ fn a_server_with_no_connection_to_close_recovers_by_itself() {
 }
 
 #[test]
-fn more_connections_than_descriptors_are_lowered_with_a_warning() {
+fn max_connections_is_lowered_to_the_descriptor_limit() {
     let mut command = Command::new("sh");
     let script = "ulimit -Sn 50; ulimit -Hn 100; exec \"$@\"";
     command.args(["-c", script, "sh", env!("CARGO_BIN_EXE_welcomed"), "-l", "127.0.0.1:0"]);
@@ -86,7 +86,7 @@ fn more_connections_than_descriptors_are_lowered_with_a_warning() {
 }
 
 #[test]
-fn no_descriptor_is_left_to_a_program_that_the_server_could_start() {
+fn every_descriptor_is_close_on_exec_and_non_blocking() {
     let server = Server::start(&[]);
     let _client = server.connect();
     assert_eq!(answer(server.send(b"Ada\n")), "welcome ");

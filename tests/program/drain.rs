@@ -1,42 +1,42 @@
-//! Who has come when the server is told to stop is served, however little the backlog is.
+//! A stopping server serves every client and every datagram that has come, even with a small backlog.
 
 use rustix::process::Signal;
 use welcomed::net::{Address, Kind};
 
-use super::socket_client::{Visitor, serve};
+use super::socket_client::{SocketClient, serve};
 use crate::process::until;
 
-/// Visitors that have said their name, whether or not anybody listens yet.
-fn visitors(address: &Address, count: usize) -> Vec<Visitor> {
-    let come = |number: usize| {
-        let visitor = Visitor::connect(address).unwrap();
-        visitor.say(format!("N{number}\n").as_bytes()).unwrap();
-        visitor
+/// Clients that have sent a name each. The server need not have accepted them yet.
+fn clients(address: &Address, count: usize) -> Vec<SocketClient> {
+    let connect = |number: usize| {
+        let client = SocketClient::connect(address).unwrap();
+        client.send(format!("N{number}\n").as_bytes()).unwrap();
+        client
     };
-    (0..count).map(come).collect()
+    (0..count).map(connect).collect()
 }
 
-fn all_are_welcomed(visitors: Vec<Visitor>) {
-    for visitor in visitors {
-        assert_eq!(visitor.answer(), "welcome ");
+fn all_are_welcomed(clients: Vec<SocketClient>) {
+    for client in clients {
+        assert_eq!(client.answer(), "welcome ");
     }
 }
 
 #[test]
-fn as_many_as_linux_lets_into_a_backlog_are_accepted() {
+fn every_client_in_the_accept_queue_is_welcomed() {
     for kind in [Kind::Tcp, Kind::Unix, Kind::UnixPacket] {
         let (server, address) = serve(kind, &["--backlog", "1", "--max-connections", "1"]).unwrap();
-        let inside = Visitor::connect(&address).unwrap();
-        until("the first is inside", || {
+        let open = SocketClient::connect(&address).unwrap();
+        until("the first is accepted", || {
             server.signal(Signal::USR1);
             server.log().contains("counts: 1 accepted")
         });
-        // One more than the backlog says (listen(2) does not tell).
-        let waiting = visitors(&address, 2);
+        // Linux lets in one client more than the backlog, which listen(2) does not say.
+        let waiting = clients(&address, 2);
         server.signal(Signal::TERM);
         server.wait_for_log("stopping: 1 open");
-        inside.say(b"Ada\n").unwrap();
-        assert_eq!(inside.answer(), "welcome ", "{kind}");
+        open.send(b"Ada\n").unwrap();
+        assert_eq!(open.answer(), "welcome ", "{kind}");
         all_are_welcomed(waiting);
         let ended = server.wait();
         assert!(ended.log.contains("counts: 3 accepted: 3 welcomed"), "{kind}: {}", ended.log);
@@ -44,14 +44,14 @@ fn as_many_as_linux_lets_into_a_backlog_are_accepted() {
 }
 
 #[test]
-fn every_datagram_is_answered() {
+fn every_datagram_in_the_receive_queue_is_answered() {
     for (kind, count) in [(Kind::Udp, 50), (Kind::UnixGram, 5)] {
         let (server, address) = serve(kind, &["--backlog", "1"]).unwrap();
         server.signal(Signal::STOP);
-        let visitors = visitors(&address, count);
+        let clients = clients(&address, count);
         server.signal(Signal::TERM);
         server.signal(Signal::CONT);
-        all_are_welcomed(visitors);
+        all_are_welcomed(clients);
         assert_eq!(server.wait().status.code(), Some(0), "{kind}");
     }
 }

@@ -1,5 +1,5 @@
-//! A kernel that lies: it denies what is there, or keeps what it was told to close. None does; but what
-//! would come of it can be said, and an edge that is lost looks like the first two.
+//! A kernel that gives false answers: it denies a client or a name that is there, or leaves a closed descriptor
+//! open. Linux does not, but a lost edge of epoll looks the same. The tests hold what follows then.
 
 use std::io::Write as _;
 use std::process::Command;
@@ -7,22 +7,22 @@ use std::process::Command;
 use rustix::process::Signal;
 use welcomed::net::Kind;
 
-use super::socket_client::{Visitor, address, own_endpoint, serve};
+use super::socket_client::{SocketClient, address, own_endpoint, serve};
 use super::tracer::traced;
 use crate::process::Process;
 use crate::process::answer;
 
 #[test]
-fn a_client_that_accept_denied_is_accepted_with_the_next_one_or_when_the_server_stops() {
-    // Its edge is used up, and no kernel denies who is there: nothing is promised but that it is not lost.
-    let lie = "inject=accept4:error=EAGAIN:when=1";
-    let Some((server, tracer)) = traced(&[], &["-e", lie]) else { return };
+fn a_client_that_accept_missed_is_accepted_later() {
+    // Its edge is used up: the promise is that the client is accepted in the end, not when.
+    let denial = "inject=accept4:error=EAGAIN:when=1";
+    let Some((server, tracer)) = traced(&[], &["-e", denial]) else { return };
     let denied = server.send(b"Ada\n");
     tracer.wait_for("(INJECTED)");
     assert_eq!(answer(server.send(b"Bob\n")), "welcome ");
     assert_eq!(answer(denied), "welcome ");
 
-    let Some((server, tracer)) = traced(&[], &["-e", lie]) else { return };
+    let Some((server, tracer)) = traced(&[], &["-e", denial]) else { return };
     let denied = server.send(b"Ada\n");
     tracer.wait_for("(INJECTED)");
     server.signal(Signal::TERM);
@@ -31,8 +31,8 @@ fn a_client_that_accept_denied_is_accepted_with_the_next_one_or_when_the_server_
 }
 
 #[test]
-fn a_name_that_receive_denied_is_found_when_it_is_watched_with_the_next_byte_or_at_the_deadline() {
-    // Before the stream is watched: watching tells what is there.
+fn a_name_that_receive_missed_is_read_later() {
+    // Before the stream is watched: to watch it reports the bytes that are there.
     let Some((server, tracer)) = traced(&[], &["-e", "inject=recvfrom:error=EAGAIN:when=1"]) else { return };
     tracer.stop(&server);
     let client = server.send(b"Ada\n");
@@ -40,11 +40,11 @@ fn a_name_that_receive_denied_is_found_when_it_is_watched_with_the_next_byte_or_
     tracer.wait_for("(INJECTED)");
     assert_eq!(answer(client), "welcome ");
 
-    // Later the edge is used up. No kernel denies what is there, so that this comes late is no fault.
+    // After that the edge is used up: the name is read with the next byte or at the deadline.
     for more in [&b"tul\n"[..], b""] {
         let options = ["--name-timeout", "3s", "--name-gap", "24h"];
-        let lie = ["-e", "inject=recvfrom:error=EAGAIN:when=2"];
-        let Some((server, tracer)) = traced(&options, &lie) else { return };
+        let denial = ["-e", "inject=recvfrom:error=EAGAIN:when=2"];
+        let Some((server, tracer)) = traced(&options, &denial) else { return };
         let mut client = server.connect();
         tracer.wait_for("EPOLL_CTL_ADD");
         client.write_all(if more.is_empty() { b"Rafatul\n" } else { b"Rafa" }).unwrap();
@@ -56,7 +56,7 @@ fn a_name_that_receive_denied_is_found_when_it_is_watched_with_the_next_byte_or_
 }
 
 #[test]
-fn a_descriptor_that_close_left_open_disturbs_nobody_who_gets_its_key() {
+fn a_descriptor_that_close_left_open_disturbs_no_other_client() {
     let inject = "inject=close:error=EIO:when=1";
     let Some((server, tracer)) = traced(&["--name-gap", "24h"], &["-e", inject]) else { return };
     let mut left_open = server.connect();
@@ -64,7 +64,7 @@ fn a_descriptor_that_close_left_open_disturbs_nobody_who_gets_its_key() {
     left_open.write_all(b"Ada\n").unwrap();
     tracer.wait_for("(INJECTED)");
     let mut next = server.send(b"Ra");
-    assert_eq!(answer(server.send(b"Bob\n")), "welcome ", "so the one before is inside");
+    assert_eq!(answer(server.send(b"Bob\n")), "welcome ", "so the client before is open");
     for _ in 0..3 {
         left_open.write_all(b"more\n").unwrap();
         next.write_all(b"fa").unwrap();
@@ -78,8 +78,8 @@ fn a_descriptor_that_close_left_open_disturbs_nobody_who_gets_its_key() {
 }
 
 #[test]
-fn a_raw_server_answers_nothing_that_came_while_it_had_no_address_yet() {
-    // strace holds up its bind(2); it leaves the server the test's own child (-D).
+fn a_raw_server_ignores_packets_from_before_it_was_bound() {
+    // strace delays its bind(2). With -D the server is the child of this test, and strace its grandchild.
     if traced(&[], &[]).is_none() || serve(Kind::Raw, &[]).is_none() {
         return;
     }
@@ -89,12 +89,12 @@ fn a_raw_server_answers_nothing_that_came_while_it_had_no_address_yet() {
     command.args([env!("CARGO_BIN_EXE_welcomed"), "-l", &here]).env_remove("RUST_LOG");
     let server = Process::start(&mut command);
     server.wait_for_log("SOCK_RAW");
-    Visitor::connect(&address(&elsewhere)).unwrap().say(b"Stray").unwrap();
-    assert!(!server.log().contains(&here), "it was not held up");
+    SocketClient::connect(&address(&elsewhere)).unwrap().send(b"Stray").unwrap();
+    assert!(!server.log().contains(&here), "bind was not delayed");
     server.wait_for_log(&format!("waiting for datagrams on {here}"));
-    let visitor = Visitor::connect(&address(&here)).unwrap();
-    visitor.say(b"Ada").unwrap();
-    assert_eq!(visitor.answer(), "welcome ");
+    let client = SocketClient::connect(&address(&here)).unwrap();
+    client.send(b"Ada").unwrap();
+    assert_eq!(client.answer(), "welcome ");
     server.signal(Signal::TERM);
     let ended = server.wait();
     assert!(ended.log.contains("counts: 1 accepted: 1 welcomed"), "{}", ended.log);

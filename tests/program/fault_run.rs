@@ -1,4 +1,4 @@
-//! A server in which one call fails while clients come and go, and what is promised then.
+//! A server whose system call fails once while clients come and go, and the checks of what that may cost.
 
 use std::fs;
 use std::io::Write as _;
@@ -7,16 +7,16 @@ use std::net::TcpStream;
 use rustix::process::Signal;
 use welcomed::net::{Address, Kind};
 
-use super::socket_client::{Visitor, serve};
+use super::socket_client::{SocketClient, serve};
 use super::tracer::Tracer;
 use crate::process::{Server, answer, until};
 
-/// What one error costs.
+/// What one error costs. Each number is 0 or 1.
 #[derive(Clone, Copy)]
-pub(crate) struct Toll {
-    /// How many clients fail: the visitor, or nobody.
+pub(crate) struct Cost {
+    /// Clients that fail: the one that meets the error, or none.
     pub(crate) failed: usize,
-    /// How many welcomes are dropped: the visitor's, or nobody's.
+    /// Welcomes that are dropped: that client's, or none.
     pub(crate) dropped: usize,
     pub(crate) accept_errors: usize,
     pub(crate) accept_pauses: usize,
@@ -24,81 +24,82 @@ pub(crate) struct Toll {
     pub(crate) left_open: usize,
 }
 
-/// A server with clients in the middle of their names, which are inside over TCP whatever the kind of the
-/// socket at which the next call of some kind will fail.
-pub(crate) struct Scene {
+/// A server in which a system call will fail at a socket of some kind. Two TCP clients are open, in the middle
+/// of their names.
+pub(crate) struct FaultRun {
     server: Server,
-    /// Where the visitors go.
+    /// The socket at which the call will fail.
     address: Address,
     tracer: Tracer,
-    inside: Vec<TcpStream>,
-    /// How many descriptors the server has without clients.
+    open: Vec<TcpStream>,
+    /// The count of descriptors that the server has without clients.
     own_descriptors: usize,
 }
 
-impl Scene {
-    /// Lets two clients in, and from then on calls fail as `inject` says.
-    pub(crate) fn begin(kind: Kind, inject: &str) -> Option<Scene> {
+impl FaultRun {
+    /// Connects the two open clients, and lets strace inject the error from then on.
+    pub(crate) fn begin(kind: Kind, inject: &str) -> Option<FaultRun> {
         let (server, address) = serve(kind, &["--name-gap", "24h"])?;
         let own_descriptors = descriptors(&server);
-        let inside = vec![server.send(b"Rafa"), server.send(b"Rafa")];
-        // The last to connect is accepted last: once it is served, the others are inside.
+        let open = vec![server.send(b"Rafa"), server.send(b"Rafa")];
+        // Clients are accepted in order: once this one is served, the others are open.
         assert_eq!(answer(server.send(b"Max\n")), "welcome ");
         let tracer = Tracer::attach(&server, &["-e", inject])?;
-        Some(Scene { server, address, tracer, inside, own_descriptors })
+        Some(FaultRun { server, address, tracer, open, own_descriptors })
     }
 
-    /// A visitor that first says nothing, until it is watched or has met the fault, and then more than a
-    /// name, where that can be. So it needs every system call that there is.
-    fn visit(&self) -> Visitor {
-        let visitor = Visitor::connect(&self.address).unwrap();
+    /// A client that sends nothing until the server watches it or has met the fault. Then it sends more than a
+    /// name, where there are no boundaries. So it needs every system call of the loop.
+    fn visit(&self) -> SocketClient {
+        let client = SocketClient::connect(&self.address).unwrap();
         if self.address.kind.semantics().connections {
-            until("the visitor is watched, or has met the fault", || {
+            until("the client is watched, or has met the fault", || {
                 let trace = self.tracer.trace();
                 trace.contains("EPOLL_CTL_ADD") || trace.contains("INJECTED")
             });
         }
-        // It fails if the connection is closed by now.
-        let _ = visitor.say(if self.keeps_boundaries() { b"Ada" } else { b"Ada\nand more" });
-        visitor
+        // This fails if the connection is closed by now.
+        let _ = client.send(if self.keeps_boundaries() { b"Ada" } else { b"Ada\nand more" });
+        client
     }
 
-    /// A visitor who comes, if the server does not close its socket at that very moment.
-    fn knock(&self) -> Option<Visitor> {
-        let visitor = Visitor::connect(&self.address).ok()?;
+    /// A client, unless the server closes its socket at this moment.
+    fn connect_if_open(&self) -> Option<SocketClient> {
+        let client = SocketClient::connect(&self.address).ok()?;
         if !self.address.kind.semantics().connections {
-            visitor.say(b"Ada").ok()?;
+            client.send(b"Ada").ok()?;
         }
-        Some(visitor)
+        Some(client)
     }
 
     fn keeps_boundaries(&self) -> bool {
         self.address.kind.semantics().boundaries
     }
 
-    pub(crate) fn lives(self, toll: &Toll) {
-        let visitor = self.visit();
+    /// Fails unless the server goes on, and no more is lost than `cost` says.
+    pub(crate) fn goes_on(self, cost: &Cost) {
+        let client = self.visit();
         let fault = self.wait_for_fault();
-        let loser = if toll.failed + toll.dropped == 0 {
-            assert_eq!(visitor.answer(), "welcome ", "{fault}");
+        let failed = if cost.failed + cost.dropped == 0 {
+            assert_eq!(client.answer(), "welcome ", "{fault}");
             None
         } else {
-            Some(visitor)
+            Some(client)
         };
-        let later = Visitor::connect(&self.address).unwrap();
-        later.say(if self.keeps_boundaries() { b"Bob" } else { b"Bob\n" }).unwrap();
+        let later = SocketClient::connect(&self.address).unwrap();
+        later.send(if self.keeps_boundaries() { b"Bob" } else { b"Bob\n" }).unwrap();
         assert_eq!(later.answer(), "welcome ", "a later client: {fault}");
         self.tracer.wait_for_rest();
-        loser.into_iter().for_each(Visitor::gets_nothing);
-        let counts = toll.counts(self.keeps_boundaries());
-        let Scene { server, tracer, inside, own_descriptors, .. } = self;
-        all_finish(inside);
-        until(&format!("just {} left open: {fault}", toll.left_open), || {
-            descriptors(&server) == own_descriptors + toll.left_open
+        failed.into_iter().for_each(SocketClient::gets_nothing);
+        let counts = cost.counts(self.keeps_boundaries());
+        let FaultRun { server, tracer, open, own_descriptors, .. } = self;
+        all_finish(open);
+        until(&format!("just {} left open: {fault}", cost.left_open), || {
+            descriptors(&server) == own_descriptors + cost.left_open
         });
         let trace = tracer.detach();
         assert_eq!(trace.matches("INJECTED").count(), 1, "{trace}");
-        // Not earlier: a signal costs a send and a receive, and its thread may not have met the fault yet.
+        // After the trace: a signal makes a send and a receive of its own, which could meet the fault.
         server.signal(Signal::USR1);
         server.wait_for_log(&counts);
         let ended = server.stop();
@@ -106,13 +107,14 @@ impl Scene {
         assert!(ended.log.contains(&counts), "{fault}: {}", ended.log);
     }
 
-    pub(crate) fn finishes(self, error: &str) {
-        let visitor = self.knock();
-        let why = why(&self.wait_for_fault(), error);
-        visitor.into_iter().for_each(Visitor::gets_nothing);
+    /// Fails unless the server accepts no more, finishes its open connections, and ends with exit code 1.
+    pub(crate) fn drains(self, error: &str) {
+        let client = self.connect_if_open();
+        let why = error_text(&self.wait_for_fault(), error);
+        client.into_iter().for_each(SocketClient::gets_nothing);
         self.server.wait_for_log("stopping: 2 open");
         self.tracer.wait_for_rest();
-        all_finish(self.inside);
+        all_finish(self.open);
         let ended = self.server.wait();
         assert_eq!(ended.status.code(), Some(1), "{}", ended.log);
         let verb = if self.address.kind.semantics().connections { "accept" } else { "receive" };
@@ -122,15 +124,16 @@ impl Scene {
         assert!(last.starts_with(&format!("welcomed: cannot go on serving: {why}")), "{last}");
     }
 
-    pub(crate) fn ends(self, error: &str) {
-        let visitor = self.knock();
-        let why = why(&self.wait_for_fault(), error);
+    /// Fails unless the server ends at once, with one line and exit code 1.
+    pub(crate) fn ends_at_once(self, error: &str) {
+        let client = self.connect_if_open();
+        let why = error_text(&self.wait_for_fault(), error);
         let ended = self.server.wait();
         assert_eq!(ended.status.code(), Some(1), "{}", ended.log);
         let said = ended.log.split_once(" Max\n").unwrap().1;
         assert!(said.starts_with(&format!("welcomed: cannot go on serving: {why}")), "{said}");
         assert_eq!(said.lines().count(), 1, "{said}");
-        visitor.into_iter().for_each(Visitor::gets_nothing);
+        client.into_iter().for_each(SocketClient::gets_nothing);
     }
 
     /// Waits until the fault has happened, and gives its line in the trace.
@@ -140,10 +143,10 @@ impl Scene {
     }
 }
 
-impl Toll {
-    /// The counts at the end: two inside, Max, the visitor and Bob.
+impl Cost {
+    /// The counts at the end: two open clients, Max, the client that meets the error, and Bob.
     fn counts(&self, keeps_boundaries: bool) -> String {
-        let Toll { failed, dropped, accept_errors, accept_pauses, .. } = self;
+        let Cost { failed, dropped, accept_errors, accept_pauses, .. } = self;
         let welcomed = 5 - failed - dropped;
         let lingered = if keeps_boundaries { 0 } else { 1 - failed };
         format!(
@@ -154,13 +157,13 @@ impl Toll {
     }
 }
 
-/// What an error is called: strace says so behind its number, in the words of strerror(3).
-fn why(fault: &str, error: &str) -> String {
+/// The text of an error, as strerror(3) has it: strace prints it behind the number.
+fn error_text(fault: &str, error: &str) -> String {
     let words = fault.split_once(&format!("-1 {error} (")).unwrap().1;
     words.split_once(") (INJECTED)").unwrap().0.to_owned()
 }
 
-/// Lets clients send the rest of their names, and sees them welcomed.
+/// Sends the rest of the names, and checks the welcomes.
 fn all_finish(mut clients: Vec<TcpStream>) {
     for client in &mut clients {
         client.write_all(b"tul\n").unwrap();

@@ -1,4 +1,4 @@
-//! A directory for sockets.
+//! A directory for sockets, and names in the Unix domain that no other process uses.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -10,14 +10,14 @@ use welcomed::net::Kind;
 /// The kinds whose sockets have a path.
 pub(crate) const WITH_PATH: [Kind; 3] = [Kind::Unix, Kind::UnixPacket, Kind::UnixGram];
 
-/// A directory of a test's own, gone with it. Everybody may use it.
+/// A directory of a test's own, removed with it. Every user may write to it.
 pub(crate) struct Folder(PathBuf);
 
 impl Folder {
     pub(crate) fn new() -> Folder {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        // Not in the target directory: a socket's path is short.
+        // Not in the target directory, whose path can be too long for a socket.
         let path = std::env::temp_dir().join(format!("welcomed-{}-{number}", std::process::id()));
         fs::create_dir(&path).unwrap();
         let folder = Folder(path);
@@ -33,12 +33,12 @@ impl Folder {
         self.0.join(name)
     }
 
-    /// What `socket` in it is as an endpoint.
+    /// The endpoint of the file `socket` in it.
     pub(crate) fn endpoint(&self, kind: Kind) -> String {
         format!("{kind}://{}", self.path("socket").display())
     }
 
-    /// What is in it.
+    /// The names of the files in it.
     pub(crate) fn names(&self) -> Vec<String> {
         let entries = fs::read_dir(&self.0).unwrap();
         entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
@@ -47,7 +47,7 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // What a failed test leaves behind is the system's to tidy up.
+        // If this fails, the system tidies up its temporary directory.
         let _ = fs::remove_dir_all(&self.0);
     }
 }

@@ -1,25 +1,25 @@
-//! Every error that the manual pages give for the system calls of the loop, one at a time, in a real
-//! process: strace lets a call fail while clients come and go.
+//! Every error that the manual pages give for the system calls of the loop, one at a time, in a real process.
+//! strace injects it while clients come and go.
 //!
-//! strace fails a call by leaving it out. What the kernel would have done beside the error is not done:
-//! the client stays in the queue of accept(2), the bytes stay in the socket, the descriptor stays open.
+//! strace leaves out the call that it fails, and with it every effect in the kernel. The client stays in the
+//! accept queue, the bytes stay in the socket, the descriptor stays open.
 
 use std::thread;
 use std::time::Duration;
 
 use welcomed::net::Kind;
 
-use super::fault_run::{Scene, Toll};
-use super::socket_client::{Visitor, serve};
+use super::fault_run::{Cost, FaultRun};
+use super::socket_client::{SocketClient, serve};
 use super::tracer::traced;
 use crate::process::{answer, now, until};
 
-/// Some errors of a system call, and what is promised if it fails with one of them.
+/// Errors of a system call, and the promise that holds if it fails with one of them.
 struct Fault {
-    /// At which sockets.
+    /// The kinds of sockets at which it fails.
     kinds: &'static [Kind],
     call: &'static str,
-    /// Which of the calls fails, counted from the moment at which a visitor is about to come.
+    /// Which call fails, counted from before the client connects.
     when: u32,
     errors: &'static [&'static str],
     promise: Promise,
@@ -28,12 +28,12 @@ struct Fault {
 /// What becomes of the server.
 #[derive(Clone, Copy)]
 enum Promise {
-    /// It goes on. Later clients and those inside are welcomed, and no more is lost than this.
-    Lives(Toll),
-    /// It accepts nobody any more, finishes who is inside, says the counts, and ends with exit code 1.
-    Finishes,
-    /// It cannot learn of anything any more, and ends at once with exit code 1.
-    Ends,
+    /// It goes on: open and later clients are welcomed, and the error costs no more than this.
+    GoesOn(Cost),
+    /// It accepts no more, finishes its open connections, logs the counts, and ends with exit code 1.
+    Drains,
+    /// It cannot wait for events any more, and ends at once with exit code 1.
+    EndsAtOnce,
 }
 
 const TCP: &[Kind] = &[Kind::Tcp];
@@ -43,7 +43,7 @@ const PROCESSES: &[Kind] = &[Kind::Unix, Kind::UnixPacket];
 const CONNECTED: &[Kind] = &[Kind::Tcp, Kind::Unix, Kind::UnixPacket];
 const DATAGRAMS: &[Kind] = &[Kind::Udp, Kind::UnixGram, Kind::Raw];
 
-const NOTHING: Toll = Toll { failed: 0, dropped: 0, accept_errors: 0, accept_pauses: 0, left_open: 0 };
+const NOTHING: Cost = Cost { failed: 0, dropped: 0, accept_errors: 0, accept_pauses: 0, left_open: 0 };
 
 const fn row(
     kinds: &'static [Kind],
@@ -55,19 +55,18 @@ const fn row(
     Fault { kinds, call, when, errors, promise }
 }
 
-const UNNOTICED: Promise = Promise::Lives(NOTHING);
-const COUNTED: Promise = Promise::Lives(Toll { accept_errors: 1, ..NOTHING });
-const WAITS: Promise = Promise::Lives(Toll { accept_pauses: 1, ..NOTHING });
-const FAILS: Promise = Promise::Lives(Toll { failed: 1, ..NOTHING });
-const DROPPED: Promise = Promise::Lives(Toll { dropped: 1, ..NOTHING });
-const FAILS_AND_OTHERS_WAIT: Promise = Promise::Lives(Toll { failed: 1, accept_pauses: 1, ..NOTHING });
-/// Linux frees the descriptor whatever close(2) answers, so it is closed once and not again; the one that
-/// strace did not close is the proof. (A debug build of the standard library ends the process over a
-/// descriptor that is not open, but it asks fcntl(2) for that, before it closes.)
-const NOT_CLOSED_AGAIN: Promise = Promise::Lives(Toll { left_open: 1, ..NOTHING });
+const UNNOTICED: Promise = Promise::GoesOn(NOTHING);
+const COUNTED: Promise = Promise::GoesOn(Cost { accept_errors: 1, ..NOTHING });
+const WAITS: Promise = Promise::GoesOn(Cost { accept_pauses: 1, ..NOTHING });
+const FAILS: Promise = Promise::GoesOn(Cost { failed: 1, ..NOTHING });
+const DROPPED: Promise = Promise::GoesOn(Cost { dropped: 1, ..NOTHING });
+const FAILS_AND_OTHERS_WAIT: Promise = Promise::GoesOn(Cost { failed: 1, accept_pauses: 1, ..NOTHING });
+/// Linux frees the descriptor even if close(2) fails, so the server must not close it again. That the one which
+/// strace did not close stays open is the proof.
+const NOT_CLOSED_AGAIN: Promise = Promise::GoesOn(Cost { left_open: 1, ..NOTHING });
 
-/// A visitor's first receive finds nothing yet, its second the name; where records are kept apart, a third looks
-/// for another one, and its end cannot be seen before the descriptor is closed. `EAGAIN` where something is there is for `lies` to tell.
+/// A client's first receive finds nothing, its second the name. Where boundaries are kept, a third looks for
+/// another record. An `EAGAIN` that is not true is a test of `false_answers`.
 #[rustfmt::skip]
 const FAULTS: &[Fault] = &[
     row(CONNECTED, "accept4", 1, &["EINTR"], UNNOTICED),
@@ -75,7 +74,7 @@ const FAULTS: &[Fault] = &[
     row(CONNECTED, "accept4", 1, &["ENETDOWN", "ENOPROTOOPT", "EHOSTDOWN", "ENONET", "EHOSTUNREACH", "EOPNOTSUPP", "ENETUNREACH"], COUNTED),
     row(CONNECTED, "accept4", 1, &["ENOSR", "ESOCKTNOSUPPORT", "EPROTONOSUPPORT", "ETIMEDOUT"], COUNTED),
     row(CONNECTED, "accept4", 1, &["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"], WAITS),
-    row(CONNECTED, "accept4", 1, &["EBADF", "EINVAL", "ENOTSOCK"], Promise::Finishes),
+    row(CONNECTED, "accept4", 1, &["EBADF", "EINVAL", "ENOTSOCK"], Promise::Drains),
     row(PROCESSES, "getsockopt", 1, &["EBADF", "EFAULT", "EINVAL", "ENOPROTOOPT", "ENOTSOCK"], UNNOTICED),
     row(STREAMS, "recvfrom", 1, &["EINTR"], UNNOTICED),
     row(STREAMS, "recvfrom", 2, &["EINTR"], UNNOTICED),
@@ -94,7 +93,7 @@ const FAULTS: &[Fault] = &[
     row(DATAGRAMS, "recvfrom", 1, &["ECONNREFUSED", "ECONNRESET", "EFAULT", "EHOSTUNREACH", "ENETDOWN", "ENETUNREACH"], COUNTED),
     row(DATAGRAMS, "recvfrom", 1, &["ENOPROTOOPT", "ENOTCONN", "EOPNOTSUPP", "EPERM", "EPROTO", "ETIMEDOUT"], COUNTED),
     row(DATAGRAMS, "recvfrom", 1, &["ENOBUFS", "ENOMEM"], WAITS),
-    row(DATAGRAMS, "recvfrom", 1, &["EBADF", "EINVAL", "ENOTSOCK"], Promise::Finishes),
+    row(DATAGRAMS, "recvfrom", 1, &["EBADF", "EINVAL", "ENOTSOCK"], Promise::Drains),
     row(DATAGRAMS, "sendto", 1, &["EINTR"], UNNOTICED),
     row(DATAGRAMS, "sendto", 1, &["EAGAIN", "ENOBUFS"], DROPPED),
     row(DATAGRAMS, "sendto", 1, &["EACCES", "EBADF", "ECONNREFUSED", "ECONNRESET", "EDESTADDRREQ", "EFAULT", "EHOSTDOWN", "EHOSTUNREACH"], FAILS),
@@ -102,7 +101,7 @@ const FAULTS: &[Fault] = &[
     row(DATAGRAMS, "sendto", 1, &["ENOTCONN", "ENOTSOCK", "EOPNOTSUPP", "EPERM", "EPIPE", "EPROTOTYPE", "ETIMEDOUT"], FAILS),
     row(CONNECTED, "epoll_ctl", 1, &["EBADF", "EEXIST", "EINVAL", "ELOOP", "ENOENT", "ENOMEM", "ENOSPC", "EPERM"], FAILS_AND_OTHERS_WAIT),
     row(TCP, "epoll_wait", 2, &["EINTR"], UNNOTICED),
-    row(TCP, "epoll_wait", 2, &["EBADF", "EFAULT", "EINVAL"], Promise::Ends),
+    row(TCP, "epoll_wait", 2, &["EBADF", "EFAULT", "EINVAL"], Promise::EndsAtOnce),
     row(STREAMS, "shutdown", 1, &["EBADF", "EINVAL", "ENOTCONN", "ENOTSOCK"], UNNOTICED),
     row(STREAMS, "close", 1, &["EBADF", "EINTR", "EIO", "ENOSPC", "EDQUOT"], NOT_CLOSED_AGAIN),
 ];
@@ -114,63 +113,63 @@ const RECEIVE: &[&str] = &[
 ];
 
 #[test]
-fn an_error_of_accept_loses_no_client_that_is_still_there_and_a_broken_socket_lets_those_inside_finish() {
+fn an_accept_error_costs_at_most_its_own_client() {
     keeps_its_promise("accept4", CONNECTED);
 }
 
 #[test]
-fn an_error_of_receive_ends_its_own_client_only() {
+fn a_receive_error_ends_its_own_client_only() {
     keeps_its_promise("recvfrom", STREAMS);
 }
 
 #[test]
-fn an_error_of_receiving_a_record_ends_its_own_client_only_and_of_looking_for_another_nobody() {
+fn a_record_receive_error_ends_its_own_client_only() {
     keeps_its_promise("recvmsg", PACKETS);
 }
 
 #[test]
-fn an_error_of_receiving_a_datagram_loses_none_and_a_broken_socket_lets_those_inside_finish() {
+fn a_datagram_receive_error_loses_no_datagram() {
     keeps_its_promise("recvfrom", DATAGRAMS);
 }
 
 #[test]
-fn an_error_of_answering_a_datagram_costs_its_own_welcome_only() {
+fn a_datagram_send_error_costs_its_own_welcome_only() {
     keeps_its_promise("sendto", DATAGRAMS);
 }
 
 #[test]
-fn whom_the_kernel_does_not_name_is_welcomed_all_the_same() {
+fn a_client_of_an_unknown_process_is_welcomed() {
     keeps_its_promise("getsockopt", PROCESSES);
 }
 
 #[test]
-fn an_error_of_send_ends_its_own_client_only() {
+fn a_send_error_ends_its_own_client_only() {
     keeps_its_promise("sendto", CONNECTED);
 }
 
 #[test]
-fn who_cannot_be_watched_ends_alone_and_the_next_is_accepted_after_a_pause() {
+fn a_watch_error_ends_its_own_client_and_pauses_accepting() {
     keeps_its_promise("epoll_ctl", CONNECTED);
 }
 
 #[test]
-fn an_interrupted_wait_is_survived_and_one_that_cannot_work_ends_the_server_with_one_line() {
+fn a_wait_survives_an_interrupt_and_ends_on_other_errors() {
     keeps_its_promise("epoll_wait", TCP);
 }
 
 #[test]
-fn an_error_of_shutdown_takes_the_welcome_from_nobody() {
+fn a_shutdown_error_costs_no_welcome() {
     keeps_its_promise("shutdown", STREAMS);
 }
 
 #[test]
-fn an_error_of_close_is_not_answered_by_a_second_close() {
+fn a_close_error_is_not_followed_by_a_second_close() {
     keeps_its_promise("close", STREAMS);
 }
 
 #[test]
-fn an_error_of_accept_that_never_ends_does_not_spin() {
-    // Of those that are a client's there can be as many as a turn may accept before it pauses.
+fn a_lasting_accept_error_does_not_make_the_loop_spin() {
+    // A turn meets up to 64 errors that are a client's own, and one of the other kind, before it pauses.
     for (error, errors_per_turn) in [("EPROTO", 64), ("EMFILE", 1)] {
         let inject = format!("inject=accept4:error={error}");
         let Some((server, tracer)) = traced(&[], &["-e", &inject]) else { return };
@@ -186,13 +185,13 @@ fn an_error_of_accept_that_never_ends_does_not_spin() {
 }
 
 #[test]
-fn who_cannot_be_watched_for_room_to_write_ends_alone() {
+fn a_watch_error_before_a_write_ends_its_own_client_only() {
     let no_room = "inject=sendto:error=EAGAIN:when=1";
     let no_watch = "inject=epoll_ctl:error=ENOMEM:when=2";
     let Some((server, tracer)) = traced(&[], &["-e", no_room, "-e", no_watch]) else { return };
-    let client = Visitor::connect(&server.address.into()).unwrap();
+    let client = SocketClient::connect(&server.address.into()).unwrap();
     tracer.wait_for("EPOLL_CTL_ADD");
-    client.say(b"Ada\n").unwrap();
+    client.send(b"Ada\n").unwrap();
     client.gets_nothing();
     assert_eq!(answer(server.send(b"Bob\n")), "welcome ");
     tracer.detach();
@@ -201,16 +200,16 @@ fn who_cannot_be_watched_for_room_to_write_ends_alone() {
     assert!(ended.log.contains("1 failed") && ended.log.contains("1 accept pauses"), "{}", ended.log);
 }
 
-/// Lets a system call fail in every way, at every one of `kinds`.
+/// Lets a system call fail with each of its errors, at each of `kinds`.
 fn keeps_its_promise(call: &str, kinds: &[Kind]) {
     if traced(&[], &[]).is_none() {
-        return; // it has been said, once and not for every case
+        return; // `traced` has said so, once
     }
     for kind in kinds.iter().filter(|kind| serve(**kind, &[]).is_some()) {
         let faults = FAULTS.iter().filter(|fault| fault.call == call && fault.kinds.contains(kind));
         assert!(faults.clone().next().is_some(), "no errors of {call} at {kind}");
         for fault in faults {
-            // Most of the time of a case is waiting, to see that the server is at rest.
+            // In parallel: a case mostly waits, to see that the server is at rest.
             thread::scope(|cases| {
                 for error in fault.errors {
                     let case = thread::Builder::new().name(format!("{kind} {call} {error}"));
@@ -223,16 +222,16 @@ fn keeps_its_promise(call: &str, kinds: &[Kind]) {
 
 impl Fault {
     fn happens(&self, kind: Kind, error: &str) {
-        let Some(scene) = Scene::begin(kind, &self.strace_option(error)) else { return };
+        let Some(run) = FaultRun::begin(kind, &self.strace_option(error)) else { return };
         match self.promise {
-            Promise::Lives(toll) => scene.lives(&toll),
-            Promise::Finishes => scene.finishes(error),
-            Promise::Ends => scene.ends(error),
+            Promise::GoesOn(cost) => run.goes_on(&cost),
+            Promise::Drains => run.drains(error),
+            Promise::EndsAtOnce => run.ends_at_once(error),
         }
     }
 
     fn strace_option(&self, error: &str) -> String {
-        // Some machines have only the one with a set of signals, which is the same otherwise.
+        // Some machines have only epoll_pwait, which does the same.
         let call = if self.call == "epoll_wait" { "?epoll_wait,epoll_pwait" } else { self.call };
         format!("inject={call}:error={error}:when={}", self.when)
     }

@@ -1,4 +1,4 @@
-//! The log: its reader may be slow, gone or full, and the server serves.
+//! The log: its levels and colours, and a server that goes on whatever becomes of the log's reader.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -11,10 +11,10 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::process::{BOUND, Log, Server, answer, is_here, now, until, wait, welcomed};
 
-/// Enough visitors with long names to fill a pipe and the queue behind it several times.
+/// So many clients with long names fill a pipe and the queue behind it several times.
 const MANY: usize = 1500;
 
-/// A server whose standard error the test has its own plans for, so that its log cannot tell its address.
+/// A server with `stderr` as its standard error, and its address, which the test does not read from the log.
 fn start(stderr: Stdio, options: &[&str]) -> (Child, SocketAddr) {
     let mut command = welcomed();
     let child = command.args(["--listen", "127.0.0.1:0"]).args(options).stderr(stderr).spawn().unwrap();
@@ -55,38 +55,38 @@ fn stop(child: &mut Child) -> Option<i32> {
     wait(child).code()
 }
 
-/// A name that takes 6,144 bytes to show.
+/// A name that takes 6,144 bytes when it is escaped.
 fn long_name() -> Vec<u8> {
     vec![0x1b; 1024]
 }
 
 #[test]
-fn a_log_that_nobody_reads_delays_nobody_and_the_dropped_lines_are_counted() {
+fn an_unread_log_delays_no_client_and_counts_dropped_lines() {
     let (mut child, address) = start(Stdio::piped(), &[]);
     for _ in 0..MANY {
         visit(address, &long_name());
     }
-    // Now somebody reads: what was kept, then how much was not.
+    // The reader starts: the kept lines come, then the count of the dropped ones.
     let log = Log::read(child.stderr.take().unwrap());
-    until("every visitor is seen or counted as dropped", || {
-        let (seen, dropped) = seen_and_dropped(&log.text());
-        assert!(seen + dropped <= MANY);
-        seen > 100 && dropped > 0 && seen + dropped == MANY
+    until("every client is in the log or counted as dropped", || {
+        let (logged, dropped) = logged_and_dropped(&log.text());
+        assert!(logged + dropped <= MANY);
+        logged > 100 && dropped > 0 && logged + dropped == MANY
     });
     visit(address, b"Rafatul\n");
     log.wait_for(" Rafatul");
     assert_eq!(stop(&mut child), Some(0));
 }
 
-/// How many visitors a log shows, and how many lines it says were dropped.
-fn seen_and_dropped(log: &str) -> (usize, usize) {
+/// The count of clients in a log, and of the lines that it counts as dropped.
+fn logged_and_dropped(log: &str) -> (usize, usize) {
     let dropped = log.lines().filter_map(|line| line.split_once(" log lines were dropped"));
     let dropped = dropped.map(|(count, _)| count.rsplit_once(' ').unwrap().1.parse::<usize>().unwrap());
     (log.matches("connected with").count(), dropped.sum())
 }
 
 #[test]
-fn a_log_whose_reader_is_gone_ends_nothing() {
+fn a_closed_log_does_not_end_the_server() {
     let (mut child, address) = start(Stdio::piped(), &["-vv"]);
     drop(child.stderr.take());
     for _ in 0..100 {
@@ -96,11 +96,11 @@ fn a_log_whose_reader_is_gone_ends_nothing() {
 }
 
 #[test]
-fn a_log_whose_reader_comes_back_goes_on_and_says_what_was_lost() {
+fn a_log_that_is_read_again_goes_on_and_counts_lost_lines() {
     let fifo = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("fifo-{}", std::process::id()));
     let _ = std::fs::remove_file(&fifo);
     assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
-    // Opened both ways, so that opening does not wait for the other end.
+    // Opened for reading and writing, so that opening does not wait for the other end.
     let open = || File::options().read(true).write(true).open(&fifo).unwrap();
     let reader = open();
     let writer = File::options().write(true).open(&fifo).unwrap();
@@ -110,36 +110,36 @@ fn a_log_whose_reader_comes_back_goes_on_and_says_what_was_lost() {
     drop(reader);
     let before = writes(&child);
     for _ in 0..100 {
-        visit(address, b"nobody reads this\n");
+        visit(address, b"unread\n");
     }
     until("most lines have been tried", || writes(&child) >= before + 100);
     let log = Log::read(open());
     std::fs::remove_file(&fifo).unwrap();
     visit(address, b"last\n");
-    // Which of the two comes first depends on whether a line was still to be tried when the reader came back.
+    // Either can come first: a line may still be waiting when the reader returns.
     log.wait_for("log lines were dropped");
     let log = log.wait_for(" last\n");
-    // First, a hundred and last. The first that could not be written stays in the buffer of standard output,
-    // so it is counted and still comes out.
-    let (seen, dropped) = seen_and_dropped(&log);
+    // 102 lines were logged. The first that could not be written is counted as dropped, and can still come out of
+    // the buffer of standard output.
+    let (logged, dropped) = logged_and_dropped(&log);
     assert!(
-        dropped > 50 && (102..=103).contains(&(seen + dropped)),
-        "{seen} seen and {dropped} dropped: {log}"
+        dropped > 50 && (102..=103).contains(&(logged + dropped)),
+        "{logged} logged and {dropped} dropped: {log}"
     );
     assert_eq!(stop(&mut child), Some(0));
 }
 
-/// How many writes a process has tried.
+/// The count of writes that a process has tried.
 fn writes(child: &Child) -> u64 {
     let io = std::fs::read_to_string(format!("/proc/{}/io", child.id())).unwrap();
     io.lines().find_map(|line| line.strip_prefix("syscw: ")).unwrap().parse().unwrap()
 }
 
 #[test]
-fn a_turn_that_says_more_than_the_queue_holds_is_printed_while_it_lasts() {
+fn a_turn_that_overfills_the_log_queue_is_printed_meanwhile() {
     let server = Server::start(&[]);
     let mut clients: Vec<TcpStream> = (0..1000).map(|_| server.connect()).collect();
-    assert_eq!(answer(server.send(b"Ada\n")), "welcome ", "so all of them are inside");
+    assert_eq!(answer(server.send(b"Ada\n")), "welcome ", "so all clients are accepted");
     server.wait_for_log(" Ada");
     let printed = now();
     until("the printing thread sleeps, which it does 10 ms after a line", || {
@@ -153,14 +153,14 @@ fn a_turn_that_says_more_than_the_queue_holds_is_printed_while_it_lasts() {
     for client in clients {
         assert_eq!(answer(client), "welcome ");
     }
-    let (seen, dropped) = seen_and_dropped(&server.stop().log);
-    assert_eq!(seen + dropped, 1001);
-    // The queue and the printing thread's hands hold a third of it.
-    assert!(seen > 400, "{seen} seen and {dropped} dropped");
+    let (logged, dropped) = logged_and_dropped(&server.stop().log);
+    assert_eq!(logged + dropped, 1001);
+    // The queue and the printing thread together hold a third of the lines.
+    assert!(logged > 400, "{logged} logged and {dropped} dropped");
 }
 
 #[test]
-fn a_busy_port_ends_the_program_even_if_nobody_takes_its_words() {
+fn a_busy_port_ends_the_program_even_if_stderr_is_full() {
     let (reader, writer) = std::io::pipe().unwrap();
     let mut filler = writer.try_clone().unwrap();
     rustix::io::ioctl_fionbio(&filler, true).unwrap();
@@ -176,7 +176,7 @@ fn a_busy_port_ends_the_program_even_if_nobody_takes_its_words() {
 }
 
 #[test]
-fn a_log_on_a_full_disk_ends_nothing() {
+fn a_log_on_a_full_disk_does_not_end_the_server() {
     let full = File::options().write(true).open("/dev/full").unwrap();
     let (mut child, address) = start(full.into(), &[]);
     for _ in 0..100 {
@@ -186,7 +186,7 @@ fn a_log_on_a_full_disk_ends_nothing() {
 }
 
 #[test]
-fn a_server_whose_log_nobody_reads_still_ends_within_a_bound() {
+fn a_server_with_an_unread_log_stops_within_a_bound() {
     let (mut child, address) = start(Stdio::piped(), &[]);
     for _ in 0..100 {
         visit(address, &long_name());
@@ -195,7 +195,7 @@ fn a_server_whose_log_nobody_reads_still_ends_within_a_bound() {
 }
 
 #[test]
-fn every_line_that_is_queued_is_written_at_the_end() {
+fn every_queued_line_is_written_before_the_server_ends() {
     let server = Server::start(&[]);
     let clients: Vec<TcpStream> =
         (0..500).map(|index| server.send(format!("number {index}.\n").as_bytes())).collect();
@@ -204,13 +204,13 @@ fn every_line_that_is_queued_is_written_at_the_end() {
     }
     let ended = server.stop();
     for index in 0..500 {
-        assert!(ended.log.contains(&format!(" number {index}.")), "visitor {index} is not in the log");
+        assert!(ended.log.contains(&format!(" number {index}.")), "client {index} is not in the log");
     }
     assert!(ended.log.trim_end().ends_with("0 accept pauses"), "the counts come last");
 }
 
 #[test]
-fn quiet_says_no_visitor_and_verbose_every_transition() {
+fn quiet_logs_no_client_and_verbose_every_transition() {
     let (mut child, address) = start(Stdio::piped(), &["--quiet"]);
     visit(address, b"Rafatul\n");
     assert_eq!(stop(&mut child), Some(0));
@@ -239,7 +239,7 @@ fn rust_log_sets_the_level_where_no_option_does() {
 }
 
 #[test]
-fn directives_in_rust_log_are_understood_and_what_is_none_is_said() {
+fn directives_in_rust_log_are_parsed_and_errors_logged() {
     for (rust_log, words) in [
         ("mio=warn,welcomed=trace", "bound -> listening"),
         ("debug,welcomed=trace,mio=off", "bound -> listening"),
@@ -251,7 +251,7 @@ fn directives_in_rust_log_are_understood_and_what_is_none_is_said() {
     }
 }
 
-/// What a server shows on a terminal, run by script(1) until it has welcomed one client.
+/// The first line of a server on a terminal, which script(1) provides.
 fn on_a_terminal(no_color: Option<&str>) -> String {
     let mut command = Command::new("script");
     let server = format!("{} --listen 127.0.0.1:0", env!("CARGO_BIN_EXE_welcomed"));
@@ -267,7 +267,7 @@ fn on_a_terminal(no_color: Option<&str>) -> String {
 }
 
 #[test]
-fn colour_is_for_terminals_and_no_color_is_honoured() {
+fn a_terminal_gets_colours_unless_no_color_is_set() {
     if !is_here("script") {
         return;
     }
@@ -276,7 +276,7 @@ fn colour_is_for_terminals_and_no_color_is_honoured() {
 }
 
 #[test]
-fn there_is_no_colour_where_there_is_no_terminal() {
+fn a_log_without_a_terminal_has_no_colours() {
     let server = Server::start(&["-vv"]);
     assert_eq!(answer(server.send(b"Rafatul\n")), "welcome ");
     assert!(!server.stop().log.contains('\u{1b}'));

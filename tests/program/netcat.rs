@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::process::{Server, is_here, run};
 
-/// Lets a netcat have `input` and gives what it prints.
+/// Runs a netcat with `input`. Gives its output.
 fn netcat(program: &str, server: &Server, input: &[u8]) -> String {
     let port = server.address.port().to_string();
     let (code, out, err) = run(Command::new(program).args(["127.0.0.1", &port]), input);
@@ -40,6 +40,6 @@ fn traditional_netcat_is_welcomed() {
 }
 
 #[test]
-fn nmap_s_netcat_is_welcomed() {
+fn netcat_of_nmap_is_welcomed() {
     converses("ncat");
 }

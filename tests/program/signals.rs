@@ -1,4 +1,4 @@
-//! Stopping, and asking for the counts.
+//! The signals: SIGTERM and SIGINT stop the server, SIGUSR1 logs the counts.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -9,11 +9,11 @@ use rustix::process::Signal;
 use crate::process::{Server, answer, now};
 
 #[test]
-fn a_signal_to_stop_lets_clients_in_the_middle_finish_and_gives_exit_code_0() {
+fn a_stopping_server_finishes_open_connections_and_exits_with_0() {
     for signal in [Signal::TERM, Signal::INT] {
         let server = Server::start(&["--name-gap", "10s"]);
         let mut clients: Vec<TcpStream> = (0..20).map(|_| server.send(b"Rafa")).collect();
-        // The last to connect is accepted last: once it is served, all of them are inside.
+        // Clients are accepted in order: once this one is served, the others are open.
         assert_eq!(answer(server.send(b"Ada\n")), "welcome ");
         server.signal(signal);
         server.wait_for_log("stopping: 20 open");
@@ -30,7 +30,7 @@ fn a_signal_to_stop_lets_clients_in_the_middle_finish_and_gives_exit_code_0() {
 }
 
 #[test]
-fn who_had_connected_before_the_signal_is_welcomed_even_if_not_accepted_yet() {
+fn a_client_that_connected_before_the_signal_is_welcomed() {
     let server = Server::start(&[]);
     server.signal(Signal::STOP);
     let clients: Vec<TcpStream> = (0..200).map(|_| server.send(b"Rafatul\n")).collect();
@@ -45,7 +45,7 @@ fn who_had_connected_before_the_signal_is_welcomed_even_if_not_accepted_yet() {
 }
 
 #[test]
-fn who_waits_before_a_full_house_that_is_stopped_is_welcomed_as_others_leave() {
+fn a_full_server_that_stops_still_welcomes_its_accept_queue() {
     let server = Server::start(&["--max-connections", "10"]);
     let clients: Vec<TcpStream> = (0..100).map(|_| server.send(b"Rafatul")).collect();
     server.wait_for_log("full: 10 open");
@@ -57,10 +57,10 @@ fn who_waits_before_a_full_house_that_is_stopped_is_welcomed_as_others_leave() {
 }
 
 #[test]
-fn a_server_can_be_started_again_at_once_at_the_same_address() {
+fn a_server_restarts_at_once_at_the_same_address() {
     let server = Server::start(&[]);
     let address = server.address;
-    // The server closes first, so the connection stays behind in TIME_WAIT.
+    // The server closes first, so the connection stays in TIME_WAIT.
     assert_eq!(answer(server.send(b"Ada\n")), "welcome ");
     server.stop();
     let mut command = crate::process::welcomed();
@@ -69,7 +69,7 @@ fn a_server_can_be_started_again_at_once_at_the_same_address() {
 }
 
 #[test]
-fn a_stopping_server_accepts_nobody_new() {
+fn a_stopping_server_refuses_new_clients() {
     let server = Server::start(&[]);
     let open = server.connect();
     assert_eq!(answer(server.send(b"Ada\n")), "welcome ");
@@ -108,7 +108,7 @@ fn a_second_signal_ends_at_once() {
 }
 
 #[test]
-fn sigusr1_says_the_counts_and_disturbs_nobody() {
+fn sigusr1_logs_the_counts_and_disturbs_no_client() {
     let server = Server::start(&[]);
     let mut open = server.send(b"Rafa");
     assert_eq!(answer(server.send(b"Ada\n")), "welcome ");

@@ -1,4 +1,4 @@
-//! Visitors over every kind of socket, as plain sockets.
+//! Clients over every kind of socket, as plain sockets, and servers for them.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::fd::OwnedFd;
@@ -16,16 +16,15 @@ use welcomed::net::{Address, Endpoint, Kind, Name, UnixName};
 
 use crate::process::{BOUND, Server, not_tested};
 
-/// A visitor: whoever sends from a socket of its own, whether it has connections or not.
-pub(crate) struct Visitor {
+/// A client with a socket of any kind, connected to one server address.
+pub(crate) struct SocketClient {
     socket: OwnedFd,
     kind: Kind,
 }
 
-/// A server that is reached over TCP as ever and, if that is another, by a socket of `kind`. Gives the
-/// address of the latter.
+/// A server that listens on TCP and on a socket of `kind`, and the address of that socket.
 ///
-/// `None`, and it is said aloud, where it takes a privilege that is not here.
+/// `None`, with a line that says so, where the socket needs a privilege that this process lacks.
 pub(crate) fn serve(kind: Kind, options: &[&str]) -> Option<(Server, Address)> {
     if kind == Kind::Tcp {
         let server = Server::start(options);
@@ -50,11 +49,11 @@ pub(crate) fn address(endpoint: &str) -> Address {
     endpoint.parse::<Endpoint>().unwrap().resolve().unwrap().remove(0)
 }
 
-/// An endpoint that no other test has, nor any other process.
+/// An endpoint that no other test and no other process uses.
 pub(crate) fn own_endpoint(kind: Kind) -> String {
     match kind {
         Kind::Tcp | Kind::Udp => format!("{kind}://127.0.0.1:0"),
-        // A name of no file, which is gone with its socket.
+        // An abstract name: it leaves no file.
         Kind::Unix | Kind::UnixPacket | Kind::UnixGram => {
             format!("{kind}://@welcomed-{}-{}", std::process::id(), next())
         }
@@ -62,7 +61,7 @@ pub(crate) fn own_endpoint(kind: Kind) -> String {
     }
 }
 
-/// An address of this machine that no other test uses: raw sockets have no ports to tell them apart.
+/// An address of this machine that no other test uses, because raw sockets have no ports.
 fn loopback_host() -> Ipv4Addr {
     let [.., process] = std::process::id().to_be_bytes();
     let [.., high, low] = next().to_be_bytes();
@@ -88,16 +87,15 @@ fn open(kind: Kind) -> Result<OwnedFd, Errno> {
     socket_with(family, socket_type, SocketFlags::CLOEXEC, protocol)
 }
 
-impl Visitor {
-    /// Connects or, without connections, decides where to send to and whom to hear. It waits for an answer as
-    /// long as a test may take.
-    pub(crate) fn connect(to: &Address) -> Result<Visitor, Errno> {
+impl SocketClient {
+    /// Connects. Without connections this sets the one address to send to and to receive from.
+    pub(crate) fn connect(to: &Address) -> Result<SocketClient, Errno> {
         let socket = open(to.kind)?;
         sockopt::set_socket_timeout(&socket, Timeout::Recv, Some(BOUND))?;
         match to.kind {
-            // Linux gives it a name of its own (unix(7), autobind).
+            // The kernel chooses a name, so that the server can answer (unix(7), autobind).
             Kind::UnixGram => bind(&socket, &SocketAddrUnix::new_unnamed())?,
-            // From another address, so that it does not hear itself.
+            // At an address of its own, so that it does not receive its own packets.
             Kind::Raw => bind(&socket, &SocketAddrV4::new(loopback_host(), 0))?,
             Kind::Tcp | Kind::Unix | Kind::UnixPacket | Kind::Udp => {}
         }
@@ -108,50 +106,49 @@ impl Visitor {
                 connect(&socket, &SocketAddrUnix::new_abstract_name(name)?)?;
             }
         }
-        // Until it had its names it heard whatever came to this machine.
+        // Until it was bound and connected, it received every packet that came to this machine.
         while to.kind == Kind::Raw && recv(&socket, &mut [0; 0][..], RecvFlags::DONTWAIT).is_ok() {}
-        Ok(Visitor { socket, kind: to.kind })
+        Ok(SocketClient { socket, kind: to.kind })
     }
 
-    /// Sends `bytes`, in one piece. It may fail where the connection is closed by now.
-    pub(crate) fn say(&self, bytes: &[u8]) -> Result<(), Errno> {
+    /// Sends `bytes` in one piece. Fails if the connection is closed by now.
+    pub(crate) fn send(&self, bytes: &[u8]) -> Result<(), Errno> {
         send(&self.socket, bytes, SendFlags::NOSIGNAL).map(|_| ())
     }
 
-    /// The answer: of a connection everything up to a clean end, or else one datagram.
+    /// The answer: everything up to the end of input, or one datagram.
     pub(crate) fn answer(self) -> String {
-        String::from_utf8(self.hear().unwrap()).unwrap()
+        String::from_utf8(self.receive().unwrap()).unwrap()
     }
 
-    /// Sees a connection end without an answer, cleanly or by a reset; without connections, sees that
-    /// nothing is there.
+    /// Fails if an answer comes. A connection has to end, cleanly or by a reset.
     pub(crate) fn gets_nothing(self) {
         if !self.kind.semantics().connections {
             sockopt::set_socket_timeout(&self.socket, Timeout::Recv, Some(Duration::from_millis(1))).unwrap();
         }
-        match self.hear() {
+        match self.receive() {
             Ok(answer) => assert_eq!(String::from_utf8(answer).unwrap(), ""),
             Err(Errno::AGAIN) => assert!(!self.kind.semantics().connections, "it has not ended"),
             Err(_) => {}
         }
     }
 
-    fn hear(&self) -> Result<Vec<u8>, Errno> {
-        let (mut heard, mut buffer) = (Vec::new(), vec![0; 70_000]);
+    fn receive(&self) -> Result<Vec<u8>, Errno> {
+        let (mut bytes, mut buffer) = (Vec::new(), vec![0; 70_000]);
         loop {
             let received = recv(&self.socket, &mut buffer[..], RecvFlags::empty());
-            let (bytes, _) = match received {
+            let (length, _) = match received {
                 Err(Errno::INTR) => continue,
                 received => received?,
             };
-            let bytes = &buffer[..bytes];
-            heard.extend_from_slice(if self.kind == Kind::Raw {
-                ipv4::payload(bytes).unwrap()
+            let piece = &buffer[..length];
+            bytes.extend_from_slice(if self.kind == Kind::Raw {
+                ipv4::payload(piece).unwrap()
             } else {
-                bytes
+                piece
             });
-            if bytes.is_empty() || !self.kind.semantics().connections {
-                return Ok(heard);
+            if piece.is_empty() || !self.kind.semantics().connections {
+                return Ok(bytes);
             }
         }
     }

@@ -5,29 +5,28 @@ use std::collections::BTreeMap;
 use rustix::process::Signal;
 use welcomed::net::{Address, Kind};
 
-use super::socket_client::{Visitor, serve};
+use super::socket_client::{SocketClient, serve};
 use super::tracer::Tracer;
 use crate::process::Server;
 
-/// Clients that come at once: as many as one turn of the loop accepts.
+/// Clients that connect together: as many as one turn of the loop accepts.
 const CROWD: u32 = 64;
 const CROWDS: u32 = 25;
 
-/// A datagram socket in the Unix domain has room for no more (proc(5), `max_dgram_qlen`).
+/// As many as the queue of a Unix datagram socket holds (proc(5), `max_dgram_qlen`).
 const SMALL_CROWD: u32 = 8;
 
-/// The most that a client of a crowd may cost beside its own calls: its share of waiting. So over TCP a prompt
-/// client costs 4.1 calls at most.
+/// A client's share of the waits of its crowd, at most. So a prompt TCP client costs 4.1 calls at most.
 const SHARE_MAX: f64 = 0.1;
 
-/// What a client costs, the call first that also finds out that nobody else is there.
+/// The calls that a client costs. The first one is also made once in vain for each crowd.
 fn visit(kind: Kind) -> &'static [(&'static str, f64)] {
     match kind {
         Kind::Tcp => &[("accept4", 1.0), ("recvfrom", 1.0), ("sendto", 1.0), ("close", 1.0)],
         Kind::Unix => {
             &[("accept4", 1.0), ("getsockopt", 1.0), ("recvfrom", 1.0), ("sendto", 1.0), ("close", 1.0)]
         }
-        // Twice recvmsg: a look for another record, lest closing destroys the welcome.
+        // recvmsg twice: to close with an unread record would destroy the welcome.
         Kind::UnixPacket => {
             &[("accept4", 1.0), ("getsockopt", 1.0), ("recvmsg", 2.0), ("sendto", 1.0), ("close", 1.0)]
         }
@@ -35,9 +34,9 @@ fn visit(kind: Kind) -> &'static [(&'static str, f64)] {
     }
 }
 
-/// What a client of a `crowd` costs. Once for each crowd nobody is found any more, and the loop waits
-/// three times: until the signal that stops it, until the crowd, and not at all, to see who else is there.
-/// The signal also interrupts the thread that waits for something to log.
+/// The calls that a client of a `crowd` costs. Each crowd shares one call that finds no more clients, and three
+/// waits: for the signal that stops the server, for the crowd, and without blocking for more events. The signal
+/// also interrupts the wait of the log's thread.
 fn expected(kind: Kind, crowd: u32, call: &str) -> f64 {
     let once = 1.0 / f64::from(crowd);
     let shared = match call {
@@ -51,17 +50,17 @@ fn expected(kind: Kind, crowd: u32, call: &str) -> f64 {
 }
 
 #[test]
-fn a_prompt_client_costs_accept_receive_send_close_and_a_share_of_waiting() {
+fn a_tcp_client_costs_accept_receive_send_and_close() {
     costs_what_is_expected(Kind::Tcp, CROWD);
 }
 
 #[test]
-fn over_unix_sockets_a_prompt_client_also_costs_the_question_who_it_is() {
+fn a_unix_client_also_costs_a_query_of_its_process() {
     costs_what_is_expected(Kind::Unix, CROWD);
 }
 
 #[test]
-fn over_sequenced_packets_a_prompt_client_also_costs_a_look_for_another_record() {
+fn a_unixpacket_client_also_costs_a_second_receive() {
     costs_what_is_expected(Kind::UnixPacket, CROWD);
 }
 
@@ -72,7 +71,7 @@ fn a_datagram_costs_receive_and_send() {
     }
 }
 
-/// Sees crowds of clients cost all the calls of a visit, and no more than a share of waiting beside.
+/// Fails if clients in crowds make fewer calls than a visit has, or more than those and their share of waiting.
 fn costs_what_is_expected(kind: Kind, crowd: u32) {
     let Some((server, address)) = serve(kind, &["--quiet"]) else { return };
     let Some(tracer) = Tracer::attach(&server, &[]) else { return };
@@ -95,7 +94,7 @@ fn costs_what_is_expected(kind: Kind, crowd: u32) {
 }
 
 #[test]
-fn a_call_that_costs_more_than_expected_is_named() {
+fn an_unexpected_call_is_named() {
     let trace = "strace: Process 7 attached with 2 threads\n\
         [pid     7] epoll_wait(3,  <unfinished ...>\n\
         [pid     8] futex(0x55d940088c50, FUTEX_WAIT_BITSET_PRIVATE, 0, NULL <unfinished ...>\n\
@@ -111,13 +110,13 @@ fn a_call_that_costs_more_than_expected_is_named() {
     assert_eq!(growth(Kind::Tcp, 64, &calls), "epoll_ctl 0.03 instead of 0.00");
 }
 
-/// Lets a crowd of prompt clients come. The server is stopped until all of them have sent their names, so
-/// that a crowd is a crowd on any machine.
+/// Welcomes a crowd of prompt clients. The server stands still until all have sent their names, so that they are
+/// one crowd on any machine.
 fn welcome_crowd(server: &Server, address: &Address, crowd: u32, tracer: &Tracer) {
     tracer.stop(server);
-    let clients: Vec<Visitor> = (0..crowd).map(|_| Visitor::connect(address).unwrap()).collect();
+    let clients: Vec<SocketClient> = (0..crowd).map(|_| SocketClient::connect(address).unwrap()).collect();
     for client in &clients {
-        client.say(b"Rafatul\n").unwrap();
+        client.send(b"Rafatul\n").unwrap();
     }
     server.signal(Signal::CONT);
     for client in clients {
@@ -125,17 +124,17 @@ fn welcome_crowd(server: &Server, address: &Address, crowd: u32, tracer: &Tracer
     }
 }
 
-/// How often each system call was made, for each of `clients`.
+/// How often each system call was made, divided by `clients`.
 fn calls_per_client(trace: &str, clients: u32) -> BTreeMap<&str, f64> {
     let mut calls: BTreeMap<&str, u32> = BTreeMap::new();
     for line in trace.lines() {
         let line =
             line.strip_prefix("[pid ").and_then(|line| line.split_once("] ")).map_or(line, |(_, line)| line);
         let Some((call, _)) = line.split_once('(') else { continue };
-        // A debug build of the standard library asks before it closes a descriptor whether it is open.
+        // A debug build of the standard library checks with fcntl(2) that a descriptor is open before it closes it.
         let is_check = cfg!(debug_assertions) && call == "fcntl";
         if !is_check && call.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
-            // Some machines have only the one with a set of signals, which is the same otherwise.
+            // Some machines have only epoll_pwait, which does the same.
             let call = if call == "epoll_pwait" { "epoll_wait" } else { call };
             *calls.entry(call).or_default() += 1;
         }

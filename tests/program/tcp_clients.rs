@@ -1,4 +1,4 @@
-//! Visitors of every kind, against the running server.
+//! TCP clients of every sort at the running server: prompt, slow, silent, too long, broken, many.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
@@ -15,10 +15,10 @@ fn a_thousand_clients_at_once_each_get_their_own_welcome() {
     let server = Server::start(&["--welcome", "Hello, {name}!"]);
     let mut clients: Vec<TcpStream> = (0..1000).map(|_| server.connect()).collect();
     for (index, client) in clients.iter_mut().enumerate() {
-        client.write_all(format!("visitor {index}\n").as_bytes()).unwrap();
+        client.write_all(format!("client {index}\n").as_bytes()).unwrap();
     }
     for (index, client) in clients.into_iter().enumerate() {
-        assert_eq!(answer(client), format!("Hello, visitor {index}!"));
+        assert_eq!(answer(client), format!("Hello, client {index}!"));
     }
     let ended = server.stop();
     assert!(ended.log.contains("1000 accepted: 1000 welcomed"), "{}", ended.log);
@@ -26,7 +26,7 @@ fn a_thousand_clients_at_once_each_get_their_own_welcome() {
 }
 
 #[test]
-fn the_report_s_words_are_in_the_log() {
+fn the_log_has_the_words_of_the_report() {
     let server = Server::start(&[]);
     let client = server.send(b"Rafatul\n");
     let address = client.local_addr().unwrap();
@@ -37,7 +37,7 @@ fn the_report_s_words_are_in_the_log() {
 }
 
 #[test]
-fn a_name_without_terminator_on_an_open_connection_is_welcomed_after_the_gap() {
+fn a_name_without_terminator_is_welcomed_after_the_gap() {
     let server = Server::start(&["--name-gap", "120ms", "-vv"]);
     let start = now();
     assert_eq!(answer(server.send(b"Rafatul")), "welcome ");
@@ -80,7 +80,7 @@ fn a_terminal_escape_as_a_name_is_harmless_in_the_log() {
 }
 
 #[test]
-fn names_of_1024_and_1025_bytes_and_10_megabytes_are_cut_and_welcomed_without_a_reset() {
+fn a_name_of_any_length_is_welcomed_without_a_reset() {
     let server = Server::start(&["--welcome", "{name}", "-vv"]);
     for length in [1023, 1024, 1025, 10_000_000] {
         let client = server.send(&vec![b'x'; length]);
@@ -88,12 +88,12 @@ fn names_of_1024_and_1025_bytes_and_10_megabytes_are_cut_and_welcomed_without_a_
     }
     let ended = server.stop();
     assert!(ended.log.contains("4 accepted: 4 welcomed (3 lingered)"), "{}", ended.log);
-    // The server shut its side, so that the client saw the end and left before lingering took too long.
+    // The server shuts down its write side, so that the client sees the end and closes before lingering times out.
     assert_eq!(ended.log.matches("lingering -> closed (end of input)").count(), 3, "{}", ended.log);
 }
 
 #[test]
-fn a_name_that_overflows_a_byte_at_a_time_is_welcomed_without_a_reset() {
+fn a_long_name_sent_byte_by_byte_is_welcomed_without_a_reset() {
     let server = Server::start(&["--welcome", "{name}", "--name-gap", "20s"]);
     for _ in 0..20 {
         let client = server.connect();
@@ -106,7 +106,7 @@ fn a_name_that_overflows_a_byte_at_a_time_is_welcomed_without_a_reset() {
 }
 
 #[test]
-fn what_follows_the_name_does_not_destroy_the_welcome() {
+fn input_after_the_name_does_not_destroy_the_welcome() {
     let server = Server::start(&[]);
     for more in [&b"Rafatul\n\n"[..], b"Rafatul\r\nGET / HTTP/1.1\r\n\r\n", b"\n\n\n\n"] {
         assert_eq!(answer(server.send(more)), "welcome ");
@@ -114,7 +114,7 @@ fn what_follows_the_name_does_not_destroy_the_welcome() {
 }
 
 #[test]
-fn a_silent_client_is_closed_at_its_deadline_while_others_are_served() {
+fn a_silent_client_is_closed_at_its_deadline() {
     let server = Server::start(&["--name-timeout", "400ms"]);
     let (silent, start) = (server.connect(), now());
     let mut welcomes = 0;
@@ -143,7 +143,7 @@ fn a_slow_loris_is_closed_without_a_welcome() {
 }
 
 #[test]
-fn three_hundred_clients_are_all_welcomed_by_a_server_with_room_for_ten() {
+fn a_server_with_room_for_10_welcomes_300_clients_in_turn() {
     let server = Server::start(&["--max-connections", "10"]);
     let clients: Vec<TcpStream> = (0..300).map(|_| server.send(b"Rafatul")).collect();
     for client in clients {
@@ -155,7 +155,7 @@ fn three_hundred_clients_are_all_welcomed_by_a_server_with_room_for_ten() {
 }
 
 #[test]
-fn a_health_check_is_counted_and_gets_nothing() {
+fn a_health_check_is_counted_and_gets_no_welcome() {
     let server = Server::start(&[]);
     let client = server.connect();
     client.shutdown(Shutdown::Write).unwrap();
@@ -193,7 +193,7 @@ fn a_reset_ends_its_own_connection_only() {
 fn a_client_that_never_reads_is_closed_at_the_write_deadline() {
     let welcome = "x".repeat(60_000);
     let server = Server::start(&["--welcome", &welcome, "--write-timeout", "300ms", "-vv"]);
-    // Small segments make both ends' buffers small; a receive buffer has to be asked for before connecting.
+    // Small segments make the buffers of both ends small. A receive buffer has to be set before connecting.
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.set_tcp_mss(536).unwrap();
     socket.set_recv_buffer_size(2048).unwrap();
@@ -206,14 +206,14 @@ fn a_client_that_never_reads_is_closed_at_the_write_deadline() {
 }
 
 #[test]
-fn bytes_that_came_while_the_server_was_stopped_count_before_deadlines_that_passed() {
+fn bytes_received_during_a_standstill_outrank_passed_deadlines() {
     let server = Server::start(&["--name-gap", "1s", "--name-timeout", "1s", "--welcome", "{name}"]);
     let mut clients: Vec<(TcpStream, &[u8])> = Vec::new();
     for _ in 0..20 {
         clients.push((server.send(b"Rafa"), b"tul\n"));
         clients.push((server.connect(), b"Rafatul\nand more"));
     }
-    assert_eq!(answer(server.send(b"Ada\n")), "Ada", "so all of them are inside");
+    assert_eq!(answer(server.send(b"Ada\n")), "Ada", "so all clients are accepted");
     server.signal(Signal::STOP);
     let start = now();
     for (client, rest) in &mut clients {
@@ -257,7 +257,7 @@ fn the_welcome_and_the_end_leave_in_one_segment() {
     assert!(sent.contains("MSG_MORE"), "{trace}");
     let trace = server.wait_for_log("Rafatul");
     assert!(trace.contains("close(") && !trace.contains("shutdown("), "{trace}");
-    // The tracer passes the signal on to no one: it is its child that has to end.
+    // strace does not pass a signal on: its child has to be stopped.
     let children = format!("/proc/{0}/task/{0}/children", server.child.id());
     let child = std::fs::read_to_string(children).unwrap().trim().parse().unwrap();
     rustix::process::kill_process(rustix::process::Pid::from_raw(child).unwrap(), Signal::TERM).unwrap();
@@ -265,7 +265,7 @@ fn the_welcome_and_the_end_leave_in_one_segment() {
 }
 
 #[test]
-fn a_server_that_was_stopped_and_continued_serves_who_came_meanwhile() {
+fn clients_that_connect_during_a_standstill_are_welcomed() {
     let server = Server::start(&[]);
     server.signal(Signal::STOP);
     let clients: Vec<TcpStream> = (0..50).map(|_| server.send(b"Rafatul\n")).collect();

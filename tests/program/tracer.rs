@@ -1,4 +1,4 @@
-//! strace, attached to a running server: it shows every system call, and can let some of them fail.
+//! strace, attached to a running server: it prints every system call, and can make calls fail.
 
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -8,21 +8,21 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::process::{Log, Server, is_here, not_tested, until, wait};
 
-/// A server that makes no system call for this long is at rest. It is more than the pause of 100 ms that
-/// accepting makes when it gets nowhere, so that a loop which asks in vain again and again is not.
+/// A server that makes no system call for this long is at rest. It is longer than a pause in accepting, 100 ms:
+/// a server that accepts in vain after every pause is not at rest.
 const REST: Duration = Duration::from_millis(130);
 
-/// A strace at work, and with it its trace. Dropping it lets the server go on untraced.
+/// A running strace and its output. After a drop the server runs on, untraced.
 pub(crate) struct Tracer {
     child: Child,
     trace: Log,
 }
 
 impl Tracer {
-    /// Attaches to all threads of a server, and waits until the loop can do nothing unseen any more.
+    /// Attaches to all threads of a server, and waits until strace sees the loop.
     ///
-    /// `None`, and it is said aloud, where there is no strace, or where it may not attach: Yama's
-    /// `ptrace_scope` allows it to root only, and some containers to nobody.
+    /// `None`, with a line that says so, if strace is not installed or may not attach: Yama's `ptrace_scope` can
+    /// restrict it to root, and containers can forbid it.
     pub(crate) fn attach(server: &Server, options: &[&str]) -> Option<Tracer> {
         if !is_here("strace") {
             return None;
@@ -33,7 +33,7 @@ impl Tracer {
         let mut child = command.spawn().unwrap();
         let trace = Log::read(child.stderr.take().unwrap());
         let tracer = Tracer { child, trace };
-        // Attaching interrupts the wait that the loop is in; the next one is the first call to be seen.
+        // Attaching interrupts the loop's wait. Its next wait is the first call that strace sees.
         let sees = || tracer.trace().contains("epoll_");
         until("strace sees the loop wait", || sees() || tracer.trace.is_at_its_end());
         if !sees() {
@@ -44,7 +44,7 @@ impl Tracer {
         Some(tracer)
     }
 
-    /// The trace so far. Its last line may be a part of one.
+    /// The trace so far. Its last line may be incomplete.
     pub(crate) fn trace(&self) -> String {
         self.trace.text()
     }
@@ -54,8 +54,8 @@ impl Tracer {
         self.trace.wait_for(text)
     }
 
-    /// Stops the server, and waits until it is stopped: traced it does not do so at once, and a signal to
-    /// go on takes back one to stop that has not been heeded yet.
+    /// Stops the server, and waits until it stands still. A traced process stops late, and a SIGCONT before that
+    /// would cancel the SIGSTOP.
     pub(crate) fn stop(&self, server: &Server) {
         let stops = || self.trace().matches("--- stopped by SIGSTOP ---").count();
         let before = stops();
@@ -63,7 +63,7 @@ impl Tracer {
         until("the loop and the thread of the log have stopped", || stops() >= before + 2);
     }
 
-    /// Waits until the server is at rest; one that spins, or asks in vain, never is.
+    /// Waits until the server is at rest. Fails if it spins, or tries the same in vain again and again.
     pub(crate) fn wait_for_rest(&self) {
         until("the server is at rest", || {
             let before = self.trace();
@@ -72,9 +72,9 @@ impl Tracer {
         });
     }
 
-    /// Leaves the server alone, and gives the whole trace.
+    /// Detaches, and gives the whole trace.
     pub(crate) fn detach(mut self) -> String {
-        // It may have ended by itself, together with the server.
+        // This fails if strace has ended together with the server.
         let _ = kill_process(Pid::from_child(&self.child), Signal::INT);
         wait(&mut self.child);
         until("the trace is at its end", || self.trace.is_at_its_end());
@@ -90,7 +90,7 @@ impl Drop for Tracer {
     }
 }
 
-/// A server with nobody inside, and a strace that lets its calls fail.
+/// A server without clients, and a strace that is attached to it with `strace_options`.
 pub(crate) fn traced(options: &[&str], strace_options: &[&str]) -> Option<(Server, Tracer)> {
     let server = Server::start(options);
     let tracer = Tracer::attach(&server, strace_options)?;

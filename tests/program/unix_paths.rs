@@ -1,4 +1,4 @@
-//! Sockets that have a path: what is found there is respected, and what is left there is nothing.
+//! Sockets with a path: the server respects the files that it finds, and leaves none behind.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -12,7 +12,7 @@ use welcomed::net::Kind;
 
 use super::command_lines::refused;
 use super::folder::{Folder, WITH_PATH, identity};
-use super::socket_client::{Visitor, address, own_endpoint};
+use super::socket_client::{SocketClient, address, own_endpoint};
 use super::tracer::Tracer;
 use crate::process::Process;
 use crate::process::{Server, answer, is_here, not_tested, run, welcomed};
@@ -25,12 +25,12 @@ fn start(endpoint: &str, options: &[&str]) -> Process {
 }
 
 fn visit(endpoint: &str) {
-    let visitor = Visitor::connect(&address(endpoint)).unwrap();
-    visitor.say(b"Ada\n").unwrap();
-    assert_eq!(visitor.answer(), "welcome ", "{endpoint}");
+    let client = SocketClient::connect(&address(endpoint)).unwrap();
+    client.send(b"Ada\n").unwrap();
+    assert_eq!(client.answer(), "welcome ", "{endpoint}");
 }
 
-/// Stops a server, which leaves nothing.
+/// Stops a server. Fails if it leaves a file.
 fn stop(server: Process, folder: &Folder) {
     server.signal(Signal::TERM);
     assert_eq!(server.wait().status.code(), Some(0));
@@ -38,7 +38,7 @@ fn stop(server: Process, folder: &Folder) {
 }
 
 #[test]
-fn what_a_killed_server_has_left_is_replaced() {
+fn the_socket_file_of_a_killed_server_is_replaced() {
     for (before, kind) in WITH_PATH.into_iter().flat_map(|before| WITH_PATH.map(|kind| (before, kind))) {
         let folder = Folder::new();
         let killed = start(&folder.endpoint(before), &[]);
@@ -53,7 +53,7 @@ fn what_a_killed_server_has_left_is_replaced() {
 }
 
 #[test]
-fn a_socket_that_a_process_has_is_in_use_whatever_its_type_and_is_not_disturbed() {
+fn a_socket_of_a_process_is_in_use_and_stays_undisturbed() {
     let folder = Folder::new();
     let path = folder.path("socket");
     let (one, other) = (folder.path("one"), UnixDatagram::unbound().unwrap());
@@ -70,12 +70,12 @@ fn a_socket_that_a_process_has_is_in_use_whatever_its_type_and_is_not_disturbed(
         }
         is_in_use(&folder);
         if listens {
-            let nobody = rustix::net::accept(&socket).unwrap_err();
-            assert_eq!(nobody, rustix::io::Errno::AGAIN, "nobody has connected only to look");
+            let error = rustix::net::accept(&socket).unwrap_err();
+            assert_eq!(error, rustix::io::Errno::AGAIN, "the server has not connected");
         }
         fs::remove_file(&path).unwrap();
     }
-    // A datagram socket that hears one other only does not even let itself be connected to.
+    // A connected datagram socket refuses to be connected to.
     let closed = UnixDatagram::bind(&path).unwrap();
     let _bound = UnixDatagram::bind(&one).unwrap();
     closed.connect(&one).unwrap();
@@ -83,7 +83,7 @@ fn a_socket_that_a_process_has_is_in_use_whatever_its_type_and_is_not_disturbed(
     is_in_use(&folder);
 }
 
-/// Sees every kind of server refused at a socket, which stays.
+/// Fails unless every kind of server is refused at the socket, and the socket stays.
 fn is_in_use(folder: &Folder) {
     let (before, names) = (identity(&folder.path("socket")), folder.names());
     for endpoint in WITH_PATH.map(|kind| folder.endpoint(kind)) {
@@ -96,7 +96,7 @@ fn is_in_use(folder: &Folder) {
 }
 
 #[test]
-fn a_path_is_served_once_and_who_has_it_goes_on() {
+fn a_path_is_served_by_one_server_only() {
     for kind in WITH_PATH {
         let folder = Folder::new();
         let endpoint = folder.endpoint(kind);
@@ -114,7 +114,7 @@ fn a_path_is_served_once_and_who_has_it_goes_on() {
 }
 
 #[test]
-fn what_is_no_socket_is_never_touched() {
+fn a_file_that_is_no_socket_is_never_touched() {
     let folder = Folder::new();
     let path = folder.path("socket");
     let (listening, file) = (folder.path("listening"), folder.path("file"));
@@ -146,7 +146,7 @@ fn what_is_no_socket_is_never_touched() {
 }
 
 #[test]
-fn a_path_that_cannot_be_is_one_line_with_what_would_be_right() {
+fn an_impossible_path_is_one_line_with_the_cure() {
     let folder = Folder::new();
     fs::write(folder.path("file"), "").unwrap();
     fs::create_dir(folder.path(&"d".repeat(60))).unwrap();
@@ -168,7 +168,7 @@ fn a_path_that_cannot_be_is_one_line_with_what_would_be_right() {
             assert!(refused.1.contains(word), "{:?} lacks {word:?}", refused.1);
         }
     }
-    // The longest path that there can be, in a directory that leaves room beside it.
+    // The longest path that is possible, in a directory that leaves room for the prepared name.
     let longest = format!("{}/{}", "d".repeat(60), "x".repeat(room));
     let endpoint = format!("unix://{}", folder.path(&longest).display());
     let _server = start(&endpoint, &[]);
@@ -176,20 +176,20 @@ fn a_path_that_cannot_be_is_one_line_with_what_would_be_right() {
 }
 
 #[test]
-fn what_a_user_may_not_do_is_one_line_with_what_it_takes() {
-    let nobody = |program: &str| {
+fn a_missing_right_is_one_line_with_the_cure() {
+    let unprivileged = |program: &str| {
         let mut command = Command::new("setpriv");
         command.args(["--reuid", "65534", "--clear-groups", program]);
         command
     };
     let server = env!("CARGO_BIN_EXE_welcomed");
-    if run(nobody(server).arg("--version"), b"").0 != 0 {
-        return not_tested("the program cannot be run as nobody");
+    if run(unprivileged(server).arg("--version"), b"").0 != 0 {
+        return not_tested("the program cannot be run as another user");
     }
     let folder = Folder::new();
     let endpoint = folder.endpoint(Kind::Unix);
     let refused = |words: &str| {
-        let (code, _, err) = run(nobody(server).args(["-l", &endpoint]), b"");
+        let (code, _, err) = run(unprivileged(server).args(["-l", &endpoint]), b"");
         assert_eq!(code, 1, "{err}");
         let line = err.lines().last().unwrap();
         assert!(line.starts_with(&format!("welcomed: cannot listen on {endpoint}: {words}")), "{line}");
@@ -197,7 +197,7 @@ fn what_a_user_may_not_do_is_one_line_with_what_it_takes() {
     folder.allow(0o755);
     refused("Permission denied (os error 13); it takes the right to write to the directory");
     folder.allow(0o777);
-    // Whether it is stale or not.
+    // A socket of another user, in use and then stale.
     let path = folder.path("socket");
     let roots = UnixListener::bind(&path).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
@@ -208,7 +208,7 @@ fn what_a_user_may_not_do_is_one_line_with_what_it_takes() {
 }
 
 #[test]
-fn a_socket_has_the_permissions_that_were_asked_for_whatever_the_umask() {
+fn a_socket_has_exactly_the_permissions_of_the_option() {
     for (umask, mode) in [("022", "0660"), ("077", "0666"), ("000", "0600"), ("777", "0777"), ("027", "640")]
     {
         for kind in WITH_PATH {
@@ -231,13 +231,13 @@ fn a_socket_has_the_permissions_that_were_asked_for_whatever_the_umask() {
 }
 
 #[test]
-fn a_socket_is_removed_however_the_server_ends() {
+fn a_socket_file_is_removed_however_the_server_ends() {
     for kind in WITH_PATH {
         let folder = Folder::new();
         let endpoint = folder.endpoint(kind);
         stop(start(&endpoint, &[]), &folder);
 
-        // A second signal, which does not wait for who is inside.
+        // A second signal, which does not wait for open connections.
         let server = Server::start(&["-l", &endpoint, "--drain-timeout", "24h"]);
         let _silent = server.connect();
         assert_eq!(answer(server.send(b"Ada\n")), "welcome ");
@@ -255,13 +255,13 @@ fn a_socket_is_removed_however_the_server_ends() {
     let server = Server::start(&["-l", &folder.endpoint(Kind::Unix)]);
     let inject = ["-e", "inject=?epoll_wait,epoll_pwait:error=EBADF:when=2"];
     let Some(_tracer) = Tracer::attach(&server, &inject) else { return };
-    let _visitor = server.connect();
+    let _client = server.connect();
     assert_eq!(server.wait().status.code(), Some(1));
     assert_eq!(folder.names(), [""; 0]);
 }
 
 #[test]
-fn a_socket_that_somebody_else_has_put_there_is_not_removed() {
+fn a_socket_file_of_another_program_is_not_removed() {
     let folder = Folder::new();
     let server = start(&folder.endpoint(Kind::Unix), &[]);
     fs::rename(folder.path("socket"), folder.path("moved")).unwrap();
@@ -273,26 +273,26 @@ fn a_socket_that_somebody_else_has_put_there_is_not_removed() {
 }
 
 #[test]
-fn a_socket_stays_until_all_who_had_connected_are_inside() {
+fn a_socket_file_stays_until_the_accept_queue_is_empty() {
     let folder = Folder::new();
     let endpoint = folder.endpoint(Kind::Unix);
     let server = start(&endpoint, &["--max-connections", "1", "--name-gap", "24h"]);
-    let first = Visitor::connect(&address(&endpoint)).unwrap();
-    first.say(b"Ra").unwrap();
-    let second = Visitor::connect(&address(&endpoint)).unwrap();
-    second.say(b"Ada\n").unwrap();
+    let first = SocketClient::connect(&address(&endpoint)).unwrap();
+    first.send(b"Ra").unwrap();
+    let second = SocketClient::connect(&address(&endpoint)).unwrap();
+    second.send(b"Ada\n").unwrap();
     server.wait_for_log("full: 1 open");
     server.signal(Signal::TERM);
     server.wait_for_log("stopping: 1 open");
     assert_eq!(folder.names(), ["socket"]);
-    first.say(b"fatul\n").unwrap();
+    first.send(b"fatul\n").unwrap();
     assert_eq!((first.answer().as_str(), second.answer().as_str()), ("welcome ", "welcome "));
     assert_eq!(server.wait().status.code(), Some(0));
     assert_eq!(folder.names(), [""; 0]);
 }
 
 #[test]
-fn an_abstract_name_is_served_once_and_is_gone_with_the_server() {
+fn an_abstract_name_is_served_once_and_ends_with_the_server() {
     for kind in WITH_PATH {
         let endpoint = own_endpoint(kind);
         let server = start(&endpoint, &[]);
@@ -305,13 +305,13 @@ fn an_abstract_name_is_served_once_and_is_gone_with_the_server() {
         visit(&endpoint);
         server.signal(Signal::KILL);
         server.wait();
-        assert!(Visitor::connect(&address(&endpoint)).is_err());
+        assert!(SocketClient::connect(&address(&endpoint)).is_err());
         start(&endpoint, &[]);
     }
 }
 
 #[test]
-fn a_sender_with_a_relative_path_is_none_that_could_be_answered() {
+fn a_sender_with_a_relative_path_is_unanswerable() {
     if !is_here("python3") {
         return;
     }
@@ -323,7 +323,7 @@ fn a_sender_with_a_relative_path_is_none_that_could_be_answered() {
     let path = endpoint.strip_prefix("unixgram://").unwrap();
     let asked = Command::new("python3").args(["-c", script, path]).current_dir(folder.path(".")).status();
     assert!(asked.unwrap().success());
-    // The server is in another directory, where that path is none or somebody else's.
+    // The server is in another directory, where a relative path can be another program's socket.
     server.wait_for_log("received from (no name) Ada");
     server.wait_for_log("a sender without a name of its own cannot be answered");
     fs::remove_file(folder.path("me")).unwrap();

@@ -1,4 +1,4 @@
-//! Sockets that have a path, and everybody comes at once.
+//! Sockets with a path, while many servers and clients come at once.
 
 use std::io::ErrorKind;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -9,16 +9,16 @@ use rustix::process::Signal;
 use welcomed::net::Kind;
 
 use super::folder::{Folder, WITH_PATH, identity};
-use super::socket_client::{Visitor, address};
+use super::socket_client::{SocketClient, address};
 use super::tracer::traced;
 use crate::process::Process;
 use crate::process::{until, welcomed};
 
-/// How many servers are started at once.
+/// The count of servers that start at once.
 const CROWD: usize = 20;
 
 #[test]
-fn of_many_servers_that_are_started_at_once_one_serves_and_nothing_else_is_left() {
+fn of_20_servers_started_at_once_exactly_one_serves() {
     for kind in WITH_PATH {
         for is_stale in [false, true] {
             at_once(kind, is_stale);
@@ -48,16 +48,16 @@ fn at_once(kind: Kind, is_stale: bool) {
     }
     server.wait_for_log(&format!(" on {endpoint}"));
     assert_eq!(folder.names(), ["socket"]);
-    let visitor = Visitor::connect(&address(&endpoint)).unwrap();
-    visitor.say(b"Ada\n").unwrap();
-    assert_eq!(visitor.answer(), "welcome ");
+    let client = SocketClient::connect(&address(&endpoint)).unwrap();
+    client.send(b"Ada\n").unwrap();
+    assert_eq!(client.answer(), "welcome ");
     server.signal(Signal::TERM);
     assert_eq!(server.wait().status.code(), Some(0));
     assert_eq!(folder.names(), [""; 0]);
 }
 
 #[test]
-fn who_knocks_from_before_the_start_is_refused_by_nobody_but_a_stale_socket() {
+fn only_a_stale_socket_refuses_clients_during_a_start() {
     for is_stale in [false, true] {
         for _ in 0..5 {
             let folder = Folder::new();
@@ -65,7 +65,7 @@ fn who_knocks_from_before_the_start_is_refused_by_nobody_but_a_stale_socket() {
             if is_stale {
                 drop(UnixListener::bind(&path).unwrap());
             }
-            let knocking = thread::spawn(move || {
+            let connecting = thread::spawn(move || {
                 let mut refusals = Vec::new();
                 loop {
                     match UnixStream::connect(&path) {
@@ -76,7 +76,7 @@ fn who_knocks_from_before_the_start_is_refused_by_nobody_but_a_stale_socket() {
                 }
             });
             let server = Process::start(welcomed().args(["-l", &folder.endpoint(Kind::Unix)]));
-            let refusals = knocking.join().unwrap();
+            let refusals = connecting.join().unwrap();
             let (refused, absent) = (ErrorKind::ConnectionRefused, ErrorKind::NotFound);
             let expected: &[&[ErrorKind]] =
                 if is_stale { &[&[], &[refused], &[refused, absent]] } else { &[&[], &[absent]] };
@@ -88,14 +88,13 @@ fn who_knocks_from_before_the_start_is_refused_by_nobody_but_a_stale_socket() {
 }
 
 #[test]
-fn a_socket_comes_to_its_name_when_it_listens_and_with_its_permissions() {
+fn a_socket_gets_its_name_with_permissions_once_it_listens() {
     if traced(&[], &[]).is_none() {
         return;
     }
     let folder = Folder::new();
     let endpoint = folder.endpoint(Kind::Unix);
-    // strace holds the server up where its permissions are checked once more. It leaves it the test's own
-    // child (-D).
+    // strace delays the server at its chmod(2). With -D the server is the child of this test.
     let mut command = Command::new("strace");
     command.args(["-D", "-f", "-e", "trace=file,network,fchmod"]);
     command.args([
@@ -113,7 +112,7 @@ fn a_socket_comes_to_its_name_when_it_listens_and_with_its_permissions() {
     until("the socket is there under another name", || !folder.names().is_empty());
     let prepared = folder.names().remove(0);
     assert!(prepared.starts_with("socket."), "{prepared}");
-    assert_eq!(identity(&folder.path(&prepared)).1 & 0o777, 0o600, "before anybody has changed it");
+    assert_eq!(identity(&folder.path(&prepared)).1 & 0o777, 0o600, "before its chmod(2)");
     let log = server.wait_for_log(&format!("waiting for connections on {endpoint}"));
     let place = |call: &str| log.find(call).unwrap_or_else(|| panic!("no {call} in {log}"));
     let link = log.find("linkat(").unwrap_or_else(|| place("link("));

@@ -198,13 +198,13 @@ fn soak(length: Duration) {
 }
 
 #[test]
-fn all_kinds_of_visitors_together_lose_no_welcome_and_leave_nothing_behind() {
+fn clients_of_all_kinds_lose_no_welcome_and_leak_nothing() {
     soak(Duration::from_secs(2));
 }
 
 #[test]
 #[ignore = "it takes as long as SOAK_SECONDS says"]
-fn all_kinds_of_visitors_for_a_long_time_lose_no_welcome_and_leave_nothing_behind() {
+fn a_long_soak_loses_no_welcome_and_leaks_nothing() {
     let seconds = env::var("SOAK_SECONDS").map_or(120, |seconds| seconds.parse().unwrap());
     soak(Duration::from_secs(u64::clamp(seconds, 2, 24 * 60 * 60)));
 }

@@ -103,7 +103,7 @@ fn line_matches(expected: &str, printed: &str) -> bool {
 }
 
 #[test]
-fn a_line_matches_itself_and_whatever_stands_in_the_place_for_it() {
+fn a_line_matches_itself_and_any_text_at_its_placeholder() {
     for (expected, printed) in [
         ("a\n", "a"),
         ("a  b", "a b   \n"),

@@ -115,7 +115,7 @@ fn raw_does_what_the_laboratory_says() {
 }
 
 #[test]
-fn every_kind_has_its_section_with_an_experiment_and_commands_enough() {
+fn every_kind_has_a_section_with_an_experiment_and_commands() {
     let laboratory = laboratory();
     assert_eq!(laboratory.kinds(), Kind::ALL.iter().map(ToString::to_string).collect::<Vec<_>>());
     for kind in Kind::ALL {
@@ -127,7 +127,7 @@ fn every_kind_has_its_section_with_an_experiment_and_commands_enough() {
 }
 
 #[test]
-fn every_command_says_what_it_prints() {
+fn every_block_of_commands_has_its_output() {
     let laboratory = laboratory();
     let silent: Vec<_> = laboratory.blocks().filter(|block| block.expected.is_none()).collect();
     let said: Vec<_> = silent.iter().map(|block| block.commands.as_str()).collect();
@@ -135,7 +135,7 @@ fn every_command_says_what_it_prints() {
 }
 
 #[test]
-fn the_table_is_the_one_that_the_code_asks() {
+fn the_table_in_the_document_is_that_of_the_code() {
     let document = fs::read_to_string(DOCUMENT).unwrap();
     let (before, table) = document.split_once("<!-- begin kinds of sockets -->\n").unwrap();
     let (_, after) = table.split_once("<!-- end -->").unwrap();
