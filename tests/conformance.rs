@@ -26,6 +26,7 @@ mod conformance {
     mod connections;
     mod datagrams;
     mod names;
+    mod pieces;
     mod promises;
     mod system;
     mod table;

@@ -1,6 +1,7 @@
 //! A server with all six kinds of endpoints in its one loop.
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::ops::Deref;
 use std::path::PathBuf;
 
 use socket2::SockAddr;
@@ -11,21 +12,21 @@ use super::folder::{Folder, number};
 use super::raw::{PROTOCOL, host, raw_is_allowed};
 use crate::process::Server;
 
-/// A running server, reachable in every way there is.
-pub(crate) struct Ground {
-    pub(crate) server: Server,
+/// A running server that listens at every kind of endpoint.
+pub(crate) struct AllKindsServer {
+    server: Server,
     pub(crate) folder: Folder,
-    /// Where the datagrams of UDP go.
+    /// Its UDP address.
     udp: SocketAddr,
-    /// Where the raw packets go.
+    /// The address of its raw socket.
     host: Ipv4Addr,
     number: u32,
 }
 
-impl Ground {
-    /// Starts a server and waits until it can be reached everywhere. It listens on a path and on an abstract
-    /// name for each kind that is in the Unix domain.
-    pub(crate) fn start(options: &[&str]) -> Ground {
+impl AllKindsServer {
+    /// Starts a server and waits until it listens everywhere. For each kind in the Unix domain it has a path and an
+    /// abstract name.
+    pub(crate) fn start(options: &[&str]) -> AllKindsServer {
         let (folder, number, host) = (Folder::new(), number(), host());
         let mut endpoints = vec!["udp://127.0.0.1:0".to_owned()];
         if raw_is_allowed() {
@@ -41,10 +42,10 @@ impl Ground {
             server.wait_for_log(&format!(" on {endpoint}"));
         }
         let udp = udp_address(&server);
-        Ground { server, folder, udp, host, number }
+        AllKindsServer { server, folder, udp, host, number }
     }
 
-    /// Where clients of this kind go.
+    /// The address of its socket of this kind.
     pub(crate) fn address(&self, kind: Kind) -> SockAddr {
         match kind {
             Kind::Tcp => self.server.address.into(),
@@ -54,17 +55,17 @@ impl Ground {
         }
     }
 
-    /// The file of the socket of this kind.
+    /// The path of its socket of this kind.
     pub(crate) fn path(&self, kind: Kind) -> PathBuf {
         self.folder.join(&kind.to_string())
     }
 
-    /// The abstract name of the other socket of this kind.
+    /// The abstract address of its other socket of this kind.
     pub(crate) fn abstract_address(&self, kind: Kind) -> SockAddr {
         SockAddr::unix(format!("\0{}", abstract_name(kind, self.number))).unwrap()
     }
 
-    /// Ends the server, if it has not been told to, and looks at what it leaves behind.
+    /// Stops the server, if the test has not. Fails if it leaves a file, or if its counts do not add up.
     pub(crate) fn end(self) {
         let stopping = self.server.log().contains("stopping: ");
         let ended = if stopping { self.server.wait() } else { self.server.stop() };
@@ -76,11 +77,19 @@ impl Ground {
     }
 }
 
+impl Deref for AllKindsServer {
+    type Target = Server;
+
+    fn deref(&self) -> &Server {
+        &self.server
+    }
+}
+
 fn abstract_name(kind: Kind, number: u32) -> String {
     format!("welcomed-{}-{number}-{kind}", std::process::id())
 }
 
-/// The address that a server has got for `udp://127.0.0.1:0`.
+/// The address of a server that listens at `udp://127.0.0.1:0`.
 pub(crate) fn udp_address(server: &Server) -> SocketAddr {
     let log = server.wait_for_log("waiting for datagrams on udp://");
     let (_, address) = log.split_once("waiting for datagrams on udp://").unwrap();

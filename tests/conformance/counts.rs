@@ -1,4 +1,4 @@
-//! The counts that a server says in its log.
+//! The counts in a server's log.
 
 use rustix::process::Signal;
 
@@ -11,8 +11,8 @@ pub(crate) struct Counts(String);
 /// The end of a line of counts.
 const END: &str = " accept pauses\n";
 
-/// Every label but `accepted`: each client is counted under one of them.
-const FATES: [&str; 9] = [
+/// The labels of outcomes: each client is counted under one of them.
+const OUTCOMES: [&str; 9] = [
     "welcomed",
     "without a name",
     "timed out",
@@ -35,7 +35,7 @@ impl Counts {
     pub(crate) fn of(server: &Server) -> Counts {
         let before = server.log().matches(END).count();
         server.signal(Signal::USR1);
-        until("the counts are said", || server.log().matches(END).count() > before);
+        until("the counts are logged", || server.log().matches(END).count() > before);
         Counts::last(&server.log())
     }
 
@@ -45,14 +45,14 @@ impl Counts {
         before.rsplit(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap()
     }
 
-    /// Fails if there were not so many clients, or if not every one of them is counted just once.
+    /// Fails unless `accepted` clients came, and each is counted under one outcome.
     pub(crate) fn add_up_to(&self, accepted: u64) {
-        let all: u64 = FATES.iter().map(|fate| self.get(fate)).sum();
+        let all: u64 = OUTCOMES.iter().map(|outcome| self.get(outcome)).sum();
         assert_eq!((self.get("accepted"), all), (accepted, accepted), "{self:?}");
     }
 }
 
-/// Waits until the counts are what they have to be.
+/// Waits until `label` has reached `count`. Fails if it is more.
 pub(crate) fn wait_for_count(server: &Server, label: &str, count: u64) -> Counts {
     let mut counts = Counts::of(server);
     until(&format!("{count} {label}"), || {

@@ -1,5 +1,5 @@
-//! No endless echo: a welcome is not answered with a welcome, and where it cannot be told from a name, two
-//! servers that take each other for visitors soon stop. Both are real processes, and so are their datagrams.
+//! Echoes end. A server does not answer its own welcome. If two servers take each other's welcomes for names, the
+//! loop guard stops them soon. The servers are real processes.
 
 use std::fs;
 use std::io::Read as _;
@@ -17,19 +17,19 @@ use super::folder::Folder;
 use super::raw::{PROTOCOL, host, raw_is_allowed};
 use crate::process::{Server, answer, not_tested, now, until};
 
-/// How long two servers have to stand still before it counts as the end: a loop goes round in much less.
+/// Servers whose counts do not change for this long have stopped. A round of an echo takes much less.
 const STILL: Duration = Duration::from_millis(400);
 
-/// The most datagrams that one of two servers may hear before they have stopped.
+/// The most datagrams that one of two servers may receive before they have stopped.
 const ROUNDS_MAX: u64 = 300;
 
-/// The kinds of datagrams that may be used here.
+/// The kinds without connections that this process may open.
 fn kinds() -> impl Iterator<Item = Kind> {
     let kinds = Kind::ALL.iter().copied().filter(|kind| !kind.semantics().connections);
     kinds.filter(|kind| *kind != Kind::Raw || raw_is_allowed())
 }
 
-/// An address that nobody has by now; for UDP any port.
+/// An address that is free; for UDP any port.
 fn free_address(kind: Kind, folder: &Folder) -> SockAddr {
     match kind {
         Kind::UnixGram => SockAddr::unix(folder.new_path()).unwrap(),
@@ -40,7 +40,7 @@ fn free_address(kind: Kind, folder: &Folder) -> SockAddr {
     }
 }
 
-/// A server of datagrams, and where they are sent to.
+/// A server of datagrams and its address.
 struct Side {
     server: Server,
     address: SockAddr,
@@ -59,13 +59,13 @@ impl Side {
         Side { server, address }
     }
 
-    /// What it has heard, and how much of it was an echo.
-    fn heard(&self) -> (u64, u64) {
+    /// The counts of the datagrams that it has received, and of the echoes among them.
+    fn received(&self) -> (u64, u64) {
         let counts = Counts::of(&self.server);
         (counts.get("accepted"), counts.get("echoes"))
     }
 
-    /// Fails if it does not serve any more, or has forgotten anybody.
+    /// Stops the server. Fails if it does not serve any more, or if its counts do not add up.
     fn end(self) {
         assert!(!answer(self.server.send(b"Ada\n")).is_empty());
         let ended = self.server.stop();
@@ -75,9 +75,10 @@ impl Side {
     }
 }
 
-/// Two servers, the first of which has taken the second one for the visitor `name`.
+/// Two servers, the first of which has received `name` from the address of the second.
 ///
-/// Nothing is forged: the first stands still until the sender has gone and the second is in its place.
+/// No address is forged: the first server stands still until its client has closed and the second server has the
+/// client's address.
 fn two_servers(kind: Kind, folder: &Folder, welcomes: [&str; 2], name: &str) -> [Side; 2] {
     let first = Side::start(kind, &free_address(kind, folder), welcomes[0]);
     first.server.signal(Signal::STOP);
@@ -91,12 +92,12 @@ fn two_servers(kind: Kind, folder: &Folder, welcomes: [&str; 2], name: &str) -> 
     [first, second]
 }
 
-/// What each side has heard once neither hears anything any more.
-fn at_rest(sides: &[Side]) -> Vec<(u64, u64)> {
-    let heard = || sides.iter().map(Side::heard).collect::<Vec<_>>();
-    let (mut last, mut since) = (heard(), now());
-    until("neither server hears anything any more", || {
-        let new = heard();
+/// The counts of each server once they no longer change.
+fn received_at_rest(sides: &[Side]) -> Vec<(u64, u64)> {
+    let received = || sides.iter().map(Side::received).collect::<Vec<_>>();
+    let (mut last, mut since) = (received(), now());
+    until("no server receives anything any more", || {
+        let new = received();
         if new != last || new.iter().all(|(accepted, _)| *accepted == 0) {
             (last, since) = (new, now());
         }
@@ -112,7 +113,7 @@ fn two_servers_with_the_same_welcome_stop_at_the_first_echo() {
             let folder = Folder::new();
             let sides = two_servers(kind, &folder, [welcome, welcome], "Rafatul");
             wait_for_count(&sides[1].server, "echoes", 1).add_up_to(1);
-            assert_eq!(at_rest(&sides), [(1, 0), (1, 1)], "{kind}, {welcome}");
+            assert_eq!(received_at_rest(&sides), [(1, 0), (1, 1)], "{kind}, {welcome}");
             sides.into_iter().for_each(Side::end);
         }
     }
@@ -125,19 +126,19 @@ fn two_servers_with_different_welcomes_stop_soon() {
         for welcomes in pairs {
             let folder = Folder::new();
             let sides = two_servers(kind, &folder, welcomes, "Rafatul");
-            let heard = at_rest(&sides);
-            println!("over {kind}, {welcomes:?} have heard of each other, and echoes: {heard:?}");
+            let received = received_at_rest(&sides);
+            println!("over {kind}, {welcomes:?} have received, and echoes: {received:?}");
             assert!(
-                heard.iter().all(|(accepted, _)| *accepted <= ROUNDS_MAX),
-                "{kind}, {welcomes:?}: {heard:?}"
+                received.iter().all(|(accepted, _)| *accepted <= ROUNDS_MAX),
+                "{kind}, {welcomes:?}: {received:?}"
             );
-            assert_eq!(heard.iter().map(|(_, echoes)| echoes).sum::<u64>(), 1, "one of them has stopped");
+            assert_eq!(received.iter().map(|(_, echoes)| echoes).sum::<u64>(), 1, "one of them has stopped");
             sides.into_iter().for_each(Side::end);
         }
     }
 }
 
-/// Another program that answers whatever it hears, and takes its time, as over a long way.
+/// The other side is a program that answers every datagram, slowly, as over a long distance.
 #[test]
 fn a_slow_echo_stops() {
     let folder = Folder::new();
@@ -157,10 +158,10 @@ fn a_slow_echo_stops() {
     side.end();
 }
 
-/// Sends `side` a datagram whose sender is `side` itself; `false` if that cannot be done here.
+/// Sends `side` a datagram with its own address as the sender. Gives `false` if this process may not.
 fn as_if_from_itself(kind: Kind, side: &Side, folder: &Folder, name: &[u8]) -> bool {
     if kind == Kind::UnixGram {
-        // The sender takes the server's name for as long as it sends.
+        // The sender has the server's path while it sends.
         let (path, aside) = (side.address.as_pathname().unwrap(), folder.new_path());
         fs::rename(path, &aside).unwrap();
         let sender = socket(kind);
@@ -175,10 +176,10 @@ fn as_if_from_itself(kind: Kind, side: &Side, folder: &Folder, name: &[u8]) -> b
         sender.send_to(name, &side.address).unwrap();
     } else {
         let Ok(forger) = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(255))) else {
-            not_tested("to forge a sender takes CAP_NET_RAW");
+            not_tested("forging a sender needs CAP_NET_RAW");
             return false;
         };
-        // RFC 791 and RFC 768; what is 0 the kernel fills in, or need not be (raw(7)).
+        // RFC 791 and RFC 768. The kernel fills in the header fields that are 0 (raw(7)).
         let udp_length = u8::try_from(8 + name.len()).unwrap();
         let port = side.address.as_socket().unwrap().port().to_be_bytes();
         let mut packet = vec![0x45, 0, 0, 0, 0, 0, 0, 0, 64, 17, 0, 0, 127, 0, 0, 1, 127, 0, 0, 1];
@@ -200,7 +201,11 @@ fn a_server_that_answers_itself_stops_at_the_first_echo() {
             }
             wait_for_count(&side.server, "echoes", 1);
             let sides = [side];
-            assert_eq!(at_rest(&sides), [(2, 1)], "{kind}, {welcome}: the name, and the welcome to itself");
+            assert_eq!(
+                received_at_rest(&sides),
+                [(2, 1)],
+                "{kind}, {welcome}: the name, and the welcome to itself"
+            );
             sides.into_iter().for_each(Side::end);
         }
     }
@@ -216,8 +221,11 @@ fn two_raw_servers_at_one_address_stop_soon() {
     let client = socket(Kind::Raw);
     client.bind(&address).unwrap();
     client.send_to(b"Rafatul", &address).unwrap();
-    let heard = at_rest(&sides);
-    println!("two raw servers and their client at one address have heard, and echoes: {heard:?}");
-    assert!(heard.iter().all(|(accepted, echoes)| *accepted <= 4 * ROUNDS_MAX && *echoes > 0), "{heard:?}");
+    let received = received_at_rest(&sides);
+    println!("two raw servers and their client at one address have received, and echoes: {received:?}");
+    assert!(
+        received.iter().all(|(accepted, echoes)| *accepted <= 4 * ROUNDS_MAX && *echoes > 0),
+        "{received:?}"
+    );
     sides.into_iter().for_each(Side::end);
 }

@@ -4,40 +4,40 @@ use std::process::Command;
 
 use welcomed::net::Kind;
 
-use super::all_kinds::Ground;
+use super::all_kinds::AllKindsServer;
 use crate::process::{is_here, run};
 
-/// What netcat prints, and the server's log of it.
+/// Fails unless netcat prints the welcome, and the server logs the name as `shown`.
 fn converses(kind: Kind, options: &[&str], name: &str, shown: &str) {
     if !is_here("nc.openbsd") {
         return;
     }
-    let ground = Ground::start(&["--welcome", "Hello, {name}!", "--name-gap", "24h"]);
+    let server = AllKindsServer::start(&["--welcome", "Hello, {name}!", "--name-gap", "24h"]);
     let mut command = Command::new("nc.openbsd");
     command.args(options);
-    match ground.address(kind).as_socket() {
+    match server.address(kind).as_socket() {
         Some(address) => command.arg(address.ip().to_string()).arg(address.port().to_string()),
-        None => command.arg(ground.path(kind)),
+        None => command.arg(server.path(kind)),
     };
     if kind == Kind::UnixGram {
-        // Its own name, without which it could not be answered; netcat would take one in /tmp.
-        command.arg("-s").arg(ground.folder.new_path());
+        // A path to be answered at. Without the option netcat would take one in /tmp.
+        command.arg("-s").arg(server.folder.new_path());
     }
     let (code, out, err) = run(&mut command, name.as_bytes());
     assert_eq!((code, out.as_str(), err.as_str()), (0, format!("Hello, {name}!").as_str(), ""));
-    ground.server.wait_for_log(&format!(" {shown}"));
-    ground.end();
+    server.wait_for_log(&format!(" {shown}"));
+    server.end();
 }
 
 #[test]
 fn netcat_is_welcomed_over_a_unix_stream() {
-    // -N shuts its side at the end of its input, which ends the name.
+    // -N shuts down the write side at the end of the input, which ends the name.
     converses(Kind::Unix, &["-U", "-N"], "Rafatul", "Rafatul");
 }
 
 #[test]
 fn netcat_is_welcomed_over_udp() {
-    // -W 1 ends with the first datagram that comes. The line feed of a line that was typed is part of the name.
+    // -W 1 ends netcat with the first datagram. The line feed is part of the name.
     converses(Kind::Udp, &["-u", "-W", "1"], "Rafatul\n", r"Rafatul\n");
 }
 

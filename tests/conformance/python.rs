@@ -4,12 +4,12 @@ use std::process::Command;
 
 use welcomed::net::Kind;
 
-use super::all_kinds::Ground;
+use super::all_kinds::AllKindsServer;
 use super::raw::{host, raw_is_allowed};
 use crate::process::{is_here, run};
 
-/// Says each name in a conversation of its own, and prints the answers. It takes the kind, the server's place,
-/// its own place and the names.
+/// Sends each name from a socket of its own, and prints the answers. Its arguments are the kind, the server's
+/// address, its own address and the names.
 const CLIENT: &str = r#"
 import socket, sys
 kind, server, own, *names = sys.argv[1:]
@@ -43,25 +43,25 @@ fn python_is_welcomed_over_every_kind() {
     if !is_here("python3") {
         return;
     }
-    let ground = Ground::start(&["--welcome", "Hello, {name}!", "--name-gap", "24h"]);
+    let server = AllKindsServer::start(&["--welcome", "Hello, {name}!", "--name-gap", "24h"]);
     for kind in Kind::ALL.iter().filter(|kind| **kind != Kind::Raw || raw_is_allowed()) {
-        let server = match ground.address(*kind).as_socket() {
+        let place = match server.address(*kind).as_socket() {
             Some(address) => address.to_string(),
-            None => ground.path(*kind).display().to_string(),
+            None => server.path(*kind).display().to_string(),
         };
         let own = match kind {
             Kind::Raw => host().to_string(),
             Kind::Tcp | Kind::Unix | Kind::UnixPacket | Kind::Udp | Kind::UnixGram => {
-                ground.folder.new_path().display().to_string()
+                server.folder.new_path().display().to_string()
             }
         };
         let name = format!("Rafatul over {kind}");
         let mut command = Command::new("python3");
-        command.args(["-c", CLIENT, &kind.to_string(), &server, &own, &name, ""]);
+        command.args(["-c", CLIENT, &kind.to_string(), &place, &own, &name, ""]);
         let (code, out, err) = run(&mut command, b"");
         assert_eq!((code, err.as_str()), (0, ""), "{kind}");
         assert_eq!(out, format!("'Hello, {name}!'\n'Hello, !'\n"), "{kind}");
-        ground.server.wait_for_log(&format!(" {name}"));
+        server.wait_for_log(&format!(" {name}"));
     }
-    ground.end();
+    server.end();
 }

@@ -1,4 +1,4 @@
-//! The table of promises by kind, and what fills it.
+//! The table of promises by kind.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
@@ -6,8 +6,8 @@ use std::thread;
 use comfy_table::{ContentArrangement, Table, presets};
 use welcomed::net::Kind;
 
-use super::all_kinds::Ground;
-use super::client::Speaker;
+use super::all_kinds::AllKindsServer;
+use super::client::Client;
 use super::promises::{PROMISES, Verdict};
 use super::raw::raw_is_allowed;
 use crate::process::answer;
@@ -18,7 +18,7 @@ fn column(kind: Kind) -> Vec<Verdict> {
         if kind == Kind::Raw && !raw_is_allowed() {
             return Verdict::NotTested;
         }
-        // The panic's message is in the test's output; the other promises are to be tried all the same.
+        // The panic's message is in the test's output. The other promises are checked as well.
         let verdict = catch_unwind(AssertUnwindSafe(|| promise.verdict(kind)));
         verdict.unwrap_or_else(|_| {
             println!("BROKEN over {kind}: {}", promise.text);
@@ -57,16 +57,16 @@ fn every_kind_keeps_its_promises_and_no_others() {
 
 #[test]
 fn one_loop_serves_all_kinds_at_once() {
-    let ground = Ground::start(&["--welcome", "Hello, {name}!", "--name-gap", "24h"]);
+    let server = AllKindsServer::start(&["--welcome", "Hello, {name}!", "--name-gap", "24h"]);
     let kinds = Kind::ALL.iter().filter(|kind| **kind != Kind::Raw || raw_is_allowed());
-    let speakers: Vec<Speaker> =
-        (0..20).flat_map(|_| kinds.clone().map(|kind| Speaker::new(&ground, *kind))).collect();
-    for (index, speaker) in speakers.iter().enumerate() {
-        speaker.name(&format!("visitor {index}"));
+    let clients: Vec<Client> =
+        (0..20).flat_map(|_| kinds.clone().map(|kind| Client::new(&server, *kind))).collect();
+    for (index, client) in clients.iter().enumerate() {
+        client.send_name(&format!("client {index}"));
     }
-    for (index, speaker) in speakers.iter().enumerate() {
-        assert_eq!(speaker.hear(), format!("Hello, visitor {index}!"), "over {}", speaker.kind);
+    for (index, client) in clients.iter().enumerate() {
+        assert_eq!(client.receive(), format!("Hello, client {index}!"), "over {}", client.kind);
     }
-    assert_eq!(answer(ground.server.send(b"Ada\n")), "Hello, Ada!");
-    ground.end();
+    assert_eq!(answer(server.send(b"Ada\n")), "Hello, Ada!");
+    server.end();
 }
