@@ -1,6 +1,6 @@
-//! README.md says what the programs say: its diagrams and options are rendered, not written.
+//! The diagrams, options and tables in README.md are rendered from the programs.
 //!
-//! `UPDATE_README=1 cargo test --test readme` rewrites them.
+//! `UPDATE_README=1 cargo test --test readme` renders them anew.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has to fail")]
 
@@ -13,7 +13,7 @@ use welcomed::net::kind;
 
 const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
 
-/// What a block of README has to hold, by the name in its marker.
+/// The text of a block in README, by the name in its marker.
 fn rendered(name: &str) -> String {
     if let Some(title) = name.strip_prefix("diagram of ") {
         let machine = DIAGRAMS.into_iter().find(|machine| machine.title == title);
@@ -25,7 +25,7 @@ fn rendered(name: &str) -> String {
     let program = match name {
         "welcomed --help" => env!("CARGO_BIN_EXE_welcomed"),
         "welcome --help" => env!("CARGO_BIN_EXE_welcome"),
-        other => panic!("README has a block {other:?} that nothing renders"),
+        other => panic!("README has a block {other:?} without a renderer"),
     };
     let output = Command::new(program).arg("-h").output().unwrap();
     format!("```text\n{}```\n", String::from_utf8(output.stdout).unwrap())
@@ -65,7 +65,7 @@ fn the_diagrams_and_options_in_readme_are_the_programs_own() {
     } else {
         assert!(
             readme == updated,
-            "README.md is out of date: UPDATE_README=1 cargo test --test readme mends it"
+            "README.md is out of date: UPDATE_README=1 cargo test --test readme renders it anew"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! Sequenced packets on the real kernel: what Linux does where nobody would think of it.
+//! Sequenced packets on the real kernel: the last record is not lost in a race of recv(2).
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has to fail")]
 
@@ -17,11 +17,11 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use welcomed::kernel::{Kernel, Mio, Record};
 use welcomed::net::{Address, Endpoint};
 
-/// How many clients come. If an end of input were believed at once, one in a hundred would be overlooked here.
+/// The count of clients. If one answer of recv(2) were enough, a record in a hundred would be missed here.
 const CLIENTS: usize = 20_000;
 
-/// recv(2) looks for a record, and then whether the other side has shut down. To whoever is interrupted in between,
-/// a record and the end that follows it are the end alone. So this one is interrupted as often as can be.
+/// recv(2) looks for a record, and then whether the peer has shut down. If a record and the end come in between,
+/// it sees the end alone. This test interrupts the receiver as often as it can.
 #[test]
 fn no_end_of_input_comes_before_an_earlier_record() {
     let name = format!("welcomed-sequenced-{}", std::process::id());
@@ -33,30 +33,30 @@ fn no_end_of_input_comes_before_an_earlier_record() {
     kernel.listen(&mut listener, 0, 16).unwrap();
 
     let over = AtomicBool::new(false);
-    let overlooked = thread::scope(|scope| {
-        scope.spawn(|| come(&SocketAddrUnix::new_abstract_name(name.as_bytes()).unwrap()));
-        // From here on all that is spawned shares one processor.
+    let missed = thread::scope(|scope| {
+        scope.spawn(|| run_clients(&SocketAddrUnix::new_abstract_name(name.as_bytes()).unwrap()));
+        // Threads that start from here on share one processor.
         let all = sched_getaffinity(None).unwrap();
         let mut one = CpuSet::new();
         one.set((0..CpuSet::MAX_CPU).find(|cpu| all.is_set(*cpu)).unwrap());
         sched_setaffinity(None, &one).unwrap();
         scope.spawn(|| interrupt(&over));
-        let overlooked = (0..CLIENTS).filter(|_| {
+        let missed = (0..CLIENTS).filter(|_| {
             let mut stream = ready(|| kernel.accept(&listener)).0;
             let mut buffer = [0; 16];
             let record = ready(|| kernel.read_record(&mut stream, &mut buffer));
             assert!(record.is_none_or(|record| record == Record { bytes: 3, truncated: false }));
             record.is_none()
         });
-        let overlooked = overlooked.count();
+        let missed = missed.count();
         over.store(true, Ordering::Relaxed);
-        overlooked
+        missed
     });
-    assert_eq!(overlooked, 0, "of {CLIENTS} records");
+    assert_eq!(missed, 0, "of {CLIENTS} records");
 }
 
-/// Clients that send a record, a little after they have connected, and shut down.
-fn come(address: &SocketAddrUnix) {
+/// Clients that connect, send a record a little later, and shut down.
+fn run_clients(address: &SocketAddrUnix) {
     for _ in 0..CLIENTS {
         let client: OwnedFd =
             socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).unwrap();
@@ -67,7 +67,7 @@ fn come(address: &SocketAddrUnix) {
     }
 }
 
-/// Takes the processor away for a moment, again and again.
+/// Takes the processor from the receiver again and again.
 fn interrupt(over: &AtomicBool) {
     while !over.load(Ordering::Relaxed) {
         thread::park_timeout(Duration::from_micros(20));
@@ -75,7 +75,7 @@ fn interrupt(over: &AtomicBool) {
     }
 }
 
-/// Asks until the answer is another than that it would block: the more often, the likelier the moment.
+/// Repeats `call` until it does not block. The more calls, the more likely they meet the race.
 fn ready<T>(mut call: impl FnMut() -> io::Result<T>) -> T {
     loop {
         match call() {

@@ -1,4 +1,4 @@
-//! The kinds of visitors, and what each of them is promised.
+//! The kinds of clients, and the answer that each expects.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -12,55 +12,55 @@ use socket2::SockRef;
 
 use crate::{BOUND, now};
 
-/// The server's name gap: long beside what a busy machine takes between two bytes of a dripper.
+/// The server's name gap. It is much longer than the gap between two bytes of a dripper on a busy machine.
 pub(crate) const NAME_GAP: Duration = Duration::from_millis(400);
 
-/// What the visitors share.
-pub(crate) struct Ground {
+/// The state that all clients share.
+pub(crate) struct Shared {
     pub(crate) address: SocketAddr,
-    /// The server's own.
+    /// The server's deadline for a name.
     pub(crate) name_timeout: Duration,
-    /// Visits that are over.
+    /// The count of finished visits.
     pub(crate) visits: AtomicU64,
     over: Mutex<bool>,
     ends: Condvar,
 }
 
-impl Ground {
-    pub(crate) fn new(address: SocketAddr, name_timeout: Duration) -> Ground {
+impl Shared {
+    pub(crate) fn new(address: SocketAddr, name_timeout: Duration) -> Shared {
         let visits = AtomicU64::new(0);
-        Ground { address, name_timeout, visits, over: Mutex::new(false), ends: Condvar::new() }
+        Shared { address, name_timeout, visits, over: Mutex::new(false), ends: Condvar::new() }
     }
 
-    /// Lets every visitor finish the visit it is on.
+    /// Ends the soak: each client finishes its visit and starts no other.
     pub(crate) fn end(&self) {
         *self.over.lock().unwrap() = true;
         self.ends.notify_all();
     }
 
-    /// Waits for `length`, or until it is over. Gives whether it is.
+    /// Waits for `length`, or until the soak ends. Gives whether it has ended.
     pub(crate) fn pause(&self, length: Duration) -> bool {
         let over = self.over.lock().unwrap();
         *self.ends.wait_timeout_while(over, length, |over| !*over).unwrap().0
     }
 }
 
-/// How a visitor behaves.
+/// The behaviour of a client.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Kind {
-    /// Name, line feed, welcome: as fast as it goes.
+    /// Sends a name and a line feed and reads the welcome, without pauses.
     Churner,
-    /// The lab report's client: no line end, its side kept open.
+    /// Sends a name without a line end and keeps its write side open, as the lab report's client does.
     Reporter,
-    /// Shuts its side behind the name.
+    /// Shuts down its write side after the name.
     HalfCloser,
     /// Sends a line and more, or a name that is too long.
     OverSender,
     /// Sends a byte every 20 to 40 ms.
     Dripper,
-    /// Says nothing for a long time, and then its name.
+    /// Sends its name after a long silence.
     Holder,
-    /// Never says anything.
+    /// Never sends a byte.
     Sleeper,
     /// Connects and closes.
     Scanner,
@@ -68,7 +68,7 @@ pub(crate) enum Kind {
     Resetter,
 }
 
-/// Every kind, and how many of it visit at a time.
+/// Every kind, and how many clients of it there are at a time.
 pub(crate) const KINDS: [(Kind, usize); 9] = [
     (Kind::Churner, 4),
     (Kind::Reporter, 8),
@@ -81,40 +81,40 @@ pub(crate) const KINDS: [(Kind, usize); 9] = [
     (Kind::Resetter, 4),
 ];
 
-/// What came of one visit.
+/// The outcome of one visit.
 #[derive(PartialEq, Eq, Debug)]
 pub(crate) enum Outcome {
     AsPromised,
-    /// The visitor itself was held up for so long that it is promised nothing.
+    /// The client itself was late, so that no answer can be expected.
     Excused,
-    /// A promise that was broken.
+    /// The answer was wrong.
     Broken(String),
 }
 
-/// One visitor, who comes again and again.
-pub(crate) struct Visitor<'a> {
-    ground: &'a Ground,
+/// One client, which visits again and again.
+pub(crate) struct Client<'a> {
+    shared: &'a Shared,
     random: Xoshiro256PlusPlus,
 }
 
-impl Visitor<'_> {
-    pub(crate) fn new(ground: &Ground, seed: u64) -> Visitor<'_> {
-        Visitor { ground, random: Xoshiro256PlusPlus::seed_from_u64(seed) }
+impl Client<'_> {
+    pub(crate) fn new(shared: &Shared, seed: u64) -> Client<'_> {
+        Client { shared, random: Xoshiro256PlusPlus::seed_from_u64(seed) }
     }
 
     /// Visits once.
     pub(crate) fn visit(&mut self, kind: Kind) -> Outcome {
         let start = now();
-        let client = match connect(self.ground.address) {
+        let client = match connect(self.shared.address) {
             Ok(client) => client,
             Err(error) => return Outcome::Broken(format!("{kind:?} could not connect: {error}")),
         };
         let name = self.name(kind);
         let mut longest_gap = Duration::ZERO;
-        let said = self.say(kind, &client, &name, &mut longest_gap);
-        let spoke_for = now() - start;
-        // Scanners and resetters do not listen; what became of them is in the server's counts.
-        let promised = match kind {
+        let sent = self.send(kind, &client, &name, &mut longest_gap);
+        let sending_time = now() - start;
+        // Scanners and resetters read no answer. The server's counts have their outcome.
+        let expected = match kind {
             Kind::Scanner | Kind::Resetter => return Outcome::AsPromised,
             Kind::Sleeper => Vec::new(),
             Kind::Churner
@@ -124,19 +124,23 @@ impl Visitor<'_> {
             | Kind::Dripper
             | Kind::Holder => welcome(&name),
         };
-        let heard = said.and_then(|()| hear(client));
-        // Three quarters, because both sides look at the clock at moments of their own.
+        let answer = sent.and_then(|()| receive(client));
+        // Three quarters of a limit are late: the server's clock reads the same moments at other times.
         let late = |took: Duration, limit: Duration| took * 4 > limit * 3;
-        match heard {
-            Ok(heard) if heard == promised => Outcome::AsPromised,
-            _ if late(longest_gap, NAME_GAP) || late(spoke_for, self.ground.name_timeout) => Outcome::Excused,
-            Ok(heard) => Outcome::Broken(format!("{kind:?} heard {:?}", String::from_utf8_lossy(&heard))),
+        match answer {
+            Ok(answer) if answer == expected => Outcome::AsPromised,
+            _ if late(longest_gap, NAME_GAP) || late(sending_time, self.shared.name_timeout) => {
+                Outcome::Excused
+            }
+            Ok(answer) => {
+                Outcome::Broken(format!("{kind:?} received {:?}", String::from_utf8_lossy(&answer)))
+            }
             Err(error) => Outcome::Broken(format!("{kind:?}: {error}")),
         }
     }
 
-    /// Says what such a visitor says, and gives the longest gap between the bytes of its name.
-    fn say(
+    /// Sends what a client of this kind sends. Gives the longest gap between the bytes of its name.
+    fn send(
         &mut self,
         kind: Kind,
         mut client: &TcpStream,
@@ -150,13 +154,13 @@ impl Visitor<'_> {
             Kind::HalfCloser => client.write_all(name).and_then(|()| client.shutdown(Shutdown::Write)),
             Kind::OverSender if name.len() > 1024 => client.write_all(name),
             Kind::OverSender => {
-                // Some of it more than the server reads at once.
+                // Sometimes more than the server reads in one turn.
                 let more = 1 + if self.below(8) == 0 { self.below(300_000) } else { self.below(4000) };
                 client.write_all(&[&line[..], &vec![b'x'; more]].concat())
             }
             Kind::Dripper => self.drip(client, &line, longest_gap),
             Kind::Holder => {
-                let longest = self.ground.name_timeout.as_millis() / 2;
+                let longest = self.shared.name_timeout.as_millis() / 2;
                 self.pause(0, usize::try_from(longest).unwrap());
                 client.write_all(&line)
             }
@@ -166,8 +170,8 @@ impl Visitor<'_> {
                 if self.below(2) == 0 { Ok(()) } else { client.shutdown(Shutdown::Both) }
             }
             Kind::Resetter => {
-                let said = [&b""[..], &line[..line.len() / 2], &line][self.below(3)];
-                client.write_all(said)?;
+                let bytes = [&b""[..], &line[..line.len() / 2], &line][self.below(3)];
+                client.write_all(bytes)?;
                 self.pause(0, 6);
                 // SO_LINGER with no time: closing sends a reset (socket(7)).
                 SockRef::from(client).set_linger(Some(Duration::ZERO))
@@ -187,7 +191,7 @@ impl Visitor<'_> {
         Ok(())
     }
 
-    /// A name for a visitor of this kind. It has no line end in it, or it would be two.
+    /// A random name without a line end.
     fn name(&mut self, kind: Kind) -> Vec<u8> {
         let length = if kind == Kind::OverSender && self.below(3) == 0 {
             1025 + self.below(2000)
@@ -199,15 +203,15 @@ impl Visitor<'_> {
         (0..length).map(|_| letter(self.random.next_u64().to_le_bytes()[0])).collect()
     }
 
-    /// A number from 0 to below `bound`.
+    /// A random number below `bound`.
     fn below(&mut self, bound: usize) -> usize {
         usize::try_from(self.random.next_u64() % u64::try_from(bound).unwrap()).unwrap()
     }
 
-    /// Waits for some milliseconds, at least `from` and fewer than `to`.
+    /// Waits for a random time, at least `from` and less than `to` milliseconds.
     fn pause(&mut self, from: usize, to: usize) {
         let milliseconds = from + self.below(to - from);
-        self.ground.pause(Duration::from_millis(milliseconds.try_into().unwrap()));
+        self.shared.pause(Duration::from_millis(milliseconds.try_into().unwrap()));
     }
 }
 
@@ -221,14 +225,14 @@ fn connect(address: SocketAddr) -> io::Result<TcpStream> {
 /// The text for the server's `--welcome`.
 pub(crate) const WELCOME: &str = "Hello, {name}!";
 
-/// What a visitor of this name is promised.
+/// The welcome for `name`.
 fn welcome(name: &[u8]) -> Vec<u8> {
     [b"Hello, ", &name[..name.len().min(1024)], b"!"].concat()
 }
 
-/// Everything that the server sends, up to a clean end of input: a reset would be an error.
-fn hear(mut client: TcpStream) -> io::Result<Vec<u8>> {
-    let mut heard = Vec::new();
-    client.read_to_end(&mut heard)?;
-    Ok(heard)
+/// Everything that the server sends, up to the end of input. A reset is an error.
+fn receive(mut client: TcpStream) -> io::Result<Vec<u8>> {
+    let mut answer = Vec::new();
+    client.read_to_end(&mut answer)?;
+    Ok(answer)
 }

@@ -1,6 +1,6 @@
-//! All kinds of visitors together, for as long as one likes, and nothing lost and nothing left behind.
+//! All kinds of TCP clients together for a long time: no welcome is lost, and no memory or descriptor leaks.
 //!
-//! `SOAK_SECONDS` is the length (120), `SOAK_SEED` makes the visitors do the same again.
+//! `SOAK_SECONDS` is the length (default: 120), `SOAK_SEED` repeats the clients' random choices.
 
 #![allow(
     clippy::unwrap_used,
@@ -10,9 +10,9 @@
     reason = "a test that cannot go on has to fail, and this one has figures to show"
 )]
 
+mod clients;
 mod server;
 mod tally;
-mod visitors;
 
 use std::env;
 use std::hash::{BuildHasher as _, RandomState};
@@ -20,30 +20,30 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use self::clients::{Client, KINDS, Kind, NAME_GAP, Shared, WELCOME};
 use self::server::{Log, Sample, Server};
 use self::tally::{Counts, Tallies, Tally};
-use self::visitors::{Ground, KINDS, Kind, NAME_GAP, Visitor, WELCOME};
 
-/// How long anything may take before a test gives up: long, because the machine may be busy.
+/// The longest wait before the test fails: long, because the machine may be busy.
 const BOUND: Duration = Duration::from_secs(20);
 
 /// The most that resident memory may grow once the server is warm, in KiB.
 const GROWTH_MAX_KIB: u64 = 128;
 
-/// Descriptors that the server may have beside those of the clients who are there: clients who have left
-/// already and of whom it has not been told yet. It accepts at most so many in one turn.
+/// Descriptors of clients that have closed, and whose end the server has not seen yet. There are at most as many
+/// as it accepts in one turn.
 const LEAVING_MAX: usize = 64;
 
-/// How often the server is looked at.
+/// How often the server is sampled.
 const SAMPLE_INTERVAL: Duration = Duration::from_millis(100);
 
-/// How often is said how it goes, if the soak is long enough.
+/// How often progress is printed in a long soak.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
 
-/// The stack of a visitor; there are many.
+/// The stack of a client's thread: small, because there are many.
 const STACK_BYTES: usize = 128 * 1024;
 
-/// How a soak goes.
+/// The settings of a soak.
 struct Plan {
     length: Duration,
     seed: u64,
@@ -58,27 +58,27 @@ impl Plan {
         Plan { length, seed, name_timeout }
     }
 
-    /// How long the server has to become warm.
+    /// The time after which the server counts as warm.
     fn warm_up(&self) -> Duration {
         self.length / 5
     }
 }
 
-/// What was seen of the server in the course of a soak.
-struct Watched {
+/// Samples of the server during a soak: before the first client, once warm, the highest, and after the last client.
+struct Samples {
     idle: Sample,
     warm: Sample,
     most: Sample,
     left: Sample,
 }
 
-/// A moment from which time is counted.
+/// The present moment.
 #[expect(clippy::disallowed_methods, reason = "a test waits for real processes in real time")]
 fn now() -> Instant {
     Instant::now()
 }
 
-/// Waits until `is_so`, as long as anything may take. Gives whether it is.
+/// Waits until `is_so`, at most as long as [`BOUND`]. Gives whether it is.
 fn comes_true(mut is_so: impl FnMut() -> bool) -> bool {
     let start = now();
     while !is_so() {
@@ -90,23 +90,23 @@ fn comes_true(mut is_so: impl FnMut() -> bool) -> bool {
     true
 }
 
-/// Visits again and again, until it is over.
-fn come_again(kind: Kind, ground: &Ground, seed: u64) -> Tally {
-    let (mut visitor, mut tally) = (Visitor::new(ground, seed), Tally::default());
-    while !ground.pause(Duration::ZERO) {
-        tally.add(visitor.visit(kind));
-        ground.visits.fetch_add(1, Ordering::Relaxed);
+/// Visits again and again until the soak ends.
+fn visit_repeatedly(kind: Kind, shared: &Shared, seed: u64) -> Tally {
+    let (mut client, mut tally) = (Client::new(shared, seed), Tally::default());
+    while !shared.pause(Duration::ZERO) {
+        tally.add(client.visit(kind));
+        shared.visits.fetch_add(1, Ordering::Relaxed);
     }
     tally
 }
 
-/// Looks at the server until the time is over, and says now and then how it goes.
-fn watch(plan: &Plan, ground: &Ground, server: &Server, idle: Sample) -> Watched {
+/// Samples the server until the time is over, and prints progress.
+fn watch(plan: &Plan, shared: &Shared, server: &Server, idle: Sample) -> Samples {
     let start = now();
-    let (mut warm, mut most, mut told, mut visits_told) = (None, idle, start, 0);
+    let (mut warm, mut most, mut last_print, mut last_visits) = (None, idle, start, 0);
     let interval = (plan.length / 4).min(PROGRESS_INTERVAL);
     loop {
-        ground.pause(SAMPLE_INTERVAL);
+        shared.pause(SAMPLE_INTERVAL);
         let (now, sample) = (now(), server.sample());
         let Sample { resident, descriptors, threads } = sample;
         most.descriptors = most.descriptors.max(descriptors);
@@ -115,56 +115,56 @@ fn watch(plan: &Plan, ground: &Ground, server: &Server, idle: Sample) -> Watched
             warm.get_or_insert(sample);
             most.resident = most.resident.max(resident);
         }
-        if now - told >= interval {
-            let visits = ground.visits.load(Ordering::Relaxed);
-            let rate = u128::from(visits - visits_told) * 1000 / (now - told).as_millis();
+        if now - last_print >= interval {
+            let visits = shared.visits.load(Ordering::Relaxed);
+            let rate = u128::from(visits - last_visits) * 1000 / (now - last_print).as_millis();
             let time = (now - start).as_secs();
             println!("{time:>5} s {rate:>7} visits/s {resident:>7} KiB {descriptors:>5} descriptors");
-            (told, visits_told) = (now, visits);
+            (last_print, last_visits) = (now, visits);
         }
         if now - start >= plan.length {
-            return Watched { idle, warm: warm.unwrap(), most, left: sample };
+            return Samples { idle, warm: warm.unwrap(), most, left: sample };
         }
     }
 }
 
-/// Lets the visitors come for the length of the plan, and all of them leave.
-fn visit(plan: &Plan, server: &Server) -> (Tallies, Watched) {
-    let ground = Ground::new(server.address, plan.name_timeout);
+/// Runs all clients for the length of the plan, and waits until they have left.
+fn run_clients(plan: &Plan, server: &Server) -> (Tallies, Samples) {
+    let shared = Shared::new(server.address, plan.name_timeout);
     let idle = server.sample();
     thread::scope(|scope| {
         let kinds = KINDS.iter().flat_map(|(kind, places)| (0..*places).map(|_| *kind));
-        let (ground, mut visitors) = (&ground, Vec::new());
+        let (shared, mut clients) = (&shared, Vec::new());
         for (kind, number) in kinds.zip(0..) {
             let builder = thread::Builder::new().stack_size(STACK_BYTES);
             let seed = plan.seed.wrapping_add(number);
-            let thread = builder.spawn_scoped(scope, move || come_again(kind, ground, seed)).unwrap();
-            visitors.push((kind, thread));
+            let thread = builder.spawn_scoped(scope, move || visit_repeatedly(kind, shared, seed)).unwrap();
+            clients.push((kind, thread));
         }
-        let mut watched = watch(plan, ground, server, idle);
-        ground.end();
+        let mut samples = watch(plan, shared, server, idle);
+        shared.end();
         let mut tallies = Tallies::default();
-        for (kind, thread) in visitors {
+        for (kind, thread) in clients {
             tallies.join(kind, thread.join().unwrap());
         }
-        // If it does not, the descriptors that are left will tell.
+        // If this fails, the count of descriptors that are left shows it.
         comes_true(|| server.sample().descriptors <= idle.descriptors);
-        watched.left = server.sample();
-        watched.most.resident = watched.most.resident.max(watched.left.resident);
-        (tallies, watched)
+        samples.left = server.sample();
+        samples.most.resident = samples.most.resident.max(samples.left.resident);
+        (tallies, samples)
     })
 }
 
-/// Which promises about the server as a whole were broken.
-fn broken(watched: &Watched, log: &Log) -> Vec<String> {
-    let Watched { idle, warm, most, left } = watched;
+/// The broken promises about the server as a whole.
+fn broken(samples: &Samples, log: &Log) -> Vec<String> {
+    let Samples { idle, warm, most, left } = samples;
     let clients: usize = KINDS.iter().map(|(_, places)| places).sum();
     let promises = [
         (most.resident <= warm.resident + GROWTH_MAX_KIB, "resident memory is flat"),
         (most.descriptors <= idle.descriptors + clients + LEAVING_MAX, "a client is one descriptor at most"),
-        (left.descriptors == idle.descriptors, "who has left has left no descriptor behind"),
+        (left.descriptors == idle.descriptors, "no descriptor is left"),
         (most.threads == idle.threads && left.threads == idle.threads, "no thread is ever started"),
-        (log.complaints.is_empty(), "the server has nothing to complain of"),
+        (log.warnings.is_empty(), "the log has no warning and no error"),
     ];
     promises.iter().filter(|(kept, _)| !kept).map(|(_, promise)| (*promise).to_owned()).collect()
 }
@@ -175,15 +175,15 @@ fn soak(length: Duration) {
     let milliseconds = |duration: Duration| format!("{}ms", duration.as_millis());
     let (gap, timeout) = (milliseconds(NAME_GAP), milliseconds(plan.name_timeout));
     let timing = ["--name-gap", &gap, "--name-timeout", &timeout];
-    // Quiet, because how much memory waits for the log depends on its reader, who is as busy as all others here.
+    // Quiet, because the memory of the log's queue depends on how fast this busy process reads.
     let server = Server::start(&[&["--quiet", "--welcome", WELCOME][..], &timing].concat());
-    let (tallies, watched) = visit(&plan, &server);
+    let (tallies, samples) = run_clients(&plan, &server);
     let (status, log) = server.stop();
     let counts = Counts::read(&log.last);
 
     println!("\n{tallies}");
     println!("{:<22}{:>10}{:>10}{:>10}{:>10}", "", "idle", "warm", "most", "left");
-    let Watched { idle, warm, most, left } = &watched;
+    let Samples { idle, warm, most, left } = &samples;
     let row = |what: &str, of: &dyn Fn(&Sample) -> String| {
         println!("{what:<22}{:>10}{:>10}{:>10}{:>10}", of(idle), of(warm), of(most), of(left));
     };
@@ -192,8 +192,8 @@ fn soak(length: Duration) {
     row("threads", &|sample| sample.threads.to_string());
     println!("\n{}", log.last);
 
-    let broken = [tallies.told(), tallies.misfits(&counts), broken(&watched, &log)].concat();
-    assert!(broken.is_empty(), "broken, with SOAK_SEED={}: {broken:#?}\n{:#?}", plan.seed, log.complaints);
+    let broken = [tallies.broken(), tallies.misfits(&counts), broken(&samples, &log)].concat();
+    assert!(broken.is_empty(), "broken, with SOAK_SEED={}: {broken:#?}\n{:#?}", plan.seed, log.warnings);
     assert_eq!(status.code(), Some(0));
 }
 

@@ -1,4 +1,4 @@
-//! The server program under the soak: started, watched from outside, and stopped.
+//! The server program: started, sampled from outside, and stopped.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read};
@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{BOUND, comes_true};
 
-/// What the server says when it listens, before the address.
+/// The words before the address, in the log line of a server that listens.
 const LISTENS: &str = "waiting for connections on tcp://";
 
 /// The running server.
@@ -21,16 +21,16 @@ pub(crate) struct Server {
     log: Option<JoinHandle<Log>>,
 }
 
-/// What of the log is of interest.
+/// The parts of the log that the test needs.
 #[derive(Default, Debug)]
 pub(crate) struct Log {
     /// Warnings and errors.
-    pub(crate) complaints: Vec<String>,
+    pub(crate) warnings: Vec<String>,
     /// The last line.
     pub(crate) last: String,
 }
 
-/// What the system knows of the server at one moment.
+/// The server's resources at one moment, as the system counts them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sample {
     /// Resident memory in KiB, exact, not the estimate that `/proc/PID/status` has.
@@ -54,7 +54,7 @@ impl Server {
         server
     }
 
-    /// Looks at the server from outside.
+    /// Samples the server (proc(5)).
     pub(crate) fn sample(&self) -> Sample {
         let process = format!("/proc/{}", self.child.id());
         let entries = |folder| fs::read_dir(format!("{process}/{folder}")).unwrap().count();
@@ -85,16 +85,16 @@ impl Drop for Server {
     }
 }
 
-/// Reads the log to its end, and says where the server listens once that is known.
+/// Reads the log to its end. Sends the server's address once it is in the log.
 fn read(from: impl Read, listens: &Sender<SocketAddr>) -> Log {
     let mut log = Log::default();
     for line in BufReader::new(from).lines() {
         let line = line.unwrap();
         if let Some((_, address)) = line.split_once(LISTENS) {
-            // Whoever started the server may have given up by now.
+            // This fails if the test has given up waiting.
             let _ = listens.send(address.parse().unwrap());
         } else if [" WARN ", " ERROR "].iter().any(|level| line.contains(level)) {
-            log.complaints.push(line.clone());
+            log.warnings.push(line.clone());
         }
         log.last = line;
     }

@@ -1,22 +1,22 @@
-//! What the visitors saw, what the server counted, and whether the two add up.
+//! The outcomes of the visits, the server's counts, and whether they agree.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::ops::RangeInclusive;
 
-use crate::visitors::{KINDS, Kind, Outcome};
+use crate::clients::{KINDS, Kind, Outcome};
 
-/// The most broken promises that are told in words; all are counted.
-const TOLD_MAX: usize = 5;
+/// The most broken promises that are kept in words. All are counted.
+const DETAILS_MAX: usize = 5;
 
-/// What came of the visits of one kind.
+/// The outcomes of the visits of one kind.
 #[derive(Clone, Default, Debug)]
 pub(crate) struct Tally {
     pub(crate) visits: u64,
     pub(crate) excused: u64,
     pub(crate) broken: u64,
     /// The first broken promises in words.
-    pub(crate) told: Vec<String>,
+    pub(crate) details: Vec<String>,
 }
 
 impl Tally {
@@ -27,8 +27,8 @@ impl Tally {
             Outcome::Excused => self.excused += 1,
             Outcome::Broken(how) => {
                 self.broken += 1;
-                self.told.push(how);
-                self.told.truncate(TOLD_MAX);
+                self.details.push(how);
+                self.details.truncate(DETAILS_MAX);
             }
         }
     }
@@ -37,8 +37,8 @@ impl Tally {
         self.visits += other.visits;
         self.excused += other.excused;
         self.broken += other.broken;
-        self.told.extend(other.told);
-        self.told.truncate(TOLD_MAX);
+        self.details.extend(other.details);
+        self.details.truncate(DETAILS_MAX);
     }
 }
 
@@ -60,19 +60,19 @@ impl Tallies {
         self.0.iter().map(|tally| tally.visits).sum()
     }
 
-    /// Every broken promise that was told.
-    pub(crate) fn told(&self) -> Vec<String> {
-        self.0.iter().flat_map(|tally| tally.told.clone()).collect()
+    /// The broken promises that are kept in words.
+    pub(crate) fn broken(&self) -> Vec<String> {
+        self.0.iter().flat_map(|tally| tally.details.clone()).collect()
     }
 
-    /// In which ways the server's counts do not fit what the visitors did and saw.
+    /// The server's counts that do not agree with the visits.
     pub(crate) fn misfits(&self, counts: &Counts) -> Vec<String> {
         let of = |kind: Kind| self.0[place(kind)].visits;
         let excused: u64 = self.0.iter().map(|tally| tally.excused).sum();
         let (scanners, sleepers, resetters) = (of(Kind::Scanner), of(Kind::Sleeper), of(Kind::Resetter));
         let named = self.visits() - scanners - sleepers;
         let (lingered, accept_errors) = (of(Kind::OverSender), counts.of("accept errors"));
-        // What becomes of a reset depends on its moment; of an excused visitor it can be anything.
+        // The outcome of a reset depends on its moment. An excused client can have any outcome.
         let failed = counts.of("failed") + accept_errors;
         let lines: [(&str, u64, RangeInclusive<u64>); 9] = [
             (
@@ -110,7 +110,7 @@ impl fmt::Display for Tallies {
 pub(crate) struct Counts(HashMap<String, u64>);
 
 impl Counts {
-    /// Reads the line in which the server says them.
+    /// Parses the log line with the counts.
     pub(crate) fn read(line: &str) -> Counts {
         let (_, counts) = line.split_once("counts: ").unwrap();
         let parts = counts.split([':', ',', ';', '(', ')']).map(str::trim).filter(|part| !part.is_empty());
@@ -122,7 +122,7 @@ impl Counts {
         )
     }
 
-    /// How many there are of `what`, in the server's words.
+    /// The count of `what`, in the server's words.
     pub(crate) fn of(&self, what: &str) -> u64 {
         self.0[what]
     }

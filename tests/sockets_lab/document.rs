@@ -1,17 +1,17 @@
-//! The laboratory as a text: its sections, their commands, and what these print.
+//! Parses docs/sockets.md: its sections, their commands, and the output below them.
 
 use welcomed::net::Kind;
 
-/// Commands, and what they print.
+/// Commands and their output.
 pub(crate) struct Block {
-    /// Where they stand.
+    /// The line of the document.
     pub(crate) line: usize,
     pub(crate) commands: String,
-    /// `None` if nothing follows that says it.
+    /// The output below the commands, if there is any.
     pub(crate) expected: Option<String>,
 }
 
-/// What stands under one heading.
+/// The text under one heading.
 pub(crate) struct Section {
     heading: String,
     pub(crate) needs_root: bool,
@@ -19,17 +19,17 @@ pub(crate) struct Section {
     pub(crate) blocks: Vec<Block>,
 }
 
-/// The whole text.
-pub(crate) struct Laboratory {
+/// The whole document.
+pub(crate) struct Document {
     sections: Vec<Section>,
 }
 
-impl Laboratory {
-    /// Takes the text apart. Fails where it has a block that is neither commands nor what commands print.
-    pub(crate) fn read(text: &str) -> Laboratory {
+impl Document {
+    /// Parses the text. Fails at a block that is neither commands nor their output.
+    pub(crate) fn parse(text: &str) -> Document {
         let mut sections: Vec<Section> = Vec::new();
         let mut lines = text.lines().zip(1..);
-        // A block of text belongs to the commands above it, with nothing but empty lines between.
+        // Output belongs to the commands above it, with only empty lines between.
         let mut follows_commands = false;
         while let Some((line, number)) = lines.next() {
             if let Some(heading) = line.strip_prefix("## ") {
@@ -55,14 +55,14 @@ impl Laboratory {
                     assert!(follows_commands, "line {number}: no commands print this");
                     section.blocks.last_mut().unwrap().expected = Some(inside);
                 }
-                other => panic!("line {number}: a block of {other:?}, which is not run"),
+                other => panic!("line {number}: a block of {other:?}, which the test cannot run"),
             }
             follows_commands = language == "sh";
         }
-        Laboratory { sections }
+        Document { sections }
     }
 
-    /// The kinds that have a section, as the text has them. The first section is the preparation.
+    /// The kinds that have a section, in the document's order. The first section is the preparation.
     pub(crate) fn kinds(&self) -> Vec<&str> {
         self.sections.iter().skip(1).map(|section| section.heading.split(':').next().unwrap()).collect()
     }
@@ -73,7 +73,7 @@ impl Laboratory {
         self.sections.iter().find(|section| section.heading.starts_with(&heading)).unwrap()
     }
 
-    /// What is done before any section, the building of the programs aside.
+    /// The commands before the first kind's section, except the build.
     pub(crate) fn preparation(&self) -> impl Iterator<Item = &Block> {
         self.sections[0].blocks.iter().filter(|block| block.commands != crate::BUILD)
     }
@@ -84,8 +84,8 @@ impl Laboratory {
     }
 }
 
-/// Whether `printed` is what `expected` says, line for line: `[..]` stands for anything within a line, a run of
-/// blanks is as good as one, and blanks at the end of a line do not count.
+/// Whether `printed` matches `expected` line by line. `[..]` matches any text within a line. Runs of blanks count
+/// as one blank, and blanks at the end of a line do not count.
 pub(crate) fn matches(expected: &str, printed: &str) -> bool {
     let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
     let mut printed = printed.trim_end().lines();

@@ -1,4 +1,4 @@
-//! A bash that runs what a reader would type, block by block.
+//! A bash that runs the commands of the document, block by block.
 
 use std::env;
 use std::fs;
@@ -12,11 +12,11 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 
-/// How long a block may take before a test gives up: long, because the machine may be busy.
+/// The longest that a block may take: long, because the machine may be busy.
 const BOUND: Duration = Duration::from_secs(60);
 
-/// Each time it is told to `run`, runs the next of `$folder/0.sh`, `1.sh` and so on, without any input. It leaves what
-/// was printed in `N.out` and, when that is over, an empty `N.done`.
+/// For each line `run` of its input it runs the next of `$folder/0.sh`, `1.sh` and so on, without input. The output
+/// is in `N.out`. An empty file `N.done` says that the block has ended.
 const LOOP: &str = r#"
 for ((number = 0; ; number++)); do
     read -r what
@@ -26,14 +26,14 @@ for ((number = 0; ; number++)); do
 done
 "#;
 
-/// A bash in a network of its own, if that can be had, where no port is taken and nobody else is heard.
+/// A bash, if possible in a network of its own, where all ports are free and no other raw socket receives packets.
 pub(crate) struct Shell {
     child: Child,
     folder: PathBuf,
     blocks: usize,
 }
 
-/// Whether this process may make a network that is its own: root may, as a rule.
+/// Whether this process may make a network of its own. Root usually may.
 pub(crate) fn has_a_network_of_its_own() -> bool {
     let root = rustix::process::geteuid().is_root();
     let probe = || Command::new("unshare").args(["--net", "ip", "link", "set", "lo", "up"]).status();
@@ -41,11 +41,11 @@ pub(crate) fn has_a_network_of_its_own() -> bool {
 }
 
 impl Shell {
-    /// Starts one with the programs of this build on its path.
+    /// Starts a bash with the programs of this build on its path.
     pub(crate) fn start(name: &str) -> Shell {
         let folder = env::temp_dir().join(format!("welcomed-lab-{}-{name}", std::process::id()));
         fs::create_dir(&folder).unwrap();
-        // Another user looks into it as well.
+        // Another user has to read it, too.
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
         let programs = Path::new(env!("CARGO_BIN_EXE_welcomed")).parent().unwrap();
         let mut path = programs.as_os_str().to_owned();
@@ -63,7 +63,7 @@ impl Shell {
         Shell { child, folder, blocks: 0 }
     }
 
-    /// Runs `commands` and gives what they print, to either stream.
+    /// Runs `commands`. Gives their output, of both streams.
     pub(crate) fn run(&mut self, commands: &str) -> String {
         use std::io::Write as _;
         let file = |what: &str| self.folder.join(format!("{}.{what}", self.blocks));
@@ -77,21 +77,21 @@ impl Shell {
         printed
     }
 
-    /// Ends it; everything that was started has to have ended.
+    /// Ends the bash. Fails if a process that the commands have started still runs.
     pub(crate) fn end(mut self) {
         drop(self.child.stdin.take());
         let bash = self.child.wait().unwrap();
         assert!(bash.success(), "{bash}");
         let group = Pid::from_child(&self.child);
         let is_empty = until(|| test_kill_process_group(group) == Err(Errno::SRCH));
-        assert!(is_empty, "something that the section has started still runs");
+        assert!(is_empty, "a process of the section still runs");
     }
 }
 
 impl Drop for Shell {
     fn drop(&mut self) {
         if thread::panicking() {
-            // Whatever the commands have started is in this group.
+            // Every process of the commands is in this group.
             let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
             let _ = self.child.wait();
         }
@@ -99,7 +99,7 @@ impl Drop for Shell {
     }
 }
 
-/// Waits until `is_so`, and gives whether it came to that in time.
+/// Waits until `is_so`, at most as long as [`BOUND`]. Gives whether it is.
 fn until(mut is_so: impl FnMut() -> bool) -> bool {
     let start = now();
     while !is_so() {
