@@ -176,7 +176,7 @@ fn unix_name(text: &str) -> Result<UnixName, &'static str> {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct BadEndpoint {
     what: &'static str,
-    /// The kind that was meant, if that can be told.
+    /// The kind that was meant, if the text shows it.
     kind: Option<Kind>,
 }
 

@@ -7,8 +7,8 @@ use welcomed::net::Kind;
 use super::all_kinds::AllKindsServer;
 use crate::process::{is_here, run};
 
-/// Fails unless netcat prints the welcome, and the server logs the name as `shown`.
-fn converses(kind: Kind, options: &[&str], name: &str, shown: &str) {
+/// Fails unless netcat prints the welcome, and the server logs the name as `escaped`.
+fn converses(kind: Kind, options: &[&str], name: &str, escaped: &str) {
     if !is_here("nc.openbsd") {
         return;
     }
@@ -25,7 +25,7 @@ fn converses(kind: Kind, options: &[&str], name: &str, shown: &str) {
     }
     let (code, out, err) = run(&mut command, name.as_bytes());
     assert_eq!((code, out.as_str(), err.as_str()), (0, format!("Hello, {name}!").as_str(), ""));
-    server.wait_for_log(&format!(" {shown}"));
+    server.wait_for_log(&format!(" {escaped}"));
     server.end();
 }
 

@@ -24,9 +24,9 @@ fn converses(server: &AllKindsServer, address: &str, name: &str, expected: &str)
     drop(input);
     assert!(wait(&mut child).success(), "{}", traffic.text());
     assert_eq!(out.text(), expected, "over {address}");
-    let shown = name.trim_end().replace('\n', r"\n");
-    let log = server.wait_for_log(&format!(" {shown}"));
-    let line = log.lines().find(|line| line.ends_with(&format!(" {shown}"))).unwrap();
+    let escaped = name.trim_end().replace('\n', r"\n");
+    let log = server.wait_for_log(&format!(" {escaped}"));
+    let line = log.lines().find(|line| line.ends_with(&format!(" {escaped}"))).unwrap();
     let typed = name.replace('\n', r"\n");
     println!("$ printf '{typed}' | socat -v - '{address}'\n{}\nstandard output: {expected}", traffic.text());
     println!("the server's log: {line}\n");

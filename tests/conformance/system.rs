@@ -166,8 +166,8 @@ pub(crate) fn privilege(server: &AllKindsServer, kind: Kind) {
     }
     let (code, _, err) = run(&mut command, b"");
     assert_eq!(code, 1, "{err}");
-    let said: Vec<&str> = err.lines().filter(|line| line.starts_with("welcomed: ")).collect();
-    assert_eq!(said.len(), 1, "{err}");
-    assert!(said[0].starts_with(&format!("welcomed: cannot listen on {endpoint}: ")), "{err}");
-    assert!(said[0].ends_with(&format!("it takes {}", kind.semantics().privilege)), "{err}");
+    let lines: Vec<&str> = err.lines().filter(|line| line.starts_with("welcomed: ")).collect();
+    assert_eq!(lines.len(), 1, "{err}");
+    assert!(lines[0].starts_with(&format!("welcomed: cannot listen on {endpoint}: ")), "{err}");
+    assert!(lines[0].ends_with(&format!("it takes {}", kind.semantics().privilege)), "{err}");
 }

@@ -146,7 +146,7 @@ fn a_server_that_is_restarted_answers_a_later_attempt() {
         });
         let (code, out, err) = visit(&endpoint, &["Ada", "--timeout", "10s", "--retries", "99"]);
         assert_eq!((code, out.as_str()), (0, "Hello, Ada"), "{endpoint}: {err}");
-        let attempt = err.strip_prefix("answered at attempt ").and_then(|said| said.split_once(" of 100\n"));
+        let attempt = err.strip_prefix("answered at attempt ").and_then(|rest| rest.split_once(" of 100\n"));
         assert!(attempt.unwrap().0.parse::<u32>().unwrap() > 1, "{err}");
         server.join().unwrap();
     }

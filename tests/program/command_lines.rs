@@ -14,10 +14,10 @@ use crate::process::{Server, answer, not_tested, run, welcomed};
 pub(crate) fn refused(options: &[&str]) -> (i32, String) {
     let (code, out, err) = run(welcomed().args(options), b"");
     assert_eq!(out, "", "{options:?}");
-    let said: Vec<&str> = err.lines().filter(|line| !line.contains("INFO")).collect();
-    assert_eq!(said.len(), 1, "{options:?} said {err:?}");
-    assert!(said[0].starts_with("welcomed: "), "{err}");
-    (code, said[0].to_owned())
+    let lines: Vec<&str> = err.lines().filter(|line| !line.contains("INFO")).collect();
+    assert_eq!(lines.len(), 1, "{options:?} said {err:?}");
+    assert!(lines[0].starts_with("welcomed: "), "{err}");
+    (code, lines[0].to_owned())
 }
 
 #[test]

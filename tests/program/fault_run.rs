@@ -130,9 +130,9 @@ impl FaultRun {
         let why = error_text(&self.wait_for_fault(), error);
         let ended = self.server.wait();
         assert_eq!(ended.status.code(), Some(1), "{}", ended.log);
-        let said = ended.log.split_once(" Max\n").unwrap().1;
-        assert!(said.starts_with(&format!("welcomed: cannot go on serving: {why}")), "{said}");
-        assert_eq!(said.lines().count(), 1, "{said}");
+        let rest = ended.log.split_once(" Max\n").unwrap().1;
+        assert!(rest.starts_with(&format!("welcomed: cannot go on serving: {why}")), "{rest}");
+        assert_eq!(rest.lines().count(), 1, "{rest}");
         client.into_iter().for_each(SocketClient::gets_nothing);
     }
 

@@ -203,7 +203,7 @@ fn a_watch_error_before_a_write_ends_its_own_client_only() {
 /// Lets a system call fail with each of its errors, at each of `kinds`.
 fn keeps_its_promise(call: &str, kinds: &[Kind]) {
     if traced(&[], &[]).is_none() {
-        return; // `traced` has said so, once
+        return; // `traced` has printed the reason
     }
     for kind in kinds.iter().filter(|kind| serve(**kind, &[]).is_some()) {
         let faults = FAULTS.iter().filter(|fault| fault.call == call && fault.kinds.contains(kind));
