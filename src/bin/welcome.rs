@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
-use std::os::unix::ffi::OsStringExt as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -59,7 +58,7 @@ fn main() -> ExitCode {
     if options.retries.is_some() && kind.semantics().delivery {
         return command_line::fail(PROGRAM, &without_retries(kind), ExitCode::from(2));
     }
-    let name = match options.name.map_or_else(ask, |name| Ok(name.into_vec())) {
+    let name = match options.name.map_or_else(ask, |name| Ok(name.into_encoded_bytes())) {
         Ok(name) => name,
         Err(why) => return command_line::fail(PROGRAM, &why, ExitCode::FAILURE),
     };

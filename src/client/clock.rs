@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::Error;
+use super::error::Error;
 
 /// The longest that a visit may take: a day.
 const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 60 * 60);

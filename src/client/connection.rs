@@ -1,8 +1,10 @@
 //! A visit over a connection.
 
-use super::socket::{self, Socket};
-use super::{BUFFER_BYTES, Clock, Error, Visit};
-use crate::client::table::{Event, State};
+use super::clock::Clock;
+use super::error::Error;
+use super::socket::{self, BUFFER_BYTES, Socket};
+use super::table::{Event, State};
+use super::visit::Visit;
 use crate::net::Address;
 
 /// Connects to one of `addresses`, sends the name and reads the welcome to its end.

@@ -1,8 +1,10 @@
 //! A visit over datagrams: they can be lost, so the name is sent until it is answered.
 
-use super::socket::{self, Socket};
-use super::{BUFFER_BYTES, Clock, Error, Visit};
-use crate::client::table::State;
+use super::clock::Clock;
+use super::error::Error;
+use super::socket::{self, BUFFER_BYTES, Socket};
+use super::table::State;
+use super::visit::Visit;
 use crate::net::Address;
 
 /// Sends the name up to `attempts` times and gives the number of the attempt during which the welcome came.

@@ -26,18 +26,12 @@ use std::time::Duration;
 
 use self::clock::Clock;
 pub use self::error::Error;
+use self::table::Event;
 pub use self::visit::{Visit, request};
-use crate::client::table::Event;
 use crate::net::Endpoint;
-use crate::net::ipv4;
-use crate::services::welcome::WELCOME_MAX_BYTES;
 
 /// The most attempts that may follow the first.
 pub const RETRIES_MAX: u32 = 100;
-
-/// Room for a welcome, and for the header that a raw socket shows before it. A record that is cut here is still
-/// longer than a welcome may be.
-const BUFFER_BYTES: usize = WELCOME_MAX_BYTES + ipv4::HEADER_MAX_BYTES;
 
 /// How patient a visit is.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

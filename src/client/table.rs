@@ -34,6 +34,8 @@ crate::machine! {
     }
     table {
         Created        + Connect    => Connecting,
+        Created        + Deadline   => Closed,
+        Created        + Failed     => Closed,
         Connecting     + Connected  => SendingName,
         Connecting     + Deadline   => Closed,
         Connecting     + Failed     => Closed,

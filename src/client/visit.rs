@@ -1,7 +1,7 @@
 //! One conversation from the client's side, without any input or output.
 
-use super::Error;
-use crate::client::table::{Arrow, Event, Machine, State};
+use super::error::Error;
+use super::table::{Arrow, Event, Machine, State};
 use crate::net::Kind;
 use crate::services::welcome::{NAME_MAX_BYTES, WELCOME_MAX_BYTES};
 

@@ -6,6 +6,7 @@
 //! * [`ipv4`]: the header that a raw socket receives.
 
 pub mod address;
+pub(crate) mod blocking;
 mod cause;
 pub mod endpoint;
 pub mod ipv4;

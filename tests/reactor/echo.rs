@@ -103,7 +103,7 @@ impl StreamService for Echo {
             | (Input::Sent, Mistake::SentMovesNothing)
             | (Input::End(_), Mistake::ReadsAfterTheEnd)
             | (Input::Stopped, Mistake::DoesNotCloseWhenStopped) => Step::took(0),
-            (Input::Bytes(_), Mistake::NoArrow) => Step::moved(machine.on(Event::Sent)),
+            (Input::Sent, _) | (Input::Bytes(_), Mistake::NoArrow) => Step::moved(machine.on(Event::Sent)),
             (Input::Bytes(bytes), Mistake::TakesTooMuch) => Step::took(bytes.len() + 1),
             (Input::Bytes(_), Mistake::ArrowFromElsewhere) => Step::moved(Ok(Some(AnyArrow {
                 from: State::Writing,
@@ -121,7 +121,6 @@ impl StreamService for Echo {
                 session.answer = bytes.to_vec();
                 Step::moved(machine.on(Event::Came))
             }
-            (Input::Sent, _) => Step::moved(machine.on(Event::Sent)),
             (Input::Failed, _) => Step::moved(machine.on(Event::Failed)),
             (Input::Elapsed(_), Mistake::ShortensItsOutput) => {
                 session.answer.truncate(1);

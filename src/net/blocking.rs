@@ -1,0 +1,111 @@
+//! A socket of a client that blocks, each time as long as it is told.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::io::Errno;
+use rustix::net::sockopt::{self, Timeout};
+use rustix::net::{RecvFlags, SendFlags, Shutdown, SocketAddrUnix, SocketFlags};
+
+use super::address::{Address, Name};
+use super::kind::Names;
+use super::socket;
+
+/// A socket that can be connected to one address. Connecting and sending block as long as they are told. Receiving does
+/// not: [`wait`] comes before it.
+#[derive(Debug)]
+pub(crate) struct BlockingSocket {
+    descriptor: OwnedFd,
+    address: Address,
+}
+
+impl BlockingSocket {
+    /// socket(2): a socket of the kind that `address` needs. A Unix datagram socket gets a name, without which it could
+    /// not be answered. A raw socket receives from `address` only.
+    pub(crate) fn open(address: &Address) -> io::Result<BlockingSocket> {
+        let descriptor = socket::open(address, SocketFlags::CLOEXEC)?;
+        let semantics = address.kind.semantics();
+        if semantics.names == Names::Path && !semantics.connections {
+            // The kernel chooses the name (unix(7), autobind).
+            rustix::net::bind(&descriptor, &SocketAddrUnix::new_unnamed())?;
+        }
+        if let (Names::Protocol, Some(server)) = (semantics.names, address.inet()) {
+            // Until it is connected it receives every packet of its protocol. If that fails, sending reports it.
+            let _ = rustix::net::connect(&descriptor, &server);
+            socket::forget_strays(&descriptor);
+        }
+        Ok(BlockingSocket { descriptor, address: address.clone() })
+    }
+
+    /// The address that it can be connected to.
+    pub(crate) fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// connect(2), at most for `timeout`. Without connections it sends nothing: it sets the one peer to send to and to
+    /// receive from, and can be called again.
+    pub(crate) fn connect(&self, timeout: Duration) -> io::Result<()> {
+        self.block_for(timeout)?;
+        match &self.address.name {
+            Name::Inet(address) => Ok(rustix::net::connect(&self.descriptor, address)?),
+            Name::Unix(name) => Ok(rustix::net::connect(&self.descriptor, &socket::unix_address(name)?)?),
+        }
+    }
+
+    /// send(2), at most for `timeout`: gives how many of the `bytes` were taken. A record is taken whole.
+    pub(crate) fn send(&self, bytes: &[u8], timeout: Duration) -> io::Result<usize> {
+        self.block_for(timeout)?;
+        Ok(rustix::net::send(&self.descriptor, bytes, SendFlags::NOSIGNAL)?)
+    }
+
+    /// shutdown(2) of the write side. If the connection is broken by now, receiving reports it.
+    pub(crate) fn shutdown_write(&self) {
+        let _ = rustix::net::shutdown(&self.descriptor, Shutdown::Write);
+    }
+
+    /// recv(2), without waiting. No bytes are the end of input, or an empty record. A record that is longer than the
+    /// buffer is cut.
+    pub(crate) fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut receive = || rustix::net::recv(&self.descriptor, &mut *buffer, RecvFlags::DONTWAIT);
+        let semantics = self.address.kind.semantics();
+        let (bytes, _) = match receive()? {
+            // The first call can miss a record that comes together with the end of input, see
+            // `Kernel::read_record`.
+            (0, _) if semantics.connections && semantics.boundaries => receive()?,
+            received => received,
+        };
+        Ok(bytes)
+    }
+
+    /// Whether it receives what it sends. A raw socket receives every packet of its protocol from the server's
+    /// address to its own. On one host the two addresses can be the same.
+    pub(crate) fn receives_its_own(&self) -> bool {
+        let ip = |address: SocketAddr| address.ip();
+        let own = rustix::net::getsockname(&self.descriptor).ok();
+        let own = own.and_then(|own| SocketAddr::try_from(own).ok());
+        let server: Option<IpAddr> = self.address.inet().map(ip);
+        self.address.kind.semantics().names == Names::Protocol && own.map(ip) == server
+    }
+
+    /// Lets the next call that blocks take as long as this (socket(7), `SO_SNDTIMEO`).
+    fn block_for(&self, timeout: Duration) -> io::Result<()> {
+        Ok(sockopt::set_socket_timeout(&self.descriptor, Timeout::Send, Some(timeout))?)
+    }
+}
+
+/// Waits until one of `sockets` has something to receive, or an error, or `timeout` has passed (poll(2)). Gives whether
+/// one has.
+///
+/// Fails with [`io::ErrorKind::Interrupted`] if a signal came.
+pub(crate) fn wait<'a>(
+    sockets: impl Iterator<Item = &'a BlockingSocket>,
+    timeout: Duration,
+) -> io::Result<bool> {
+    let mut polled: Vec<PollFd<'_>> =
+        sockets.map(|socket| PollFd::new(&socket.descriptor, PollFlags::IN)).collect();
+    let timeout = Timespec::try_from(timeout).map_err(|_| Errno::INVAL)?;
+    Ok(rustix::event::poll(&mut polled, Some(&timeout))? > 0)
+}
