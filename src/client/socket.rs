@@ -75,7 +75,12 @@ impl Socket {
         if self.kind().semantics().names != Names::Protocol {
             return Ok(received);
         }
-        let payload = received.and_then(ipv4::payload);
+        // The kernel can queue a packet that it had matched before the socket was connected, even behind what
+        // `BlockingSocket::open` threw away: only the server's count.
+        let server = self.socket.address().inet().map(|server| server.ip());
+        let is_the_servers =
+            |packet: &&[u8]| ipv4::addresses(packet).is_some_and(|(source, _)| server == Some(source.into()));
+        let payload = received.filter(is_the_servers).and_then(ipv4::payload);
         if let Some(own) = payload.and_then(|payload| self.own.iter().position(|own| own == payload)) {
             self.own.swap_remove(own);
             return Ok(None);

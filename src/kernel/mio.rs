@@ -4,7 +4,7 @@
 //! have is a descriptor, which mio watches as a `SourceFd`.
 
 use std::io;
-use std::net::{SocketAddr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -82,6 +82,8 @@ pub struct Listener {
     file: Option<SocketFile>,
     socket: OwnedFd,
     kind: Kind,
+    /// The one host that a raw socket receives packets for, if it is bound to one.
+    only_for: Option<Ipv4Addr>,
 }
 
 /// An accepted connection.
@@ -103,11 +105,11 @@ impl Kernel for Mio {
 
     fn socket(&mut self, address: &Address) -> io::Result<Listener> {
         let socket = socket::open(address, SOCKET_FLAGS)?;
-        Ok(Listener { file: None, socket, kind: address.kind })
+        Ok(Listener { file: None, socket, kind: address.kind, only_for: None })
     }
 
     fn bind(&mut self, listener: &mut Listener, address: &Address, unix_mode: u32) -> io::Result<Address> {
-        let Listener { file, socket, kind } = listener;
+        let Listener { file, socket, kind, only_for } = listener;
         match &address.name {
             Name::Inet(inet) => {
                 if *kind == Kind::Tcp {
@@ -120,6 +122,9 @@ impl Kernel for Mio {
                     socket::forget_strays(socket);
                 }
                 let real = SocketAddr::try_from(rustix::net::getsockname(&*socket)?)?;
+                if let (Kind::Raw, SocketAddr::V4(bound)) = (*kind, real) {
+                    *only_for = Some(*bound.ip()).filter(|host| !host.is_unspecified());
+                }
                 return Ok(Address { kind: *kind, name: Name::Inet(real) });
             }
             Name::Unix(UnixName::Path(path)) => {
@@ -157,15 +162,7 @@ impl Kernel for Mio {
     fn receive(&mut self, listener: &Listener, buffer: &mut [u8]) -> io::Result<(Record, Peer)> {
         let Listener { socket, kind, .. } = listener;
         if kind.semantics().names == Names::Protocol {
-            let mut packet = vec![0; ipv4::HEADER_MAX_BYTES + buffer.len()];
-            let (bytes, all, sender) = rustix::net::recvfrom(socket, &mut packet, RecvFlags::TRUNC)?;
-            let payload = packet.get(..bytes).and_then(ipv4::payload).ok_or(io::ErrorKind::InvalidData)?;
-            let kept = payload.len().min(buffer.len());
-            if let (Some(to), Some(from)) = (buffer.get_mut(..kept), payload.get(..kept)) {
-                to.copy_from_slice(from);
-            }
-            let record = Record { bytes: kept, truncated: all > bytes || payload.len() > kept };
-            return Ok((record, inet_peer(*kind, sender)));
+            return receive_packet(listener, buffer);
         }
         let (bytes, all, sender) = rustix::net::recvfrom(socket, buffer, RecvFlags::TRUNC)?;
         let peer = match kind.semantics().names {
@@ -257,6 +254,28 @@ fn receive_record(socket: &OwnedFd, buffer: &mut [u8]) -> io::Result<Option<Reco
     let is_record = got.bytes > 0 || got.flags.contains(ReturnFlags::CTRUNC);
     let truncated = got.flags.contains(ReturnFlags::TRUNC);
     Ok(is_record.then_some(Record { bytes: got.bytes, truncated }))
+}
+
+/// The payload of the next packet of a raw socket. The kernel can queue a packet for another host that it had matched
+/// before the socket was bound: that is no datagram of this server.
+fn receive_packet(listener: &Listener, buffer: &mut [u8]) -> io::Result<(Record, Peer)> {
+    let Listener { socket, kind, only_for, .. } = listener;
+    loop {
+        let mut packet = vec![0; ipv4::HEADER_MAX_BYTES + buffer.len()];
+        let (bytes, all, sender) = rustix::net::recvfrom(socket, &mut packet, RecvFlags::TRUNC)?;
+        let packet = packet.get(..bytes).unwrap_or_default();
+        let destination = ipv4::addresses(packet).map(|(_, destination)| destination);
+        if only_for.is_some() && destination != *only_for {
+            continue;
+        }
+        let payload = ipv4::payload(packet).ok_or(io::ErrorKind::InvalidData)?;
+        let kept = payload.len().min(buffer.len());
+        if let (Some(to), Some(from)) = (buffer.get_mut(..kept), payload.get(..kept)) {
+            to.copy_from_slice(from);
+        }
+        let record = Record { bytes: kept, truncated: all > bytes || payload.len() > kept };
+        return Ok((record, inet_peer(*kind, sender)));
+    }
 }
 
 /// The process that has connected, if the kernel tells (unix(7), `SO_PEERCRED`).
