@@ -32,8 +32,7 @@ const PRINTER: &str = "log";
 ///
 /// Lines go to standard output, which a program makes standard error before, see
 /// [`make_standard_output_standard_error`](crate::kernel::make_standard_output_standard_error). Standard output has a
-/// buffer, so that the first line of those that could not be written is counted as dropped and still comes out when
-/// there is a reader again.
+/// buffer: the first line that cannot be written is counted as dropped, and still appears once there is a reader again.
 ///
 /// Fails if a logger is installed already, or if the thread cannot be started.
 pub fn start(level: LevelFilter) -> io::Result<Logging> {

@@ -33,8 +33,8 @@ type Served = (Streams<WelcomeStreams, Mio>, Datagrams<WelcomeDatagrams>);
 
 const EXAMPLES: &str = "\
 Examples:
-  welcomed                                              welcome whoever connects to 127.0.0.1:9999
-  nc 127.0.0.1 9999                                     be welcomed: type a name, Enter
+  welcomed                                              welcome clients at 127.0.0.1:9999
+  nc 127.0.0.1 9999                                     be a client: type a name, Enter
   welcomed -l localhost:7000 -l udp://localhost:7000    serve TCP and UDP at once
   welcomed -l unix:///tmp/welcomed.sock                 serve nc -U /tmp/welcomed.sock
   welcomed --welcome 'Hello, {name}!'                   welcome by name
@@ -180,7 +180,7 @@ fn log_and_serve(options: &Options) -> ExitCode {
     if logging.finish(LOG_TIMEOUT) {
         return ended(result);
     }
-    // Whoever has not taken the log by now would not take another line, and the program has to end.
+    // The reader of the log has not taken its lines in time and would not take another: the program has to end.
     result.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS)
 }
 

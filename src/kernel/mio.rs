@@ -219,8 +219,8 @@ impl Kernel for Mio {
     }
 
     fn read_record(&mut self, stream: &mut Stream, buffer: &mut [u8]) -> io::Result<Option<Record>> {
-        // recv(2) looks for a record, and then whether the other side has shut down: whoever sends and shuts
-        // down in between is overlooked. The second look finds what was sent before the end.
+        // recv(2) looks for a record, and then whether the other side has shut down. It misses a client that sends and
+        // shuts down in between. The second look finds what was sent before the end.
         match receive_record(&stream.socket, buffer)? {
             None => receive_record(&stream.socket, buffer),
             record => Ok(record),
@@ -248,9 +248,9 @@ fn receive_record(socket: &OwnedFd, buffer: &mut [u8]) -> io::Result<Option<Reco
     let mut no_room = RecvAncillaryBuffer::default();
     let buffer = &mut [io::IoSliceMut::new(buffer)];
     let got = rustix::net::recvmsg(socket, buffer, &mut no_room, RecvFlags::empty())?;
-    // Both the end of input and an empty record have no bytes. But only to a record do the sender's credentials
-    // belong, which the listening socket has asked for (unix(7), SO_PASSCRED); there is no room for them here,
-    // and that is told (recvmsg(2), MSG_CTRUNC).
+    // Both the end of input and an empty record have no bytes. But a record has the sender's credentials, which the
+    // listening socket asked for (unix(7), SO_PASSCRED). There is no room for them here, and the kernel says so
+    // (recvmsg(2), MSG_CTRUNC).
     let is_record = got.bytes > 0 || got.flags.contains(ReturnFlags::CTRUNC);
     let truncated = got.flags.contains(ReturnFlags::TRUNC);
     Ok(is_record.then_some(Record { bytes: got.bytes, truncated }))
@@ -284,7 +284,7 @@ fn process(socket: &OwnedFd) -> Peer {
     pid.ok().and_then(|pid| u32::try_from(pid).ok()).map_or(Peer::Unnamed, Peer::Process)
 }
 
-/// Who has connected, or sent a datagram, over the Internet.
+/// The peer of a connection or a datagram over the Internet.
 fn inet_peer(kind: Kind, address: Option<SocketAddrAny>) -> Peer {
     match address.map(SocketAddr::try_from) {
         Some(Ok(SocketAddr::V4(address))) if kind == Kind::Raw => Peer::Host(*address.ip()),

@@ -9,8 +9,8 @@
 /// * `ignored`, optional, has the pairs of state and event that are meant to do nothing. Every other pair without a
 ///   row is illegal: `Machine::on` answers it with [`NoArrow`](crate::machine::NoArrow).
 ///
-/// While it is compiled, the build stops if two rows share state and event, if no way leads to a state, or, where
-/// there are outcomes, if any way from the start to an end bears none or more than one.
+/// The build stops if two rows share state and event, or if no way leads to a state. Where there are outcomes, it also
+/// stops if any way from the start to an end bears none or more than one.
 ///
 /// `Machine` keeps its state private, so that `Machine::on`, which asks the table, is the only way to change it.
 ///

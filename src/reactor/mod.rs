@@ -3,8 +3,8 @@
 //! [`Server::turn`] is the whole of it: wait, serve what is ready, expire what is late, accept. One thread, no locks,
 //! no callbacks.
 //!
-//! A service of connections is put into [`Streams`], one of datagrams into [`Datagrams`], and several into a pair:
-//! each has its own places, timers, admission and counts, so a crowd at one takes no place of another.
+//! A service of connections is put into [`Streams`], one of datagrams into [`Datagrams`], and several into a pair.
+//! Each has its own places, timers, admission and counts: a crowd at one takes no place of another.
 
 mod accept;
 mod admission;

@@ -73,7 +73,7 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
     /// port.
     ///
     /// Fails with what socket(2), bind(2) or listen(2) fail with, or with [`ErrorKind::InvalidInput`] if the service
-    /// does not serve this kind of socket; the server goes on to listen where it did before.
+    /// does not serve this kind of socket. The server goes on to listen where it did before.
     pub fn listen_at(&mut self, service: u8, address: &Address) -> io::Result<Address> {
         if service >= H::COUNT || !self.services.serves(service, address.kind) {
             return Err(io::Error::new(
@@ -91,7 +91,7 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
     /// Serves until it is asked to stop, and writes the counts to the log.
     ///
     /// Fails with [`ErrorKind::InvalidInput`] if it listens nowhere, if waiting fails, or with the error of a listening
-    /// socket that broke; in the latter case the open connections finish first, and the counts are written.
+    /// socket that broke. In the last case the open connections finish first, and the counts are written.
     pub fn run(&mut self) -> io::Result<()> {
         if self.listeners.is_empty() {
             return Err(io::Error::new(ErrorKind::InvalidInput, "the server listens nowhere"));
@@ -156,8 +156,8 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
         self.ready = ready;
     }
 
-    /// Accepts or answers clients that wait, within a budget for each socket, and in turns: when there is room for
-    /// one, it is not always the first socket that gets it.
+    /// Accepts or answers clients that wait, within a budget for each socket. Another socket comes first in each turn:
+    /// when there is room for one client, it is not always the first socket's.
     fn accept(&mut self) {
         let count = self.listeners.len();
         self.first_to_accept += 1;

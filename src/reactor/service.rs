@@ -17,12 +17,12 @@
 //!    closes, after [`Then::Close`] it closes. The kernel holds a segment back for it (`MSG_MORE`, send(2)), so a
 //!    promise that is broken costs the client 200 ms or more.
 //! 6. **Closing is the loop's.** Where the client sends more than was taken, the loop shuts the write side and lingers
-//!    until the client's end, because close(2) with unread input is a reset, which can destroy the output on its way
-//!    (RFC 1122, 4.2.2.13). Else it closes. Output that is cut short is not lingered for.
+//!    until the client's end. Else it closes. close(2) with unread input is a reset, which can destroy the output on its
+//!    way (RFC 1122, 4.2.2.13). Output that is cut short is not lingered for.
 //! 7. **A timer is a fact, not a call.** [`timers`](StreamService::timers) says which wait runs, and which generation of
-//!    it. The loop starts it when the session first has to wait with it, leaves it alone as long as wait and generation
-//!    stay the same, starts it anew with another generation, and tells [`Input::Elapsed`] once for each, after a look
-//!    at the stream.
+//!    it. The loop starts it when the session first has to wait with it. It goes on as long as wait and generation stay
+//!    the same, and starts anew with another generation. The loop tells [`Input::Elapsed`] once for each, after a look at
+//!    the stream.
 //! 8. **Stopping** is told once, when the stream has been read dry, to services that
 //!    [heed it](StreamService::HEED_STOPPING): begin nothing new. [`Input::Stopped`] is the end.
 //! 9. **What must lead somewhere.** `Sent` moves. After `End` nothing is read. `Elapsed` moves or changes the

@@ -64,9 +64,8 @@ pub mod stream {
         states {
             /// The conversation goes on.
             Open = "open",
-            /// The conversation is over and the end of output has left; what still comes in is thrown away, because
-            /// closing with unread input makes TCP send a reset (RFC 1122, 4.2.2.13), and a reset may
-            /// destroy the output on its way.
+            /// The conversation is over, the end of output has left, and what still comes in is thrown away. Closing
+            /// with unread input makes TCP send a reset (RFC 1122, 4.2.2.13), which may destroy the output on its way.
             Lingering = "lingering",
             /// Over. No arrow leaves it.
             Closed = "closed",

@@ -72,7 +72,7 @@ fn a_welcome_unfit_for_datagrams_is_refused_before_any_socket() {
         for (welcome, why) in [
             ("{name}", "needs text beside {name}, or it could be taken for a name"),
             ("", "needs text beside {name}, or it could be taken for a name"),
-            ("{name}, dear {name}!", "has {name} once at most, so that nobody can send much with little"),
+            ("{name}, dear {name}!", "has {name} once at most, so that little input never makes much output"),
         ] {
             let options = ["-l", &unix, "-l", datagrams, "--welcome", welcome];
             let (code, _, err) = run(welcomed().args(options), b"");

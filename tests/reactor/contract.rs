@@ -137,7 +137,7 @@ fn a_datagram_that_moves_nothing_is_found_out() {
 }
 
 #[test]
-fn a_line_in_answer_to_a_line_does_not_wait_for_an_acknowledgement() {
+fn an_answer_does_not_wait_for_an_acknowledgement() {
     let (mut server, address, handle) = server(Streams::new(Echo(Mistake::None), 8), "127.0.0.1:0");
     let talk = std::thread::spawn(move || {
         let mut client = TcpStream::connect(address).unwrap();

@@ -66,7 +66,7 @@ fn a_kernel_without_signals_leaves_them_as_they_are() {
 }
 
 #[test]
-fn a_kernel_with_signals_drains_on_sigterm_and_goes_on_after_sigusr1() {
+fn sigterm_drains_and_sigusr1_does_not_end_a_server() {
     let mut child = child("with signals");
     signal(&child, Signal::USR1);
     signal(&child, Signal::TERM);

@@ -6,6 +6,6 @@ pub const NAME_MAX_BYTES: usize = 1024;
 /// The longest welcome there can be, its names counted at their longest: 64 KiB.
 pub const WELCOME_MAX_BYTES: usize = 64 * 1024;
 
-/// The longest text around the name, of a welcome to datagrams: with a name of 1,024 bytes it goes into one packet
-/// of an Ethernet (1,500 bytes), and a client that forges its address gains little.
+/// The longest text around the name, of a welcome to datagrams. With a name of 1,024 bytes it goes into one packet
+/// of an Ethernet (1,500 bytes), and a sender that forges its address gains little.
 pub const DATAGRAM_TEXT_MAX_BYTES: usize = 400;

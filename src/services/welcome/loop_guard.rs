@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use crate::net::Peer;
 
-/// How often a sender may say the same and be answered, without a second of silence: far more often than a
-/// client that tries again, and a loop of two servers is over after so many rounds.
+/// How often a sender may say the same and be answered, without a second of silence. A client that tries again stays
+/// far below it, and a loop of two servers is over after so many rounds.
 const REPEATS_MAX: u32 = 100;
 
-/// How long repetitions are counted together. Of those before, one is forgiven: who says the same once in this
-/// time may do so for ever, and a loop that takes longer for a round harms nobody.
+/// How long repetitions are counted together. Of those before, one is forgiven: a sender may say the same once in this
+/// time for ever. A loop that takes longer for a round does no harm.
 const WINDOW: Duration = Duration::from_secs(1);
 
 /// How many different datagrams are remembered in one window.
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_says_the_same_too_often_is_heard_again_after_a_silence() {
+    fn a_sender_that_repeats_itself_is_answered_after_a_silence() {
         let (mut guard, now) = (LoopGuard::default(), start());
         let (one, other) = (Peer::Process(1), Peer::Process(2));
         for _ in 0..REPEATS_MAX {
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_says_the_same_once_in_a_window_is_always_heard() {
+    fn a_sender_that_repeats_itself_slowly_is_always_answered() {
         let (mut guard, now) = (LoopGuard::default(), start());
         for second in 0..10_000 {
             assert!(!guard.is_repeated_too_often(&Peer::Process(1), b"Ada", now + WINDOW * second));

@@ -42,9 +42,8 @@ impl Welcome {
 }
 
 impl Welcome {
-    /// Whether `bytes` begin and end as this welcome does or, if there are [`NAME_MAX_BYTES`] of them and so
-    /// the end may be missing, begin as it does: whoever receives them hears a welcome server, perhaps
-    /// itself, and nobody's name.
+    /// Whether `bytes` are this welcome, to any name, as far as can be known: they begin and end as it does. If there
+    /// are [`NAME_MAX_BYTES`] of them, the end may be missing, and the beginning decides.
     ///
     /// ```
     /// use welcomed::services::welcome::Welcome;
@@ -64,17 +63,19 @@ impl Welcome {
         }
     }
 
-    /// Whether this can be the answer to datagrams, or why not: it has to be known again for a welcome, and
-    /// it must not be longer than the name by more than its own text, or a forged sender could use it
-    /// to send somebody more than it has sent itself.
+    /// Whether this can be the answer to datagrams, or why not. It has to be known again as a welcome. And it must not
+    /// be longer than the name by more than its own text: a sender that forges its address could use it to send a
+    /// third party more than it has sent itself.
     pub fn suits_datagrams(&self) -> Result<(), &'static str> {
         if self.around.iter().all(String::is_empty) {
             Err("over datagrams a welcome needs text beside {name}, or it could be taken for a name")
         } else if self.around.len() > 2 {
-            Err("over datagrams a welcome has {name} once at most, so that nobody can send much with little")
+            Err(
+                "over datagrams a welcome has {name} once at most, so that little input never makes much output",
+            )
         } else if self.around.iter().map(String::len).sum::<usize>() > DATAGRAM_TEXT_MAX_BYTES {
             Err(
-                "over datagrams a welcome has 400 bytes of text at most, so that nobody can send much with little",
+                "over datagrams a welcome has 400 bytes of text at most, so that little input never makes much output",
             )
         } else {
             Ok(())
@@ -141,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_welcome_is_known_again_whatever_the_name_and_where_it_is_cut() {
+    fn a_welcome_is_known_again_wherever_it_is_cut() {
         for text in ["welcome ", "hi {name}", "{name}, welcome", "hi {name}!"] {
             for name in [&b""[..], b"Ada", b"{name}", b"hi Ada!"] {
                 assert!(welcome(text).could_be(&welcome(text).to(name)), "{text} {name:?}");
@@ -154,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn what_datagrams_are_answered_with_can_be_known_again_and_grows_by_its_own_text_alone() {
+    fn a_welcome_to_datagrams_can_be_known_again() {
         for text in ["welcome ", "hi {name}!", " {name}"] {
             assert_eq!(welcome(text).suits_datagrams(), Ok(()), "{text}");
         }
