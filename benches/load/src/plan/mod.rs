@@ -1,19 +1,23 @@
 //! What a run of the generator does, and what came of it.
 
+pub(crate) mod arrivals;
+pub(crate) mod target;
+pub(crate) mod welcome;
+
 use std::io;
 use std::net::IpAddr;
 
 use welcomed::net::Kind;
 use welcomed::services::welcome::Welcome;
 
-use crate::arrivals::Spread;
-use crate::clock::{Nanos, SECOND};
-use crate::flight::{Manners, Terminator};
-use crate::names::Names;
-use crate::system::{NetCounters, Usage};
-use crate::tally::Tally;
-use crate::target::Target;
-use crate::timeline::Timeline;
+use crate::figures::tally::Tally;
+use crate::figures::timeline::Timeline;
+use crate::generator::flight::{Manners, Terminator};
+use crate::plan::arrivals::Spread;
+use crate::plan::target::Target;
+use crate::plan::welcome::Names;
+use crate::system::clock::{Nanos, SECOND};
+use crate::system::processes::{NetCounters, Usage};
 
 /// How visits begin.
 #[derive(Clone, Copy, PartialEq, Debug)]

@@ -10,12 +10,12 @@ use std::thread;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketType};
 use welcomed::net::{Address, Kind, Name, UnixName};
 
-use crate::clock::SECOND;
-use crate::faulty::Proof;
+use crate::faults::tcp::Proof;
+use crate::figures::tally::{Failure, Tally};
 use crate::generator::run;
+use crate::plan::target::Target;
 use crate::plan::{Load, Plan};
-use crate::tally::{Failure, Tally};
-use crate::target::Target;
+use crate::system::clock::SECOND;
 
 /// How many visits meet each fault.
 const VISITS: u64 = 20;

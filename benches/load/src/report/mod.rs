@@ -1,22 +1,24 @@
 //! What was measured, as tables for people and as JSON for programs.
 
+pub(crate) mod page;
+
 use std::fmt::Display;
 use std::time::Duration;
 
 use comfy_table::{CellAlignment, Table, presets::ASCII_MARKDOWN};
 use welcomed::net::Kind;
 
-use crate::beside::Difference;
-use crate::ceiling;
-use crate::compare::{Comparison, Row};
-use crate::faulty::Proof;
-use crate::goals::{Goal, goals};
-use crate::kinds::KindRow;
-use crate::latency::Latency;
+use crate::comparison::beside::Difference;
+use crate::comparison::ceiling;
+use crate::comparison::goals::{Goal, goals};
+use crate::comparison::kinds::KindRow;
+use crate::comparison::{Comparison, Row};
+use crate::faults::tcp::Proof;
+use crate::figures::latency::Latency;
+use crate::figures::statistics::{Spread, paired_ratios, spread};
+use crate::figures::tally::{Failure, Tally};
 use crate::plan::Measured;
-use crate::statistics::{Spread, paired_ratios, spread};
-use crate::system::NetCounters;
-use crate::tally::{Failure, Tally};
+use crate::system::processes::NetCounters;
 
 /// A table whose figures stand under each other.
 fn table<'a>(head: impl IntoIterator<Item = &'a str>, rows: impl IntoIterator<Item = Vec<String>>) -> String {

@@ -13,9 +13,9 @@ use welcomed::client::Visit;
 use welcomed::client::table::{Event, State};
 use welcomed::net::Kind;
 
-use crate::clock::{Nanos, now};
-use crate::tally::{Failure, Moments};
-use crate::target::Target;
+use crate::figures::tally::{Failure, Moments};
+use crate::plan::target::Target;
+use crate::system::clock::{Nanos, now};
 
 /// How the end of the name is told to the server.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]

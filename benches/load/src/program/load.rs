@@ -8,16 +8,19 @@ use std::time::Duration;
 
 use welcomed::net::Kind;
 
-use crate::clock::{SECOND, nanos};
-use crate::flight::{Manners, Terminator};
-use crate::knee::Knee;
-use crate::names::Names;
-use crate::options::Options;
+use crate::comparison::ceiling;
+use crate::figures::tally::Tally;
+use crate::generator::flight::{Manners, Terminator};
+use crate::plan::target::Target;
+use crate::plan::welcome::Names;
 use crate::plan::{Glimpse, Load, Measured, Plan};
-use crate::preflight::Needs;
-use crate::tally::Tally;
-use crate::target::Target;
-use crate::{Outcome, at, ceiling, compare, generator, html, knee, preflight, report};
+use crate::program::knee;
+use crate::program::knee::Knee;
+use crate::program::options::Options;
+use crate::program::preflight::Needs;
+use crate::report::page as html;
+use crate::system::clock::{SECOND, nanos};
+use crate::{Outcome, at, comparison, generator, preflight, report};
 
 /// The load generator: one run.
 pub(crate) fn load(options: &Options, target: &Target, stop: &AtomicBool) -> io::Result<Outcome> {
@@ -52,7 +55,7 @@ pub(crate) fn load(options: &Options, target: &Target, stop: &AtomicBool) -> io:
         rate: options.rate.unwrap_or(0.0),
         sources,
     });
-    let held = compare::idle_connections(target, usize::try_from(options.hold).unwrap_or(usize::MAX))?;
+    let held = comparison::idle_connections(target, usize::try_from(options.hold).unwrap_or(usize::MAX))?;
     plan.in_flight_max = plan.in_flight_max.saturating_sub(held.len()).max(1);
     if plan.duration > 0 {
         generator::run(&plan, stop, &mut |_| report::progress(&"warming up"))?;
@@ -183,9 +186,9 @@ mod tests {
     #[test]
     fn a_server_that_is_down_ends_no_run_early_and_keeps_none_from_ending() {
         use super::{Load, Plan, generator};
-        use crate::clock::SECOND;
-        use crate::tally::Failure;
-        for load in [Load::Closed(8), Load::Open(1000.0, crate::arrivals::Spread::Uniform)] {
+        use crate::figures::tally::Failure;
+        use crate::system::clock::SECOND;
+        for load in [Load::Closed(8), Load::Open(1000.0, crate::plan::arrivals::Spread::Uniform)] {
             let target = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
             let plan =
                 Plan { timeout: SECOND, in_flight_max: 64, ..Plan::plain(target, load, SECOND / 5).unwrap() };
@@ -200,13 +203,17 @@ mod tests {
     #[test]
     fn the_report_of_a_run_is_what_the_schema_describes() {
         use super::{Load, Plan, generator, html, report};
-        use crate::clock::SECOND;
+        use crate::system::clock::SECOND;
         let target = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let plan = Plan { count: 100, ..Plan::plain(target, Load::Closed(1), SECOND).unwrap() };
         let stop = std::sync::atomic::AtomicBool::new(false);
         let measured = generator::run(&plan, &stop, &mut |_| {}).unwrap();
         let json = report::run_as_json(&measured, Some(1e6));
-        let schema: serde_json::Value = serde_json::from_str(include_str!("report.schema.json")).unwrap();
+        let schema: serde_json::Value = serde_json::from_str(include_str!(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/benches/load/report.schema.json"
+        )))
+        .unwrap();
         let keys = |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
         let (mut described, mut written) =
             (keys(&schema["properties"]["run"]["properties"]), keys(&json["run"]));
@@ -222,8 +229,8 @@ mod tests {
     #[test]
     fn manners_are_kept() {
         use super::{Kind, Manners, Names, Plan, generator};
-        use crate::clock::SECOND;
-        use crate::flight::Terminator;
+        use crate::generator::flight::Terminator;
+        use crate::system::clock::SECOND;
         use std::io::Read as _;
         use welcomed::services::welcome::Welcome;
         for (terminator, reset, heard) in [

@@ -12,13 +12,13 @@ use std::time::Duration;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketAddrAny, SocketType};
 use welcomed::net::{Address, Kind, Name, Names};
 
-use crate::clock::{SECOND, nanos};
-use crate::faulty::Proof;
+use crate::faults::tcp::Proof;
+use crate::faults::unix;
+use crate::figures::tally::Failure;
 use crate::generator::run;
+use crate::plan::target::Target;
 use crate::plan::{Load, Measured, Plan};
-use crate::tally::Failure;
-use crate::target::Target;
-use crate::unix_faults;
+use crate::system::clock::{SECOND, nanos};
 
 /// How long the generator waits for an answer.
 const TIMEOUT: Duration = Duration::from_millis(400);
@@ -114,7 +114,7 @@ fn plan(target: Target) -> io::Result<Plan> {
 /// A socket for datagrams, and where it is.
 fn server(kind: Kind) -> io::Result<(OwnedFd, Target)> {
     if kind.semantics().names == Names::Path {
-        return unix_faults::listener(kind);
+        return unix::listener(kind);
     }
     let socket = rustix::net::socket(AddressFamily::INET, SocketType::DGRAM, None)?;
     rustix::net::bind(&socket, &SocketAddr::from(([127, 0, 0, 1], 0)))?;

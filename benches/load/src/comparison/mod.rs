@@ -1,5 +1,13 @@
 //! The comparison: every contender by the same measure, in one run.
 
+pub(crate) mod baseline;
+pub(crate) mod beside;
+pub(crate) mod calls;
+pub(crate) mod ceiling;
+pub(crate) mod contender;
+pub(crate) mod goals;
+pub(crate) mod kinds;
+
 use std::fs;
 use std::io;
 use std::net::IpAddr;
@@ -11,20 +19,18 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::arrivals::Spread as ArrivalSpread;
-use crate::beside::{Difference, differences};
-use crate::calls;
-use crate::ceiling;
-use crate::clock::Nanos;
-use crate::contender::{self, Contender, Server};
+use crate::comparison::beside::{Difference, differences};
+use crate::comparison::contender::{Contender, Server};
+use crate::comparison::kinds::KindRow;
+use crate::figures::latency::Latency;
+use crate::figures::statistics::{Spread, paired_ratios, spread};
+use crate::figures::tally::Tally;
 use crate::generator::run;
-use crate::kinds::{self, KindRow};
-use crate::latency::Latency;
+use crate::plan::arrivals::Spread as ArrivalSpread;
+use crate::plan::target::Target;
 use crate::plan::{Load, Measured, Plan};
-use crate::statistics::{Spread, paired_ratios, spread};
-use crate::system::{self, NetCounters};
-use crate::tally::Tally;
-use crate::target::Target;
+use crate::system::clock::Nanos;
+use crate::system::processes::{self as system, NetCounters};
 
 /// How long each part of the comparison takes; the tests make it short.
 #[derive(Clone, Copy, Debug)]

@@ -1,5 +1,8 @@
 //! The loop that keeps visits in flight: closed (so many at a time) or open (so many a second).
 
+pub(crate) mod afterwards;
+pub(crate) mod flight;
+
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,14 +11,14 @@ use std::time::Duration;
 use mio::{Events, Poll, Token};
 use slab::Slab;
 
-use crate::afterwards::Afterwards;
-use crate::arrivals::Arrivals;
-use crate::clock::{Nanos, SECOND, Timer, now};
-use crate::flight::{Flight, Progress};
+use crate::figures::tally::{Failure, Tally};
+use crate::figures::timeline::{Slice, Timeline};
+use crate::generator::afterwards::Afterwards;
+use crate::generator::flight::{Flight, Progress};
+use crate::plan::arrivals::Arrivals;
 use crate::plan::{Glimpse, Load, Measured, Plan};
-use crate::system::{NetCounters, Usage};
-use crate::tally::{Failure, Tally};
-use crate::timeline::{Slice, Timeline};
+use crate::system::clock::{Nanos, SECOND, Timer, now};
+use crate::system::processes::{NetCounters, Usage};
 
 /// The token of the timer; flights count up from 0.
 const TIMER: Token = Token(usize::MAX);

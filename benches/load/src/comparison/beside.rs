@@ -4,10 +4,10 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::baseline::mean_log;
-use crate::compare::Row;
-use crate::contender::welcomed_name;
-use crate::statistics::{Spread, paired_ratios, spread};
+use crate::comparison::Row;
+use crate::comparison::baseline::mean_log;
+use crate::comparison::contender::welcomed_name;
+use crate::figures::statistics::{Spread, paired_ratios, spread};
 
 /// A figure of two builds.
 #[derive(Clone, Debug, Serialize)]

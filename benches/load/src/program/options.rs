@@ -8,8 +8,8 @@ use clap::Parser;
 use welcomed::net::{Endpoint, Names};
 use welcomed::services::welcome::Welcome;
 
-use crate::arrivals::Spread;
-use crate::flight::Terminator;
+use crate::generator::flight::Terminator;
+use crate::plan::arrivals::Spread;
 
 const EXAMPLES: &str = "\
 Examples, each behind `cargo bench --bench load --`:

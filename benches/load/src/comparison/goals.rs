@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use crate::compare::Row;
-use crate::statistics::{Spread, paired_ratios, spread};
+use crate::comparison::Row;
+use crate::figures::statistics::{Spread, paired_ratios, spread};
 
 /// A figure, what it may be at most, and what it was.
 #[derive(Clone, Debug, Serialize)]

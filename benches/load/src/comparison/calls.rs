@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::compare::{CROWD, wait_until};
-use crate::contender::Server;
+use crate::comparison::contender::Server;
+use crate::comparison::{CROWD, wait_until};
 
 /// Whether strace is here.
 pub(crate) fn can_be_counted() -> bool {

@@ -4,11 +4,11 @@ use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::clock::Nanos;
-use crate::contender::Contender;
+use crate::comparison::contender::Contender;
 use crate::generator::run;
 use crate::peers::Peer;
 use crate::plan::{Load, Measured, Plan};
+use crate::system::clock::Nanos;
 
 /// A generator that was busy for more than this part of the time had nothing left to give.
 const BUSY: f64 = 0.9;
@@ -54,7 +54,8 @@ mod tests {
     fn the_ceiling_is_measured_against_a_server_that_answers() {
         let stop = std::sync::atomic::AtomicBool::new(false);
         let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
-        let ceiling = super::measure(8, crate::clock::SECOND / 20, None, folder, &stop).unwrap().unwrap();
+        let ceiling =
+            super::measure(8, crate::system::clock::SECOND / 20, None, folder, &stop).unwrap().unwrap();
         assert!(ceiling > 10.0, "{ceiling} visits a second");
     }
 }

@@ -4,7 +4,7 @@ use welcomed::client::{Error, request};
 use welcomed::net::Kind;
 use welcomed::services::welcome::Welcome;
 
-use crate::flight::Terminator;
+use crate::generator::flight::Terminator;
 
 /// The requests of a run, taken in turn, each with the reply it should get.
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-use crate::clock::{Nanos, SECOND};
+use crate::system::clock::{Nanos, SECOND};
 
 /// Why a visit was no success.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]

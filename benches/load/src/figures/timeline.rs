@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use crate::clock::{Nanos, SECOND};
+use crate::system::clock::{Nanos, SECOND};
 
 /// The most slices.
 const SLICES: usize = 120;

@@ -5,10 +5,10 @@
 
 use std::collections::VecDeque;
 
-use crate::clock::{Nanos, SECOND};
-use crate::flight::{Flight, Leftover};
-use crate::tally::Tally;
-use crate::target::Target;
+use crate::figures::tally::Tally;
+use crate::generator::flight::{Flight, Leftover};
+use crate::plan::target::Target;
+use crate::system::clock::{Nanos, SECOND};
 
 /// How long the socket of an answered visit stays open: a second answer is sent just behind the first.
 const REST: Nanos = SECOND / 20;

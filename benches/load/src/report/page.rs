@@ -2,12 +2,12 @@
 
 use std::fmt::Write as _;
 
-use crate::ceiling;
-use crate::compare::{Comparison, Row};
-use crate::latency::Latency;
+use crate::comparison::ceiling;
+use crate::comparison::{Comparison, Row};
+use crate::figures::latency::Latency;
+use crate::figures::statistics::{Spread, spread};
 use crate::plan::Measured;
 use crate::report;
-use crate::statistics::{Spread, spread};
 
 /// The colours, for light and for dark; a contender is told by its name and its place, never by colour
 /// alone.

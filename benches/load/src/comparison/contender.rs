@@ -14,10 +14,10 @@ use welcomed::net::{Endpoint, Kind, Names};
 use welcomed::text::Escaped;
 
 use crate::at;
-use crate::clock::{SECOND, now};
 use crate::peers::{ASKED, Peer};
-use crate::system::pin;
-use crate::target::Target;
+use crate::plan::target::Target;
+use crate::system::clock::{SECOND, now};
+use crate::system::processes::pin;
 
 /// A server that takes part.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde::Serialize;
 use welcomed::net::Kind;
 
-use crate::clock::{Nanos, SECOND};
-use crate::compare::CROWD;
-use crate::contender::start_over;
+use crate::comparison::CROWD;
+use crate::comparison::contender::start_over;
+use crate::figures::tally::Tally;
 use crate::generator::run;
 use crate::plan::{Load, Plan};
-use crate::tally::Tally;
+use crate::system::clock::{Nanos, SECOND};
 
 /// How often every kind has its turn.
 const ROUNDS: usize = 3;

@@ -15,37 +15,15 @@
     )
 )]
 
-mod afterwards;
-mod arrivals;
-mod baseline;
-mod beside;
-mod calls;
-mod ceiling;
-mod clock;
-mod compare;
-mod contender;
-mod faulty;
-mod flight;
+mod comparison;
+mod faults;
+mod figures;
 mod generator;
-mod goals;
-mod html;
-mod kinds;
-mod knee;
-mod latency;
-mod lossy;
-mod names;
-mod options;
 mod peers;
 mod plan;
-mod preflight;
+mod program;
 mod report;
-mod single;
-mod statistics;
 mod system;
-mod tally;
-mod target;
-mod timeline;
-mod unix_faults;
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -59,13 +37,16 @@ use std::time::Duration;
 use welcomed::command_line;
 use welcomed::net::Address;
 
-use crate::baseline::Baseline;
-use crate::clock::SECOND;
-use crate::compare::Scale;
-use crate::options::Options;
+use crate::comparison::baseline::Baseline;
+use crate::comparison::{Scale, goals};
+use crate::faults::{datagrams, tcp, unix};
 use crate::peers::Peer;
-use crate::preflight::{Limits, Needs};
-use crate::target::Target;
+use crate::plan::target::Target;
+use crate::program::load;
+use crate::program::options::Options;
+use crate::program::preflight::{Limits, Needs};
+use crate::report::page;
+use crate::system::clock::SECOND;
 
 const PROGRAM: &str = "load";
 
@@ -116,7 +97,7 @@ fn main() -> ExitCode {
         None => compare(&options, &stop),
         Some(endpoint) => endpoint.resolve().and_then(|addresses| {
             let target = Target::new(answering(&addresses)?)?;
-            single::load(&options, &target, &stop)
+            load::load(&options, &target, &stop)
         }),
     });
     ended(done, stop.load(Ordering::Relaxed))
@@ -201,7 +182,7 @@ fn compare(options: &Options, stop: &AtomicBool) -> io::Result<Outcome> {
     // Read first: a name that is not there is better said before than after.
     let before = options.baseline.as_ref().map(|name| Baseline::read(&baselines, name)).transpose()?;
     preflight(&Needs { sockets: scale.held as u64, in_flight: 64, rate: 0.0, sources: 1 });
-    let comparison = compare::compare(scale, options.beside.as_deref(), &folder(), stop, &mut |text| {
+    let comparison = comparison::compare(scale, options.beside.as_deref(), &folder(), stop, &mut |text| {
         report::progress(&text);
     })?;
     report::progress(&"");
@@ -212,7 +193,7 @@ fn compare(options: &Options, stop: &AtomicBool) -> io::Result<Outcome> {
     });
     fs::write(&path, format!("{json:#}\n")).map_err(|error| at(&path, &error))?;
     let page = path.with_extension("html");
-    fs::write(&page, html::page(&comparison))?;
+    fs::write(&page, page::page(&comparison))?;
     println!("The same as pictures: {}\nThe figures of every round: {}", page.display(), path.display());
     let costs = comparison.rows.last().map(|row| row.costs.clone()).unwrap_or_default();
     let now = Baseline::new(costs);
@@ -227,15 +208,15 @@ fn compare(options: &Options, stop: &AtomicBool) -> io::Result<Outcome> {
         }
     }
     // What takes no time measures nothing well, and nobody expects it to.
-    let spoiled = comparison.rows.iter().any(compare::Row::is_spoiled);
+    let spoiled = comparison.rows.iter().any(comparison::Row::is_spoiled);
     Ok(if spoiled && !options.smoke { Outcome::Invalid } else { Outcome::Done })
 }
 
 /// The receipt: what a server did wrong on purpose, and what was reported of it.
 fn prove(stop: &AtomicBool) -> io::Result<Outcome> {
-    let proofs = [faulty::prove(stop)?, unix_faults::prove(stop)?, lossy::prove(stop)?].concat();
+    let proofs = [tcp::prove(stop)?, unix::prove(stop)?, datagrams::prove(stop)?].concat();
     println!("{}", report::receipt(&proofs));
-    if proofs.iter().all(faulty::Proof::holds) {
+    if proofs.iter().all(tcp::Proof::holds) {
         return Ok(Outcome::Done);
     }
     Err(io::Error::other("what was reported is not what was done: do not believe this load test here"))
@@ -289,14 +270,15 @@ mod tests {
 
     #[test]
     fn the_whole_comparison_in_a_second_or_two() {
-        use super::{SMOKE, compare, contender, folder, report};
+        use super::{SMOKE, comparison, folder, report};
+        use crate::comparison::contender;
         use std::collections::BTreeSet;
         let members =
             |json: &serde_json::Value| json.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
         let stop = std::sync::atomic::AtomicBool::new(false);
         let beside = std::path::Path::new(env!("CARGO_BIN_EXE_welcomed"));
         let comparison =
-            compare::compare(SMOKE, Some(beside), &folder().join("smoke"), &stop, &mut |_| {}).unwrap();
+            comparison::compare(SMOKE, Some(beside), &folder().join("smoke"), &stop, &mut |_| {}).unwrap();
         let contenders = contender::all(Some(beside));
         assert_eq!(comparison.rows.len(), contenders.len());
         assert_eq!(comparison.beside[0].what, "CPU us of a visit, --quiet", "{comparison:?}");
@@ -310,7 +292,11 @@ mod tests {
         }
         let floor = &comparison.rows[0];
         assert!(floor.held_bytes.is_some() && floor.held_cost.is_some());
-        let schema: serde_json::Value = serde_json::from_str(include_str!("report.schema.json")).unwrap();
+        let schema: serde_json::Value = serde_json::from_str(include_str!(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/benches/load/report.schema.json"
+        )))
+        .unwrap();
         let (described, json) =
             (&schema["properties"]["comparison"], serde_json::to_value(&comparison).unwrap());
         assert_eq!(members(&json), members(&described["properties"]), "the schema describes what is written");
@@ -321,7 +307,7 @@ mod tests {
         assert_eq!(members(&json["rows"][0]["latency"]), members(&described["latency"]["properties"]));
         assert_eq!(members(&json["kinds"][0]), members(&described_kinds["items"]["properties"]));
         assert!(comparison.kinds.len() == 5 && comparison.kinds.iter().all(|row| row.welcomed > 0), "{json}");
-        let page = super::html::page(&comparison);
+        let page = super::page::page(&comparison);
         assert!(page.ends_with("</html>\n") && page.matches("<svg").count() == 6, "{page}");
         let tables = report::comparison(&comparison);
         assert!(contenders.iter().all(|contender| tables.contains(&contender.name())), "{tables}");

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
-use crate::clock::{SECOND, nanos};
+use crate::figures::tally::Failure;
 use crate::generator::run;
 use crate::plan::{Load, Measured, Plan};
-use crate::tally::Failure;
+use crate::system::clock::{SECOND, nanos};
 
 /// How long a stall is.
 const STALL: Duration = Duration::from_millis(120);

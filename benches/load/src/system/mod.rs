@@ -1,0 +1,4 @@
+//! The operating system as the load test sees it.
+
+pub(crate) mod clock;
+pub(crate) mod processes;
