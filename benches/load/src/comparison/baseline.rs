@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::figures::statistics::mean_log;
+
 /// What is kept of a run.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub(crate) struct Baseline {
@@ -78,16 +80,6 @@ impl std::fmt::Display for Change {
 
 fn file(folder: &Path, name: &str) -> PathBuf {
     folder.join(format!("{name}.json"))
-}
-
-/// The mean of the logarithms and its standard error.
-#[expect(clippy::cast_precision_loss, reason = "a handful of rounds")]
-pub(crate) fn mean_log(costs: &[f64]) -> (f64, f64) {
-    let logs: Vec<f64> = costs.iter().filter(|cost| **cost > 0.0).map(|cost| cost.ln()).collect();
-    let count = logs.len() as f64;
-    let mean = logs.iter().sum::<f64>() / count;
-    let variance = logs.iter().map(|log| (log - mean).powi(2)).sum::<f64>() / (count - 1.0);
-    (mean, (variance / count).sqrt())
 }
 
 #[cfg(test)]

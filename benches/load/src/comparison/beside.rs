@@ -4,10 +4,9 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::comparison::Row;
-use crate::comparison::baseline::mean_log;
 use crate::comparison::contender::welcomed_name;
-use crate::figures::statistics::{Spread, paired_ratios, spread};
+use crate::comparison::row::Row;
+use crate::figures::statistics::{Spread, mean_log, paired_ratios, spread};
 
 /// A figure of two builds.
 #[derive(Clone, Debug, Serialize)]

@@ -12,7 +12,8 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::comparison::contender::Server;
-use crate::comparison::{CROWD, wait_until};
+use crate::comparison::setup::CROWD;
+use crate::system::processes::wait_until;
 
 /// Whether strace is here.
 pub(crate) fn can_be_counted() -> bool {

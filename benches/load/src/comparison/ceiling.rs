@@ -1,13 +1,13 @@
 //! Whether a figure is the server's or the generator's own.
 
 use std::io;
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::comparison::contender::Contender;
+use crate::comparison::contender::Server;
+use crate::figures::measured::Measured;
 use crate::generator::run;
 use crate::peers::Peer;
-use crate::plan::{Load, Measured, Plan};
+use crate::plan::{Load, Plan};
 use crate::system::clock::Nanos;
 
 /// A generator that was busy for more than this part of the time had nothing left to give.
@@ -19,10 +19,9 @@ pub(crate) fn measure(
     crowd: usize,
     duration: Nanos,
     cpu: Option<usize>,
-    folder: &Path,
     stop: &AtomicBool,
 ) -> io::Result<Option<f64>> {
-    let server = Contender::Peer(Peer::Null, "null").start(cpu, folder)?;
+    let server = Server::of_peer(Peer::Null, cpu)?;
     let plan = Plan::plain(server.target.clone(), Load::Closed(crowd), duration)?;
     run(&Plan { duration: duration / 10, ..plan.clone() }, stop, &mut |_| {})?;
     let measured = run(&plan, stop, &mut |_| {})?;
@@ -53,9 +52,7 @@ mod tests {
     #[test]
     fn the_ceiling_is_measured_against_a_server_that_answers() {
         let stop = std::sync::atomic::AtomicBool::new(false);
-        let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
-        let ceiling =
-            super::measure(8, crate::system::clock::SECOND / 20, None, folder, &stop).unwrap().unwrap();
+        let ceiling = super::measure(8, crate::system::clock::SECOND / 20, None, &stop).unwrap().unwrap();
         assert!(ceiling > 10.0, "{ceiling} visits a second");
     }
 }

@@ -8,15 +8,14 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use clap::ValueEnum as _;
 use rustix::process::{Pid, Signal, kill_process};
 use welcomed::net::{Endpoint, Kind, Names};
 use welcomed::text::Escaped;
 
-use crate::at;
-use crate::peers::{ASKED, Peer};
+use crate::peers::Peer;
 use crate::plan::target::Target;
 use crate::system::clock::{SECOND, now};
+use crate::system::files::at;
 use crate::system::processes::pin;
 
 /// A server that takes part.
@@ -28,14 +27,16 @@ pub(crate) enum Contender {
     Welcomed {
         /// Whether visitors are not logged.
         quiet: bool,
-        /// Another build of it, which is to be measured beside the one of this package.
-        beside: Option<PathBuf>,
+        /// The program.
+        program: PathBuf,
+        /// Whether it is another build, which is to be measured beside the one that is compared.
+        beside: bool,
     },
 }
 
 /// All that take part, with another build of `welcomed` if there is one. The floor does so twice: what differs
 /// between the two is noise.
-pub(crate) fn all(beside: Option<&Path>) -> Vec<Contender> {
+pub(crate) fn all(welcomed: &Path, beside: Option<&Path>) -> Vec<Contender> {
     let mut all = vec![
         Contender::Peer(Peer::Floor, "floor"),
         Contender::Peer(Peer::Floor, "floor again"),
@@ -45,10 +46,10 @@ pub(crate) fn all(beside: Option<&Path>) -> Vec<Contender> {
         Contender::Peer(Peer::Tokio, "tokio"),
     ];
     for quiet in [false, true] {
-        let other = beside.map(|path| Contender::Welcomed { quiet, beside: Some(path.to_owned()) });
-        all.extend(other);
-        // The one of this package is the last, next to the other one.
-        all.push(Contender::Welcomed { quiet, beside: None });
+        let build = |path: &Path, beside| Contender::Welcomed { quiet, program: path.to_owned(), beside };
+        all.extend(beside.map(|path| build(path, true)));
+        // The one that is compared is the last, next to the other one.
+        all.push(build(welcomed, false));
     }
     all
 }
@@ -58,7 +59,9 @@ impl Contender {
     pub(crate) fn name(&self) -> String {
         match self {
             Contender::Peer(_, name) => (*name).to_owned(),
-            Contender::Welcomed { quiet, beside } => welcomed_name(*quiet, beside.as_deref()),
+            Contender::Welcomed { quiet, program, beside } => {
+                welcomed_name(*quiet, beside.then_some(program.as_path()))
+            }
         }
     }
 
@@ -74,24 +77,29 @@ impl Contender {
 
     /// Starts it on processor `cpu`, and waits until it listens. Its log, if it has one, goes to `folder`.
     pub(crate) fn start(&self, cpu: Option<usize>, folder: &Path) -> io::Result<Server> {
-        let (child, target) = match self {
-            Contender::Peer(peer, _) => start_peer(*peer)?,
-            Contender::Welcomed { quiet, beside } => {
-                let program = beside.as_deref().unwrap_or(Path::new(env!("CARGO_BIN_EXE_welcomed")));
-                start_welcomed(program, "127.0.0.1:0", *quiet, &folder.join("welcomed.log"))?
+        match self {
+            Contender::Peer(peer, _) => Server::of_peer(*peer, cpu),
+            Contender::Welcomed { quiet, program, .. } => {
+                let log = folder.join("welcomed.log");
+                let (child, target) = start_welcomed(program, "127.0.0.1:0", *quiet, &log)?;
+                Server { child, target }.on(cpu)
             }
-        };
-        Server { child, target }.on(cpu)
+        }
     }
 }
 
-/// Starts `welcomed --quiet` with a socket of this kind, on processor `cpu`, and waits until it listens.
-pub(crate) fn start_over(kind: Kind, cpu: Option<usize>, folder: &Path) -> io::Result<Server> {
+/// Starts `program`, which is `welcomed`, with `--quiet` and a socket of this kind, on processor `cpu`, and waits
+/// until it listens.
+pub(crate) fn start_over(
+    kind: Kind,
+    program: &Path,
+    cpu: Option<usize>,
+    folder: &Path,
+) -> io::Result<Server> {
     let endpoint = match kind.semantics().names {
         Names::Path => format!("{kind}://@welcomed-load-{}", std::process::id()),
         Names::Port | Names::Protocol => format!("{kind}://127.0.0.1:0"),
     };
-    let program = Path::new(env!("CARGO_BIN_EXE_welcomed"));
     let (child, target) = start_welcomed(program, &endpoint, true, &folder.join("welcomed.log"))?;
     Server { child, target }.on(cpu)
 }
@@ -111,6 +119,12 @@ pub(crate) struct Server {
 }
 
 impl Server {
+    /// Starts a peer on processor `cpu`, and waits until it listens.
+    pub(crate) fn of_peer(peer: Peer, cpu: Option<usize>) -> io::Result<Server> {
+        let (child, target) = start_peer(peer)?;
+        Server { child, target }.on(cpu)
+    }
+
     /// Lets it run on processor `cpu` alone.
     fn on(self, cpu: Option<usize>) -> io::Result<Server> {
         if let Some(cpu) = cpu {
@@ -143,17 +157,12 @@ impl Drop for Server {
 
 /// This program again, as a peer: the first line that ends in an address says its own.
 fn start_peer(peer: Peer) -> io::Result<(Child, Target)> {
-    let name = peer.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
-    let mut command = Command::new(std::env::current_exe()?);
-    if cfg!(test) {
-        // Built with the test harness, this program has another main function; a test stands in for it.
-        command.args(["--exact", "tests::this_program_is_a_peer_if_asked", "--nocapture"]);
-    }
-    let mut child = command.env(ASKED, &name).stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+    let mut child = peer.command()?.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
     let lines = child.stdout.take().map(|stdout| BufReader::new(stdout).lines().map_while(Result::ok));
     let address: Option<SocketAddr> =
         lines.and_then(|mut lines| lines.find_map(|line| line.rsplit(' ').next()?.parse().ok()));
-    let address = address.ok_or_else(|| io::Error::other(format!("{name} does not begin to listen")))?;
+    let address =
+        address.ok_or_else(|| io::Error::other(format!("the peer {peer:?} does not begin to listen")))?;
     Ok((child, address.into()))
 }
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::comparison::Row;
+use crate::comparison::row::Row;
 use crate::figures::statistics::{Spread, paired_ratios, spread};
 
 /// A figure, what it may be at most, and what it was.

@@ -1,14 +1,12 @@
 //! The kinds of sockets beside each other: the same names to the same server, `welcomed --quiet`.
 
 use std::io;
-use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 use welcomed::net::Kind;
 
-use crate::comparison::CROWD;
 use crate::comparison::contender::start_over;
+use crate::comparison::setup::{CROWD, Setup};
 use crate::figures::tally::Tally;
 use crate::generator::run;
 use crate::plan::{Load, Plan};
@@ -46,10 +44,9 @@ impl KindRow {
 /// Closed loop over every kind that can be loaded, in turns of `turn`, the order reversed each round.
 #[expect(clippy::cast_precision_loss, reason = "figures for people")]
 pub(crate) fn measure(
+    setup: &Setup<'_>,
     turn: Nanos,
     cpu: Option<usize>,
-    folder: &Path,
-    stop: &AtomicBool,
     progress: &mut dyn FnMut(&str),
 ) -> io::Result<Vec<KindRow>> {
     let kinds = [Kind::Tcp, Kind::Unix, Kind::UnixPacket, Kind::Udp, Kind::UnixGram];
@@ -60,18 +57,18 @@ pub(crate) fn measure(
             order.reverse();
         }
         for (row, kind) in order {
-            if stop.load(Ordering::Relaxed) {
+            if !setup.goes_on() {
                 break;
             }
             progress(&format!("kinds of sockets, round {} of {ROUNDS}: {kind}", round + 1));
-            let server = start_over(kind, cpu, folder)?;
+            let server = start_over(kind, setup.welcomed, cpu, setup.folder)?;
             let plan = Plan {
                 server: Some(server.pid()),
                 timeout: SECOND,
                 ..Plan::plain(server.target.clone(), Load::Closed(CROWD), turn)?
             };
-            run(&Plan { duration: turn / 10, ..plan.clone() }, stop, &mut |_| {})?;
-            let measured = run(&plan, stop, &mut |_| {})?;
+            run(&Plan { duration: turn / 10, ..plan.clone() }, setup.stop, &mut |_| {})?;
+            let measured = run(&plan, setup.stop, &mut |_| {})?;
             let Tally { welcomed, lost, waited, .. } = measured.tally;
             row.rates.push(measured.rate());
             row.cpu_micros.push(measured.server.cpu as f64 / 1e3 / welcomed.max(1) as f64);

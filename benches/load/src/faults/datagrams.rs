@@ -12,12 +12,13 @@ use std::time::Duration;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketAddrAny, SocketType};
 use welcomed::net::{Address, Kind, Name, Names};
 
-use crate::faults::tcp::Proof;
+use crate::faults::proof::Proof;
 use crate::faults::unix;
+use crate::figures::measured::Measured;
 use crate::figures::tally::Failure;
 use crate::generator::run;
 use crate::plan::target::Target;
-use crate::plan::{Load, Measured, Plan};
+use crate::plan::{Load, Plan};
 use crate::system::clock::{SECOND, nanos};
 
 /// How long the generator waits for an answer.
@@ -57,7 +58,7 @@ const FAULTS: [Fault; 10] = [
 const TENS: u64 = 8;
 
 /// Injects every fault and compares it with what was reported.
-pub(crate) fn prove(stop: &AtomicBool) -> io::Result<Vec<Proof>> {
+pub(super) fn prove(stop: &AtomicBool) -> io::Result<Vec<Proof>> {
     let mut proofs = Vec::new();
     for kind in [Kind::Udp, Kind::UnixGram] {
         let (server, target) = server(kind)?;

@@ -1,6 +1,17 @@
 //! Servers that fail on purpose, in a known way and a known number of times: what the generator reports has to be
 //! just that.
 
-pub(crate) mod datagrams;
-pub(crate) mod tcp;
-pub(crate) mod unix;
+mod datagrams;
+pub(crate) mod proof;
+mod tcp;
+mod unix;
+
+use std::io;
+use std::sync::atomic::AtomicBool;
+
+use crate::faults::proof::Proof;
+
+/// Lets servers fail in every way, and compares with what was reported.
+pub(crate) fn prove(stop: &AtomicBool) -> io::Result<Vec<Proof>> {
+    Ok([tcp::prove(stop)?, unix::prove(stop)?, datagrams::prove(stop)?].concat())
+}

@@ -9,9 +9,11 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
+use crate::faults::proof::Proof;
+use crate::figures::measured::Measured;
 use crate::figures::tally::Failure;
 use crate::generator::run;
-use crate::plan::{Load, Measured, Plan};
+use crate::plan::{Load, Plan};
 use crate::system::clock::{SECOND, nanos};
 
 /// How long a stall is.
@@ -57,23 +59,8 @@ const FAULTS: [(Fault, Option<Failure>, usize); 10] = [
     (Fault::NoClose, Some(Failure::NoClose), 1),
 ];
 
-/// One line of the receipt.
-#[derive(Clone, Debug)]
-pub(crate) struct Proof {
-    pub(crate) what: String,
-    pub(crate) injected: u64,
-    pub(crate) reported: u64,
-}
-
-impl Proof {
-    /// Whether just what was done was reported.
-    pub(crate) fn holds(&self) -> bool {
-        self.injected == self.reported
-    }
-}
-
 /// Injects every fault and compares it with what was reported.
-pub(crate) fn prove(stop: &AtomicBool) -> io::Result<Vec<Proof>> {
+pub(super) fn prove(stop: &AtomicBool) -> io::Result<Vec<Proof>> {
     let mut proofs = Vec::new();
     let measured = measure(stop)?;
     for (fault, failure, count) in FAULTS {

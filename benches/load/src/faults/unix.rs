@@ -10,7 +10,7 @@ use std::thread;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketType};
 use welcomed::net::{Address, Kind, Name, UnixName};
 
-use crate::faults::tcp::Proof;
+use crate::faults::proof::Proof;
 use crate::figures::tally::{Failure, Tally};
 use crate::generator::run;
 use crate::plan::target::Target;
@@ -30,7 +30,7 @@ const RECORDS: [(&[&[u8]], Option<Failure>); 5] = [
 ];
 
 /// Injects every fault and compares it with what was reported.
-pub(crate) fn prove(stop: &AtomicBool) -> io::Result<Vec<Proof>> {
+pub(super) fn prove(stop: &AtomicBool) -> io::Result<Vec<Proof>> {
     Ok([served_late(stop)?, never_served(stop)?, nowhere(stop)?, records(stop)?].concat())
 }
 
@@ -108,7 +108,7 @@ fn plan(target: Target) -> io::Result<Plan> {
 }
 
 /// A socket with a name that the kernel finds; where there are connections, it has room for one in its backlog.
-pub(crate) fn listener(kind: Kind) -> io::Result<(OwnedFd, Target)> {
+pub(super) fn listener(kind: Kind) -> io::Result<(OwnedFd, Target)> {
     let of_type = match kind {
         Kind::UnixPacket => SocketType::SEQPACKET,
         Kind::UnixGram => SocketType::DGRAM,

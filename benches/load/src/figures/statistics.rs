@@ -36,6 +36,16 @@ pub(crate) fn paired_ratios(figures: &[f64], partners: &[f64]) -> Vec<f64> {
     figures.iter().zip(partners).map(|(figure, partner)| figure / partner).collect()
 }
 
+/// The mean of the logarithms and its standard error.
+#[expect(clippy::cast_precision_loss, reason = "a handful of rounds")]
+pub(crate) fn mean_log(costs: &[f64]) -> (f64, f64) {
+    let logs: Vec<f64> = costs.iter().filter(|cost| **cost > 0.0).map(|cost| cost.ln()).collect();
+    let count = logs.len() as f64;
+    let mean = logs.iter().sum::<f64>() / count;
+    let variance = logs.iter().map(|log| (log - mean).powi(2)).sum::<f64>() / (count - 1.0);
+    (mean, (variance / count).sqrt())
+}
+
 #[cfg(test)]
 mod tests {
     #[test]

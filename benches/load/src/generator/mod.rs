@@ -2,6 +2,9 @@
 
 pub(crate) mod afterwards;
 pub(crate) mod flight;
+pub(crate) mod idle;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
@@ -11,12 +14,13 @@ use std::time::Duration;
 use mio::{Events, Poll, Token};
 use slab::Slab;
 
+use crate::figures::measured::{Glimpse, Measured};
 use crate::figures::tally::{Failure, Tally};
 use crate::figures::timeline::{Slice, Timeline};
 use crate::generator::afterwards::Afterwards;
 use crate::generator::flight::{Flight, Progress};
 use crate::plan::arrivals::Arrivals;
-use crate::plan::{Glimpse, Load, Measured, Plan};
+use crate::plan::{Load, Plan};
 use crate::system::clock::{Nanos, SECOND, Timer, now};
 use crate::system::processes::{NetCounters, Usage};
 

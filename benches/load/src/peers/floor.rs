@@ -12,7 +12,7 @@ use rustix::event::epoll;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, SocketFlags};
 
-use super::{NAME_MAX_BYTES, WELCOME};
+use super::reply::{NAME_MAX_BYTES, WELCOME};
 
 const LISTENER: u64 = u64::MAX;
 

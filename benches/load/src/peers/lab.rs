@@ -3,7 +3,7 @@
 use std::io::{self, Read as _, Write as _};
 use std::net::TcpListener;
 
-use super::{NAME_MAX_BYTES, WELCOME};
+use super::reply::{NAME_MAX_BYTES, WELCOME};
 
 pub(super) fn serve(listener: &TcpListener) -> io::Result<()> {
     loop {

@@ -7,19 +7,15 @@ mod floor;
 mod lab;
 mod null;
 mod plain_mio;
+mod reply;
 mod threads;
 mod tokio;
 
 use std::io;
 use std::net::TcpListener;
+use std::process::Command;
 
 use clap::ValueEnum as _;
-
-/// What every peer answers.
-const WELCOME: &[u8] = b"welcome ";
-
-/// The longest name that a peer reads.
-const NAME_MAX_BYTES: usize = 1024;
 
 /// How many clients may wait to be accepted, as with `welcomed`.
 const BACKLOG: i32 = 4096;
@@ -42,9 +38,21 @@ pub(crate) enum Peer {
 }
 
 /// The variable that tells this program to be a peer, and which.
-pub(crate) const ASKED: &str = "WELCOMED_LOAD_PEER";
+const ASKED: &str = "WELCOMED_LOAD_PEER";
 
 impl Peer {
+    /// The command that starts this program again, as the peer.
+    pub(crate) fn command(self) -> io::Result<Command> {
+        let name = self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+        let mut command = Command::new(std::env::current_exe()?);
+        if cfg!(test) {
+            // Built with the test harness, this program has another main function; a test stands in for it.
+            command.args(["--exact", "peers::tests::this_program_is_a_peer_if_asked", "--nocapture"]);
+        }
+        command.env(ASKED, &name);
+        Ok(command)
+    }
+
     /// Serves as the peer that the environment asks for, if it asks for one. Comes back only to fail.
     pub(crate) fn serve_if_asked() -> Option<io::Result<()>> {
         let peer = std::env::var(ASKED).ok()?;
@@ -52,6 +60,7 @@ impl Peer {
     }
 
     /// Serves for ever. Its address is a line of its own on standard output.
+    #[expect(clippy::print_stdout, reason = "its parent reads it")]
     fn serve(self) -> io::Result<()> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         rustix::net::listen(&listener, BACKLOG)?;
@@ -63,6 +72,16 @@ impl Peer {
             Peer::Threads => threads::serve(&listener),
             Peer::PlainMio => plain_mio::serve(listener),
             Peer::Tokio => tokio::serve(listener),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn this_program_is_a_peer_if_asked() {
+        if let Some(served) = super::Peer::serve_if_asked() {
+            served.unwrap();
         }
     }
 }

@@ -7,7 +7,7 @@ use std::net::TcpListener;
 
 use rustix::net::{RecvFlags, SendFlags};
 
-use super::{NAME_MAX_BYTES, WELCOME};
+use super::reply::{NAME_MAX_BYTES, WELCOME};
 
 pub(super) fn serve(listener: &TcpListener) -> io::Result<()> {
     loop {

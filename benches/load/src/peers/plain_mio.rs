@@ -7,7 +7,7 @@ use std::io::{self, ErrorKind, Read as _, Write as _};
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 
-use super::{NAME_MAX_BYTES, WELCOME};
+use super::reply::{NAME_MAX_BYTES, WELCOME};
 
 const LISTENER: Token = Token(0);
 

@@ -5,7 +5,7 @@ use std::io;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
-use super::{NAME_MAX_BYTES, WELCOME};
+use super::reply::{NAME_MAX_BYTES, WELCOME};
 
 pub(super) fn serve(listener: std::net::TcpListener) -> io::Result<()> {
     listener.set_nonblocking(true)?;

@@ -4,7 +4,7 @@ use welcomed::client::{Error, request};
 use welcomed::net::Kind;
 use welcomed::services::welcome::Welcome;
 
-use crate::generator::flight::Terminator;
+use crate::plan::manners::Terminator;
 
 /// The requests of a run, taken in turn, each with the reply it should get.
 #[derive(Clone, Debug)]

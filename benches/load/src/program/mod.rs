@@ -1,6 +1,78 @@
 //! The program: its command line, and what it does with it.
 
-pub(crate) mod knee;
-pub(crate) mod load;
-pub(crate) mod options;
-pub(crate) mod preflight;
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "figures go to standard output")]
+
+mod answering;
+mod compare;
+mod knee;
+mod load;
+mod options;
+mod outcome;
+mod preflight;
+mod progress;
+
+use std::io;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use welcomed::command_line;
+
+use crate::comparison::setup::Setup;
+use crate::faults::{self, proof::Proof};
+use crate::peers::Peer;
+use crate::plan::target::Target;
+use crate::program::answering::answering;
+use crate::program::options::Options;
+use crate::program::outcome::{Outcome, PROGRAM, ended};
+use crate::report;
+use crate::system::files::writable;
+use crate::system::processes::raise_descriptor_limit;
+
+/// The load test, with the program `welcomed` that takes part in its comparison, and the folder where reports go.
+pub(crate) fn main(welcomed: &Path, folder: &Path) -> ExitCode {
+    if let Some(served) = Peer::serve_if_asked() {
+        return ended(served.map(|()| Outcome::Done), false);
+    }
+    let options: Options = match command_line::parse(PROGRAM) {
+        Ok(options) => options,
+        Err(code) => return code,
+    };
+    if let Some(why) = options.unfit() {
+        return command_line::fail(PROGRAM, &why, ExitCode::from(2));
+    }
+    let stop = Arc::new(AtomicBool::new(false));
+    if let Err(error) = signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(&stop)) {
+        return ended(Err(error), false);
+    }
+    // A file that cannot be written is better said before than after.
+    for path in options.json.iter().chain(&options.html) {
+        if let Err(error) = writable(path) {
+            return ended(Err(error), false);
+        }
+    }
+    let raised = raise_descriptor_limit();
+    let done = raised.and_then(|_| match &options.connect {
+        None if options.prove => prove(&stop),
+        None => {
+            let beside = options.beside.as_deref();
+            compare::compare(&options, &Setup { welcomed, beside, folder, stop: &stop })
+        }
+        Some(endpoint) => endpoint.resolve().and_then(|addresses| {
+            let target = Target::new(answering(&addresses)?)?;
+            load::load(&options, &target, &stop)
+        }),
+    });
+    ended(done, stop.load(Ordering::Relaxed))
+}
+
+/// The receipt: what a server did wrong on purpose, and what was reported of it.
+fn prove(stop: &AtomicBool) -> io::Result<Outcome> {
+    let proofs = faults::prove(stop)?;
+    println!("{}", report::receipt(&proofs));
+    if proofs.iter().all(Proof::holds) {
+        return Ok(Outcome::Done);
+    }
+    Err(io::Error::other("what was reported is not what was done: do not believe this load test here"))
+}

@@ -8,8 +8,8 @@ use clap::Parser;
 use welcomed::net::{Endpoint, Names};
 use welcomed::services::welcome::Welcome;
 
-use crate::generator::flight::Terminator;
 use crate::plan::arrivals::Spread;
+use crate::plan::manners::Terminator;
 
 const EXAMPLES: &str = "\
 Examples, each behind `cargo bench --bench load --`:

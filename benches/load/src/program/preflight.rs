@@ -2,6 +2,9 @@
 
 use std::fs;
 
+use crate::program::progress::progress;
+use crate::system::processes::descriptor_limit;
+
 /// What a load needs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Needs {
@@ -50,7 +53,7 @@ impl Limits {
             _ => u64::MAX,
         };
         Limits {
-            descriptors: u64::try_from(welcomed::kernel::mio::descriptor_limit()).unwrap_or(u64::MAX),
+            descriptors: u64::try_from(descriptor_limit()).unwrap_or(u64::MAX),
             ports,
             somaxconn: number("/proc/sys/net/core/somaxconn"),
             time_wait: number("/proc/sys/net/ipv4/tcp_max_tw_buckets"),
@@ -92,6 +95,14 @@ impl Limits {
             ));
         }
         complaints
+    }
+}
+
+/// Says what of this machine is too small for what is to come.
+pub(super) fn complain(needs: &Needs) {
+    for complaint in Limits::read().complaints(needs) {
+        progress(&format!("too small: {complaint}"));
+        eprintln!();
     }
 }
 

@@ -2,12 +2,13 @@
 
 use std::fmt::Write as _;
 
-use crate::comparison::ceiling;
-use crate::comparison::{Comparison, Row};
+use crate::comparison::row::Row;
+use crate::comparison::{Comparison, ceiling};
 use crate::figures::latency::Latency;
+use crate::figures::measured::Measured;
 use crate::figures::statistics::{Spread, spread};
-use crate::plan::Measured;
-use crate::report;
+use crate::report::comparison::comparison as tables_of;
+use crate::report::run::run as tables_of_run;
 
 /// The colours, for light and for dark; a contender is told by its name and its place, never by colour
 /// alone.
@@ -89,7 +90,7 @@ pub(crate) fn page(comparison: &Comparison) -> String {
             "Visits a second in each round of the churn: what the machine did meanwhile.",
             &over_time(rows, ("first round", "last round")),
         ),
-        section("In figures", "", &format!("<pre>{}</pre>", escaped(&report::comparison(comparison)))),
+        section("In figures", "", &format!("<pre>{}</pre>", escaped(&tables_of(comparison)))),
     ];
     let text = format!(
         "One run of <code>cargo bench</code>. Each server is a process with a processor to itself; the generator \
@@ -122,7 +123,7 @@ pub(crate) fn run_page(measured: &Measured, ceiling: Option<f64>) -> String {
             "Microseconds of the slowest visit in each moment: a stall stands out here.",
             &over_time(&[row("worst us", measured.timeline.worst_micros())], ("0 s", &ends)),
         ),
-        section("In figures", "", &format!("<pre>{}</pre>", escaped(&report::run(measured, ceiling)))),
+        section("In figures", "", &format!("<pre>{}</pre>", escaped(&tables_of_run(measured, ceiling)))),
     ];
     let limited = if ceiling::limited(measured, ceiling) {
         " The generator was the limit: the server may bear more."

@@ -1,4 +1,5 @@
 //! The operating system as the load test sees it.
 
 pub(crate) mod clock;
+pub(crate) mod files;
 pub(crate) mod processes;

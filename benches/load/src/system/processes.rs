@@ -1,10 +1,13 @@
 //! What the system knows: a process's use of it, the network's counters, and its limits.
 
 use std::fs;
+use std::thread;
+use std::time::Duration;
 
 use rustix::process::Pid;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use serde::Serialize;
+pub(crate) use welcomed::kernel::mio::{descriptor_limit, raise_descriptor_limit};
 
 /// What a process has used so far, all its threads together.
 #[derive(Clone, Copy, Default, Debug)]
@@ -132,4 +135,14 @@ fn counter(text: &str, protocol: &str, name: &str) -> u64 {
     let (names, values) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
     let pair = names.split(' ').zip(values.split(' ')).find(|(n, _)| *n == name);
     pair.and_then(|(_, value)| value.parse().ok()).unwrap_or(0)
+}
+
+/// Waits for a condition, for 5 s at most.
+pub(crate) fn wait_until(condition: impl Fn() -> bool) {
+    for _ in 0..5000 {
+        if condition() {
+            return;
+        }
+        thread::park_timeout(Duration::from_millis(1));
+    }
 }

@@ -1,0 +1,16 @@
+//! What was done, beside what was reported.
+
+/// One line of the receipt.
+#[derive(Clone, Debug)]
+pub(crate) struct Proof {
+    pub(crate) what: String,
+    pub(crate) injected: u64,
+    pub(crate) reported: u64,
+}
+
+impl Proof {
+    /// Whether just what was done was reported.
+    pub(crate) fn holds(&self) -> bool {
+        self.injected == self.reported
+    }
+}

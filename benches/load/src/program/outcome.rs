@@ -1,0 +1,37 @@
+//! How the program ends.
+
+use std::io;
+use std::process::ExitCode;
+
+use welcomed::command_line;
+
+/// The name of the program.
+pub(super) const PROGRAM: &str = "load";
+
+/// How a run went that came to its end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Outcome {
+    Done,
+    /// A target was missed.
+    Missed,
+    /// The server has become dearer.
+    Regression,
+    /// What was measured says nothing about the server.
+    Invalid,
+}
+
+/// The exit code of a program that ends in this way, once it has said why.
+pub(super) fn ended(result: io::Result<Outcome>, interrupted: bool) -> ExitCode {
+    match result {
+        Err(error) => command_line::fail(PROGRAM, &error, ExitCode::FAILURE),
+        Ok(_) if interrupted => ExitCode::from(130),
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::Missed) => ExitCode::from(3),
+        Ok(Outcome::Regression) => ExitCode::from(4),
+        Ok(Outcome::Invalid) => {
+            let why = "INVALID: this machine was too busy to begin visits in time, so the times say more about it than \
+                       about the server; measure when it is quieter, or at another --rate";
+            command_line::fail(PROGRAM, &why, ExitCode::from(5))
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! Tables for people.
+
+use comfy_table::{CellAlignment, Table, presets::ASCII_MARKDOWN};
+
+use crate::system::processes::NetCounters;
+
+/// A table whose figures stand under each other.
+pub(super) fn table<'a>(
+    head: impl IntoIterator<Item = &'a str>,
+    rows: impl IntoIterator<Item = Vec<String>>,
+) -> String {
+    let mut table = Table::new();
+    table.load_preset(ASCII_MARKDOWN).set_header(head);
+    for row in rows {
+        table.add_row(row);
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table.to_string()
+}
+
+/// A figure that may not have been measured.
+pub(super) fn shown<T>(figure: Option<T>, show: impl Fn(T) -> String) -> String {
+    figure.map_or_else(|| "-".to_owned(), show)
+}
+
+/// What the kernel's TCP counted meanwhile.
+pub(super) fn net(counters: NetCounters) -> String {
+    let NetCounters { listen_overflows, listen_drops, syn_retrans, time_wait_overflow, .. } = counters;
+    format!(
+        "The kernel counted {listen_overflows} ListenOverflows, {listen_drops} ListenDrops, \
+         {syn_retrans} TCPSynRetrans, {time_wait_overflow} TCPTimeWaitOverflow."
+    )
+}
