@@ -114,7 +114,8 @@ mod tests {
     #[test]
     fn what_is_kept_is_read_again_and_what_is_not_is_said() {
         use super::Baseline;
-        let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("baselines");
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().join("baselines");
         let baseline = Baseline::new(vec![0.81, 0.9]);
         baseline.save(&folder, "kept").unwrap();
         assert_eq!(Baseline::read(&folder, "kept").unwrap(), baseline);

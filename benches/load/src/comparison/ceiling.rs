@@ -48,11 +48,4 @@ mod tests {
         assert!(!was_reached(500.0, 0.5, Some(1000.0)));
         assert!(!was_reached(500.0, 0.5, None), "what is not known is not claimed");
     }
-
-    #[test]
-    fn the_ceiling_is_measured_against_a_server_that_answers() {
-        let stop = std::sync::atomic::AtomicBool::new(false);
-        let ceiling = super::measure(8, crate::system::clock::SECOND / 20, None, &stop).unwrap().unwrap();
-        assert!(ceiling > 10.0, "{ceiling} visits a second");
-    }
 }

@@ -1,7 +1,5 @@
 //! The generator against servers that this process makes.
 
-#![allow(unused_imports, reason = "a target without a harness has no tests")]
-
 use std::io::Read as _;
 use std::sync::atomic::AtomicBool;
 

@@ -4,8 +4,10 @@
 
 mod answering;
 mod compare;
+mod find_welcomed;
 mod knee;
 mod load;
+mod name;
 mod options;
 mod outcome;
 mod preflight;
@@ -24,23 +26,34 @@ use crate::faults::{self, proof::Proof};
 use crate::peers::Peer;
 use crate::plan::target::Target;
 use crate::program::answering::answering;
+use crate::program::find_welcomed::find_welcomed;
+use crate::program::name::name;
 use crate::program::options::Options;
-use crate::program::outcome::{Outcome, PROGRAM, ended};
+use crate::program::outcome::{Outcome, ended};
 use crate::report;
 use crate::system::files::writable;
 use crate::system::processes::raise_descriptor_limit;
 
-/// The load test, with the program `welcomed` that takes part in its comparison, and the folder where reports go.
-pub(crate) fn main(welcomed: &Path, folder: &Path) -> ExitCode {
+/// The load test as a program: reads the command line, does what it says, and gives the exit code.
+///
+/// `welcomed` is the program of this name that takes part in the comparison, if the caller has built it. Without it,
+/// and without the option `--welcomed`, it is looked for beside this program and on `PATH`. The comparison's reports
+/// and baselines go to `folder`, which is made if need be. Some runs start this very program again, as one of the
+/// peers, so it has to be called before anything is printed or read.
+///
+/// Exit codes: 0 done, 1 failure, 2 usage, 3 a target was missed, 4 dearer than the baseline, 5 the measurement is
+/// invalid, 130 interrupted.
+#[must_use]
+pub fn main(welcomed: Option<&Path>, folder: &Path) -> ExitCode {
     if let Some(served) = Peer::serve_if_asked() {
         return ended(served.map(|()| Outcome::Done), false);
     }
-    let options: Options = match command_line::parse(PROGRAM) {
+    let options: Options = match command_line::parse(name()) {
         Ok(options) => options,
         Err(code) => return code,
     };
     if let Some(why) = options.unfit() {
-        return command_line::fail(PROGRAM, &why, ExitCode::from(2));
+        return command_line::fail(name(), &why, ExitCode::from(2));
     }
     let stop = Arc::new(AtomicBool::new(false));
     if let Err(error) = signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(&stop)) {
@@ -55,10 +68,10 @@ pub(crate) fn main(welcomed: &Path, folder: &Path) -> ExitCode {
     let raised = raise_descriptor_limit();
     let done = raised.and_then(|_| match &options.connect {
         None if options.prove => prove(&stop),
-        None => {
+        None => find_welcomed(options.welcomed.as_deref(), welcomed).and_then(|welcomed| {
             let beside = options.beside.as_deref();
-            compare::compare(&options, &Setup { welcomed, beside, folder, stop: &stop })
-        }
+            compare::compare(&options, &Setup { welcomed: &welcomed, beside, folder, stop: &stop })
+        }),
         Some(endpoint) => endpoint.resolve().and_then(|addresses| {
             let target = Target::new(answering(&addresses)?)?;
             load::load(&options, &target, &stop)

@@ -10,9 +10,9 @@ use welcomed::services::welcome::Welcome;
 
 use crate::plan::arrivals::Spread;
 use crate::plan::manners::Terminator;
+use crate::program::name::{command, name};
 
-const EXAMPLES: &str = "\
-Examples, each behind `cargo bench --bench load --`:
+const EXAMPLES: &str = "
   (nothing)                        welcomed beside its peers, about 90 s
   -c 127.0.0.1:9999                64 visits at a time, for 10 s
   -c 127.0.0.1:9999 --rate 5k      5,000 visits a second, open loop
@@ -23,12 +23,17 @@ Examples, each behind `cargo bench --bench load --`:
   -c udp://127.0.0.1:9999          datagrams: how many are answered and lost
   --prove                          does it report faults for what they are?";
 
+/// The examples, under what stands before each.
+fn examples() -> String {
+    format!("Examples, each behind `{}`:{EXAMPLES}", command())
+}
+
 /// Hammers a welcome server and says how good it is; without options, welcomed beside its peers.
 ///
 /// Exit codes: 0 done, 1 failure, 2 usage, 3 the target is missed, 4 dearer than the baseline, 5 the measurement is
 /// invalid, 130 interrupted.
 #[derive(Parser, Debug)]
-#[command(name = "load", bin_name = "cargo bench --bench load --", version, max_term_width = 100, before_help = EXAMPLES, before_long_help = EXAMPLES)]
+#[command(name = name(), bin_name = command(), version, max_term_width = 100, before_help = examples(), before_long_help = examples())]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub(crate) struct Options {
     /// The server to load, HOST:PORT or an endpoint of another kind, as above; without it, the comparison
@@ -122,16 +127,20 @@ pub(crate) struct Options {
     pub(crate) html: Option<PathBuf>,
 
     /// Keep what the comparison finds welcomed --quiet to cost, under this name
-    #[arg(long, value_name = "NAME", value_parser = name, conflicts_with_all = ["connect", "prove"])]
+    #[arg(long, value_name = "NAME", value_parser = baseline_name, conflicts_with_all = ["connect", "prove"])]
     pub(crate) save_baseline: Option<String>,
 
     /// Say whether it has become dearer since this was kept; if so, the exit code is 4
-    #[arg(long, value_name = "NAME", value_parser = name, conflicts_with_all = ["connect", "prove"])]
+    #[arg(long, value_name = "NAME", value_parser = baseline_name, conflicts_with_all = ["connect", "prove"])]
     pub(crate) baseline: Option<String>,
 
     /// Measure another build of welcomed, a program of this path, beside this one; about 3 minutes
     #[arg(long, value_name = "PROGRAM", value_parser = program, conflicts_with_all = ["connect", "prove"])]
     pub(crate) beside: Option<PathBuf>,
+
+    /// The program welcomed that is compared [default: the one built with this one, beside it, or on PATH]
+    #[arg(long, value_name = "PROGRAM", value_parser = program, conflicts_with_all = ["connect", "prove"])]
+    pub(crate) welcomed: Option<PathBuf>,
 
     /// Let a server fail on purpose and show that every fault is reported for what it is
     #[arg(long, conflicts_with = "connect")]
@@ -183,7 +192,7 @@ impl Options {
     }
 }
 
-fn name(text: &str) -> Result<String, String> {
+fn baseline_name(text: &str) -> Result<String, String> {
     let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     if !text.is_empty() && text.chars().all(fits) {
         Ok(text.to_owned())

@@ -5,8 +5,7 @@ use std::process::ExitCode;
 
 use welcomed::command_line;
 
-/// The name of the program.
-pub(super) const PROGRAM: &str = "load";
+use crate::program::name::name;
 
 /// How a run went that came to its end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -23,7 +22,7 @@ pub(super) enum Outcome {
 /// The exit code of a program that ends in this way, once it has said why.
 pub(super) fn ended(result: io::Result<Outcome>, interrupted: bool) -> ExitCode {
     match result {
-        Err(error) => command_line::fail(PROGRAM, &error, ExitCode::FAILURE),
+        Err(error) => command_line::fail(name(), &error, ExitCode::FAILURE),
         Ok(_) if interrupted => ExitCode::from(130),
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Missed) => ExitCode::from(3),
@@ -31,7 +30,7 @@ pub(super) fn ended(result: io::Result<Outcome>, interrupted: bool) -> ExitCode 
         Ok(Outcome::Invalid) => {
             let why = "INVALID: this machine was too busy to begin visits in time, so the times say more about it than \
                        about the server; measure when it is quieter, or at another --rate";
-            command_line::fail(PROGRAM, &why, ExitCode::from(5))
+            command_line::fail(name(), &why, ExitCode::from(5))
         }
     }
 }

@@ -60,11 +60,9 @@ mod tests {
         let stop = std::sync::atomic::AtomicBool::new(false);
         let measured = run(&plan, &stop, &mut |_| {}).unwrap();
         let json = run_as_json(&measured, Some(1e6));
-        let schema: serde_json::Value = serde_json::from_str(include_str!(concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/benches/load/report.schema.json"
-        )))
-        .unwrap();
+        let schema: serde_json::Value =
+            serde_json::from_str(include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/report.schema.json")))
+                .unwrap();
         let keys = |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
         let (mut described, mut written) =
             (keys(&schema["properties"]["run"]["properties"]), keys(&json["run"]));

@@ -19,7 +19,8 @@ pub(crate) fn at(file: &Path, error: &io::Error) -> io::Error {
 mod tests {
     #[test]
     fn an_earlier_report_is_kept_until_there_is_a_new_one() {
-        let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("earlier.json");
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("earlier.json");
         std::fs::write(&file, "earlier").unwrap();
         super::writable(&file).unwrap();
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "earlier");

@@ -1,0 +1,86 @@
+//! The whole comparison, in which everything happens and nothing takes long.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on has to fail")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+/// The servers that take part, with `welcomed` as another build beside itself.
+const SERVERS: [&str; 10] = [
+    "floor",
+    "floor again",
+    "lab",
+    "threads",
+    "plain mio",
+    "tokio",
+    "welcomed (welcomed)",
+    "welcomed",
+    "welcomed (welcomed) --quiet",
+    "welcomed --quiet",
+];
+
+fn members(json: &Value) -> BTreeSet<String> {
+    json.as_object().unwrap().keys().cloned().collect()
+}
+
+/// Runs the comparison in `folder`. Gives its standard output, its report and its page.
+fn compare(folder: &Path, welcomed: &Path) -> (String, Value, String) {
+    let program = env!("CARGO_BIN_EXE_welcomed-load");
+    let mut command = Command::new(program);
+    // The program has a neighbour called welcomed, which is found without an option.
+    command.current_dir(folder).args(["--smoke", "--json", "report.json", "--beside"]).arg(welcomed);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let json = serde_json::from_str(&fs::read_to_string(folder.join("report.json")).unwrap()).unwrap();
+    let page = fs::read_to_string(folder.join("report.html")).unwrap();
+    (String::from_utf8(output.stdout).unwrap(), json, page)
+}
+
+#[test]
+fn the_whole_comparison_in_a_second_or_two() {
+    let welcomed = Path::new(env!("CARGO_BIN_EXE_welcomed-load")).with_file_name("welcomed");
+    if !welcomed.is_file() {
+        assert!(std::env::var_os("CI").is_none(), "CI needs this: cargo build --bin welcomed");
+        // Not by `eprintln!`, which the test harness keeps to itself when a test passes.
+        let _ = writeln!(std::io::stderr(), "NOT TESTED: the comparison, without cargo build --bin welcomed");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (tables, json, page) = compare(folder.path(), &welcomed);
+    let comparison = &json["comparison"];
+    let rows = comparison["rows"].as_array().unwrap();
+    assert_eq!(rows.iter().map(|row| row["name"].as_str().unwrap()).collect::<Vec<_>>(), SERVERS);
+    assert_eq!(comparison["beside"][0]["what"], "CPU us of a visit, --quiet", "{json:#}");
+    let positive = |figure: &Value| figure.as_f64().is_some_and(|figure| figure > 0.0);
+    for row in rows {
+        assert!(positive(&row["rates"][0]) && positive(&row["cpu_micros"][0]), "{row:#}");
+        assert_eq!(row["failures"], 0, "{row:#}");
+        let latency = &row["latency"];
+        assert!(positive(&latency["p50"]), "{row:#}");
+        assert!(latency["max"].as_f64().unwrap() >= latency["p99"].as_f64().unwrap(), "{row:#}");
+    }
+    assert!(positive(&rows[0]["held_cost"]) && rows[0]["held_bytes"].is_number(), "{json:#}");
+    let kinds = comparison["kinds"].as_array().unwrap();
+    assert!(kinds.len() == 5 && kinds.iter().all(|row| positive(&row["welcomed"])), "{json:#}");
+    assert!(page.ends_with("</html>\n") && page.matches("<svg").count() == 6, "{page}");
+    assert!(SERVERS.iter().all(|name| tables.contains(name)), "{tables}");
+    is_described(comparison);
+}
+
+/// Holds the report to its schema.
+fn is_described(comparison: &Value) {
+    let schema: Value = serde_json::from_str(include_str!("../report.schema.json")).unwrap();
+    let described = &schema["properties"]["comparison"]["properties"];
+    assert_eq!(members(comparison), members(described));
+    let of_a_kind = &described["kinds"]["items"]["properties"];
+    assert_eq!(members(&comparison["kinds"][0]), members(of_a_kind));
+    let (row, of_a_row) = (&comparison["rows"][0], &described["rows"]["items"]["properties"]);
+    assert_eq!(members(row), members(of_a_row));
+    assert_eq!(members(&row["held"][0]), members(&of_a_row["held"]["items"]["properties"]));
+    assert_eq!(members(&row["latency"]), members(&of_a_row["latency"]["properties"]));
+}

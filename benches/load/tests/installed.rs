@@ -1,0 +1,95 @@
+//! The program as it is installed.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on has to fail")]
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::{Command, Output};
+use std::thread;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_welcomed-load");
+
+/// Where a server listens that welcomes every client, for as long as this test runs.
+fn server() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for mut client in listener.incoming().flatten() {
+            thread::spawn(move || {
+                let _ = client.read(&mut [0; 1024]);
+                let _ = client.write_all(b"welcome ");
+            });
+        }
+    });
+    address
+}
+
+/// What the program answers.
+fn run(program: &Path, folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(program).args(arguments).current_dir(folder).env("PATH", "").output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+#[test]
+fn a_server_is_loaded_and_the_report_has_its_figures() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = server().to_string();
+    let load = ["--connect", &server, "--count", "200", "--json", "run.json", "--html", "run.html"];
+    let output = run(Path::new(PROGRAM), folder.path(), &load);
+    assert!(output.status.success(), "{output:?}");
+    assert!(text(&output.stdout).contains("200 visits welcomed"), "{output:?}");
+    let json = fs::read_to_string(folder.path().join("run.json")).unwrap();
+    let run = &serde_json::from_str::<serde_json::Value>(&json).unwrap()["run"];
+    assert_eq!(run["welcomed"], 200, "{json}");
+    // Its peer was started for this: the generator's ceiling is measured against one.
+    assert!(run["generator_ceiling"].as_f64().is_some_and(|ceiling| ceiling > 10.0), "{json}");
+    assert!(fs::read_to_string(folder.path().join("run.html")).unwrap().ends_with("</html>\n"));
+}
+
+#[test]
+fn a_comparison_without_welcomed_ends_with_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    // Beside the original, welcomed may be found.
+    let lonely = folder.path().join("welcomed-load");
+    fs::copy(PROGRAM, &lonely).unwrap();
+    let output = run(&lonely, folder.path(), &["--smoke"]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.starts_with("welcomed-load: ") && said.contains("--welcomed PROGRAM"), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+}
+
+#[test]
+fn a_program_that_is_not_there_is_a_mistake_on_the_command_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = run(Path::new(PROGRAM), folder.path(), &["--welcomed", "nowhere/welcomed"]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("there is no such file") && said.lines().count() == 1, "{said}");
+}
+
+#[test]
+fn the_help_names_the_program_as_users_call_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let help = |more: &[&str]| {
+        let output = run(Path::new(PROGRAM), folder.path(), &[&["--help"], more].concat());
+        text(&output.stdout).to_owned()
+    };
+    assert!(help(&[]).contains("Usage: welcomed-load "), "{}", help(&[]));
+    // Cargo gives this argument to every benchmark.
+    assert!(help(&["--bench"]).contains("Usage: cargo bench --bench load -- "), "{}", help(&["--bench"]));
+}
+
+#[test]
+fn the_proof_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = run(Path::new(PROGRAM), folder.path(), &["--prove"]);
+    let receipt = text(&output.stdout);
+    assert!(output.status.success(), "{output:?}");
+    assert!(receipt.matches("correct").count() == 38 && !receipt.contains("WRONG"), "{receipt}");
+}
