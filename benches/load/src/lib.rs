@@ -13,6 +13,25 @@
 //! * `system` is the clock, the processes and the files.
 //!
 //! A file imports from its own folder and from those below it in this list, and never in a circle.
+//!
+//! # A server loaded by code
+//!
+//! ```no_run
+//! use std::sync::atomic::AtomicBool;
+//! use std::time::Duration;
+//! use welcomed_load::{Load, Plan, Spacing, Target, run};
+//!
+//! fn main() -> std::io::Result<()> {
+//!     let load = Load::Open(500.0, Spacing::Poisson);
+//!     let mut plan = Plan::plain(Target::at("127.0.0.1:9999")?, load, Duration::from_secs(10))?;
+//!     plan.timeout = Duration::from_secs(1);
+//!     let measured = run(&plan, &AtomicBool::new(false), &mut |_| {})?;
+//!     assert_eq!(measured.failures(), 0);
+//!     println!("{measured}");
+//!     println!("99 of 100 visits took less than {:?}", measured.latency(0.99));
+//!     Ok(())
+//! }
+//! ```
 
 #![cfg_attr(
     test,
@@ -34,3 +53,12 @@ mod plan;
 pub mod program;
 mod report;
 mod system;
+
+pub use crate::figures::measured::{Glimpse, Measured};
+pub use crate::figures::tally::Failure;
+pub use crate::generator::run;
+pub use crate::plan::arrivals::Spacing;
+pub use crate::plan::manners::Terminator;
+pub use crate::plan::target::Target;
+pub use crate::plan::welcome::Welcome;
+pub use crate::plan::{Load, Plan};

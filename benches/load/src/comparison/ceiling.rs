@@ -2,13 +2,13 @@
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use crate::comparison::contender::Server;
 use crate::figures::measured::Measured;
 use crate::generator::run;
 use crate::peers::Peer;
 use crate::plan::{Load, Plan};
-use crate::system::clock::Nanos;
 
 /// A generator that was busy for more than this part of the time had nothing left to give.
 const BUSY: f64 = 0.9;
@@ -17,7 +17,7 @@ const BUSY: f64 = 0.9;
 /// next to nothing, on processor `cpu` if one is given. `None` if `stop` was set before it was known.
 pub(crate) fn measure(
     crowd: usize,
-    duration: Nanos,
+    duration: Duration,
     cpu: Option<usize>,
     stop: &AtomicBool,
 ) -> io::Result<Option<f64>> {

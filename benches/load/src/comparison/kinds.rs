@@ -1,6 +1,7 @@
 //! The kinds of sockets beside each other: the same names to the same server, `welcomed --quiet`.
 
 use std::io;
+use std::time::Duration;
 
 use serde::Serialize;
 use welcomed::net::Kind;
@@ -10,7 +11,6 @@ use crate::comparison::setup::{CROWD, Setup};
 use crate::figures::tally::Tally;
 use crate::generator::run;
 use crate::plan::{Load, Plan};
-use crate::system::clock::{Nanos, SECOND};
 
 /// How often every kind has its turn.
 const ROUNDS: usize = 3;
@@ -45,7 +45,7 @@ impl KindRow {
 #[expect(clippy::cast_precision_loss, reason = "figures for people")]
 pub(crate) fn measure(
     setup: &Setup<'_>,
-    turn: Nanos,
+    turn: Duration,
     cpu: Option<usize>,
     progress: &mut dyn FnMut(&str),
 ) -> io::Result<Vec<KindRow>> {
@@ -64,7 +64,7 @@ pub(crate) fn measure(
             let server = start_over(kind, setup.welcomed, cpu, setup.folder)?;
             let plan = Plan {
                 server: Some(server.pid()),
-                timeout: SECOND,
+                timeout: Duration::from_secs(1),
                 ..Plan::plain(server.target.clone(), Load::Closed(CROWD), turn)?
             };
             run(&Plan { duration: turn / 10, ..plan.clone() }, setup.stop, &mut |_| {})?;

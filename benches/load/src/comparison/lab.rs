@@ -1,6 +1,7 @@
 //! The parts of the comparison: churn, latency, idle connections, system calls.
 
 use std::io;
+use std::time::Duration;
 
 use crate::comparison::contender::{self, Contender, Server};
 use crate::comparison::row::{Held, Row};
@@ -12,9 +13,8 @@ use crate::figures::statistics::{paired_ratios, spread};
 use crate::figures::tally::Tally;
 use crate::generator::idle::idle_connections;
 use crate::generator::run;
-use crate::plan::arrivals::Spread as ArrivalSpread;
+use crate::plan::arrivals::Spacing;
 use crate::plan::{Load, Plan};
-use crate::system::clock::Nanos;
 use crate::system::processes::{descriptor_limit, descriptors, resident_bytes, wait_until};
 
 /// How often latencies are measured, if the machine spoils them each time.
@@ -41,7 +41,7 @@ impl<'a> Lab<'a> {
     }
 
     /// Lets visitors have their way with a server.
-    fn visit(&self, server: &Server, load: Load, duration: Nanos) -> io::Result<Measured> {
+    fn visit(&self, server: &Server, load: Load, duration: Duration) -> io::Result<Measured> {
         let plan = Plan { server: Some(server.pid()), ..Plan::plain(server.target.clone(), load, duration)? };
         run(&plan, self.setup.stop, &mut |_| {})
     }
@@ -134,7 +134,7 @@ impl<'a> Lab<'a> {
         rate: f64,
         progress: &mut dyn FnMut(&str),
     ) -> io::Result<Vec<Tally>> {
-        let load = Load::Open(rate, ArrivalSpread::Poisson);
+        let load = Load::Open(rate, Spacing::Poisson);
         let mut tallies = vec![Tally::new(); self.contenders.len()];
         for index in contenders.iter().chain(contenders.iter().rev()) {
             let (Some(contender), Some(tally)) = (self.contenders.get(*index), tallies.get_mut(*index))

@@ -2,8 +2,7 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-
-use crate::system::clock::{Nanos, SECOND};
+use std::time::Duration;
 
 /// Visits in flight while churning, and clients in a batch.
 pub(crate) const CROWD: usize = 64;
@@ -34,9 +33,9 @@ pub(crate) struct Scale {
     /// How often every contender has its turn in the churn.
     pub(crate) rounds: usize,
     /// How long one such turn is.
-    pub(crate) turn: Nanos,
+    pub(crate) turn: Duration,
     /// How long the latency of each is measured.
-    pub(crate) latency: Nanos,
+    pub(crate) latency: Duration,
     /// How many idle connections are held.
     pub(crate) held: usize,
     /// How often they are held open by `welcomed --quiet` and, if there is one, another build of it.
@@ -49,8 +48,8 @@ impl Scale {
     /// The comparison as it is meant: about 90 seconds.
     pub(crate) const FULL: Scale = Scale {
         rounds: 10,
-        turn: SECOND * 3 / 10,
-        latency: SECOND * 2,
+        turn: Duration::from_millis(300),
+        latency: Duration::from_secs(2),
         held: 15_000,
         hold_turns: 1,
         batches: 30,
@@ -60,6 +59,12 @@ impl Scale {
     pub(crate) const BESIDE: Scale = Scale { rounds: 20, hold_turns: 6, ..Scale::FULL };
 
     /// A comparison in which everything happens and nothing takes long.
-    pub(crate) const SMOKE: Scale =
-        Scale { rounds: 1, turn: SECOND / 50, latency: SECOND / 50, held: 50, hold_turns: 1, batches: 1 };
+    pub(crate) const SMOKE: Scale = Scale {
+        rounds: 1,
+        turn: Duration::from_millis(20),
+        latency: Duration::from_millis(20),
+        held: 50,
+        hold_turns: 1,
+        batches: 1,
+    };
 }

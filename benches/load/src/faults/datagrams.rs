@@ -19,7 +19,6 @@ use crate::figures::tally::Failure;
 use crate::generator::run;
 use crate::plan::target::Target;
 use crate::plan::{Load, Plan};
-use crate::system::clock::{SECOND, nanos};
 
 /// How long the generator waits for an answer.
 const TIMEOUT: Duration = Duration::from_millis(400);
@@ -109,7 +108,7 @@ fn full_queue(stop: &AtomicBool) -> io::Result<[Proof; 2]> {
 }
 
 fn plan(target: Target) -> io::Result<Plan> {
-    Ok(Plan { timeout: nanos(TIMEOUT), ..Plan::plain(target, Load::Closed(40), 60 * SECOND)? })
+    Ok(Plan { timeout: TIMEOUT, ..Plan::plain(target, Load::Closed(40), Duration::from_secs(60))? })
 }
 
 /// A socket for datagrams, and where it is.

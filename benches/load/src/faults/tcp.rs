@@ -14,7 +14,7 @@ use crate::figures::measured::Measured;
 use crate::figures::tally::Failure;
 use crate::generator::run;
 use crate::plan::{Load, Plan};
-use crate::system::clock::{SECOND, nanos};
+use crate::system::clock::nanos;
 
 /// How long a stall is.
 const STALL: Duration = Duration::from_millis(120);
@@ -119,7 +119,7 @@ fn unanswered(stop: &AtomicBool) -> io::Result<Measured> {
 }
 
 fn plan(target: SocketAddr, count: u64) -> io::Result<Plan> {
-    Ok(Plan { count, timeout: nanos(TIMEOUT), ..Plan::plain(target, Load::Closed(8), 60 * SECOND)? })
+    Ok(Plan { count, timeout: TIMEOUT, ..Plan::plain(target, Load::Closed(8), Duration::from_secs(60))? })
 }
 
 /// Does each fault to its number of clients, the faults mixed.

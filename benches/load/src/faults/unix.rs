@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketType};
 use welcomed::net::{Address, Kind, Name, UnixName};
@@ -15,7 +16,6 @@ use crate::figures::tally::{Failure, Tally};
 use crate::generator::run;
 use crate::plan::target::Target;
 use crate::plan::{Load, Plan};
-use crate::system::clock::SECOND;
 
 /// How many visits meet each fault.
 const VISITS: u64 = 20;
@@ -61,7 +61,7 @@ fn served_late(stop: &AtomicBool) -> io::Result<Vec<Proof>> {
 /// The same, but the server takes nobody.
 fn never_served(stop: &AtomicBool) -> io::Result<Vec<Proof>> {
     let (listener, target) = listener(Kind::Unix)?;
-    let tally = run(&Plan { timeout: SECOND / 5, ..plan(target)? }, stop, &mut |_| {})?.tally;
+    let tally = run(&Plan { timeout: Duration::from_millis(200), ..plan(target)? }, stop, &mut |_| {})?.tally;
     let mut queued = 0;
     rustix::io::ioctl_fionbio(&listener, true)?;
     while rustix::net::accept(&listener).is_ok() {
@@ -104,7 +104,7 @@ fn visits(target: Target, stop: &AtomicBool) -> io::Result<Tally> {
 
 /// Ten visits at a time.
 fn plan(target: Target) -> io::Result<Plan> {
-    Ok(Plan { count: VISITS, ..Plan::plain(target, Load::Closed(10), 60 * SECOND)? })
+    Ok(Plan { count: VISITS, ..Plan::plain(target, Load::Closed(10), Duration::from_secs(60))? })
 }
 
 /// A socket with a name that the kernel finds; where there are connections, it has room for one in its backlog.

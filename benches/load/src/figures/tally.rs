@@ -5,10 +5,11 @@ use serde::Serialize;
 
 use crate::system::clock::{Nanos, SECOND};
 
-/// Why a visit was no success.
+/// Why a visit failed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Failure {
+#[non_exhaustive]
+pub enum Failure {
     /// Nobody listens.
     Refused,
     /// Connecting took too long.
@@ -59,7 +60,8 @@ impl Failure {
     ];
 
     /// The class in words.
-    pub(crate) fn name(self) -> &'static str {
+    #[must_use]
+    pub fn name(self) -> &'static str {
         match self {
             Failure::Refused => "refused",
             Failure::ConnectTimeout => "connect timeout",

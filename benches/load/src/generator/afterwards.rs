@@ -32,7 +32,7 @@ impl Afterwards {
     /// Keeps the socket of a visit that is over.
     pub(crate) fn keep(&mut self, flight: Flight, was_lost: bool, now: Nanos) {
         if was_lost {
-            self.lost.push_back((now + self.patience, flight));
+            self.lost.push_back((now.saturating_add(self.patience), flight));
         } else {
             self.answered.push_back((now + REST, flight));
         }

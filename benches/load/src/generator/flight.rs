@@ -9,12 +9,11 @@ use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 use rustix::io::Errno;
 use rustix::net::{Shutdown, sockopt};
-use welcomed::client::Visit;
-use welcomed::client::table::{Event, State};
 
 use crate::figures::tally::{Failure, Moments};
 use crate::plan::manners::{Manners, Terminator};
 use crate::plan::target::Target;
+use crate::plan::welcome::{Event, State, Visit};
 use crate::system::clock::{Nanos, now};
 
 /// How a visit stands after it was driven.

@@ -21,7 +21,7 @@ use crate::generator::afterwards::Afterwards;
 use crate::generator::flight::{Flight, Progress};
 use crate::plan::arrivals::Arrivals;
 use crate::plan::{Load, Plan};
-use crate::system::clock::{Nanos, SECOND, Timer, now};
+use crate::system::clock::{Nanos, SECOND, Timer, nanos, now};
 use crate::system::processes::{NetCounters, Usage};
 
 /// The token of the timer; flights count up from 0.
@@ -39,12 +39,13 @@ const TELL_EVERY: Nanos = SECOND / 4;
 /// How often a visit that waits for room tries again, if nothing else happens in the meantime.
 const TRY_AGAIN: Nanos = SECOND / 1000;
 
-/// Does what `plan` says, until it is done or `stop` is set. `tell` is told four times a second.
-pub(crate) fn run(
-    plan: &Plan,
-    stop: &AtomicBool,
-    tell: &mut dyn FnMut(&Glimpse<'_>),
-) -> io::Result<Measured> {
+/// Does what `plan` says, until it is done or `stop` is set, and gives what came of it. `tell` is called four times
+/// a second meanwhile.
+///
+/// A visit that fails is counted and ends no run. An error is one of this machine (no descriptor for the event queue,
+/// say), or [`ErrorKind::InvalidInput`] for a load that is none.
+pub fn run(plan: &Plan, stop: &AtomicBool, tell: &mut dyn FnMut(&Glimpse<'_>)) -> io::Result<Measured> {
+    plan.check()?;
     let mut generator = Generator::new(plan)?;
     let usage = || (plan.server.map(Usage::of).unwrap_or_default(), Usage::of(std::process::id()));
     let (net, before) = (NetCounters::read(), usage());
@@ -69,6 +70,10 @@ pub(crate) fn run(
 
 struct Generator<'a> {
     plan: &'a Plan,
+    /// The plan's, in nanoseconds.
+    duration: Nanos,
+    timeout: Nanos,
+    pause: Nanos,
     poll: Poll,
     timer: Timer,
     timer_set: Nanos,
@@ -106,6 +111,9 @@ impl<'a> Generator<'a> {
         let began = now();
         Ok(Generator {
             plan,
+            duration: nanos(plan.duration),
+            timeout: nanos(plan.timeout),
+            pause: nanos(plan.pause),
             poll,
             timer,
             timer_set: 0,
@@ -114,7 +122,7 @@ impl<'a> Generator<'a> {
             deadlines: VecDeque::new(),
             drips: VecDeque::new(),
             waiting: VecDeque::new(),
-            afterwards: Afterwards::new(plan.timeout),
+            afterwards: Afterwards::new(nanos(plan.timeout)),
             begun: 0,
             held_back: 0,
             began,
@@ -161,7 +169,7 @@ impl<'a> Generator<'a> {
 
     /// Whether another visit may begin at all.
     fn may_begin(&self) -> bool {
-        !self.stopped && self.begun < self.plan.count && self.at - self.began < self.plan.duration
+        !self.stopped && self.begun < self.plan.count && self.at - self.began < self.duration
     }
 
     /// Whether there may be another one in flight.
@@ -179,7 +187,7 @@ impl<'a> Generator<'a> {
                 (Load::Closed(most), _) if self.flights.len() < most => now(),
                 (Load::Open(..), Some(arrivals)) => {
                     let scheduled = self.began + arrivals.next();
-                    if scheduled > now() || arrivals.next() >= self.plan.duration {
+                    if scheduled > now() || arrivals.next() >= self.duration {
                         return false;
                     }
                     // Held back: it could have begun when the wait before this one ended.
@@ -208,13 +216,13 @@ impl<'a> Generator<'a> {
             Ok(mut flight) => {
                 let begun = flight.moments.started;
                 self.count_until(begun);
-                if self.plan.pause > 0 {
+                if self.pause > 0 {
                     flight = flight.slowly(1);
                 }
                 let key = self.flights.insert((serial, flight));
-                self.deadlines.push_back((begun + self.plan.timeout, key, serial));
-                if self.plan.pause > 0 {
-                    self.drips.push_back((begun + self.plan.pause, key, serial));
+                self.deadlines.push_back((begun.saturating_add(self.timeout), key, serial));
+                if self.pause > 0 {
+                    self.drips.push_back((begun.saturating_add(self.pause), key, serial));
                 }
                 // Nobody is overtaken by somebody who came later.
                 if !self.waiting.is_empty() || self.drive(key) == Progress::NoRoom {
@@ -317,7 +325,7 @@ impl<'a> Generator<'a> {
             let Some((flying, flight)) = self.flights.get_mut(key) else { continue };
             if *flying == serial {
                 if flight.allow() {
-                    self.drips.push_back((at + self.plan.pause, key, serial));
+                    self.drips.push_back((at.saturating_add(self.pause), key, serial));
                 }
                 self.drive(key);
             }

@@ -2,21 +2,20 @@
 
 use std::io::Read as _;
 use std::sync::atomic::AtomicBool;
-
-use welcomed::net::Kind;
-use welcomed::services::welcome::Welcome;
+use std::time::Duration;
 
 use super::run;
 use crate::figures::tally::Failure;
-use crate::plan::arrivals::Spread;
-use crate::plan::manners::{Manners, Terminator};
-use crate::plan::welcome::Names;
+use crate::plan::arrivals::Spacing;
+use crate::plan::manners::Terminator;
+use crate::plan::welcome::Welcome;
 use crate::plan::{Load, Plan};
-use crate::system::clock::SECOND;
+
+const SECOND: Duration = Duration::from_secs(1);
 
 #[test]
 fn a_server_that_is_down_ends_no_run_early_and_keeps_none_from_ending() {
-    for load in [Load::Closed(8), Load::Open(1000.0, Spread::Uniform)] {
+    for load in [Load::Closed(8), Load::Open(1000.0, Spacing::Uniform)] {
         let target = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let plan =
             Plan { timeout: SECOND, in_flight_max: 64, ..Plan::plain(target, load, SECOND / 5).unwrap() };
@@ -40,19 +39,15 @@ fn manners_are_kept() {
         let target = listener.local_addr().unwrap();
         let server = std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
-            stream.set_read_timeout(Some(std::time::Duration::from_millis(200))).unwrap();
+            stream.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
             let mut bytes = Vec::new();
             let end = stream.read_to_end(&mut bytes).map_err(|error| error.kind());
             let _ = std::io::Write::write_all(&mut stream, b"welcome ");
             (bytes, end)
         });
-        let names = Names::new(&[b"Ada".to_vec()], Kind::Tcp, terminator, &Welcome::default());
-        let plan = Plan {
-            manners: Manners { target: target.into(), terminator, reset },
-            names: names.unwrap(),
-            count: 1,
-            ..Plan::plain(target, Load::Closed(1), 5 * SECOND).unwrap()
-        };
+        let mut plan = Plan { count: 1, ..Plan::plain(target, Load::Closed(1), 5 * SECOND).unwrap() };
+        plan.visit_as(&[b"Ada".to_vec()], terminator, &Welcome::default()).unwrap();
+        plan.manners.reset = reset;
         let stop = AtomicBool::new(false);
         let tally = run(&plan, &stop, &mut |_| {}).unwrap().tally;
         let (bytes, end) = server.join().unwrap();

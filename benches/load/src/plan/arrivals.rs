@@ -6,9 +6,10 @@
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng as _, SeedableRng as _};
 
-/// How arrivals are spread.
+/// How the arrivals of an open loop are spread.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
-pub(crate) enum Spread {
+#[non_exhaustive]
+pub enum Spacing {
     /// Independent clients: exponential gaps.
     Poisson,
     /// Equal gaps.
@@ -21,7 +22,7 @@ const SECOND: u128 = 1_000_000_000 << 32;
 
 /// An endless schedule of arrivals.
 pub(crate) struct Arrivals {
-    spread: Spread,
+    spacing: Spacing,
     gap: u128,
     /// The next arrival, in 2⁻³² ns since the start.
     next: u128,
@@ -30,11 +31,12 @@ pub(crate) struct Arrivals {
 
 impl Arrivals {
     /// `rate` arrivals a second; the same `seed` gives the same schedule.
-    pub(crate) fn new(spread: Spread, rate: f64, seed: u64) -> Arrivals {
+    pub(crate) fn new(spacing: Spacing, rate: f64, seed: u64) -> Arrivals {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate is positive")]
         #[expect(clippy::cast_precision_loss, reason = "a gap needs no more than 53 bits")]
         let gap = (SECOND as f64 / rate) as u128;
-        let mut arrivals = Arrivals { spread, gap, next: 0, random: Xoshiro256PlusPlus::seed_from_u64(seed) };
+        let mut arrivals =
+            Arrivals { spacing, gap, next: 0, random: Xoshiro256PlusPlus::seed_from_u64(seed) };
         arrivals.advance();
         arrivals
     }
@@ -46,9 +48,9 @@ impl Arrivals {
 
     /// Goes on to the arrival behind it.
     pub(crate) fn advance(&mut self) {
-        self.next += match self.spread {
-            Spread::Uniform => self.gap,
-            Spread::Poisson => self.exponential(),
+        self.next += match self.spacing {
+            Spacing::Uniform => self.gap,
+            Spacing::Poisson => self.exponential(),
         };
     }
 
@@ -66,10 +68,10 @@ impl Arrivals {
 mod tests {
     #[test]
     fn a_billion_uniform_arrivals_do_not_drift() {
-        use super::{Arrivals, Spread};
+        use super::{Arrivals, Spacing};
         // 3 a second is no whole number of nanoseconds: rounding each gap would be off by a third of a second.
         for rate in [3.0, 1000.0 / 7.0, 999_983.0] {
-            let mut arrivals = Arrivals::new(Spread::Uniform, rate, 1);
+            let mut arrivals = Arrivals::new(Spacing::Uniform, rate, 1);
             arrivals.next += arrivals.gap * 999_999_999;
             let exact = 1e9 / rate * 1e9;
             assert!(
@@ -82,9 +84,9 @@ mod tests {
 
     #[test]
     fn poisson_arrivals_have_the_mean_and_the_variance_of_their_law() {
-        use super::{Arrivals, Spread};
+        use super::{Arrivals, Spacing};
         let (count, rate) = (1_000_000, 1e6);
-        let mut arrivals = Arrivals::new(Spread::Poisson, rate, 42);
+        let mut arrivals = Arrivals::new(Spacing::Poisson, rate, 42);
         let (mut last, mut squares) = (0, 0.0);
         for _ in 0..count {
             squares += ((arrivals.next() - last) as f64).powi(2);
@@ -100,9 +102,9 @@ mod tests {
 
     #[test]
     fn a_seed_is_a_schedule() {
-        use super::{Arrivals, Spread};
+        use super::{Arrivals, Spacing};
         let schedule = |seed| {
-            let mut arrivals = Arrivals::new(Spread::Poisson, 1000.0, seed);
+            let mut arrivals = Arrivals::new(Spacing::Poisson, 1000.0, seed);
             (0..100)
                 .map(|_| {
                     arrivals.advance();

@@ -6,8 +6,9 @@ use crate::plan::target::Target;
 
 /// How the end of the name is told to the server.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
-pub(crate) enum Terminator {
-    /// Not at all: the side stays open.
+#[non_exhaustive]
+pub enum Terminator {
+    /// Not at all: the side stays open, and silence ends the name.
     None,
     /// By a line feed.
     Lf,

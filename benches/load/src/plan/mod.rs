@@ -5,68 +5,99 @@ pub(crate) mod manners;
 pub(crate) mod target;
 pub(crate) mod welcome;
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::IpAddr;
+use std::time::Duration;
 
-use welcomed::services::welcome::Welcome;
-
-use crate::plan::arrivals::Spread;
+use crate::plan::arrivals::Spacing;
 use crate::plan::manners::{Manners, Terminator};
 use crate::plan::target::Target;
-use crate::plan::welcome::Names;
-use crate::system::clock::{Nanos, SECOND};
+use crate::plan::welcome::{Names, Welcome};
 
 /// How visits begin.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub(crate) enum Load {
-    /// So many at a time: when one ends, the next begins.
+#[non_exhaustive]
+pub enum Load {
+    /// A closed loop: so many at a time, at least 1. When one ends, the next begins.
     Closed(usize),
-    /// So many a second, whether or not those before have ended.
-    Open(f64, Spread),
+    /// An open loop: so many a second, from 0.001 to 1e9, whether or not those before have ended.
+    Open(f64, Spacing),
 }
 
-/// What a run does.
+/// What a run does: begin with [`Plan::plain`], change what is to be different, and [`run`](crate::run) it.
 #[derive(Clone, Debug)]
-pub(crate) struct Plan {
+#[non_exhaustive]
+pub struct Plan {
     pub(crate) manners: Manners,
     pub(crate) names: Names,
-    pub(crate) load: Load,
+    /// How visits begin.
+    pub load: Load,
     /// No visit begins after this long.
-    pub(crate) duration: Nanos,
+    pub duration: Duration,
     /// No more visits than this begin.
-    pub(crate) count: u64,
-    /// A visit that lasts longer has failed.
-    pub(crate) timeout: Nanos,
-    /// The most visits at a time. An open loop holds back what is beyond, and counts it.
-    pub(crate) in_flight_max: usize,
+    pub count: u64,
+    /// A visit that lasts longer has failed. A datagram without an answer by then is lost.
+    pub timeout: Duration,
+    /// The most visits at a time. An open loop holds back what is beyond, and counts it. Each takes a descriptor.
+    pub in_flight_max: usize,
     /// The local addresses that visits come from, in turn; none: the system chooses.
-    pub(crate) sources: Vec<IpAddr>,
-    /// The pause before each byte of a name; 0: none.
-    pub(crate) pause: Nanos,
-    pub(crate) seed: u64,
-    /// The process that serves, if its use of the machine is to be measured.
-    pub(crate) server: Option<u32>,
+    pub sources: Vec<IpAddr>,
+    /// The pause before each byte of a name; zero: none.
+    pub pause: Duration,
+    /// What the arrivals of an open loop are drawn from: the same seed is the same schedule.
+    pub seed: u64,
+    /// The process that serves, if its processor time is to be measured.
+    pub server: Option<u32>,
 }
 
 impl Plan {
-    /// The plainest plan, for others to change: visitors called Rafatul, behind the name what is usual, the
-    /// default welcome expected, 5 s for each visit, and no end to their number but `duration`.
-    pub(crate) fn plain(target: impl Into<Target>, load: Load, duration: Nanos) -> io::Result<Plan> {
+    /// The plainest plan: each client is called Rafatul, ends its name as is usual over this kind of socket, and
+    /// expects the default welcome. A visit has 5 s, and only `duration` limits the number of visits.
+    ///
+    /// Fails if the target cannot be sent such a name, as over a raw socket.
+    pub fn plain(target: impl Into<Target>, load: Load, duration: Duration) -> io::Result<Plan> {
         let target = target.into();
-        let (kind, terminator) = (target.kind(), Terminator::usual(target.kind()));
-        let names = Names::new(&[b"Rafatul".to_vec()], kind, terminator, &Welcome::default());
+        let terminator = Terminator::usual(target.kind());
+        let names = Names::new(&[b"Rafatul".to_vec()], target.kind(), terminator, &Welcome::default())?;
         Ok(Plan {
             manners: Manners { target, terminator, reset: false },
-            names: names.map_err(io::Error::other)?,
+            names,
             load,
             duration,
             count: u64::MAX,
-            timeout: 5 * SECOND,
+            timeout: Duration::from_secs(5),
             in_flight_max: 4096,
             sources: Vec::new(),
-            pause: 0,
+            pause: Duration::ZERO,
             seed: 1,
             server: None,
         })
+    }
+
+    /// Lets the clients have `names`, in turn, end them by `terminator`, and expect `welcome`.
+    ///
+    /// Fails with [`ErrorKind::InvalidInput`] without a name, and if one is too long or has a line end where that
+    /// would end it.
+    pub fn visit_as(
+        &mut self,
+        names: &[Vec<u8>],
+        terminator: Terminator,
+        welcome: &Welcome,
+    ) -> io::Result<()> {
+        self.names = Names::new(names, self.manners.target.kind(), terminator, welcome)?;
+        self.manners.terminator = terminator;
+        Ok(())
+    }
+
+    /// Fails with [`ErrorKind::InvalidInput`] if the load is none.
+    pub(crate) fn check(&self) -> io::Result<()> {
+        let why = match self.load {
+            Load::Closed(0) => "a closed loop has at least 1 visit at a time",
+            Load::Open(rate, _) if !(0.001..=1e9).contains(&rate) => {
+                "an open loop has from 0.001 to 1e9 visits a second"
+            }
+            Load::Closed(_) | Load::Open(..) => return Ok(()),
+        };
+        Err(io::Error::new(ErrorKind::InvalidInput, why))
     }
 }

@@ -1,9 +1,9 @@
 //! The server that is visited, and the sockets that go there.
 //!
 //! What all kinds of sockets have is a descriptor, so that is what a visit has, and its system calls are the
-//! same as with a type for each kind. What differs is asked of the table of promises.
+//! same as with a type for each kind. What differs is asked of the table of their semantics.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
 
@@ -12,17 +12,28 @@ use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketAddrAny, SocketAddrUnix, SocketFlags, SocketType,
 };
 use welcomed::net::kind::Semantics;
-use welcomed::net::{Address, Kind, Name, Names, UnixName};
+use welcomed::net::{Address, Endpoint, Kind, Name, Names, UnixName};
 
 /// The server that is visited.
 #[derive(Clone, Debug)]
-pub(crate) struct Target {
+pub struct Target {
     kind: Kind,
     inet: Option<SocketAddr>,
     address: SocketAddrAny,
 }
 
 impl Target {
+    /// The server at an endpoint as people write it: `127.0.0.1:9999`, `unix:///run/welcomed`, `udp://[::1]:9999`.
+    /// Of several addresses it is the first.
+    ///
+    /// Fails with [`ErrorKind::InvalidInput`] if it is no endpoint, and as getaddrinfo(3) does. It may block while a
+    /// name server is asked.
+    pub fn at(endpoint: &str) -> io::Result<Target> {
+        let endpoint: Endpoint =
+            endpoint.parse().map_err(|why| io::Error::new(ErrorKind::InvalidInput, why))?;
+        Target::new(endpoint.resolve()?.first().ok_or(ErrorKind::NotFound)?)
+    }
+
     /// The server at `address`. Fails if that is too long for the kernel.
     pub(crate) fn new(address: &Address) -> io::Result<Target> {
         let kind = address.kind;
@@ -42,7 +53,7 @@ impl Target {
         self.kind
     }
 
-    /// What that kind promises.
+    /// The semantics of that kind.
     pub(crate) fn semantics(&self) -> &'static Semantics {
         self.kind.semantics()
     }

@@ -1,8 +1,14 @@
-//! What visitors say and what they should hear.
+//! The welcome protocol: what a client sends, and what it has to be answered. Nothing else here knows the protocol's
+//! modules.
 
-use welcomed::client::{Error, request};
+use std::io::{self, ErrorKind};
+
+use welcomed::client::request;
 use welcomed::net::Kind;
-use welcomed::services::welcome::Welcome;
+
+pub(crate) use welcomed::client::Visit;
+pub(crate) use welcomed::client::table::{Event, State};
+pub use welcomed::services::welcome::Welcome;
 
 use crate::plan::manners::Terminator;
 
@@ -11,15 +17,19 @@ use crate::plan::manners::Terminator;
 pub(crate) struct Names(Vec<(Vec<u8>, Vec<u8>)>);
 
 impl Names {
-    /// Visitors of a server of this kind called `names`, who should be answered with `welcome`.
+    /// The clients of a server of this kind: they are called `names` and should be answered with `welcome`.
     pub(crate) fn new(
         names: &[Vec<u8>],
         kind: Kind,
         terminator: Terminator,
         welcome: &Welcome,
-    ) -> Result<Names, Error> {
+    ) -> io::Result<Names> {
+        if names.is_empty() {
+            return Err(io::Error::new(ErrorKind::InvalidInput, "there is no name"));
+        }
         let visits = names.iter().map(|name| {
-            let mut bytes = request(name, kind)?;
+            let mut bytes =
+                request(name, kind).map_err(|why| io::Error::new(ErrorKind::InvalidInput, why))?;
             // A record ends by itself.
             let ends_with_a_line = terminator == Terminator::Lf && !kind.semantics().boundaries;
             if ends_with_a_line && !name.is_empty() {
@@ -27,7 +37,7 @@ impl Names {
             }
             Ok((bytes, welcome.to(name)))
         });
-        visits.collect::<Result<_, _>>().map(Names)
+        visits.collect::<io::Result<_>>().map(Names)
     }
 
     /// The request and the expected reply of visit number `serial`.

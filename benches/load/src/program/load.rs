@@ -12,9 +12,8 @@ use crate::comparison::ceiling;
 use crate::figures::measured::{Glimpse, Measured};
 use crate::figures::tally::Tally;
 use crate::generator::{self, idle::idle_connections};
-use crate::plan::manners::{Manners, Terminator};
+use crate::plan::manners::Terminator;
 use crate::plan::target::Target;
-use crate::plan::welcome::Names;
 use crate::plan::{Load, Plan};
 use crate::program::knee::{self, Knee};
 use crate::program::options::Options;
@@ -22,7 +21,7 @@ use crate::program::outcome::Outcome;
 use crate::program::preflight::{self, Needs};
 use crate::program::progress::progress;
 use crate::report;
-use crate::system::clock::{SECOND, nanos};
+use crate::system::clock::nanos;
 use crate::system::files::at;
 use crate::system::processes::descriptor_limit;
 
@@ -42,7 +41,7 @@ pub(super) fn load(options: &Options, target: &Target, stop: &AtomicBool) -> io:
     let held = idle_connections(target, usize::try_from(options.hold).unwrap_or(usize::MAX))?;
     plan.in_flight_max = plan.in_flight_max.saturating_sub(held.len()).max(1);
     if !options.warmup.is_zero() {
-        let warmup = Plan { duration: nanos(options.warmup), count: u64::MAX, ..plan.clone() };
+        let warmup = Plan { duration: options.warmup, count: u64::MAX, ..plan.clone() };
         generator::run(&warmup, stop, &mut |_| progress(&"warming up"))?;
     }
     if options.find_knee {
@@ -76,21 +75,21 @@ fn plan(options: &Options, target: &Target) -> io::Result<Plan> {
         ));
     }
     let terminator = options.terminator.unwrap_or_else(|| Terminator::usual(target.kind()));
-    let names = Names::new(&names, target.kind(), terminator, &options.expect).map_err(io::Error::other)?;
     let at_a_time = usize::try_from(options.connections.unwrap_or(64)).unwrap_or(usize::MAX);
     let load = options.rate.map_or(Load::Closed(at_a_time), |rate| Load::Open(rate, options.arrivals));
     let usual = Duration::from_secs(if options.find_knee { 2 } else { 10 });
-    Ok(Plan {
-        manners: Manners { target: target.clone(), terminator, reset: options.rst },
-        names,
+    let mut plan = Plan {
         count: options.count.unwrap_or(u64::MAX),
-        timeout: nanos(options.timeout_of_a_visit()),
+        timeout: options.timeout_of_a_visit(),
         in_flight_max: descriptor_limit().saturating_sub(64),
         sources: options.source_addresses(),
-        pause: options.slow.map_or(0, |bytes| nanos(Duration::from_secs_f64(1.0 / bytes))),
+        pause: options.slow.map_or(Duration::ZERO, |bytes| Duration::from_secs_f64(1.0 / bytes)),
         seed: options.seed,
-        ..Plan::plain(target.clone(), load, nanos(options.duration.unwrap_or(usual)))?
-    })
+        ..Plan::plain(target.clone(), load, options.duration.unwrap_or(usual))?
+    };
+    plan.visit_as(&names, terminator, &options.expect)?;
+    plan.manners.reset = options.rst;
+    Ok(plan)
 }
 
 /// The generator's own ceiling, where there is a server that does next to nothing.
@@ -99,7 +98,7 @@ fn ceiling_over(kind: Kind, stop: &AtomicBool) -> io::Result<Option<f64>> {
         return Ok(None);
     }
     progress(&"measuring the generator's own ceiling");
-    let ceiling = ceiling::measure(64, SECOND / 2, None, stop)?;
+    let ceiling = ceiling::measure(64, Duration::from_millis(500), None, stop)?;
     progress(&"");
     Ok(ceiling)
 }
@@ -198,6 +197,6 @@ fn live(glimpse: &Glimpse<'_>, plan: &Plan) -> String {
         micros(0.99),
         tally.failures(),
         lost(tally),
-        plan.duration.saturating_sub(*passed) as f64 / 1e9,
+        nanos(plan.duration).saturating_sub(*passed) as f64 / 1e9,
     )
 }

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use clap::Parser;
 use welcomed::net::{Endpoint, Names};
-use welcomed::services::welcome::Welcome;
 
-use crate::plan::arrivals::Spread;
+use crate::plan::arrivals::Spacing;
 use crate::plan::manners::Terminator;
+use crate::plan::welcome::Welcome;
 use crate::program::name::{command, name};
 
 const EXAMPLES: &str = "
@@ -50,7 +50,7 @@ pub(crate) struct Options {
 
     /// How the visits of an open loop are spread
     #[arg(long, value_name = "SPREAD", default_value = "poisson", requires = "connect")]
-    pub(crate) arrivals: Spread,
+    pub(crate) arrivals: Spacing,
 
     /// For how long visits begin [default: 10s; 2s for each step of --find-knee]
     #[arg(long, value_name = "DURATION", value_parser = duration, requires = "connect")]

@@ -3,6 +3,15 @@
 use crate::comparison::ceiling;
 use crate::figures::measured::Measured;
 use crate::figures::tally::Failure;
+use crate::system::clock::nanos;
+
+impl Measured {
+    /// The run as JSON, an object that `report.schema.json` of this package describes.
+    #[must_use]
+    pub fn json(&self) -> String {
+        format!("{:#}\n", run_as_json(self, None))
+    }
+}
 
 /// One run for programs. Times are in nanoseconds.
 #[expect(clippy::cast_precision_loss, reason = "a figure of seconds")]
@@ -22,7 +31,7 @@ pub(crate) fn run_as_json(measured: &Measured, ceiling: Option<f64>) -> serde_js
             "seconds": measured.seconds,
             "spoiled": tally.is_spoiled(),
             "kind": measured.kind.to_string(),
-            "timeout": measured.timeout,
+            "timeout": nanos(measured.timeout),
             "welcomed": tally.welcomed,
             "reset_on_purpose": tally.resets,
             "failures": failures.into_iter().collect::<std::collections::BTreeMap<_, _>>(),
@@ -54,9 +63,10 @@ mod tests {
         use super::run_as_json;
         use crate::generator::run;
         use crate::plan::{Load, Plan};
-        use crate::system::clock::SECOND;
+        use std::time::Duration;
         let target = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let plan = Plan { count: 100, ..Plan::plain(target, Load::Closed(1), SECOND).unwrap() };
+        let plan =
+            Plan { count: 100, ..Plan::plain(target, Load::Closed(1), Duration::from_secs(1)).unwrap() };
         let stop = std::sync::atomic::AtomicBool::new(false);
         let measured = run(&plan, &stop, &mut |_| {}).unwrap();
         let json = run_as_json(&measured, Some(1e6));

@@ -1,6 +1,6 @@
 //! One run in tables.
 
-use std::time::Duration;
+use std::fmt;
 
 use welcomed::net::Kind;
 
@@ -8,6 +8,13 @@ use crate::comparison::ceiling;
 use crate::figures::measured::Measured;
 use crate::figures::tally::{Failure, Tally};
 use crate::report::table::{net, table};
+
+/// The run in tables.
+impl fmt::Display for Measured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&run(self, None))
+    }
+}
 
 /// One run in tables, with what the generator reaches at best.
 #[expect(clippy::cast_precision_loss, reason = "figures for people")]
@@ -84,7 +91,7 @@ fn in_flight(measured: &Measured) -> String {
 fn datagrams(measured: &Measured) -> String {
     let Tally { welcomed, lost, late, duplicates, foreign, waited, .. } = measured.tally;
     let sent = measured.tally.sent();
-    let timeout = Duration::from_nanos(measured.timeout);
+    let timeout = measured.timeout;
     let rows = [
         ("sent".to_owned(), sent),
         ("answered".to_owned(), welcomed),
