@@ -3,13 +3,12 @@
 //!
 //! # A tour, from the top
 //!
-//! * [`program`] reads the command line and does what it says: the comparison, one run, the search for the knee, or
-//!   the proof.
+//! * [`program`] reads the command line and follows it: the comparison, one run, the search for the knee, or the proof.
 //! * `report` shows what was measured: tables, JSON, pages with pictures.
 //! * `comparison` measures all servers by the same measure, in turns; `peers` are the other servers.
 //! * `faults` are servers that fail on purpose, and what has to be reported of them.
 //! * `generator` is the loop that keeps visits in flight. One visit is a `Flight`.
-//! * `plan` says what a run does: the load, the target, the names; `figures` are what came of it.
+//! * `plan` is what a run does: the load, the target, the names. `figures` are what came of it.
 //! * `system` is the clock, the processes and the files.
 //!
 //! A file imports from its own folder and from those below it in this list, and never in a circle.

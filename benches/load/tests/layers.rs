@@ -86,7 +86,7 @@ impl<'ast> Visit<'ast> for Names<'_> {
     /// `pub(super)` is no import.
     fn visit_vis_restricted(&mut self, _: &'ast syn::VisRestricted) {}
 
-    /// Tests may know everything.
+    /// Tests may import everything.
     fn visit_item_mod(&mut self, item: &'ast syn::ItemMod) {
         if !item.attrs.iter().any(|attribute| attribute.path().is_ident("cfg")) {
             visit::visit_item_mod(self, item);
@@ -108,8 +108,8 @@ fn imports() -> Imports {
     files.iter().filter(|(own, _)| !tests(own)).map(|(own, file)| (own.clone(), of(own, file))).collect()
 }
 
-/// The modules that are left when those that import none of the others are taken away, again and again: every one of
-/// them is in a circle, or imports one that is.
+/// Takes away the modules that import none of the others, again and again. A module that is left is in a circle, or
+/// imports one that is.
 fn in_circles(mut imports: Imports) -> Imports {
     loop {
         let left: BTreeSet<Module> = imports.keys().cloned().collect();

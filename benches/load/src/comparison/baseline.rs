@@ -1,7 +1,7 @@
 //! Whether a server has become dearer since another run.
 //!
-//! What is kept of a run is, for each round, the processor time of a visit over that of the floor in the same
-//! round: what the machine did in that round cancels, so that runs of different days can be compared.
+//! A baseline keeps, for each round, the processor time of a visit over that of the floor in the same round. What the
+//! machine did in that round cancels, so runs of different days can be compared.
 
 use std::fs;
 use std::io;
@@ -60,7 +60,7 @@ impl Baseline {
 }
 
 impl Change {
-    /// Whether it is surely dearer.
+    /// Whether the server has become dearer by more than the interval.
     pub(crate) fn is_regression(self) -> bool {
         self.per_cent > self.off
     }
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_within_the_noise_is_not_told() {
+    fn a_change_within_the_noise_is_not_claimed() {
         use super::Baseline;
         let (before, after) = (Baseline::new(vec![0.8, 1.0, 1.3]), Baseline::new(vec![0.9, 1.1, 1.2]));
         let change = before.change_to(&after);
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_is_read_again_and_what_is_not_is_said() {
+    fn a_kept_baseline_is_read_again_and_a_missing_one_is_named() {
         use super::Baseline;
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path().join("baselines");

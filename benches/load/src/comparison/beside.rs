@@ -60,7 +60,7 @@ pub(crate) fn differences(rows: &[Row], path: &Path) -> Vec<Difference> {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn two_builds_are_compared_round_by_round_and_not_by_their_medians() {
+    fn two_builds_are_compared_by_rounds_and_not_by_medians() {
         use super::{Row, differences};
         use std::path::Path;
         let row = |name: &str, cpu_micros: &[f64], calls| Row {

@@ -1,5 +1,5 @@
-//! The system calls of a server, counted by strace over clients that come in batches: the server is stopped while a
-//! batch connects and sends its names, so that a batch is a batch on any machine.
+//! The system calls of a server, counted by strace over clients that come in batches. The server is stopped while a
+//! batch connects and sends its names, so a batch is a batch on any machine.
 
 use std::fs;
 use std::io;
@@ -41,11 +41,11 @@ pub(crate) fn of_a_visit(server: &Server, batches: usize, folder: &Path) -> io::
     Ok(total.map(|total| total as f64 / (batches * CROWD) as f64))
 }
 
-/// Sends one batch of prompt clients through a server that cannot look before all of them are there.
+/// Sends one batch of prompt clients to a server that is stopped until all of them have sent their names.
 fn batch(server: &Server) -> io::Result<()> {
     use std::io::{Read as _, Write as _};
     server.signal(Signal::STOP);
-    wait_until(|| is_stopped(server.pid())); // under strace that takes a moment
+    wait_until(|| is_stopped(server.pid())); // under strace it takes a moment
     let mut clients = Vec::new();
     for _ in 0..CROWD {
         let mut client = TcpStream::from(server.target.idle(None)?);

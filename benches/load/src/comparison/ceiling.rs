@@ -10,7 +10,7 @@ use crate::generator::run;
 use crate::peers::Peer;
 use crate::plan::{Load, Plan};
 
-/// A generator that was busy for more than this part of the time had nothing left to give.
+/// A generator that was busy for more than this part of the time was at its limit.
 const BUSY: f64 = 0.9;
 
 /// The visits a second that the generator reaches with so many at a time, against a server that does

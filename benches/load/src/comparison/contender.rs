@@ -1,4 +1,4 @@
-//! The servers that are compared, each a process of its own.
+//! The servers that are compared: each is a process of its own.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader, ErrorKind};
@@ -25,7 +25,7 @@ pub(crate) enum Contender {
     Peer(Peer, &'static str),
     /// `welcomed`, as its users run it, or with `--quiet`.
     Welcomed {
-        /// Whether visitors are not logged.
+        /// Whether clients are not logged.
         quiet: bool,
         /// The program.
         program: PathBuf,
@@ -34,7 +34,7 @@ pub(crate) enum Contender {
     },
 }
 
-/// All that take part, with another build of `welcomed` if there is one. The floor does so twice: what differs
+/// All contenders, with another build of `welcomed` if there is one. The floor takes part twice: the difference
 /// between the two is noise.
 pub(crate) fn all(welcomed: &Path, beside: Option<&Path>) -> Vec<Contender> {
     let mut all = vec![
@@ -65,12 +65,12 @@ impl Contender {
         }
     }
 
-    /// Whether it can hold thousands of connections that say nothing.
+    /// Whether it can hold thousands of idle connections.
     pub(crate) fn holds(&self) -> bool {
         !matches!(self, Contender::Peer(Peer::Lab | Peer::Threads, _) | Contender::Peer(_, "floor again"))
     }
 
-    /// Whether it is `welcomed` that logs no visitors, or another build of it.
+    /// Whether it is `welcomed` with `--quiet`, or another build of it.
     pub(crate) fn is_quiet(&self) -> bool {
         matches!(self, Contender::Welcomed { quiet: true, .. })
     }
@@ -143,7 +143,7 @@ impl Server {
 
     /// Sends it a signal.
     pub(crate) fn signal(&self, signal: Signal) {
-        // If it is gone, whoever counts its answers finds out.
+        // A server that is gone shows as failed visits.
         let _ = kill_process(Pid::from_child(&self.child), signal);
     }
 }
@@ -155,7 +155,7 @@ impl Drop for Server {
     }
 }
 
-/// This program again, as a peer: the first line that ends in an address says its own.
+/// Starts this program again, as a peer. Its address ends the first line that it prints with one.
 fn start_peer(peer: Peer) -> io::Result<(Child, Target)> {
     let mut child = peer.command()?.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
     let lines = child.stdout.take().map(|stdout| BufReader::new(stdout).lines().map_while(Result::ok));
@@ -166,7 +166,7 @@ fn start_peer(peer: Peer) -> io::Result<(Child, Target)> {
     Ok((child, address.into()))
 }
 
-/// A server program as that of this package: its log says its address.
+/// Starts `welcomed` and reads its address from its log.
 fn start_welcomed(program: &Path, listen: &str, quiet: bool, log: &Path) -> io::Result<(Child, Target)> {
     let mut command = Command::new(program);
     command.args(["--listen", listen]).env_remove("RUST_LOG").stdin(Stdio::null());

@@ -27,7 +27,7 @@ pub(crate) struct KindRow {
     pub(crate) welcomed: u64,
     /// Datagrams that were not answered.
     pub(crate) lost: u64,
-    /// Visits that found no room in a backlog or in a queue for datagrams, and waited.
+    /// Visits that found no room in an accept queue or in a queue for datagrams, and waited.
     pub(crate) waited: u64,
     /// Visits that failed.
     pub(crate) failures: u64,

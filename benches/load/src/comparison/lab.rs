@@ -40,7 +40,7 @@ impl<'a> Lab<'a> {
         Lab { setup, scale, cpu, rows: rows.collect(), contenders, ceilings: Vec::new() }
     }
 
-    /// Lets visitors have their way with a server.
+    /// Loads a server for so long.
     fn visit(&self, server: &Server, load: Load, duration: Duration) -> io::Result<Measured> {
         let plan = Plan { server: Some(server.pid()), ..Plan::plain(server.target.clone(), load, duration)? };
         run(&plan, self.setup.stop, &mut |_| {})
@@ -51,7 +51,7 @@ impl<'a> Lab<'a> {
         Some(spread(&self.ceilings).median).filter(|ceiling| ceiling.is_finite())
     }
 
-    /// Closed loop, in rounds, the order reversed each round: what drifts meets all alike.
+    /// Closed loop, in rounds, the order reversed each round: a drift of the machine meets all alike.
     pub(crate) fn churn(&mut self, progress: &mut dyn FnMut(&str)) -> io::Result<()> {
         for round in 0..self.scale.rounds {
             if self.setup.goes_on() {
@@ -107,8 +107,8 @@ impl<'a> Lab<'a> {
         order
     }
 
-    /// Open loop, at half of what the slowest reached, so that all are asked the same. Whoever's figures
-    /// were spoiled by the machine is measured anew.
+    /// Open loop, at half of the rate that the slowest reached, so that the load is the same for all. A server whose
+    /// figures the machine spoiled is measured anew.
     pub(crate) fn latency(&mut self, progress: &mut dyn FnMut(&str)) -> io::Result<()> {
         let slowest = self.rows.iter().map(|row| spread(&row.rates).median).fold(f64::INFINITY, f64::min);
         if !slowest.is_finite() {
@@ -152,7 +152,7 @@ impl<'a> Lab<'a> {
         Ok(tallies)
     }
 
-    /// Idle connections: what each costs in memory, and what they cost those who are not idle.
+    /// Idle connections: what each costs in memory, and what they add to the processor time of a visit.
     #[expect(clippy::cast_precision_loss, reason = "figures for people")]
     pub(crate) fn hold(&mut self, progress: &mut dyn FnMut(&str)) -> io::Result<()> {
         let own = descriptor_limit();
@@ -170,7 +170,7 @@ impl<'a> Lab<'a> {
             let server = contender.start(self.cpu, self.setup.folder)?;
             let churn = || self.visit(&server, Load::Closed(CROWD), self.scale.turn * 2);
             self.visit(&server, Load::Closed(CROWD), self.scale.turn / 10)?;
-            // Without, with, with, without: what drifts meets both alike.
+            // Without, with, with, without: a drift of the machine meets both alike.
             let mut alone = vec![churn()?];
             let before = resident_bytes(server.pid());
             let idle = idle_connections(&server.target, count)?;

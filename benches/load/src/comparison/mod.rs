@@ -39,7 +39,7 @@ pub(crate) struct Comparison {
     pub(crate) net: NetCounters,
 }
 
-/// Compares, and tells `progress` what it is at. What has been measured when `setup.stop` is set is given.
+/// Compares, and calls `progress` at each step. When `setup.stop` is set, it ends with what has been measured.
 pub(crate) fn compare(
     setup: &Setup<'_>,
     scale: Scale,

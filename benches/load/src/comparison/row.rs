@@ -48,7 +48,7 @@ pub(crate) struct Held {
 }
 
 impl Row {
-    /// Whether its latencies say more about the machine than about the server.
+    /// Whether the machine has spoiled its latencies.
     pub(crate) fn is_spoiled(&self) -> bool {
         self.latency.is_some_and(|latency| latency.spoiled)
     }

@@ -1,5 +1,4 @@
-//! A server of datagrams that fails on purpose, in a known way and a known number of times: what the
-//! generator reports has to be just that.
+//! A server of datagrams that fails on purpose, in a known way and a known number of times.
 
 use std::io;
 use std::net::SocketAddr;
@@ -23,7 +22,7 @@ use crate::plan::{Load, Plan};
 /// How long the generator waits for an answer.
 const TIMEOUT: Duration = Duration::from_millis(400);
 
-/// When a late answer comes: when it has been given up, and before as long again has passed.
+/// When a late answer comes: after the generator has given it up, and before as long again has passed.
 const LATE: Duration = Duration::from_millis(600);
 
 /// What the server does with a datagram.
@@ -35,7 +34,7 @@ enum Fault {
     Late,
     Twice,
     Wrong,
-    /// Somebody else answers first. Over Unix sockets the kernel does not let them.
+    /// Another socket answers first. Over Unix sockets the kernel refuses that.
     Foreign,
 }
 
@@ -88,7 +87,7 @@ pub(super) fn prove(stop: &AtomicBool) -> io::Result<Vec<Proof>> {
     Ok(proofs)
 }
 
-/// A server that reads nothing: what its queue has no room for is not sent, and what it has is lost.
+/// A server that reads nothing: a datagram that its queue has no room for is not sent, and one in its queue is lost.
 fn full_queue(stop: &AtomicBool) -> io::Result<[Proof; 2]> {
     let (server, target) = server(Kind::UnixGram)?;
     // More than net.unix.max_dgram_qlen, as a rule 10 or 512.
@@ -123,7 +122,7 @@ fn server(kind: Kind) -> io::Result<(OwnedFd, Target)> {
     Ok((socket, target))
 }
 
-/// Treats so many datagrams, and counts how often a stranger could answer.
+/// Does each fault to so many datagrams in turn, and counts how often another socket could answer.
 fn serve(socket: &Arc<OwnedFd>, stranger: &OwnedFd, foreign: &AtomicU64, total: u64) -> io::Result<()> {
     for fault in FAULTS.into_iter().cycle().take(usize::try_from(total).unwrap_or(0)) {
         let (_, _, sender) = rustix::net::recvfrom(socket, &mut [0; 64], RecvFlags::empty())?;
@@ -162,7 +161,7 @@ fn answer(socket: &OwnedFd, bytes: &[u8], to: &SocketAddrAny) -> io::Result<()> 
 #[cfg(test)]
 mod tests {
     #[test]
-    fn every_lost_late_doubled_and_foreign_datagram_is_reported_as_such() {
+    fn lost_late_double_and_foreign_datagrams_are_told_apart() {
         let proofs = super::prove(&std::sync::atomic::AtomicBool::new(false)).unwrap();
         assert_eq!(proofs.len(), 14);
         for proof in proofs {

@@ -1,5 +1,4 @@
-//! Servers that fail on purpose, in a known way and a known number of times: what the generator reports has to be
-//! just that.
+//! Servers that fail on purpose, in a known way and a known number of times. The generator has to report just that.
 
 mod datagrams;
 pub(crate) mod proof;

@@ -9,7 +9,7 @@ pub(crate) struct Proof {
 }
 
 impl Proof {
-    /// Whether just what was done was reported.
+    /// Whether the report is what was done.
     pub(crate) fn holds(&self) -> bool {
         self.injected == self.reported
     }

@@ -1,5 +1,4 @@
-//! A server that fails on purpose, in a known way and a known number of times: what the generator reports
-//! has to be just that.
+//! A TCP server that fails on purpose, in a known way and a known number of times.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -25,15 +24,15 @@ const TOLERANCE: Duration = Duration::from_millis(200);
 /// How long the generator waits for a visit.
 const TIMEOUT: Duration = Duration::from_millis(400);
 
-/// How many visitors meet a server that is not there, and one that does not answer.
+/// How many clients visit a server that is not there, and one that does not accept.
 const UNREACHED: u64 = 5;
 
 /// What the server does to a client.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Fault {
-    /// Nothing: it is welcomed.
+    /// Nothing: the client is welcomed.
     None,
-    /// It is welcomed after a stall.
+    /// The client is welcomed after a stall.
     Stall,
     ResetBefore,
     ResetDuring,
@@ -100,13 +99,13 @@ fn measure(stop: &AtomicBool) -> io::Result<Measured> {
     run(&plan(target, total as u64)?, stop, &mut |_| {})
 }
 
-/// Visits a port that nobody listens on.
+/// Visits a port without a listener.
 fn refused(stop: &AtomicBool) -> io::Result<Measured> {
     let target = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
     run(&plan(target, UNREACHED)?, stop, &mut |_| {})
 }
 
-/// Visits a server that accepts nobody, and whose accept queue is full.
+/// Visits a server that does not accept, and whose accept queue is full.
 fn unanswered(stop: &AtomicBool) -> io::Result<Measured> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     rustix::net::listen(&listener, 0)?;
@@ -164,7 +163,7 @@ fn treat(mut stream: TcpStream, fault: Fault) -> Option<()> {
             thread::park_timeout(TIMEOUT * 3);
         }
     }
-    // Whoever was not reset is closed in good order.
+    // A connection that was not reset ends in good order.
     let _ = stream.shutdown(Shutdown::Write);
     Some(())
 }
@@ -177,7 +176,7 @@ fn reset(stream: &TcpStream) -> Option<()> {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn every_injected_fault_is_reported_in_its_class_and_number() {
+    fn every_fault_is_reported_in_its_class_and_number() {
         let proofs = super::prove(&std::sync::atomic::AtomicBool::new(false)).unwrap();
         assert_eq!(proofs.len(), 12);
         for proof in proofs {

@@ -1,5 +1,5 @@
-//! What can only go wrong over Unix sockets with connections: a backlog that is full, a socket that nobody has,
-//! and a welcome that is not one record. Done on purpose, and compared with what is reported.
+//! Faults of Unix sockets with connections, made on purpose: an accept queue that is full, a name without a socket, and a
+//! welcome that is not one record.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -20,7 +20,7 @@ use crate::plan::{Load, Plan};
 /// How many visits meet each fault.
 const VISITS: u64 = 20;
 
-/// What a server of records sends to a visitor, and what that has to be reported as.
+/// The records that a server sends to a client, and the failure that has to be reported.
 const RECORDS: [(&[&[u8]], Option<Failure>); 5] = [
     (&[b"welcome "], None),
     (&[b"welcome ", b"and more"], Some(Failure::ExtraBytes)),
@@ -38,8 +38,8 @@ fn proof(what: &str, injected: u64, reported: u64) -> Proof {
     Proof { what: what.to_owned(), injected, reported }
 }
 
-/// A backlog with room for one, and a server that takes nobody until it is full and then one after the other:
-/// whoever finds no room waits in line.
+/// An accept queue with room for one, and a server that accepts nothing until it is full, and then one client after the
+/// other. A client that finds no room waits.
 fn served_late(stop: &AtomicBool) -> io::Result<Vec<Proof>> {
     let (listener, target) = listener(Kind::Unix)?;
     let (full, wait) = mpsc::channel();
@@ -47,18 +47,18 @@ fn served_late(stop: &AtomicBool) -> io::Result<Vec<Proof>> {
         let _ = wait.recv();
         (0..VISITS).try_for_each(|_| welcome(&listener, &[b"welcome "]))
     });
-    // Whoever watches is told when all that may be in flight have tried.
+    // The first glimpse comes when all that may be in flight have tried.
     let tally = run(&plan(target)?, stop, &mut |_| {
         let _ = full.send(());
     })?
     .tally;
     Ok(vec![
         proof("full backlog: welcomed", VISITS, tally.welcomed),
-        proof("full backlog: somebody waited", 1, u64::from(tally.waited > 0)),
+        proof("full backlog: some waited", 1, u64::from(tally.waited > 0)),
     ])
 }
 
-/// The same, but the server takes nobody.
+/// The same, but the server accepts nothing.
 fn never_served(stop: &AtomicBool) -> io::Result<Vec<Proof>> {
     let (listener, target) = listener(Kind::Unix)?;
     let tally = run(&Plan { timeout: Duration::from_millis(200), ..plan(target)? }, stop, &mut |_| {})?.tally;
@@ -107,7 +107,7 @@ fn plan(target: Target) -> io::Result<Plan> {
     Ok(Plan { count: VISITS, ..Plan::plain(target, Load::Closed(10), Duration::from_secs(60))? })
 }
 
-/// A socket with a name that the kernel finds; where there are connections, it has room for one in its backlog.
+/// A socket with a name that the kernel chooses. Where there are connections, its accept queue has room for one.
 pub(super) fn listener(kind: Kind) -> io::Result<(OwnedFd, Target)> {
     let of_type = match kind {
         Kind::UnixPacket => SocketType::SEQPACKET,
@@ -125,16 +125,16 @@ pub(super) fn listener(kind: Kind) -> io::Result<(OwnedFd, Target)> {
     Ok((socket, target))
 }
 
-/// Accepts one visitor, hears the name and sends `pieces`. A name that is not as it should be is not answered.
+/// Accepts one client, receives the name and sends `pieces`. A name that is not as it should be is not answered.
 fn welcome(listener: &OwnedFd, pieces: &[&[u8]]) -> io::Result<()> {
-    let visitor = rustix::net::accept(listener)?;
-    let mut heard = [0; 64];
-    let (bytes, _) = rustix::net::recv(&visitor, &mut heard, RecvFlags::empty())?;
-    let keeps_boundaries = rustix::net::sockopt::socket_type(&visitor)? == SocketType::SEQPACKET;
+    let client = rustix::net::accept(listener)?;
+    let mut received = [0; 64];
+    let (bytes, _) = rustix::net::recv(&client, &mut received, RecvFlags::empty())?;
+    let keeps_boundaries = rustix::net::sockopt::socket_type(&client)? == SocketType::SEQPACKET;
     let name: &[u8] = if keeps_boundaries { b"Rafatul" } else { b"Rafatul\n" };
-    if heard.get(..bytes) == Some(name) {
+    if received.get(..bytes) == Some(name) {
         for piece in pieces {
-            rustix::net::send(&visitor, piece, SendFlags::NOSIGNAL)?;
+            rustix::net::send(&client, piece, SendFlags::NOSIGNAL)?;
         }
     }
     Ok(())
@@ -143,7 +143,7 @@ fn welcome(listener: &OwnedFd, pieces: &[&[u8]]) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn backlogs_that_are_full_sockets_that_are_gone_and_records_are_told_apart() {
+    fn full_queues_gone_sockets_and_records_are_told_apart() {
         let proofs = super::prove(&std::sync::atomic::AtomicBool::new(false)).unwrap();
         assert_eq!(proofs.len(), 12);
         for proof in proofs {

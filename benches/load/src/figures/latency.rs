@@ -25,9 +25,9 @@ pub(crate) struct Latency {
     pub(crate) first_byte: (f64, f64),
     /// From the start to the end.
     pub(crate) end: (f64, f64),
-    /// How often it was measured: anew for as long as it was spoiled, within bounds.
+    /// How often it was measured: a spoiled one is measured anew, within bounds.
     pub(crate) attempts: usize,
-    /// Whether the start lag is so large that the others say nothing.
+    /// Whether the start lag is so large that the others mean nothing.
     pub(crate) spoiled: bool,
     /// Quantiles and their latencies.
     pub(crate) curve: [(f64, f64); CURVE.len()],

@@ -10,7 +10,7 @@ use crate::system::clock::{Nanos, SECOND};
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Failure {
-    /// Nobody listens.
+    /// Nothing listens there.
     Refused,
     /// Connecting took too long.
     ConnectTimeout,
@@ -24,19 +24,19 @@ pub enum Failure {
     ReplyTimeout,
     /// The server closed before the reply was whole.
     ShortReply,
-    /// The reply was another one.
+    /// The reply was not the expected one.
     WrongReply,
     /// More came than the reply.
     ExtraBytes,
     /// The reply was whole, and the server did not close.
     NoClose,
-    /// A datagram could not be sent in all the time: a queue, as a rule the server's, had no room.
+    /// A datagram could not be sent before the visit's timeout: a queue, as a rule the server's, had no room.
     NoRoom,
     /// This machine had no local port left.
     OutOfPorts,
     /// This process had no descriptor left.
     OutOfDescriptors,
-    /// Something that has no class of its own.
+    /// An error without a class of its own.
     Other,
 }
 
@@ -96,7 +96,7 @@ pub(crate) struct Moments {
     pub(crate) ended: Nanos,
 }
 
-/// A start lag that spoils nothing, whatever its share: 1 ms.
+/// The longest start lag that never spoils: 1 ms.
 const SPOILING_LAG: Nanos = SECOND / 1000;
 
 /// The counts and times of the visits of one window.
@@ -107,17 +107,17 @@ pub(crate) struct Tally {
     /// Visits that were reset on purpose.
     pub(crate) resets: u64,
     failures: [u64; Failure::ALL.len()],
-    /// Visits that found no room in the server's backlog or in a queue for datagrams, and waited for it.
+    /// Visits that found no room in the server's accept queue or in a queue for datagrams, and waited for it.
     pub(crate) waited: u64,
-    /// Datagrams that were sent and not answered in time. Nobody has promised that they are, so it is no failure.
+    /// Datagrams that were sent and not answered in time. Delivery is not sure there, so it is no failure.
     pub(crate) lost: u64,
-    /// Answers that came when they were given up.
+    /// Answers that came after the visit was given up.
     pub(crate) late: u64,
     /// Answers behind the first.
     pub(crate) duplicates: u64,
-    /// Datagrams that came from somebody else than the server.
+    /// Datagrams that did not come from the server.
     pub(crate) foreign: u64,
-    /// From the scheduled moment to the end: what a client that keeps its appointments sees.
+    /// From the scheduled moment to the end.
     pub(crate) latency: Histogram<u64>,
     /// How late visits began: the generator's own doing.
     pub(crate) start_lag: Histogram<u64>,
@@ -169,9 +169,9 @@ impl Tally {
         self.failures[failure as usize]
     }
 
-    /// Whether the times of an open loop say more about the generator than about the server: it began so
-    /// late that at the 99th percentile more than half of a latency is its own doing, and more than the
-    /// fraction of a millisecond that waking up takes on any machine.
+    /// Whether the times of an open loop say more about the generator than about the server. They do if at the 99th
+    /// percentile the start lag is more than half of the latency. A lag of a fraction of a millisecond is excepted: waking
+    /// up takes that on any machine.
     pub(crate) fn is_spoiled(&self) -> bool {
         let p99 = |times: &Histogram<u64>| times.value_at_quantile(0.99);
         p99(&self.start_lag) > SPOILING_LAG && p99(&self.start_lag) * 2 > p99(&self.latency)

@@ -1,7 +1,7 @@
-//! What comes to the socket of a datagram's visit when the visit is over.
+//! What comes to the socket of a datagram's visit after the visit is over.
 //!
-//! Such a socket stays open for a while, and is then emptied and closed. Nothing else tells of an answer
-//! that came twice or too late.
+//! Such a socket stays open for a while, and is then emptied and closed. That is how answers that come twice or too
+//! late are seen.
 
 use std::collections::VecDeque;
 
@@ -24,7 +24,7 @@ pub(crate) struct Afterwards {
 }
 
 impl Afterwards {
-    /// A lost answer is waited for as long again, `patience`.
+    /// The socket of a lost visit stays open for `patience`.
     pub(crate) fn new(patience: Nanos) -> Afterwards {
         Afterwards { answered: VecDeque::new(), lost: VecDeque::new(), patience }
     }
@@ -49,7 +49,7 @@ impl Afterwards {
         front(&self.answered).into_iter().chain(front(&self.lost)).min()
     }
 
-    /// Empties and closes those whose time has come, and counts what was in them.
+    /// Empties and closes the sockets that have been open for long enough, and counts what was in them.
     pub(crate) fn close(&mut self, target: &Target, now: Nanos, tally: &mut Tally) {
         for sockets in [&mut self.answered, &mut self.lost] {
             while sockets.front().is_some_and(|(at, _)| *at <= now)

@@ -21,8 +21,8 @@ use crate::system::clock::{Nanos, now};
 pub(crate) enum Progress {
     /// It waits for the kernel.
     Waits,
-    /// The server's backlog, or a queue for datagrams, has no room. The kernel does not tell when there is:
-    /// it has to be driven again.
+    /// The server's accept queue, or a queue for datagrams, is full. The kernel does not report when there is room, so
+    /// the visit has to be driven again.
     NoRoom,
     /// It went as it should.
     Welcomed,
@@ -41,7 +41,7 @@ pub(crate) struct Leftover {
     pub(crate) late: u64,
     /// Answers to a visit that was answered.
     pub(crate) duplicates: u64,
-    /// Datagrams from somebody else than the server.
+    /// Datagrams that are not from the server.
     pub(crate) foreign: u64,
 }
 
@@ -55,7 +55,7 @@ pub(crate) struct Flight {
     expected: Vec<u8>,
     /// Records that have come, where boundaries are kept: a welcome is one.
     records: usize,
-    /// Datagrams from somebody else that have come.
+    /// Datagrams that have come, and not from the server.
     foreign: u64,
     pub(crate) moments: Moments,
     /// The most bytes of the name that may have been sent by now, when it is sent slowly.
@@ -112,7 +112,7 @@ impl Flight {
         }
     }
 
-    /// Whether what would block waits for room in the server's backlog or in a queue for datagrams.
+    /// Whether it would block for want of room in the server's accept queue or in a queue for datagrams.
     fn lacks_room(&self, manners: &Manners) -> bool {
         match self.visit.state() {
             State::Created => true,
@@ -173,7 +173,7 @@ impl Flight {
         }
     }
 
-    /// Whether the connection stands: a first write tells without asking for the peer's address.
+    /// Whether the connection stands: a first write shows it without a call for the peer's address.
     fn connected(&mut self, manners: &Manners) -> Result<(), Errno> {
         match self.send_some(manners) {
             Err(Errno::NOTCONN) => Err(Errno::AGAIN),
@@ -191,7 +191,7 @@ impl Flight {
         self.sent(bytes, manners)
     }
 
-    /// Notes what was sent, and ends the name as the run's manners are.
+    /// Notes what was sent, and ends the name as the run's manners have it.
     fn sent(&mut self, bytes: usize, manners: &Manners) -> Result<(), Errno> {
         self.visit.sent(bytes);
         if self.visit.state() == State::ReadingWelcome {
@@ -247,7 +247,7 @@ impl Flight {
             self.moments.first_byte = now();
         }
         self.records += usize::from(manners.target.semantics().boundaries);
-        // More than there is room for is more than was expected, and that is known by now.
+        // What does not fit is more than was expected, which shows already.
         let _ = self.visit.receive(bytes);
     }
 
@@ -256,7 +256,7 @@ impl Flight {
         self.visit.end(event);
     }
 
-    /// What a visit is worth that the server has closed.
+    /// The outcome of a visit that the server has closed.
     fn verdict(&self) -> Progress {
         let (reply, expected) = (self.visit.welcome(), &self.expected[..]);
         if reply == expected && self.records <= 1 {
@@ -275,7 +275,7 @@ impl Flight {
         let mut source = SourceFd(&descriptor);
         let wanted = match self.visit.state() {
             State::ReadingWelcome => Interest::READABLE,
-            // Watching for both tells of a reset while a name is sent slowly.
+            // Watching for both shows a reset while a name is sent slowly.
             State::Created | State::Connecting | State::SendingName | State::Closed => {
                 Interest::READABLE | Interest::WRITABLE
             }
@@ -291,7 +291,7 @@ impl Flight {
 /// The class of an error, given where the visit stood and how much of the reply had come.
 fn class(errno: Errno, state: State, received: usize, expected: usize) -> Failure {
     match errno {
-        // Without the file of a Unix socket nobody listens either.
+        // Without the file of a Unix socket nothing listens either.
         Errno::CONNREFUSED | Errno::NOENT => Failure::Refused,
         Errno::TIMEDOUT if state == State::Connecting => Failure::ConnectTimeout,
         Errno::ADDRNOTAVAIL | Errno::ADDRINUSE => Failure::OutOfPorts,
@@ -306,7 +306,7 @@ fn class(errno: Errno, state: State, received: usize, expected: usize) -> Failur
 #[cfg(test)]
 mod tests {
     #[test]
-    fn what_this_machine_lacks_is_not_blamed_on_the_server() {
+    fn what_this_machine_lacks_is_not_counted_as_the_server_s() {
         use super::{Failure, Flight, Manners, State, Terminator, class};
         use rustix::io::Errno;
         let lacks = |errno| class(errno, State::Connecting, 0, 8);

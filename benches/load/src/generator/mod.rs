@@ -30,13 +30,13 @@ const TIMER: Token = Token(usize::MAX);
 /// How many events one wait takes.
 const EVENTS_PER_WAIT: usize = 256;
 
-/// How many visits begin before those in flight have their turn.
+/// How many visits begin before those in flight are driven again.
 const BEGIN_PER_TURN: usize = 64;
 
-/// How often whoever watches is told.
+/// How often `tell` is called.
 const TELL_EVERY: Nanos = SECOND / 4;
 
-/// How often a visit that waits for room tries again, if nothing else happens in the meantime.
+/// How often a visit that waits for room tries again, if nothing else happens.
 const TRY_AGAIN: Nanos = SECOND / 1000;
 
 /// Does what `plan` says, until it is done or `stop` is set, and gives what came of it. `tell` is called four times
@@ -51,7 +51,7 @@ pub fn run(plan: &Plan, stop: &AtomicBool, tell: &mut dyn FnMut(&Glimpse<'_>)) -
     let (net, before) = (NetCounters::read(), usage());
     generator.go(stop, tell)?;
     let (server, own) = usage();
-    generator.see_what_comes_afterwards(stop)?;
+    generator.wait_for_leftovers(stop)?;
     #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
     let passed = generator.at.saturating_sub(generator.began).max(1) as f64;
     Ok(Measured {
@@ -83,7 +83,7 @@ struct Generator<'a> {
     deadlines: VecDeque<(Nanos, usize, u64)>,
     /// When the next byte of a name may leave, in order.
     drips: VecDeque<(Nanos, usize, u64)>,
-    /// Those who wait for room, in the order in which they began. Some may be over.
+    /// Flights that wait for room, in the order in which they began. Some may be over.
     waiting: VecDeque<(usize, u64)>,
     afterwards: Afterwards,
     begun: u64,
@@ -91,7 +91,7 @@ struct Generator<'a> {
     began: Nanos,
     at: Nanos,
     told: Nanos,
-    /// Whether no visit may begin any more because somebody said so.
+    /// Whether `stop` is set, so that no visit may begin any more.
     stopped: bool,
     in_flight_nanos: f64,
     /// Until when that is counted.
@@ -177,7 +177,7 @@ impl<'a> Generator<'a> {
         self.flights.len() + self.afterwards.len() < self.plan.in_flight_max
     }
 
-    /// Begins the visits that are due and have room, within a budget. Gives whether there are more.
+    /// Begins the visits that are due and have room, within a budget. Gives whether more are due.
     fn begin_due(&mut self) -> bool {
         for _ in 0..BEGIN_PER_TURN {
             if !self.has_room() || !self.may_begin() {
@@ -224,7 +224,7 @@ impl<'a> Generator<'a> {
                 if self.pause > 0 {
                     self.drips.push_back((begun.saturating_add(self.pause), key, serial));
                 }
-                // Nobody is overtaken by somebody who came later.
+                // A visit that waits is not overtaken by a later one.
                 if !self.waiting.is_empty() || self.drive(key) == Progress::NoRoom {
                     self.tally.waited += 1;
                     self.waiting.push_back((key, serial));
@@ -282,7 +282,7 @@ impl<'a> Generator<'a> {
         }
     }
 
-    /// Lets those who wait for room try again, until one finds none.
+    /// Lets the flights that wait for room try again, until one finds none.
     fn try_again(&mut self) {
         while let Some((key, serial)) = self.waiting.front().copied() {
             let flies = self.flights.get(key).is_some_and(|(flying, _)| *flying == serial);
@@ -293,8 +293,8 @@ impl<'a> Generator<'a> {
         }
     }
 
-    /// Waits until the last socket has been open for as long as it is to be.
-    fn see_what_comes_afterwards(&mut self, stop: &AtomicBool) -> io::Result<()> {
+    /// Waits until the last socket of a datagram's visit is closed.
+    fn wait_for_leftovers(&mut self, stop: &AtomicBool) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS_PER_WAIT);
         while let Some(next) = self.afterwards.next() {
             let now = if stop.load(Ordering::Relaxed) { Nanos::MAX } else { now() };
@@ -316,7 +316,7 @@ impl<'a> Generator<'a> {
         self.timeline.note(moment.saturating_sub(self.began), what);
     }
 
-    /// Lets the next byte of every name out whose time has come.
+    /// Sends the next byte of every name that is due.
     fn drip(&mut self) {
         while let Some((at, key, serial)) = self.drips.front().copied()
             && at <= self.at

@@ -1,4 +1,4 @@
-//! The generator against servers that this process makes.
+//! The generator against servers of this process.
 
 use std::io::Read as _;
 use std::sync::atomic::AtomicBool;
@@ -14,7 +14,7 @@ use crate::plan::{Load, Plan};
 const SECOND: Duration = Duration::from_secs(1);
 
 #[test]
-fn a_server_that_is_down_ends_no_run_early_and_keeps_none_from_ending() {
+fn a_server_that_is_down_makes_a_run_neither_short_nor_endless() {
     for load in [Load::Closed(8), Load::Open(1000.0, Spacing::Uniform)] {
         let target = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let plan =
@@ -29,7 +29,7 @@ fn a_server_that_is_down_ends_no_run_early_and_keeps_none_from_ending() {
 
 #[test]
 fn manners_are_kept() {
-    for (terminator, reset, heard) in [
+    for (terminator, reset, sent) in [
         (Terminator::Lf, false, &b"Ada\n"[..]),
         (Terminator::None, false, b"Ada"),
         (Terminator::Eof, false, b"Ada"),
@@ -57,6 +57,6 @@ fn manners_are_kept() {
             (tally.welcomed, tally.resets, tally.failures()),
             (u64::from(!reset), u64::from(reset), 0)
         );
-        assert!(reset || bytes == heard, "{terminator:?}: {bytes:?}");
+        assert!(reset || bytes == sent, "{terminator:?}: {bytes:?}");
     }
 }

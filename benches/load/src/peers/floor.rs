@@ -1,5 +1,5 @@
-//! The floor: a plain C-style epoll loop, as little as one can do. It registers a connection only when
-//! reading would block, and knows it by its descriptor.
+//! The floor: a plain C-style epoll loop, the least that does the work. It registers a connection only when reading
+//! would block, under its descriptor.
 
 use std::collections::HashMap;
 use std::io;
@@ -37,7 +37,7 @@ pub(super) fn serve(listener: &TcpListener) -> io::Result<()> {
     }
 }
 
-/// Accepts until nobody waits.
+/// Accepts until the accept queue is empty.
 fn accept(listener: &TcpListener, poll: &OwnedFd, waiting: &mut HashMap<u64, OwnedFd>) {
     while let Ok(stream) = rustix::net::accept_with(listener, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC) {
         if serve_one(&stream) == Err(Errno::AGAIN) {

@@ -1,7 +1,7 @@
 //! Other ways to write the same server, to be measured beside it.
 //!
-//! All do the same work: read a name of up to 1,024 bytes, answer `welcome `, close. None logs, none has
-//! deadlines, none minds errors beyond skipping the client.
+//! All do the same work: read a name of up to 1,024 bytes, answer `welcome `, close. None logs, none has deadlines, and an
+//! error only ends that client.
 
 mod floor;
 mod lab;
@@ -37,7 +37,7 @@ pub(crate) enum Peer {
     Tokio,
 }
 
-/// The variable that tells this program to be a peer, and which.
+/// The variable that makes this program a peer, by its name.
 const ASKED: &str = "WELCOMED_LOAD_PEER";
 
 impl Peer {
@@ -49,13 +49,13 @@ impl Peer {
         Ok(command)
     }
 
-    /// Serves as the peer that the environment asks for, if it asks for one. Comes back only to fail.
+    /// Serves as the peer that the environment names, if it names one. Returns only with an error.
     pub(crate) fn serve_if_asked() -> Option<io::Result<()>> {
         let peer = std::env::var(ASKED).ok()?;
         Some(Peer::from_str(&peer, false).map_err(io::Error::other).and_then(Peer::serve))
     }
 
-    /// Serves for ever. Its address is a line of its own on standard output.
+    /// Serves for ever. Its address is a line on standard output.
     #[expect(clippy::print_stdout, reason = "its parent reads it")]
     fn serve(self) -> io::Result<()> {
         let listener = TcpListener::bind("127.0.0.1:0")?;

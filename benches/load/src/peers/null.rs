@@ -1,5 +1,5 @@
-//! The least that still speaks the protocol: no readiness, no second segment, no second look. It is not
-//! there to be compared, but to show what the generator itself can do.
+//! The least that still speaks the protocol: no readiness, no second segment, no second read. It shows what the generator
+//! itself can do, and is not compared.
 
 use std::io;
 use std::mem::MaybeUninit;

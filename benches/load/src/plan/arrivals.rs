@@ -1,7 +1,7 @@
 //! When the clients of an open loop arrive: pure arithmetic, no clock.
 //!
-//! Arrivals are moments on an absolute schedule, so that a late start of one delays no other, and a
-//! latency counted from the scheduled moment leaves nothing out (no coordinated omission).
+//! Arrivals are moments on an absolute schedule, so a late start of one delays no other. A latency counts from the
+//! scheduled moment and leaves nothing out (no coordinated omission).
 
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng as _, SeedableRng as _};
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn poisson_arrivals_have_the_mean_and_the_variance_of_their_law() {
+    fn poisson_arrivals_have_the_mean_and_variance_of_their_law() {
         use super::{Arrivals, Spacing};
         let (count, rate) = (1_000_000, 1e6);
         let mut arrivals = Arrivals::new(Spacing::Poisson, rate, 42);
@@ -93,8 +93,8 @@ mod tests {
             last = arrivals.next();
             arrivals.advance();
         }
-        // The mean gap is 1000 ns, and so is its standard deviation: a million of them average to within 1 ns
-        // but for one case in three, and to within 5 ns always.
+        // The mean gap is 1000 ns, and so is its standard deviation. So the mean of a million gaps is within 1 ns in two
+        // cases of three, and practically always within 5 ns.
         let mean = last as f64 / f64::from(count);
         assert!((mean - 1000.0).abs() < 5.0, "mean gap {mean}");
         assert!((squares / f64::from(count) / 2e6 - 1.0).abs() < 0.02, "mean square {squares}");

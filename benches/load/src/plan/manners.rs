@@ -4,7 +4,7 @@ use welcomed::net::Kind;
 
 use crate::plan::target::Target;
 
-/// How the end of the name is told to the server.
+/// What ends a name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
 #[non_exhaustive]
 pub enum Terminator {

@@ -1,7 +1,7 @@
 //! The server that is visited, and the sockets that go there.
 //!
-//! What all kinds of sockets have is a descriptor, so that is what a visit has, and its system calls are the
-//! same as with a type for each kind. What differs is asked of the table of their semantics.
+//! All kinds of sockets have a descriptor, so that is what a visit has. Its system calls are the same as with a type for
+//! each kind. What differs is asked of the table of their semantics.
 
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
@@ -58,7 +58,7 @@ impl Target {
         self.kind.semantics()
     }
 
-    /// Whether it is at 127.0.0.1 or behind it, so that visitors can come from many such addresses.
+    /// Whether it is in 127.0.0.0/8, so that visits can come from many such addresses.
     pub(crate) fn is_beside_sources(&self) -> bool {
         self.inet.is_some_and(|inet| inet.is_ipv4() && inet.ip().is_loopback())
     }
@@ -85,17 +85,17 @@ impl Target {
             rustix::net::bind(&socket, &SocketAddr::new(source, 0))?;
         }
         if names == Names::Path && !connections {
-            // A sender without a name cannot be answered; the kernel finds one (unix(7), autobind).
+            // A sender without a name cannot be answered; the kernel chooses one (unix(7), autobind).
             rustix::net::bind(&socket, &SocketAddrUnix::new_unnamed())?;
         }
         Ok(socket)
     }
 
-    /// Connects `socket`, or begins to. `WouldBlock`: as many wait in the server's backlog as there may (a
-    /// Unix socket says so at once, connect(2)).
+    /// Connects `socket`, or begins to. `EAGAIN`: the server's accept queue is full, which a Unix socket reports at once
+    /// (connect(2)).
     ///
-    /// A Unix datagram socket is connected, too, so that nobody but the server can answer; a UDP socket is not,
-    /// so that an answer from somebody else is seen.
+    /// A Unix datagram socket is connected, too, so that only the server can answer. A UDP socket is not, so that an
+    /// answer from another address is seen.
     pub(crate) fn connect(&self, socket: &OwnedFd) -> Result<(), Errno> {
         if self.answers_are_addressed() {
             return Ok(());
@@ -106,7 +106,7 @@ impl Target {
         }
     }
 
-    /// Sends bytes, a record or a datagram. `WouldBlock`: there is no room.
+    /// Sends bytes, a record or a datagram. `EAGAIN`: there is no room.
     pub(crate) fn send(&self, socket: &OwnedFd, bytes: &[u8]) -> Result<usize, Errno> {
         let sent = if self.answers_are_addressed() {
             rustix::net::sendto(socket, bytes, SendFlags::NOSIGNAL, &self.address)
@@ -119,13 +119,13 @@ impl Target {
         }
     }
 
-    /// Receives bytes, a record or a datagram, and tells whether the server has sent it.
+    /// Receives bytes, a record or a datagram. Gives their number, and whether they are the server's.
     pub(crate) fn receive(&self, socket: &OwnedFd, buffer: &mut [u8]) -> Result<(usize, bool), Errno> {
         if !self.answers_are_addressed() {
             let Semantics { connections, boundaries, .. } = self.semantics();
             let mut receive = || rustix::net::recv(socket, &mut *buffer, RecvFlags::empty());
             let received = match receive()? {
-                // A record that comes together with the end of input can be overlooked by the first look.
+                // The kernel can overlook a record that comes together with the end of input.
                 (0, _) if *connections && *boundaries => receive()?,
                 received => received,
             };
@@ -137,14 +137,14 @@ impl Target {
         Ok((bytes, sender.map(place) == self.inet.map(place)))
     }
 
-    /// A connection that says nothing, from `source` if one is given. It waits for room in the backlog.
+    /// An idle connection, from `source` if one is given. It waits for room in the accept queue.
     pub(crate) fn idle(&self, source: Option<IpAddr>) -> io::Result<OwnedFd> {
         let socket = self.socket(source, SocketFlags::CLOEXEC)?;
         rustix::net::connect(&socket, &self.address)?;
         Ok(socket)
     }
 
-    /// Whether sockets are not connected, and tell who has sent what they receive.
+    /// Whether sockets are not connected, so that each answer comes with its sender's address.
     fn answers_are_addressed(&self) -> bool {
         let Semantics { connections, names, .. } = self.semantics();
         !connections && *names == Names::Port

@@ -1,5 +1,4 @@
-//! The welcome protocol: what a client sends, and what it has to be answered. Nothing else here knows the protocol's
-//! modules.
+//! The welcome protocol: what a client sends, and what the answer has to be. No other file imports the protocol.
 
 use std::io::{self, ErrorKind};
 

@@ -9,11 +9,11 @@ use welcomed::net::Address;
 /// How long each of several addresses may take to answer.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The first address where somebody answers. If nobody does anywhere, that is to be measured, too.
+/// The first address that answers. If none does, it is the first of all, and refusals are measured.
 pub(super) fn answering(addresses: &[Address]) -> io::Result<&Address> {
     let first = addresses.first().ok_or(ErrorKind::NotFound)?;
     if addresses.len() == 1 {
-        return Ok(first); // without a visit of its own, which the server would count
+        return Ok(first); // without a visit, which the server would count
     }
     let answers = |address: &&Address| {
         let inet = address.inet();

@@ -22,7 +22,7 @@ pub(super) fn compare(options: &Options, setup: &Setup<'_>) -> io::Result<Outcom
         None => Scale::FULL,
     };
     let baselines = setup.folder.join("baselines");
-    // Read first: a name that is not there is better said before than after.
+    // Read first: a missing baseline is reported before the comparison and not after it.
     let before = options.baseline.as_ref().map(|name| Baseline::read(&baselines, name)).transpose()?;
     preflight::complain(&Needs { sockets: scale.held as u64, in_flight: 64, rate: 0.0, sources: 1 });
     let comparison = comparison::compare(setup, scale, &mut |text| progress(&text))?;
@@ -48,7 +48,7 @@ pub(super) fn compare(options: &Options, setup: &Setup<'_>) -> io::Result<Outcom
             return Ok(Outcome::Regression);
         }
     }
-    // What takes no time measures nothing well, and nobody expects it to.
+    // A smoke test is too short to measure anything well.
     let spoiled = comparison.rows.iter().any(Row::is_spoiled);
     Ok(if spoiled && !options.smoke { Outcome::Invalid } else { Outcome::Done })
 }

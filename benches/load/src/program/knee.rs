@@ -1,5 +1,4 @@
-//! The search for the knee: the highest rate at which a server still does well. Pure but for the measuring,
-//! which is passed in.
+//! The search for the knee: the highest rate at which a server still does well. It measures nothing itself.
 
 use std::io;
 
@@ -15,7 +14,7 @@ const HIGHEST: f64 = 1e7;
 /// What the search came to.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) enum Knee {
-    /// Already the first rate was too high.
+    /// The first rate was too high already.
     Below(f64),
     /// The highest good rate, measured twice.
     At(f64),
@@ -23,9 +22,9 @@ pub(crate) enum Knee {
     Above(f64),
 }
 
-/// Searches upwards from `from`: a geometric ramp to the first rate that is not good, bisection between it
-/// and the one before, and then a second measurement of what was found; if that is not good, a little less
-/// is tried. `good` measures one rate.
+/// Searches upwards from `from`; `good` measures one rate. A geometric ramp leads to the first rate that is not good, and
+/// bisection finds the knee between it and the one before. Then the knee is measured again: if that is not good, a little
+/// less is tried.
 pub(crate) fn search(from: f64, good: &mut dyn FnMut(f64) -> io::Result<bool>) -> io::Result<Knee> {
     let mut low = from;
     if !good(low)? {
@@ -60,7 +59,7 @@ pub(crate) fn search(from: f64, good: &mut dyn FnMut(f64) -> io::Result<bool>) -
 #[cfg(test)]
 mod tests {
     #[test]
-    fn the_knee_of_a_synthetic_server_is_found_within_the_precision() {
+    fn the_knee_of_a_synthetic_server_is_found_precisely() {
         use super::{Knee, PRECISION, search};
         for capacity in [500.0, 1_234.5, 20_000.0, 3e6] {
             let mut measured = Vec::new();
@@ -82,14 +81,14 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_is_too_slow_or_never_too_slow_is_said_to_be() {
+    fn a_server_without_a_knee_is_below_or_above_all_rates() {
         use super::{Knee, search};
         assert_eq!(search(100.0, &mut |_| Ok(false)).unwrap(), Knee::Below(100.0));
         assert!(matches!(search(100.0, &mut |_| Ok(true)).unwrap(), Knee::Above(rate) if rate > 5e6));
     }
 
     #[test]
-    fn a_knee_that_does_not_hold_a_second_time_is_not_believed() {
+    fn a_knee_that_does_not_hold_again_is_lowered() {
         use super::{Knee, search};
         let mut calls = 0;
         // Good up to 1,000 at first; from the tenth measurement on, only up to 800.

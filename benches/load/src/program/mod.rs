@@ -1,4 +1,4 @@
-//! The program: its command line, and what it does with it.
+//! The program: its command line, and what follows from it.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "figures go to standard output")]
 
@@ -34,12 +34,12 @@ use crate::report;
 use crate::system::files::writable;
 use crate::system::processes::raise_descriptor_limit;
 
-/// The load test as a program: reads the command line, does what it says, and gives the exit code.
+/// The load test as a program: reads the command line, follows it, and gives the exit code.
 ///
 /// `welcomed` is the program of this name that takes part in the comparison, if the caller has built it. Without it,
 /// and without the option `--welcomed`, it is looked for beside this program and on `PATH`. The comparison's reports
 /// and baselines go to `folder`, which is made if need be. Some runs start this very program again, as one of the
-/// peers, so it has to be called before anything is printed or read.
+/// peers, so call it before anything is printed or read.
 ///
 /// Exit codes: 0 done, 1 failure, 2 usage, 3 a target was missed, 4 dearer than the baseline, 5 the measurement is
 /// invalid, 130 interrupted.
@@ -59,7 +59,7 @@ pub fn main(welcomed: Option<&Path>, folder: &Path) -> ExitCode {
     if let Err(error) = signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(&stop)) {
         return ended(Err(error), false);
     }
-    // A file that cannot be written is better said before than after.
+    // A file that cannot be written is reported before the run and not after it.
     for path in options.json.iter().chain(&options.html) {
         if let Err(error) = writable(path) {
             return ended(Err(error), false);

@@ -21,14 +21,14 @@ const EXAMPLES: &str = "
   -c 127.0.0.1:9999 --find-knee    how many visits a second it can bear
   -c unixpacket:///run/welcomed    the same over another kind of socket
   -c udp://127.0.0.1:9999          datagrams: how many are answered and lost
-  --prove                          does it report faults for what they are?";
+  --prove                          are faults reported for what they are?";
 
 /// The examples, under what stands before each.
 fn examples() -> String {
     format!("Examples, each behind `{}`:{EXAMPLES}", command())
 }
 
-/// Hammers a welcome server and says how good it is; without options, welcomed beside its peers.
+/// Loads a welcome server and reports how good it is; without options, welcomed beside its peers.
 ///
 /// Exit codes: 0 done, 1 failure, 2 usage, 3 the target is missed, 4 dearer than the baseline, 5 the measurement is
 /// invalid, 130 interrupted.
@@ -76,7 +76,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "DURATION", value_parser = duration, requires = "connect")]
     pub(crate) timeout: Option<Duration>,
 
-    /// The name of every visitor
+    /// The name of every client
     #[arg(
         long,
         value_name = "TEXT",
@@ -90,7 +90,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE", requires = "connect")]
     pub(crate) names: Option<PathBuf>,
 
-    /// How the end of the name is told; a record or a datagram needs nothing [default: lf]
+    /// What ends the name; a record or a datagram needs nothing [default: lf]
     #[arg(long, value_name = "HOW", requires = "connect")]
     pub(crate) terminator: Option<Terminator>,
 
@@ -130,7 +130,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "NAME", value_parser = baseline_name, conflicts_with_all = ["connect", "prove"])]
     pub(crate) save_baseline: Option<String>,
 
-    /// Say whether it has become dearer since this was kept; if so, the exit code is 4
+    /// Report whether it has become dearer since this was kept; if so, the exit code is 4
     #[arg(long, value_name = "NAME", value_parser = baseline_name, conflicts_with_all = ["connect", "prove"])]
     pub(crate) baseline: Option<String>,
 
@@ -146,7 +146,7 @@ pub(crate) struct Options {
     #[arg(long, conflicts_with = "connect")]
     pub(crate) prove: bool,
 
-    /// Given by `cargo bench`, and of no consequence
+    /// Given by `cargo bench`; it only changes what the program is called
     #[arg(long, hide = true)]
     pub(crate) bench: bool,
 
@@ -177,7 +177,7 @@ impl Options {
             (self.sources.is_some(), semantics.names == Names::Port, "--sources: it has no addresses"),
         ];
         let unfit = cases.into_iter().find(|(given, has_meaning, _)| *given && !has_meaning);
-        unfit.map(|(.., why)| format!("{kind}:// knows no {why} there"))
+        unfit.map(|(.., why)| format!("{kind}:// has no {why} there"))
     }
 
     /// How long a visit may last, and a datagram's answer is waited for.
@@ -209,7 +209,7 @@ fn json_file(text: &str) -> Result<PathBuf, String> {
     Ok(path)
 }
 
-/// A program; that it is one shows when it is started, but a name that is none is better said at once.
+/// A program. Whether it is one shows when it is started, but a file that is not there is reported at once.
 fn program(text: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(text);
     if path.is_file() { Ok(path) } else { Err("there is no such file".into()) }

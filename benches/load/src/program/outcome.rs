@@ -7,7 +7,7 @@ use welcomed::command_line;
 
 use crate::program::name::name;
 
-/// How a run went that came to its end.
+/// How a run went that was not cut short by an error.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Outcome {
     Done,
@@ -15,11 +15,11 @@ pub(super) enum Outcome {
     Missed,
     /// The server has become dearer.
     Regression,
-    /// What was measured says nothing about the server.
+    /// The figures mean nothing: the machine was too busy.
     Invalid,
 }
 
-/// The exit code of a program that ends in this way, once it has said why.
+/// The exit code of a program that ends in this way. Why it ends goes to standard error.
 pub(super) fn ended(result: io::Result<Outcome>, interrupted: bool) -> ExitCode {
     match result {
         Err(error) => command_line::fail(name(), &error, ExitCode::FAILURE),

@@ -1,4 +1,4 @@
-//! What of this machine is too small for a load, said before it begins, with the command that mends it.
+//! The limits of this machine that are too small for a load, each with the command that raises it.
 
 use std::fs;
 
@@ -12,7 +12,7 @@ pub(crate) struct Needs {
     pub(crate) sockets: u64,
     /// Visits at a time, each with a local port.
     pub(crate) in_flight: u64,
-    /// Visits a second, as far as is known.
+    /// Visits a second; 0 where that is not known.
     pub(crate) rate: f64,
     /// Local addresses that the visits come from.
     pub(crate) sources: u64,
@@ -46,7 +46,7 @@ impl Limits {
             let text = fs::read_to_string(path).unwrap_or_default();
             text.split_whitespace().filter_map(|number| number.parse().ok()).collect()
         };
-        // What cannot be read is not known to be too small.
+        // A limit that cannot be read is taken for large enough.
         let number = |path: &str| numbers(path).first().copied().unwrap_or(u64::MAX);
         let ports = match numbers("/proc/sys/net/ipv4/ip_local_port_range")[..] {
             [first, last] => last.saturating_sub(first) + 1,
@@ -98,7 +98,7 @@ impl Limits {
     }
 }
 
-/// Says what of this machine is too small for what is to come.
+/// Shows what is too small for `needs`, on standard error.
 pub(super) fn complain(needs: &Needs) {
     for complaint in Limits::read().complaints(needs) {
         progress(&format!("too small: {complaint}"));
@@ -109,7 +109,7 @@ pub(super) fn complain(needs: &Needs) {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn what_is_too_small_is_said_with_what_mends_it() {
+    fn each_limit_that_is_too_small_is_shown_with_its_cure() {
         use super::{Limits, Needs};
         let ample = Limits { descriptors: 20_000, ports: 28_232, somaxconn: 4096, time_wait: 131_072 };
         let modest = Needs { sockets: 10_000, in_flight: 10_000, rate: 2_000.0, sources: 1 };

@@ -1,11 +1,11 @@
-//! What the program is at, on standard error.
+//! The steps of the program, on standard error.
 
 use std::fmt::Display;
 
-/// Says something on the way, on standard error.
+/// Shows a step. On a terminal it replaces the one before.
 pub(crate) fn progress(text: &dyn Display) {
     use std::io::{IsTerminal as _, Write as _};
     let mut out = std::io::stderr().lock();
-    // Nobody has to listen.
+    // If standard error is gone, the run goes on.
     let _ = if out.is_terminal() { write!(out, "\r\u{1b}[K{text}") } else { writeln!(out, "{text}") };
 }

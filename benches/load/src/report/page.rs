@@ -10,8 +10,7 @@ use crate::figures::statistics::{Spread, spread};
 use crate::report::comparison::comparison as tables_of;
 use crate::report::run::run as tables_of_run;
 
-/// The colours, for light and for dark; a contender is told by its name and its place, never by colour
-/// alone.
+/// The colours, for light and for dark. A contender has its name and its place: colour alone means nothing.
 const STYLE: &str = "
 :root { color-scheme: light dark; --ink: #1d2733; --dim: #64707d; --line: #d9dee4; --back: #fbfcfd; --card: #fff;
   --own: #0a7d5a; --other: #8fa3b8; }
@@ -42,7 +41,7 @@ const LIMITED: &str =
 const WIDTH: f64 = 800.0;
 const NAMES: f64 = 150.0;
 
-/// Ways to draw a line, so that curves can be told apart without colour.
+/// Ways to draw a line, so that curves differ without colour.
 const DASHES: [&str; 6] = ["", "6 3", "2 3", "8 3 2 3", "1 4", "12 4"];
 
 /// The page.
@@ -296,7 +295,7 @@ fn lines_with_names(svg: &mut String, lines: &[(&Row, Vec<(f64, f64)>)], right: 
     }
 }
 
-/// The name of a contender, and whether its latencies say nothing.
+/// The name of a contender, with a star if its latencies are invalid.
 fn name(row: &Row) -> String {
     if row.is_spoiled() { format!("{} *", row.name) } else { row.name.clone() }
 }

@@ -80,7 +80,7 @@ fn in_flight(measured: &Measured) -> String {
     let Measured { tally, in_flight, .. } = measured;
     let average = format!("In flight on average: {in_flight:.1}");
     if tally.lost > 0 {
-        return average + "."; // what was lost has no duration, and the law holds for all or for none
+        return average + "."; // a lost visit has no duration, and the law needs all of them
     }
     let little = measured.rate() * tally.end.mean() / 1e9;
     format!("{average}; by Little's law, rate times duration: {little:.1}.")
@@ -98,7 +98,7 @@ fn datagrams(measured: &Measured) -> String {
         (format!("lost: no answer within {timeout:?}"), lost),
         (format!("late: an answer to a lost one, within another {timeout:?}"), late),
         ("duplicate: another answer to an answered one".to_owned(), duplicates),
-        ("foreign: from somebody else than the server".to_owned(), foreign),
+        ("foreign: not from the server".to_owned(), foreign),
         ("waited: a queue had no room for it at first".to_owned(), waited),
     ];
     let rows = rows.map(|(what, count)| {

@@ -4,7 +4,7 @@ use comfy_table::{CellAlignment, Table, presets::ASCII_MARKDOWN};
 
 use crate::system::processes::NetCounters;
 
-/// A table whose figures stand under each other.
+/// A table with its figures aligned.
 pub(super) fn table<'a>(
     head: impl IntoIterator<Item = &'a str>,
     rows: impl IntoIterator<Item = Vec<String>>,

@@ -1,4 +1,4 @@
-//! What the system knows: a process's use of it, the network's counters, and its limits.
+//! Processes: what they use, and where they may run. And the network's counters.
 
 use std::fs;
 use std::thread;
@@ -49,8 +49,7 @@ impl Usage {
     }
 }
 
-/// Nanoseconds that a process has been on a processor, in steps of 10 ms, but those of its threads that
-/// have ended among them (`/proc/PID/stat`, fields 14 and 15).
+/// Nanoseconds that a process has been on a processor, in steps of 10 ms, with its threads that have ended (`/proc/PID/stat`, fields 14 and 15).
 fn cpu_with_ended_threads(pid: u32) -> u64 {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields).split_whitespace();
@@ -70,7 +69,7 @@ pub(crate) fn descriptors(pid: u32) -> usize {
     fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)
 }
 
-/// Lets a process run on one processor alone, if there is such a one. Its later threads inherit that.
+/// Lets a process run on one processor alone, if it exists. Its later threads inherit that.
 pub(crate) fn pin(pid: Option<u32>, cpu: usize) -> bool {
     let pid = pid.and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
     let mut set = CpuSet::new();
@@ -84,7 +83,7 @@ pub(crate) fn processors() -> Vec<usize> {
     (0..CpuSet::MAX_CPU).filter(|cpu| set.is_set(*cpu)).collect()
 }
 
-/// Counters of the kernel that tell of an overload (`/proc/net/netstat`, `TcpExt`; `/proc/net/snmp`, `Udp`).
+/// Counters of the kernel that show an overload (`/proc/net/netstat`, `TcpExt`; `/proc/net/snmp`, `Udp`).
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct NetCounters {
