@@ -3,6 +3,7 @@
 mod comparison;
 mod json;
 mod page;
+mod picture;
 mod run;
 mod table;
 
