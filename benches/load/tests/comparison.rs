@@ -33,7 +33,8 @@ fn compare(folder: &Path, welcomed: &Path) -> (String, Value, String) {
     let program = env!("CARGO_BIN_EXE_welcomed-load");
     let mut command = Command::new(program);
     // The program has a neighbour called welcomed, which is found without an option.
-    command.current_dir(folder).args(["--smoke", "--json", "report.json", "--beside"]).arg(welcomed);
+    command.current_dir(folder).args(["--smoke", "--json", "report.json", "--figures", "cost"]);
+    command.arg("--beside").arg(welcomed);
     let output = command.output().unwrap();
     assert!(output.status.success(), "{output:?}");
     let json = serde_json::from_str(&fs::read_to_string(folder.join("report.json")).unwrap()).unwrap();
@@ -70,6 +71,13 @@ fn the_whole_comparison_in_a_second_or_two() {
     assert!(page.ends_with("</html>\n") && page.matches("<svg").count() == 6, "{page}");
     assert!(SERVERS.iter().all(|name| tables.contains(name)), "{tables}");
     is_described(comparison);
+    let figures: Value =
+        serde_json::from_str(&fs::read_to_string(folder.path().join("cost.json")).unwrap()).unwrap();
+    let servers = figures["servers"].as_array().unwrap();
+    assert_eq!(servers.len(), SERVERS.len() - 1, "the floor is there once: {figures:#}");
+    assert!(servers.iter().all(|server| positive(&server["median"])), "{figures:#}");
+    assert_eq!(figures["goals"].as_array().unwrap().len(), 6, "{figures:#}");
+    assert!(fs::read_to_string(folder.path().join("cost.svg")).unwrap().ends_with("</svg>\n"));
 }
 
 /// Holds the report to its schema.

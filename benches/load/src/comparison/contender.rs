@@ -18,6 +18,9 @@ use crate::system::clock::{SECOND, now};
 use crate::system::files::at;
 use crate::system::processes::pin;
 
+/// The name of the floor where it takes part a second time.
+pub(crate) const FLOOR_AGAIN: &str = "floor again";
+
 /// A server that takes part.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Contender {
@@ -39,7 +42,7 @@ pub(crate) enum Contender {
 pub(crate) fn all(welcomed: &Path, beside: Option<&Path>) -> Vec<Contender> {
     let mut all = vec![
         Contender::Peer(Peer::Floor, "floor"),
-        Contender::Peer(Peer::Floor, "floor again"),
+        Contender::Peer(Peer::Floor, FLOOR_AGAIN),
         Contender::Peer(Peer::Lab, "lab"),
         Contender::Peer(Peer::Threads, "threads"),
         Contender::Peer(Peer::PlainMio, "plain mio"),
@@ -67,7 +70,7 @@ impl Contender {
 
     /// Whether it can hold thousands of idle connections.
     pub(crate) fn holds(&self) -> bool {
-        !matches!(self, Contender::Peer(Peer::Lab | Peer::Threads, _) | Contender::Peer(_, "floor again"))
+        !matches!(self, Contender::Peer(Peer::Lab | Peer::Threads, _) | Contender::Peer(_, FLOOR_AGAIN))
     }
 
     /// Whether it is `welcomed` with `--quiet`, or another build of it.

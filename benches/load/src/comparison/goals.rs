@@ -1,15 +1,23 @@
 //! The figures that `welcomed` is meant to reach, and whether it did.
 
-use serde::Serialize;
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 
 use crate::comparison::row::Row;
 use crate::figures::statistics::{Spread, paired_ratios, spread};
 
+/// The server that most goals are about.
+pub(crate) const QUIET: &str = "welcomed --quiet";
+
+/// What the cost of [`QUIET`] beside the floor is called.
+pub(crate) const AGAINST_THE_FLOOR: &str = "CPU of a visit against the floor";
+
 /// A figure, what it may be at most, and what it was.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub(crate) struct Goal {
     /// The figure in words.
-    pub(crate) what: &'static str,
+    pub(crate) what: Cow<'static, str>,
     /// What it may be at most.
     pub(crate) most: f64,
     /// What it was: for figures of several rounds their median and quartiles; `None`: not measured.
@@ -26,20 +34,20 @@ impl Goal {
 /// Every goal. The server is the one with `--quiet`, as its peers log nothing either.
 pub(crate) fn goals(rows: &[Row]) -> Vec<Goal> {
     let row = |name: &str| rows.iter().find(|row| row.name == name);
-    let quiet = row("welcomed --quiet");
+    let quiet = row(QUIET);
     let against = |ours: &str, other: &str| {
         let ratios = paired_ratios(&row(ours)?.cpu_micros, &row(other)?.cpu_micros);
         Some(spread(&ratios)).filter(|ratio| ratio.median.is_finite())
     };
     let once = |figure: Option<f64>| figure.map(|median| Spread { median, lower: median, upper: median });
-    let goal = |what, most, reached| Goal { what, most, reached };
+    let goal = |what, most, reached| Goal { what: Cow::Borrowed(what), most, reached };
     vec![
-        goal("CPU of a visit against the floor", 0.86, against("welcomed --quiet", "floor")),
-        goal("CPU of a visit against tokio", 0.76, against("welcomed --quiet", "tokio")),
+        goal(AGAINST_THE_FLOOR, 0.86, against(QUIET, "floor")),
+        goal("CPU of a visit against tokio", 0.76, against(QUIET, "tokio")),
         goal("system calls of a visit", 4.1, once(quiet.and_then(|row| row.calls))),
         goal("bytes of an idle connection", 200.0, once(quiet.and_then(|row| row.held_bytes))),
         goal("CPU of a visit beside idle connections", 1.05, once(quiet.and_then(|row| row.held_cost))),
-        goal("CPU of a visit that is logged", 1.15, against("welcomed", "welcomed --quiet")),
+        goal("CPU of a visit that is logged", 1.15, against("welcomed", QUIET)),
     ]
 }
 

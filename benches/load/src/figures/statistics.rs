@@ -1,7 +1,7 @@
 //! Medians, spreads and verdicts: pure arithmetic over figures of rounds.
 
 /// The middle of some figures and how far they spread.
-#[derive(Clone, Copy, PartialEq, Debug, serde::Serialize)]
+#[derive(Clone, Copy, PartialEq, Debug, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Spread {
     /// The median.
     pub(crate) median: f64,

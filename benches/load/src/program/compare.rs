@@ -2,7 +2,9 @@
 
 use std::fs;
 use std::io;
+use std::path::Path;
 
+use crate::comparison::Comparison;
 use crate::comparison::baseline::Baseline;
 use crate::comparison::goals::goals;
 use crate::comparison::row::Row;
@@ -11,6 +13,7 @@ use crate::program::options::Options;
 use crate::program::outcome::Outcome;
 use crate::program::preflight::{self, Needs};
 use crate::program::progress::progress;
+use crate::report::Figures;
 use crate::system::files::at;
 use crate::{comparison, report};
 
@@ -36,6 +39,9 @@ pub(super) fn compare(options: &Options, setup: &Setup<'_>) -> io::Result<Outcom
     let page = path.with_extension("html");
     fs::write(&page, report::page(&comparison))?;
     println!("The same as pictures: {}\nThe figures of every round: {}", page.display(), path.display());
+    if let Some(files) = &options.figures {
+        write_figures(files, &comparison, setup)?;
+    }
     let costs = comparison.rows.last().map(|row| row.costs.clone()).unwrap_or_default();
     let now = Baseline::new(costs);
     if let Some(name) = &options.save_baseline {
@@ -51,4 +57,17 @@ pub(super) fn compare(options: &Options, setup: &Setup<'_>) -> io::Result<Outcom
     // A smoke test is too short to measure anything well.
     let spoiled = comparison.rows.iter().any(Row::is_spoiled);
     Ok(if spoiled && !options.smoke { Outcome::Invalid } else { Outcome::Done })
+}
+
+/// The figures of the cost and their chart, if the comparison has come to its end.
+fn write_figures(files: &Path, comparison: &Comparison, setup: &Setup<'_>) -> io::Result<()> {
+    let Some(figures) = Figures::of(&comparison.rows).filter(|_| setup.goes_on()) else {
+        println!("No chart of the cost is written: not every server was measured.");
+        return Ok(());
+    };
+    let (json, svg) = (files.with_extension("json"), files.with_extension("svg"));
+    fs::write(&json, figures.json()?).map_err(|error| at(&json, &error))?;
+    fs::write(&svg, figures.chart()).map_err(|error| at(&svg, &error))?;
+    println!("The chart of the cost: {}\nIts figures: {}", svg.display(), json.display());
+    Ok(())
 }

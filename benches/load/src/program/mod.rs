@@ -60,8 +60,8 @@ pub fn main(welcomed: Option<&Path>, folder: &Path) -> ExitCode {
         return ended(Err(error), false);
     }
     // A file that cannot be written is reported before the run and not after it.
-    for path in options.json.iter().chain(&options.html) {
-        if let Err(error) = writable(path) {
+    for path in options.files() {
+        if let Err(error) = writable(&path) {
             return ended(Err(error), false);
         }
     }

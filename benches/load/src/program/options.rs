@@ -126,6 +126,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE", requires = "connect", conflicts_with = "find_knee")]
     pub(crate) html: Option<PathBuf>,
 
+    /// Where to write the figures of the cost beside the peers, FILES.json, and their chart, FILES.svg
+    #[arg(long, value_name = "FILES", value_parser = figure_files, conflicts_with_all = ["connect", "prove"])]
+    pub(crate) figures: Option<PathBuf>,
+
     /// Keep what the comparison finds welcomed --quiet to cost, under this name
     #[arg(long, value_name = "NAME", value_parser = baseline_name, conflicts_with_all = ["connect", "prove"])]
     pub(crate) save_baseline: Option<String>,
@@ -156,6 +160,13 @@ pub(crate) struct Options {
 }
 
 impl Options {
+    /// The files that will be written.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        let figures =
+            self.figures.iter().flat_map(|files| [files.with_extension("json"), files.with_extension("svg")]);
+        self.json.iter().chain(&self.html).cloned().chain(figures).collect()
+    }
+
     /// Why an option means nothing over the kind of socket that is to be loaded, if one does.
     pub(crate) fn unfit(&self) -> Option<String> {
         let kind = self.connect.as_ref()?.kind();
@@ -205,6 +216,14 @@ fn json_file(text: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(text);
     if path.extension().is_some_and(|extension| extension == "html") {
         return Err("accepted are names that do not end in .html, which is the page's".into());
+    }
+    Ok(path)
+}
+
+fn figure_files(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    if path.extension().is_some() || path.file_name().is_none() {
+        return Err("accepted are paths of files without .json or .svg, such as docs/cost".into());
     }
     Ok(path)
 }
@@ -290,6 +309,17 @@ mod tests {
             "load -c unix://@a --slow 30",
         ] {
             assert_eq!(why(line), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn figures_are_two_files_of_one_name() {
+        use clap::Parser as _;
+        let parse = |files: &str| super::Options::try_parse_from(["load", "--figures", files]);
+        let files = parse("docs/cost").unwrap().files();
+        assert_eq!(files, ["docs/cost.json", "docs/cost.svg"].map(std::path::PathBuf::from));
+        for files in ["docs/cost.svg", "cost.json", "", ".."] {
+            assert!(parse(files).is_err(), "{files:?}");
         }
     }
 

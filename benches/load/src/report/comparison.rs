@@ -55,7 +55,7 @@ pub(crate) fn comparison(comparison: &Comparison) -> String {
             Some(_) if goal.is_reached() => "reached",
             Some(_) => "missed",
         };
-        vec![goal.what.to_owned(), format!("{:.2}", goal.most), reached, verdict.to_owned()]
+        vec![goal.what.to_string(), format!("{:.2}", goal.most), reached, verdict.to_owned()]
     };
     let goal_head = ["goal", "at most", "measured", "verdict"];
     format!(

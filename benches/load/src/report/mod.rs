@@ -1,6 +1,7 @@
 //! What was measured: as tables for people, as JSON for programs, as pages with pictures.
 
 mod comparison;
+mod cost;
 mod json;
 mod page;
 mod picture;
@@ -8,6 +9,7 @@ mod run;
 mod table;
 
 pub(crate) use self::comparison::{comparison, receipt};
+pub(crate) use self::cost::Figures;
 pub(crate) use self::json::run_as_json;
 pub(crate) use self::page::{page, run_page};
 pub(crate) use self::run::run;

@@ -39,20 +39,21 @@ const LIMITED: &str =
 /// The page.
 pub(crate) fn page(comparison: &Comparison) -> String {
     let rows = &comparison.rows;
-    let cost: Vec<Bar> = rows.iter().map(|row| Bar::of(row, spread(&row.cpu_micros))).collect();
-    let rate = |row: &Row| Bar {
-        mark: if row.generator_limited { " *" } else { "" },
-        ..Bar::of(row, spread(&row.rates))
+    let cost: Vec<Bar> = rows.iter().map(|row| Bar::new(&row.name, spread(&row.cpu_micros), 1)).collect();
+    let rate = |row: &Row| {
+        let mut bar = Bar::new(&row.name, spread(&row.rates), 0);
+        bar.label += if row.generator_limited { " *" } else { "" };
+        bar
     };
     let rates: Vec<Bar> = rows.iter().map(rate).collect();
     let memory = rows.iter().filter_map(|row| {
         let median = row.held_bytes?;
-        Some(Bar::of(row, Spread { median, lower: median, upper: median }))
+        Some(Bar::new(&row.name, Spread { median, lower: median, upper: median }, 0))
     });
     let memory: Vec<Bar> = memory.collect();
     let calls = rows.iter().filter_map(|row| {
         let median = row.calls?;
-        Some(Bar::of(row, Spread { median, lower: median, upper: median }))
+        Some(Bar::new(&row.name, Spread { median, lower: median, upper: median }, 2))
     });
     let calls: Vec<Bar> = calls.collect();
     let rate = rows.iter().find_map(|row| Some(row.latency?.rate)).unwrap_or(0.0);
@@ -60,7 +61,7 @@ pub(crate) fn page(comparison: &Comparison) -> String {
         section(
             "Processor time of a visit",
             "Microseconds of the server's CPU, closed loop; less is better. Lines: quartiles of the rounds.",
-            &bars(&cost, 1),
+            &bars(&cost),
         ),
         section(
             "Latency by percentile",
@@ -72,10 +73,10 @@ pub(crate) fn page(comparison: &Comparison) -> String {
         section(
             "System calls of a visit",
             "For prompt clients in batches of 64, by strace; less is better.",
-            &bars(&calls, 2),
+            &bars(&calls),
         ),
-        section("Memory of an idle connection", "Resident bytes; less is better.", &bars(&memory, 0)),
-        section("Visits a second", LIMITED, &bars(&rates, 0)),
+        section("Memory of an idle connection", "Resident bytes; less is better.", &bars(&memory)),
+        section("Visits a second", LIMITED, &bars(&rates)),
         section(
             "Rate over the rounds",
             "Visits a second in each round of the churn: what the machine did meanwhile.",

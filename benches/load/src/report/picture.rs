@@ -8,57 +8,95 @@ use crate::figures::statistics::Spread;
 
 /// The width of every picture, and of the names at its left.
 const WIDTH: f64 = 800.0;
-const NAMES: f64 = 150.0;
+pub(super) const NAMES: f64 = 150.0;
 
 /// Ways to draw a line, so that curves differ without colour.
 const DASHES: [&str; 6] = ["", "6 3", "2 3", "8 3 2 3", "1 4", "12 4"];
 
+/// How far it is from one bar to the next.
+pub(super) const ROW: f64 = 28.0;
+
 /// One bar of a picture.
 pub(super) struct Bar {
-    pub(super) name: String,
-    pub(super) class: &'static str,
+    name: String,
+    class: &'static str,
     pub(super) figure: Spread,
-    /// What stands behind the figure.
-    pub(super) mark: &'static str,
+    /// What stands behind the bar, its figure as a rule.
+    pub(super) label: String,
 }
 
 impl Bar {
-    pub(super) fn of(row: &Row, figure: Spread) -> Bar {
-        Bar { name: escaped(&row.name), class: class(row), figure, mark: "" }
+    /// The bar of a server, labelled with its median in so many digits.
+    pub(super) fn new(server: &str, figure: Spread, digits: usize) -> Bar {
+        let label = format!("{:.digits$}", figure.median);
+        Bar { name: escaped(server), class: class(server), figure, label }
     }
 }
 
 /// `welcomed` stands out.
-fn class(row: &Row) -> &'static str {
-    if row.name.starts_with("welcomed") { "own" } else { "other" }
+fn class(server: &str) -> &'static str {
+    if server.starts_with("welcomed") { "own" } else { "other" }
 }
 
-/// Bars, one below the other, each with its figure and its quartiles.
-#[expect(clippy::cast_precision_loss, reason = "a handful of bars")]
-pub(super) fn bars(bars: &[Bar], digits: usize) -> String {
-    let largest = bars.iter().map(|bar| bar.figure.upper).fold(f64::MIN_POSITIVE, f64::max);
-    let scale = (WIDTH - NAMES - 90.0) / largest;
-    let mut svg = open(bars.len() as f64 * 28.0 + 6.0);
-    for (index, Bar { name, class, figure, mark }) in bars.iter().enumerate() {
-        let y = index as f64 * 28.0 + 4.0;
-        let (x, middle) = (|value: f64| NAMES + value * scale, y + 10.0);
-        let _ = write!(
-            svg,
-            "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{name}</text>\
-             <rect class=\"{class}\" x=\"{NAMES}\" y=\"{y}\" width=\"{:.1}\" height=\"20\" rx=\"3\"/>\
-             <line class=\"whisker\" x1=\"{:.1}\" x2=\"{:.1}\" y1=\"{middle}\" y2=\"{middle}\"/>\
-             <text x=\"{:.1}\" y=\"{}\">{:.digits$}{mark}</text>",
-            NAMES - 10.0,
-            y + 15.0,
-            figure.median * scale,
-            x(figure.lower),
-            x(figure.upper),
-            x(figure.upper) + 8.0,
-            y + 15.0,
-            figure.median,
-        );
+/// Where bars are drawn.
+pub(super) struct Frame {
+    /// Where the first one begins.
+    pub(super) top: f64,
+    /// The length of one unit of the figures.
+    pub(super) scale: f64,
+    /// Where the labels end; without it, each stands behind its bar.
+    pub(super) labels_end: Option<f64>,
+}
+
+impl Frame {
+    /// Room for bars that are `width` long at most.
+    pub(super) fn new(bars: &[Bar], width: f64, top: f64, labels_end: Option<f64>) -> Frame {
+        let largest = bars.iter().map(|bar| bar.figure.upper).fold(f64::MIN_POSITIVE, f64::max);
+        Frame { top, scale: width / largest, labels_end }
     }
-    svg + "</svg>"
+
+    /// Where a figure is.
+    pub(super) fn x(&self, figure: f64) -> f64 {
+        NAMES + figure * self.scale
+    }
+
+    /// Where a bar begins, counted from 0.
+    #[expect(clippy::cast_precision_loss, reason = "a handful of bars")]
+    pub(super) fn y(&self, index: usize) -> f64 {
+        self.top + index as f64 * ROW
+    }
+
+    /// The bars, one below the other, each with its name, its label and a whisker over its quartiles.
+    pub(super) fn bars(&self, bars: &[Bar]) -> String {
+        let mut svg = String::new();
+        for (index, Bar { name, class, figure, label }) in bars.iter().enumerate() {
+            let (y, lower, upper) = (self.y(index), self.x(figure.lower), self.x(figure.upper));
+            let middle = y + 10.0;
+            let (label_x, anchor) = match self.labels_end {
+                Some(end) => (end, " text-anchor=\"end\""),
+                None => (upper + 8.0, ""),
+            };
+            let _ = write!(
+                svg,
+                "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{name}</text>\
+                 <rect class=\"{class}\" x=\"{NAMES}\" y=\"{y}\" width=\"{:.1}\" height=\"20\" rx=\"3\"/>\
+                 <line class=\"whisker\" x1=\"{lower:.1}\" x2=\"{upper:.1}\" y1=\"{middle}\" y2=\"{middle}\"/>\
+                 <text x=\"{label_x:.1}\" y=\"{}\"{anchor}>{label}</text>",
+                NAMES - 10.0,
+                y + 15.0,
+                figure.median * self.scale,
+                y + 15.0,
+            );
+        }
+        svg
+    }
+}
+
+/// Bars as a picture of their own.
+#[expect(clippy::cast_precision_loss, reason = "a handful of bars")]
+pub(super) fn bars(bars: &[Bar]) -> String {
+    let frame = Frame::new(bars, WIDTH - NAMES - 90.0, 4.0, None);
+    open(bars.len() as f64 * ROW + 6.0) + &frame.bars(bars) + "</svg>"
 }
 
 /// Latency over percentile: the further right, the rarer.
@@ -139,7 +177,7 @@ fn lines_with_names(svg: &mut String, lines: &[(&Row, Vec<(f64, f64)>)], right: 
         let _ = write!(
             svg,
             "<path class=\"{}\" stroke-dasharray=\"{dash}\" d=\"M{}\"/>",
-            class(row),
+            class(&row.name),
             path.join(" L")
         );
         ends.extend(points.last().map(|(_, y)| (*y, *row, *dash)));
@@ -152,7 +190,7 @@ fn lines_with_names(svg: &mut String, lines: &[(&Row, Vec<(f64, f64)>)], right: 
         let _ = write!(
             svg,
             "<path class=\"{}\" stroke-dasharray=\"{dash}\" d=\"M{:.1} {at:.1} h22\"/><text x=\"{:.1}\" y=\"{:.1}\">{}</text>",
-            class(row),
+            class(&row.name),
             right + 8.0,
             right + 36.0,
             at + 4.0,
