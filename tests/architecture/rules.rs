@@ -42,8 +42,6 @@ pub(crate) const EXCEPTIONS: &[(Rule, &str, &str, &str)] = &[
     (Rule::Circles, "tests/simulation/", "", "the world and its sockets, the kernel and its watch"),
     (Rule::Circles, "tests/soak/", "", "constants in main.rs"),
     (Rule::Circles, "tests/sockets_lab/", "", "a constant in main.rs"),
-    (Rule::Circles, "benches/load/", "", "main.rs and compare.rs have what others use"),
-    (Rule::Lengths, "benches/load/", "fn ", "two functions, of 73 and 72 lines"),
     (Rule::Makeshifts, "tests/simulation/main.rs", "path", "the museum's bugs are played by the simulation"),
     (Rule::Makeshifts, "tests/museum/", "no crate", "see above"),
 ];

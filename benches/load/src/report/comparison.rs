@@ -10,17 +10,45 @@ use crate::figures::latency::Latency;
 use crate::figures::statistics::{Spread, paired_ratios, spread};
 use crate::report::table::{net, shown, table};
 
-/// The comparison in four tables.
+/// The comparison in tables, with what has to be said of each.
 pub(crate) fn comparison(comparison: &Comparison) -> String {
+    let rows = &comparison.rows;
+    let rate = rows.iter().find_map(|row| Some(row.latency?.rate)).unwrap_or(0.0);
+    format!(
+        "{}\n\n{}The generator used {:.0}% of its processor, and reaches about {} visits a second against\n\
+         a server that does next to nothing.\n{}\n\n{}\n\n\
+         Open loop, {rate:.0} visits a second, Poisson.{}\n\n{}\n\n{}\n\n{}{}\n",
+        churn(rows),
+        if rows.iter().any(|row| row.generator_limited) {
+            "* The generator was the limit, so this rate is its own and not the server's.\n"
+        } else {
+            ""
+        },
+        comparison.generator_load * 100.0,
+        shown(comparison.generator_ceiling, |ceiling| format!("{ceiling:.0}")),
+        net(comparison.net),
+        latency(rows),
+        if rows.iter().any(Row::is_spoiled) {
+            " INVALID: the generator began so late that the row says\n\
+             more about this machine than about the server."
+        } else {
+            ""
+        },
+        idle(rows),
+        kinds(&comparison.kinds),
+        if comparison.beside.is_empty() { String::new() } else { beside(&comparison.beside) + "\n\n" },
+        reached(&goals(rows)),
+    )
+}
+
+/// Closed loop: rates and costs.
+fn churn(rows: &[Row]) -> String {
     let cost = |Spread { median, lower, upper }: Spread| format!("{median:.2} [{lower:.2}-{upper:.2}]");
-    let rate = |row: &Row| {
+    let row = |row: &Row| {
         let limited = if row.generator_limited { " *" } else { "" };
-        format!("{:.0}{limited}", spread(&row.rates).median)
-    };
-    let churn = |row: &Row| {
         vec![
             row.name.clone(),
-            rate(row),
+            format!("{:.0}{limited}", spread(&row.rates).median),
             format!("{:.1}", spread(&row.cpu_micros).median),
             shown(row.cost, cost),
             format!("{:.2}", spread(&row.switches).median),
@@ -30,20 +58,33 @@ pub(crate) fn comparison(comparison: &Comparison) -> String {
     };
     let head =
         ["churn", "visits/s", "CPU us/visit", "CPU against floor", "switches/visit", "calls/visit", "errors"];
-    let latency = |row: &Row| {
+    table(head, rows.iter().map(row))
+}
+
+/// Open loop: latencies.
+fn latency(rows: &[Row]) -> String {
+    let row = |row: &Row| {
         let Latency { p50, p90, p99, p999, max, start_lag_p99, spoiled, .. } = row.latency?;
         let figures = [p50, p90, p99, p999, max, start_lag_p99].map(|micros| format!("{micros:.0}"));
         let verdict = if spoiled { "INVALID" } else { "valid" };
         Some([vec![row.name.clone()], figures.to_vec(), vec![verdict.to_owned()]].concat())
     };
-    let latency_head = ["latency in us", "p50", "p90", "p99", "p99.9", "max", "start lag p99", "verdict"];
-    let idle = |row: &Row| {
+    let head = ["latency in us", "p50", "p90", "p99", "p99.9", "max", "start lag p99", "verdict"];
+    table(head, rows.iter().filter_map(row))
+}
+
+/// What idle connections cost.
+fn idle(rows: &[Row]) -> String {
+    let row = |row: &Row| {
         let (bytes, cost) = (row.held_bytes?, row.held_cost?);
         Some(vec![row.name.clone(), format!("{bytes:.0}"), format!("{cost:.2}")])
     };
-    let idle_head = ["idle connections", "bytes each", "CPU of a visit beside them"];
-    let rate = comparison.rows.iter().find_map(|row| Some(row.latency?.rate)).unwrap_or(0.0);
-    let goal = |goal: &Goal| {
+    table(["idle connections", "bytes each", "CPU of a visit beside them"], rows.iter().filter_map(row))
+}
+
+/// The goals, and which of them are reached.
+fn reached(goals: &[Goal]) -> String {
+    let row = |goal: &Goal| {
         let reached = shown(goal.reached, |reached| match reached {
             Spread { median, lower, upper } if lower < upper => {
                 format!("{median:.2} [{lower:.2}-{upper:.2}]")
@@ -57,32 +98,7 @@ pub(crate) fn comparison(comparison: &Comparison) -> String {
         };
         vec![goal.what.to_string(), format!("{:.2}", goal.most), reached, verdict.to_owned()]
     };
-    let goal_head = ["goal", "at most", "measured", "verdict"];
-    format!(
-        "{}\n\n{}The generator used {:.0}% of its processor, and reaches about {} visits a second against\n\
-         a server that does next to nothing.\n{}\n\n{}\n\n\
-         Open loop, {rate:.0} visits a second, Poisson.{}\n\n{}\n\n{}\n\n{}{}\n",
-        table(head, comparison.rows.iter().map(churn)),
-        if comparison.rows.iter().any(|row| row.generator_limited) {
-            "* The generator was the limit, so this rate is its own and not the server's.\n"
-        } else {
-            ""
-        },
-        comparison.generator_load * 100.0,
-        shown(comparison.generator_ceiling, |ceiling| format!("{ceiling:.0}")),
-        net(comparison.net),
-        table(latency_head, comparison.rows.iter().filter_map(latency)),
-        if comparison.rows.iter().any(Row::is_spoiled) {
-            " INVALID: the generator began so late that the row says\n\
-             more about this machine than about the server."
-        } else {
-            ""
-        },
-        table(idle_head, comparison.rows.iter().filter_map(idle)),
-        kinds(&comparison.kinds),
-        if comparison.beside.is_empty() { String::new() } else { beside(&comparison.beside) + "\n\n" },
-        table(goal_head, goals(&comparison.rows).iter().map(goal)),
-    )
+    table(["goal", "at most", "measured", "verdict"], goals.iter().map(row))
 }
 
 /// The kinds of sockets beside each other.
