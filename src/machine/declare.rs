@@ -342,10 +342,17 @@ macro_rules! machine {
             type State = State;
             type Event = Event;
             type Outcome = Outcome;
-            const DIAGRAMS: &'static [&'static $crate::machine::Diagram] = &[&DIAGRAM];
             const START: State = Self::FIRST;
-            const OUTCOMES: &'static [Outcome] = Outcome::ALL;
+            const HAS_OUTCOMES: bool = !Outcome::ALL.is_empty();
             const CELLS: usize = State::ALL.len() * Event::ALL.len();
+
+            fn diagrams() -> impl Iterator<Item = &'static $crate::machine::Diagram> {
+                std::iter::once(&DIAGRAM)
+            }
+
+            fn outcomes() -> impl Iterator<Item = Outcome> {
+                Outcome::ALL.iter().copied()
+            }
 
             #[inline]
             fn cell(state: State, event: Event) -> usize {

@@ -72,15 +72,17 @@ pub trait Table: 'static {
     /// What can become of a client. If there are any outcomes, every way from the start to an end bears exactly one.
     type Outcome: Copy + Eq + fmt::Display + fmt::Debug + 'static;
 
-    /// The pictures of the table, and of the tables that it is made of.
-    const DIAGRAMS: &'static [&'static Diagram];
     /// The first state.
     const START: Self::State;
-    /// Every outcome.
-    const OUTCOMES: &'static [Self::Outcome];
+    /// Whether arrows say what becomes of a client.
+    const HAS_OUTCOMES: bool;
     /// How many cells a count of every arrow has.
     const CELLS: usize;
 
+    /// The pictures of the table, or of the tables that it is made of.
+    fn diagrams() -> impl Iterator<Item = &'static Diagram>;
+    /// Every outcome.
+    fn outcomes() -> impl Iterator<Item = Self::Outcome>;
     /// The cell of the arrow that leaves `state` on `event`, below [`CELLS`](Table::CELLS).
     fn cell(state: Self::State, event: Self::Event) -> usize;
     /// What becomes of the client that takes this arrow, if the arrow decides it.

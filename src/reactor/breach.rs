@@ -28,6 +28,8 @@ pub enum Breach {
     SameWait,
     /// It failed or was stopped, and does not close.
     DoesNotClose,
+    /// It closes, and no arrow has said what became of its client.
+    ClosesUndecided,
     /// An event came that its table has no row for.
     NoArrow,
     /// It reported an arrow that does not leave the state it stood in.
@@ -49,6 +51,7 @@ impl fmt::Display for Breach {
             Breach::UnknownWait => "its timer runs over a wait that it did not declare",
             Breach::SameWait => "two of its timers run over one wait",
             Breach::DoesNotClose => "it failed or was stopped, and does not close",
+            Breach::ClosesUndecided => "it closes, and no arrow has said what became of its client",
             Breach::NoArrow => "an event came that its table has no row for",
             Breach::ArrowFromElsewhere => "it took an arrow that does not leave the state it stood in",
             Breach::DatagramMovesNothing => "a datagram came, or its answer was sent, and it does not move",

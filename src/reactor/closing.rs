@@ -7,11 +7,15 @@ use super::connection::{Ahead, Connection, Shared};
 use super::service::{Input, StreamService, Want};
 use super::tables::stream::{Event, State};
 use crate::kernel::Kernel;
+use crate::machine::Table as _;
 
 impl<S: StreamService, K: Kernel> Connection<S, K> {
     /// The conversation is over: closes, or lingers if the client sends more than was taken. Output that was cut short
     /// is not lingered for.
     pub(super) fn end(&mut self, shared: &mut Shared<'_, S, K>) {
+        if S::Table::HAS_OUTCOMES && !S::Table::is_decided(self.at) {
+            return self.breaks(Breach::ClosesUndecided, shared);
+        }
         let input_left = match self.ahead {
             Ahead::More => true,
             Ahead::Nothing => !self.untaken.is_empty(),

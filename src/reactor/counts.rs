@@ -64,7 +64,7 @@ impl<T: Table> Counts<T> {
     /// Clients that have no outcome yet.
     #[must_use]
     pub fn open(&self) -> u64 {
-        let decided: u64 = T::OUTCOMES.iter().map(|outcome| self.outcome(*outcome)).sum();
+        let decided: u64 = T::outcomes().map(|outcome| self.outcome(outcome)).sum();
         debug_assert!(decided + self.broken <= self.accepted, "a client is counted twice: {self}");
         self.accepted.saturating_sub(decided + self.broken)
     }
@@ -103,7 +103,7 @@ impl<T: Table> Counts<T> {
 
     /// Writes the counts to the log, under the name of the table.
     pub(crate) fn report(&self) {
-        let title = T::DIAGRAMS.first().map_or("service", |Diagram { title, .. }| title);
+        let title = T::diagrams().last().map_or("service", |Diagram { title, .. }| title);
         log::info!("counts of {title}: {self}");
     }
 
@@ -141,9 +141,9 @@ impl<T: Table> fmt::Display for Counts<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} accepted: ", self.accepted)?;
         let mut open = self.accepted.saturating_sub(self.broken);
-        for outcome in T::OUTCOMES {
-            write!(f, "{} {outcome}, ", self.outcome(*outcome))?;
-            open = open.saturating_sub(self.outcome(*outcome));
+        for outcome in T::outcomes() {
+            write!(f, "{} {outcome}, ", self.outcome(outcome))?;
+            open = open.saturating_sub(self.outcome(outcome));
         }
         if self.broken > 0 {
             write!(f, "{} broken, ", self.broken)?;

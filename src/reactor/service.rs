@@ -26,8 +26,9 @@
 //! 8. **Stopping** is told once, when the stream has been read dry, to services that
 //!    [heed it](StreamService::HEED_STOPPING): begin nothing new. [`Input::Stopped`] is the end.
 //! 9. **What must lead somewhere.** `Sent` moves. After `End` nothing is read. `Elapsed` moves or changes the
-//!    generation. `Failed` and `Stopped` end in `Close`. A full room is taken from. No session takes more than it was
-//!    offered. An event for which the table has no row is not one that is ignored.
+//!    generation. `Failed` and `Stopped` end in `Close`, and `Close` only follows an arrow that bears an outcome. A full
+//!    room is taken from. No session takes more than it was offered. An event for which the table has no row is not
+//!    one that is ignored.
 //!
 //! A service that breaks the law is found out: with debug assertions the loop panics with the sentence that was broken
 //! ([`Breach`](super::Breach)). Without, it ends that one connection, logs the sentence as an error, and counts the

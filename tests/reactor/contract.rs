@@ -110,6 +110,7 @@ fn every_mistake_is_found_out_and_said_in_the_law_s_words() {
         (Mistake::TimerOfNoWait, Breach::UnknownWait),
         (Mistake::TwoTimersOverOneWait, Breach::SameWait),
         (Mistake::DoesNotCloseWhenStopped, Breach::DoesNotClose),
+        (Mistake::ClosesWithoutAnArrow, Breach::ClosesUndecided),
         (Mistake::NoArrow, Breach::NoArrow),
         (Mistake::ArrowFromElsewhere, Breach::ArrowFromElsewhere),
     ] {

@@ -40,6 +40,7 @@ pub(crate) enum Mistake {
     TimerOfNoWait,
     TwoTimersOverOneWait,
     DoesNotCloseWhenStopped,
+    ClosesWithoutAnArrow,
     NoArrow,
     ArrowFromElsewhere,
 }
@@ -76,6 +77,7 @@ impl StreamService for Echo {
             Then::Read
         };
         match session.machine.state() {
+            State::Reading if self.0 == Mistake::ClosesWithoutAnArrow => Want::Close,
             State::Reading => Want::Read { room: ROOM },
             State::Writing => Want::Write { bytes: &session.answer, then },
             State::Closed => Want::Close,

@@ -11,6 +11,7 @@
     reason = "a test that cannot go on has to fail"
 )]
 
+mod before;
 mod contract;
 mod echo;
 mod lifecycle;
