@@ -1,4 +1,5 @@
-//! The client program over TCP: with our server, with that of the lab report, and with servers that fail it.
+//! The client program over TCP: with our server, and with servers that fail it. `tests/python_examples.rs` runs it with
+//! the calls of the lab report.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -206,66 +207,5 @@ fn help_begins_with_examples() {
     assert!(out.starts_with("Examples:\n  welcome "), "{out}");
     for option in ["-c, --connect", "--timeout", "--retries", "[NAME]"] {
         assert!(out.contains(option), "{option} is not in\n{out}");
-    }
-}
-
-/// The lab report's server, which serves one client at a time. It takes a free port, prints it, and ends after two
-/// clients.
-const REPORT_SERVER: &str = "
-import socket
-s = socket.socket()
-print('socket created')
-s.bind(('localhost', 0))
-s.listen(3)
-print('waiting for connections', s.getsockname()[1], flush=True)
-for _ in range(2):
-    c, addr = s.accept()
-    name = c.recv(1024).decode()
-    print('connected with', addr, repr(name), flush=True)
-    c.send(bytes('welcome ', 'utf-8'))
-    c.close()
-";
-
-/// The lab report's client: it keeps its write side open and reads once.
-const REPORT_CLIENT: &str = "
-import socket, sys
-c = socket.socket()
-c.connect(('127.0.0.1', int(sys.argv[1])))
-name = input('Enter your name')
-c.send(bytes(name, 'utf-8'))
-print(repr(c.recv(1024).decode()))
-";
-
-#[test]
-fn the_server_of_the_report_welcomes_our_client() {
-    if !is_here("python3") {
-        return;
-    }
-    let mut command = Command::new("python3");
-    let mut server =
-        command.args(["-c", REPORT_SERVER]).stdout(std::process::Stdio::piped()).spawn().unwrap();
-    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(server.stdout.take().unwrap()));
-    let mut line = || lines.next().unwrap().unwrap();
-    assert_eq!(line(), "socket created");
-    let port = line().rsplit_once(' ').unwrap().1.parse().unwrap();
-    let address = SocketAddr::from(([127, 0, 0, 1], port));
-    assert_eq!(visit(address, &["Rafatul"], b""), (0, "welcome ".into(), String::new()));
-    assert!(line().ends_with(" 'Rafatul'"), "the name arrives as it is, without a terminator");
-    assert_eq!(visit(address, &[""], b"").1, "welcome ");
-    assert!(line().ends_with(r" '\n'"), "an empty name is an empty line");
-    crate::process::wait(&mut server);
-}
-
-#[test]
-fn our_server_welcomes_the_client_of_the_report() {
-    if !is_here("python3") {
-        return;
-    }
-    for options in [&[][..], &["--name-gap", "0"]] {
-        let server = Server::start(options);
-        let port = server.address.port().to_string();
-        let (code, out, err) = run(Command::new("python3").args(["-c", REPORT_CLIENT, &port]), b"Rafatul\n");
-        assert_eq!((code, out.as_str(), err.as_str()), (0, "Enter your name'welcome '\n", ""));
-        server.wait_for_log(" Rafatul");
     }
 }
