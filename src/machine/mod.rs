@@ -1,10 +1,12 @@
 //! State machines as tables: one row for each arrow, proved while the crate compiles, and one way to move along it.
 //!
 //! [`machine!`](crate::machine!) declares a machine. [`Table`] is what the loop asks of one that it does not know.
-//! [`diagram`] draws tables as pictures.
+//! [`diagram`] and [`svg`] draw tables as pictures.
 
 mod declare;
 pub mod diagram;
+mod layout;
+pub mod svg;
 
 use std::fmt;
 
