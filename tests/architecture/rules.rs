@@ -41,7 +41,6 @@ pub(crate) const EXCEPTIONS: &[(Rule, &str, &str, &str)] = &[
     (Rule::Circles, "tests/museum/", "", "mod.rs has what the exhibits use, and a list of them"),
     (Rule::Circles, "tests/simulation/", "", "the world and its sockets, the kernel and its watch"),
     (Rule::Circles, "tests/soak/", "", "constants in main.rs"),
-    (Rule::Circles, "tests/sockets_lab/", "", "a constant in main.rs"),
     (Rule::Makeshifts, "tests/simulation/main.rs", "path", "the museum's bugs are played by the simulation"),
     (Rule::Makeshifts, "tests/museum/", "no crate", "see above"),
 ];
