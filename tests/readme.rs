@@ -23,7 +23,8 @@ const README_LINES_MAX: usize = 200;
 type Block = (&'static str, fn() -> String);
 
 /// What can stand between `<!-- begin NAME -->` and `<!-- end -->`.
-const BLOCKS: [Block; 3] = [
+const BLOCKS: [Block; 4] = [
+    ("code map", code_map),
     ("kinds of sockets", || kind::Markdown.to_string()),
     ("welcomed --help", || help(env!("CARGO_BIN_EXE_welcomed"))),
     ("welcome --help", || help(env!("CARGO_BIN_EXE_welcome"))),
@@ -32,6 +33,40 @@ const BLOCKS: [Block; 3] = [
 fn help(program: &str) -> String {
     let output = Command::new(program).arg("-h").output().unwrap();
     format!("```text\n{}```\n", String::from_utf8(output.stdout).unwrap())
+}
+
+/// Each source file and the first sentence of its documentation, folder by folder.
+fn code_map() -> String {
+    let source = Path::new(ROOT).join("src");
+    let mut files = sources(&source);
+    // `mod.rs` says what the folder is for.
+    files.sort_by_key(|path| (path.parent().map(Path::to_owned), !path.ends_with("mod.rs"), path.clone()));
+    let row = |path: &PathBuf| {
+        let name = path.strip_prefix(&source).unwrap().display();
+        format!("| `{name}` | {} |\n", first_sentence(&fs::read_to_string(path).unwrap()))
+    };
+    "| file | what it says of itself |\n| --- | --- |\n".to_owned()
+        + &files.iter().map(row).collect::<String>()
+}
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] }).collect()
+}
+
+/// The first sentence of a file's documentation, without its links.
+fn first_sentence(source: &str) -> String {
+    let lines = source.lines().map_while(|line| line.strip_prefix("//!")).map(str::trim);
+    let paragraph: Vec<&str> = lines.take_while(|line| !line.is_empty()).collect();
+    let paragraph = paragraph.join(" ");
+    let sentence = paragraph.split_inclusive(". ").next().unwrap_or_default().trim();
+    let mut text = sentence.replace("[`", "`").replace("`]", "`");
+    while let Some((before, (_, after))) =
+        text.split_once("`(").map(|(before, link)| (before, link.split_once(')').unwrap()))
+    {
+        text = format!("{before}`{after}");
+    }
+    text
 }
 
 /// The pictures of the tables: where each of them is, and what is in it.
