@@ -12,6 +12,7 @@ use welcomed::kernel::mio::{descriptor_limit, raise_descriptor_limit};
 use welcomed::kernel::{self, Mio};
 use welcomed::logging;
 use welcomed::machine::diagram::{Dot, Mermaid};
+use welcomed::machine::svg::Svg;
 use welcomed::net::{Address, Endpoint, Names};
 use welcomed::reactor::{Datagrams, ListenError, Server, Settings, Streams};
 use welcomed::services::welcome::{self, Both, Welcome, WelcomeDatagrams, WelcomeStreams};
@@ -39,7 +40,7 @@ Examples:
   welcomed -l unix:///tmp/welcomed.sock                 serve nc -U /tmp/welcomed.sock
   welcomed --welcome 'Hello, {name}!'                   welcome by name
   welcomed -vv                                          show every step of every connection
-  welcomed --diagram=dot | dot -Tsvg > a.svg            draw the state machines
+  welcomed --diagram=svg > machines.svg                 draw the state machines
   kill -USR1 $(pidof welcomed)                          write the counts to the log";
 
 /// Reads a name from every client, answers with a welcome, and closes.
@@ -104,6 +105,7 @@ struct Options {
 enum Language {
     Mermaid,
     Dot,
+    Svg,
 }
 
 fn duration_or_zero(text: &str) -> Result<Duration, String> {
@@ -154,6 +156,7 @@ fn draw(language: Language) -> io::Result<()> {
     match language {
         Language::Mermaid => write!(out, "{}", Mermaid(&DIAGRAMS)),
         Language::Dot => write!(out, "{}", Dot(&DIAGRAMS)),
+        Language::Svg => write!(out, "{}", Svg(&DIAGRAMS)),
     }
 }
 
