@@ -353,3 +353,50 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
         self.watched == Some(Interest::Writable) || self.keeps_boundaries
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::kernel::Mio;
+
+    mod table {
+        crate::machine! {
+            "idle"
+            states { Idle = "idle", Over = "over", }
+            events { Ended = "ended", }
+            outcomes { Done = "done", }
+            table { Idle + Ended => Over: Done, }
+        }
+    }
+
+    /// A service without anything of its own.
+    struct Idle;
+
+    impl StreamService for Idle {
+        type Session = table::Machine;
+        type Table = table::Machine;
+
+        fn waits(&self) -> Vec<Duration> {
+            Vec::new()
+        }
+
+        fn want<'a>(&'a self, _: &'a table::Machine) -> Want<'a> {
+            Want::Read { room: 1 }
+        }
+
+        fn timers(&self, _: &table::Machine) -> [Option<Timer>; TIMERS] {
+            [None; TIMERS]
+        }
+
+        fn on(&mut self, _: &mut table::Machine, _: Input<'_>, _: Instant) -> Step<table::Machine> {
+            Step::took(0)
+        }
+    }
+
+    #[test]
+    fn an_idle_connection_is_small() {
+        assert!(size_of::<Connection<Idle, Mio>>() <= 80, "{}", size_of::<Connection<Idle, Mio>>());
+    }
+}

@@ -1,11 +1,13 @@
 //! Input that came and was not taken.
 
 /// The bytes of one connection that its session has not taken, oldest first, and whether they can be offered again
-/// without anything read.
+/// without anything read. Most connections have none: then it is a null pointer.
 #[derive(Default, Debug)]
-pub(crate) struct Untaken {
-    #[expect(clippy::box_collection, reason = "most connections have none, and each has room for it")]
-    bytes: Option<Box<Vec<u8>>>,
+pub(crate) struct Untaken(Option<Box<Held>>);
+
+#[derive(Debug)]
+struct Held {
+    bytes: Vec<u8>,
     offer: bool,
 }
 
@@ -13,32 +15,33 @@ impl Untaken {
     /// How many bytes there are.
     #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.bytes.as_ref().map_or(0, |bytes| bytes.len())
+        self.0.as_ref().map_or(0, |held| held.bytes.len())
     }
 
     /// Whether there are none.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.bytes.is_none()
+        self.0.is_none()
     }
 
     /// Whether to offer them before anything is read: the session took some of them, or has moved since.
     #[inline]
     pub(crate) fn can_be_offered(&self) -> bool {
-        self.offer
+        self.0.as_ref().is_some_and(|held| held.offer)
     }
 
     /// The session has moved: what it did not take then it may take now.
     #[inline]
     pub(crate) fn session_moved(&mut self) {
-        self.offer = self.bytes.is_some();
+        if let Some(held) = &mut self.0 {
+            held.offer = true;
+        }
     }
 
     /// All of them, with what has just been `read` behind them. They are to be given back by
     /// [`keep`](Untaken::keep).
     pub(crate) fn take_with(&mut self, read: &[u8]) -> Vec<u8> {
-        self.offer = false;
-        let mut bytes = *self.bytes.take().unwrap_or_default();
+        let mut bytes = self.0.take().map_or_else(Vec::new, |held| held.bytes);
         bytes.extend_from_slice(read);
         bytes
     }
@@ -46,13 +49,12 @@ impl Untaken {
     /// Keeps what is left of `bytes` once the first `taken` are gone, for a session that took them or `moved`.
     pub(crate) fn keep(&mut self, mut bytes: Vec<u8>, taken: usize, moved: bool) {
         bytes.drain(..taken.min(bytes.len()));
-        self.offer = !bytes.is_empty() && (taken > 0 || moved);
-        self.bytes = (!bytes.is_empty()).then(|| Box::new(bytes));
+        self.0 = (!bytes.is_empty()).then(|| Box::new(Held { bytes, offer: taken > 0 || moved }));
     }
 
     /// Forgets them.
     pub(crate) fn clear(&mut self) {
-        *self = Untaken::default();
+        self.0 = None;
     }
 }
 
