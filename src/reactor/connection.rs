@@ -361,36 +361,26 @@ mod tests {
     use super::*;
     use crate::kernel::Mio;
 
-    mod table {
-        crate::machine! {
-            "idle"
-            states { Idle = "idle", Over = "over", }
-            events { Ended = "ended", }
-            outcomes { Done = "done", }
-            table { Idle + Ended => Over: Done, }
-        }
-    }
-
-    /// A service without anything of its own.
+    /// A service without anything of its own. Any table will do.
     struct Idle;
 
     impl StreamService for Idle {
-        type Session = table::Machine;
-        type Table = table::Machine;
+        type Session = Machine;
+        type Table = Machine;
 
         fn waits(&self) -> Vec<Duration> {
             Vec::new()
         }
 
-        fn want<'a>(&'a self, _: &'a table::Machine) -> Want<'a> {
+        fn want<'a>(&'a self, _: &'a Machine) -> Want<'a> {
             Want::Read { room: 1 }
         }
 
-        fn timers(&self, _: &table::Machine) -> [Option<Timer>; TIMERS] {
+        fn timers(&self, _: &Machine) -> [Option<Timer>; TIMERS] {
             [None; TIMERS]
         }
 
-        fn on(&mut self, _: &mut table::Machine, _: Input<'_>, _: Instant) -> Step<table::Machine> {
+        fn on(&mut self, _: &mut Machine, _: Input<'_>, _: Instant) -> Step<Machine> {
             Step::took(0)
         }
     }
