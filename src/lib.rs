@@ -74,7 +74,11 @@ pub mod logging;
 pub mod machine;
 pub mod net;
 pub mod reactor;
+#[cfg(feature = "simulation")]
+pub mod schedules;
 pub mod services;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 pub mod text;
 
 /// Every table of this crate as a picture, in the order of a visit.

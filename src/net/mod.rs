@@ -9,6 +9,8 @@ pub mod address;
 pub(crate) mod blocking;
 mod cause;
 pub mod endpoint;
+#[cfg(feature = "simulation")]
+mod error_code;
 pub mod ipv4;
 pub mod kind;
 pub(crate) mod socket;
@@ -16,4 +18,6 @@ pub(crate) mod socket;
 pub use address::{Address, Name, Peer, UNIX_NAME_MAX_BYTES, UnixName};
 pub use cause::Cause;
 pub use endpoint::{BadEndpoint, Endpoint};
+#[cfg(feature = "simulation")]
+pub use error_code::ErrorCode;
 pub use kind::{Kind, Names};

@@ -38,6 +38,26 @@ pub enum Breach {
     DatagramMovesNothing,
 }
 
+impl Breach {
+    /// Every way there is.
+    pub const ALL: &[Breach] = &[
+        Breach::TookTooMuch,
+        Breach::FullRoom,
+        Breach::ReadsAfterEnd,
+        Breach::SentMovesNothing,
+        Breach::ThenNotKept,
+        Breach::OutputChanged,
+        Breach::ElapsedMovesNothing,
+        Breach::UnknownWait,
+        Breach::SameWait,
+        Breach::DoesNotClose,
+        Breach::ClosesUndecided,
+        Breach::NoArrow,
+        Breach::ArrowFromElsewhere,
+        Breach::DatagramMovesNothing,
+    ];
+}
+
 impl fmt::Display for Breach {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -37,12 +37,7 @@ impl Rule {
 #[rustfmt::skip]
 pub(crate) const EXCEPTIONS: &[(Rule, &str, &str, &str)] = &[
     (Rule::Table, "src/facade.rs", "no row", "the server of before, for tests that use it still"),
-    (Rule::Table, "simulation", "not there", "the simulation is in tests/simulation"),
-    (Rule::Circles, "tests/museum/", "", "mod.rs has what the exhibits use, and a list of them"),
-    (Rule::Circles, "tests/simulation/", "", "the world and its sockets, the kernel and its watch"),
     (Rule::Circles, "tests/soak/", "", "constants in main.rs"),
-    (Rule::Makeshifts, "tests/simulation/main.rs", "path", "the museum's bugs are played by the simulation"),
-    (Rule::Makeshifts, "tests/museum/", "no crate", "see above"),
 ];
 
 /// What the modules of one place may import. Of two rows that cover a file both hold.
@@ -111,7 +106,8 @@ pub(crate) const ROOMS: &[Row] = &[
     row("reactor::service", &["machine", "net"], &[], TOLD_THE_TIME),
     row("reactor::tables", &["machine"], &[], SANS_IO),
     row("services", &["machine", "net", "text", "reactor::service", "reactor::counts"], &["log"], TOLD_THE_TIME),
-    row("simulation", &["machine", "net", "kernel", "reactor"], &[], &["crate::kernel::mio", "crate::kernel::unix"]),
+    row("simulation", &["machine", "net", "kernel", "reactor"], &["log", "rand_xoshiro"], &["crate::kernel::mio", "crate::kernel::unix"]),
+    row("schedules", &["net", "reactor", "services", "simulation"], &[], TOLD_THE_TIME),
     row("client", &["machine", "net", "text", "services::welcome"], &["log"], &["std::fs"]),
     row("client::table", &["machine"], &[], SANS_IO),
     row("client::visit", &["machine", "net::kind", "services::welcome", "client::error", "client::table"], &["log"], SANS_IO),

@@ -3,186 +3,193 @@
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
-use welcomed::facade::Settings;
 use welcomed::kernel::{Interest, Kernel as _};
 use welcomed::net::Kind;
-use welcomed::services::welcome::NAME_MAX_BYTES;
+use welcomed::services::welcome::{NAME_MAX_BYTES, Settings, WelcomeStreams};
+use welcomed::simulation::{Sim, SimStream};
 
+use super::conversation::{Conversation, Next, Phase};
 use super::exhibits::Bug;
-use super::session::{Session, State, Want};
-use crate::kernel::{Sim, Stream};
 
 const LINGER: Duration = Duration::from_secs(2);
 
 /// A stream and its conversation.
-pub(super) struct Connection {
-    pub(super) stream: Stream,
-    pub(super) kind: Kind,
-    pub(super) session: Session,
-    pub(super) watched: Option<Interest>,
-    /// When it has to be gone, and for which state that was said.
-    pub(super) due: Option<(State, Instant)>,
+pub(crate) struct Connection {
+    pub(crate) stream: SimStream,
+    pub(crate) kind: Kind,
+    pub(crate) conversation: Conversation,
+    pub(crate) watched: Option<Interest>,
+    /// When it has to be gone, and for which phase that was said.
+    pub(crate) due: Option<(Phase, Instant)>,
     /// When its name ends by silence.
-    pub(super) gap: Option<Instant>,
+    pub(crate) gap: Option<Instant>,
+}
+
+/// What the connections share while they are driven.
+pub(crate) struct Shared<'a> {
+    pub(crate) kernel: &'a mut Sim,
+    pub(crate) welcome: &'a mut WelcomeStreams,
+    pub(crate) bug: Option<Bug>,
+    pub(crate) now: Instant,
+}
+
+impl Shared<'_> {
+    fn has(&self, bug: Bug) -> bool {
+        self.bug == Some(bug)
+    }
 }
 
 impl Connection {
-    pub(super) fn new(stream: Stream, kind: Kind) -> Connection {
-        Connection { stream, kind, session: Session::new(), watched: None, due: None, gap: None }
+    pub(crate) fn new(stream: SimStream, kind: Kind) -> Connection {
+        Connection {
+            stream,
+            kind,
+            conversation: Conversation::default(),
+            watched: None,
+            due: None,
+            gap: None,
+        }
     }
 
-    pub(super) fn is_due(&self, now: Instant) -> bool {
+    pub(crate) fn is_due(&self, now: Instant) -> bool {
         self.due.is_some_and(|(_, at)| at <= now) || self.gap.is_some_and(|gap| gap <= now)
     }
 
     /// Reads and writes. What it has to wait for, if it is not over.
-    pub(super) fn drive(
+    pub(crate) fn drive(
         &mut self,
-        kernel: &mut Sim,
-        settings: &Settings,
-        bug: Option<Bug>,
+        shared: &mut Shared<'_>,
         mut left: Option<&mut Vec<u8>>,
     ) -> Option<Interest> {
         let mut buffer = [0; 4096];
         let mut reads = 0;
         loop {
-            let result = match self.session.want() {
-                Want::Close => return None,
-                Want::Read if bug == Some(Bug::StopsAfterOneRead) && reads > 0 => {
+            let next = self.conversation.next(shared.welcome);
+            let result = match next {
+                Next::Close => return None,
+                Next::Read(_) | Next::Linger if shared.has(Bug::StopsAfterOneRead) && reads > 0 => {
                     return Some(Interest::Readable);
                 }
-                Want::Read => {
-                    reads += 1;
-                    self.read(kernel, settings, bug, &mut buffer)
-                }
-                Want::Write => self.write(kernel, settings, bug, left.as_deref_mut()),
+                Next::Read(room) => self.read(shared, &mut buffer[..room]),
+                Next::Linger => self.throw_away(shared, &mut buffer),
+                Next::Write => self.write(shared, left.as_deref_mut()),
             };
+            reads += 1;
             match result {
                 Ok(()) => {}
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => match self.session.want() {
-                    Want::Read => return Some(Interest::Readable),
-                    Want::Write if bug == Some(Bug::WouldBlockOnWriteIsFatal) => return None,
-                    Want::Write => return Some(Interest::Writable),
-                    Want::Close => return None,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => match next {
+                    Next::Read(_) | Next::Linger => return Some(Interest::Readable),
+                    Next::Write if shared.has(Bug::WouldBlockOnWriteIsFatal) => return None,
+                    Next::Write => return Some(Interest::Writable),
+                    Next::Close => return None,
                 },
                 Err(_) => return None,
             }
         }
     }
 
-    fn read(
-        &mut self,
-        kernel: &mut Sim,
-        settings: &Settings,
-        bug: Option<Bug>,
-        buffer: &mut [u8],
-    ) -> io::Result<()> {
+    fn read(&mut self, shared: &mut Shared<'_>, buffer: &mut [u8]) -> io::Result<()> {
+        let Connection { stream, conversation, .. } = self;
         if self.kind.semantics().boundaries {
-            return self.read_record(kernel, settings, bug, &mut buffer[..NAME_MAX_BYTES]);
+            return self.read_record(shared);
         }
-        match kernel.read(&mut self.stream, buffer) {
-            Ok(0) if bug == Some(Bug::EndOfInputIsData) => {
-                self.session.receive(&[], &settings.welcome);
-            }
-            Ok(0) if bug == Some(Bug::HalfCloseIsADisconnect) => {
-                self.session.fail();
-            }
-            Ok(0) => {
-                self.session.receive_eof(&settings.welcome);
-            }
-            Ok(bytes) => {
-                self.session.receive(&buffer[..bytes], &settings.welcome);
-            }
-            Err(error) => return Err(error),
+        let bytes = shared.kernel.read(stream, buffer)?;
+        match bytes {
+            0 if shared.has(Bug::EndOfInputIsData) => {}
+            0 if shared.has(Bug::HalfCloseIsADisconnect) => conversation.ends(),
+            0 => conversation.input_ends(shared.welcome, shared.now),
+            _ => conversation.receives(&buffer[..bytes], buffer.len(), shared.welcome, shared.now),
         }
         Ok(())
     }
 
-    fn read_record(
-        &mut self,
-        kernel: &mut Sim,
-        settings: &Settings,
-        bug: Option<Bug>,
-        buffer: &mut [u8],
-    ) -> io::Result<()> {
-        match kernel.read_record(&mut self.stream, buffer)? {
-            Some(record) if record.bytes == 0 && bug == Some(Bug::EmptyRecordIsTheEnd) => {
-                self.session.receive_eof(&settings.welcome)
+    fn read_record(&mut self, shared: &mut Shared<'_>) -> io::Result<()> {
+        let Connection { stream, conversation, .. } = self;
+        let mut buffer = [0; NAME_MAX_BYTES];
+        match shared.kernel.read_record(stream, &mut buffer)? {
+            Some(record) if record.bytes == 0 && shared.has(Bug::EmptyRecordIsTheEnd) => {
+                conversation.input_ends(shared.welcome, shared.now);
             }
-            Some(record) if bug == Some(Bug::ForgetsTheBoundaries) => {
-                self.session.receive(&buffer[..record.bytes], &settings.welcome)
+            Some(record) if shared.has(Bug::ForgetsTheBoundaries) => {
+                conversation.receives(&buffer[..record.bytes], NAME_MAX_BYTES, shared.welcome, shared.now);
             }
-            Some(record) => self.session.receive_record(&buffer[..record.bytes], &settings.welcome),
-            None => self.session.receive_eof(&settings.welcome),
-        };
+            Some(record) => conversation.receives_record(&buffer[..record.bytes], shared.welcome, shared.now),
+            None => conversation.input_ends(shared.welcome, shared.now),
+        }
         Ok(())
     }
 
-    fn write(
-        &mut self,
-        kernel: &mut Sim,
-        settings: &Settings,
-        bug: Option<Bug>,
-        left: Option<&mut Vec<u8>>,
-    ) -> io::Result<()> {
-        if let Some(left) = left {
+    /// Reads what is of no use any more.
+    fn throw_away(&mut self, shared: &mut Shared<'_>, buffer: &mut [u8]) -> io::Result<()> {
+        if !self.sends_more(shared, buffer)? {
+            self.conversation.ends();
+        }
+        Ok(())
+    }
+
+    /// Whether there is more input, which is thrown away.
+    fn sends_more(&mut self, shared: &mut Shared<'_>, buffer: &mut [u8]) -> io::Result<bool> {
+        if self.kind.semantics().boundaries {
+            return Ok(shared.kernel.read_record(&mut self.stream, buffer)?.is_some());
+        }
+        Ok(shared.kernel.read(&mut self.stream, buffer)? > 0)
+    }
+
+    fn write(&mut self, shared: &mut Shared<'_>, left: Option<&mut Vec<u8>>) -> io::Result<()> {
+        let Connection { stream, conversation, .. } = self;
+        let sent = if let Some(left) = left {
             // What is to be sent is kept under the key, and outlives the client that it was for.
             if left.is_empty() {
-                *left = self.session.outgoing().to_vec();
+                *left = conversation.outgoing(shared.welcome).to_vec();
             }
-            let sent = kernel.write(&mut self.stream, left, true)?;
+            let sent = shared.kernel.write(stream, left, true)?;
             left.drain(..sent);
-            if left.is_empty() {
-                self.session.sent(usize::MAX / 2);
-            }
-        } else if self.session.outgoing().is_empty() {
-            self.session.sent(0);
+            if left.is_empty() { conversation.outgoing(shared.welcome).len() } else { 0 }
+        } else if conversation.outgoing(shared.welcome).is_empty() {
+            0
         } else {
-            let sent = kernel.write(&mut self.stream, self.session.outgoing(), true)?;
-            let all = self.session.outgoing().len();
-            if self.kind.semantics().boundaries {
-                // A record comes alone: what is behind it is known only by a look.
-                while self
-                    .read_more(kernel, settings)
-                    .is_err_and(|error| error.kind() == ErrorKind::Interrupted)
-                {}
+            let all = conversation.outgoing(shared.welcome);
+            let sent = shared.kernel.write(stream, all, true)?;
+            if shared.has(Bug::ShortWriteIsAll) { all.len() } else { sent }
+        };
+        if self.kind.semantics().boundaries {
+            // A record comes alone: what is behind it is known only by a look.
+            let mut look = || self.sends_more(shared, &mut [0; NAME_MAX_BYTES]);
+            let mut more = look();
+            while more.as_ref().is_err_and(|error| error.kind() == ErrorKind::Interrupted) {
+                more = look();
             }
-            self.session.sent(if bug == Some(Bug::ShortWriteIsAll) { all } else { sent });
+            self.conversation.input_left = more.unwrap_or(false);
         }
-        self.linger(kernel, bug)
+        self.sent(sent, shared)
     }
 
-    fn read_more(&mut self, kernel: &mut Sim, settings: &Settings) -> io::Result<()> {
-        self.read_record(kernel, settings, None, &mut [0; NAME_MAX_BYTES])
-    }
-
-    /// Who sends more than a name is read to the end before it is closed.
-    fn linger(&mut self, kernel: &mut Sim, bug: Option<Bug>) -> io::Result<()> {
-        if self.session.state() == State::Lingering {
-            if bug == Some(Bug::ClosesOnUnreadInput) {
-                self.session.deadline();
-            } else {
-                kernel.shutdown_write(&mut self.stream)?;
-            }
+    /// A client that sends more than a name is read to the end before it is closed.
+    fn sent(&mut self, bytes: usize, shared: &mut Shared<'_>) -> io::Result<()> {
+        let lingers = self.conversation.sends(bytes, shared.welcome, shared.now);
+        if lingers && shared.has(Bug::ClosesOnUnreadInput) {
+            self.conversation.ends();
+        } else if lingers {
+            shared.kernel.shutdown_write(&mut self.stream)?;
         }
         Ok(())
     }
 
-    /// Sets the deadlines of the state that it waits in.
-    pub(super) fn arm(&mut self, known: usize, now: Instant, settings: &Settings, bug: Option<Bug>) {
-        let state = self.session.state();
-        let after = match state {
-            State::ReadingName => settings.name_timeout,
-            State::WritingWelcome => settings.write_timeout,
-            State::Lingering | State::Closed => LINGER,
+    /// Sets the deadlines of the phase that it waits in.
+    pub(crate) fn arm(&mut self, known: usize, now: Instant, settings: &Settings, bug: Option<Bug>) {
+        let phase = self.conversation.phase();
+        let after = match phase {
+            Phase::Reading => settings.name_timeout,
+            Phase::Writing => settings.write_timeout,
+            Phase::Lingering => LINGER,
         };
-        let grew = self.session.name().len() > known;
+        let grew = self.conversation.name_bytes() > known;
         let anew = bug == Some(Bug::ExtendsTheDeadlineByEveryByte) && grew;
-        if anew || self.due.is_none_or(|(armed, _)| armed != state) {
-            self.due = Some((state, now + after));
+        if anew || self.due.is_none_or(|(armed, _)| armed != phase) {
+            self.due = Some((phase, now + after));
         }
-        if state != State::ReadingName {
+        if phase != Phase::Reading {
             self.gap = None;
         } else if grew {
             self.gap = Some(now + settings.name_gap);

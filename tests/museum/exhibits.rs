@@ -2,15 +2,9 @@
 
 use std::time::Duration;
 
-use rustix::io::Errno;
-use welcomed::net::Kind;
-
-use crate::faults::Fault;
-use crate::promises::Promise;
-use crate::schedule::hurried;
-use crate::script::{Script, Step};
-use crate::weather::Weather;
-use crate::world::World;
+use welcomed::net::{ErrorCode, Kind};
+use welcomed::schedules::{WELCOME, Welcoming, bytewise, half_closing, prompt, surplus};
+use welcomed::simulation::{Fault, Promise, Reading, Schedule, Script, Step, Weather};
 
 /// A change to the plain loop.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -49,26 +43,36 @@ pub(crate) struct Exhibit {
     /// Which of our promises catches it.
     pub(crate) breaks: Promise,
     /// Where it shows.
-    pub(crate) scene: fn() -> World,
+    pub(crate) scene: fn() -> Schedule<Welcoming>,
+}
+
+impl Exhibit {
+    /// Whether the log of its scene is read.
+    pub(crate) fn log_is_read(&self) -> bool {
+        self.bug != Bug::DiesOfAClosedLogPipe
+    }
 }
 
 /// Clients in good weather, but for the planned faults and a send buffer of so many bytes.
-fn scene(clients: Vec<Script>, send_buffer: usize, plan: &[(usize, Fault)]) -> World {
-    let weather = Weather::planned(plan).with_send_buffer(send_buffer);
-    World::new(clients, Vec::new(), &hurried(), "hello {name}!", weather)
+fn scene(clients: Vec<Script>, send_buffer: usize, plan: &[(usize, Fault)]) -> Schedule<Welcoming> {
+    scene_at(Kind::Tcp, clients).in_weather(Weather::planned(plan).with_send_buffer(send_buffer))
+}
+
+/// Clients in good weather at a socket of this kind.
+fn scene_at(kind: Kind, clients: Vec<Script>) -> Schedule<Welcoming> {
+    Schedule::calm(&Welcoming::default(), &[Welcoming::socket(kind)], clients)
 }
 
 const LARGE: usize = 64 * 1024;
 const SMALL: usize = 4;
 
 fn after(millis: u64, client: Script) -> Script {
-    Script { arrives: Duration::from_millis(millis), ..client }
+    client.arriving(Duration::from_millis(millis))
 }
 
 /// A client that connects and does the rest only when its stream is being watched.
 fn later(client: Script) -> Script {
-    let steps = [vec![Step::Pause(Duration::from_millis(20))], client.steps.clone()].concat();
-    Script { complete_after: steps.len(), steps, ..client }
+    client.after_a_pause(Duration::from_millis(20))
 }
 
 pub(crate) const EXHIBITS: &[Exhibit] = &[
@@ -80,8 +84,8 @@ pub(crate) const EXHIBITS: &[Exhibit] = &[
                last message is gone.",
         met: "netty/netty#4317, \"Epoll level-triggered discards last packets when remote end disconnects\"; \
               haproxy/haproxy#1863; mio gave up its HUP for the like of it (tokio-rs/mio#958)",
-        breaks: Promise::Welcome,
-        scene: || scene(vec![later(Script::half_closing(b"Ada"))], LARGE, &[]),
+        breaks: WELCOME,
+        scene: || scene(vec![later(half_closing(b"Ada"))], LARGE, &[]),
     },
     Exhibit {
         bug: Bug::ForgetsTheEdgeAfterEmfile,
@@ -91,7 +95,7 @@ pub(crate) const EXHIBITS: &[Exhibit] = &[
         met: "projecteru/redis-cerberus#29 (after \"too many open files\" nobody is accepted any more); the cure, \
               remembering that somebody waits, is sozu-proxy/sozu#82",
         breaks: Promise::NoStall,
-        scene: || scene(vec![Script::prompt(b"Ada")], LARGE, &[(1, Fault::Error(Errno::MFILE))]),
+        scene: || scene(vec![prompt(b"Ada")], LARGE, &[(1, Fault::Error(ErrorCode::MFile))]),
     },
     Exhibit {
         bug: Bug::SpinsOnEmfile,
@@ -104,8 +108,8 @@ pub(crate) const EXHIBITS: &[Exhibit] = &[
         breaks: Promise::NoSpin,
         scene: || {
             let weather = Weather::planned(&[]).with_descriptors(1);
-            let clients = vec![Script::silent(), after(10, Script::prompt(b"Ada"))];
-            World::new(clients, Vec::new(), &hurried(), "hello {name}!", weather)
+            let clients = vec![Script::silent(), after(10, prompt(b"Ada"))];
+            scene_at(Kind::Tcp, clients).in_weather(weather)
         },
     },
     Exhibit {
@@ -116,7 +120,7 @@ pub(crate) const EXHIBITS: &[Exhibit] = &[
         met: "tokio-rs/mio#845, \"cannot accept all connections from client\"; the same with reads in sjanel/aeronet#485",
         breaks: Promise::NoStall,
         scene: || {
-            let names = (0..100).map(|number| Script::prompt(format!("N{number}").as_bytes()));
+            let names = (0..100).map(|number| prompt(format!("N{number}").as_bytes()));
             scene(names.collect(), LARGE, &[])
         },
     },
@@ -128,7 +132,7 @@ pub(crate) const EXHIBITS: &[Exhibit] = &[
         met: "epoll(7) has it as its first example; tokio-rs/mio#45, \"the data will remain forever alone\"; \
               netty/netty#7788 for the short read that is taken for the last",
         breaks: Promise::NoStall,
-        scene: || scene(vec![later(Script::prompt(b"Ada"))], LARGE, &[(6, Fault::Short)]),
+        scene: || scene(vec![later(prompt(b"Ada"))], LARGE, &[(6, Fault::Short)]),
     },
     Exhibit {
         bug: Bug::WouldBlockOnWriteIsFatal,
@@ -136,8 +140,8 @@ pub(crate) const EXHIBITS: &[Exhibit] = &[
         what: "The reply is larger than the room in the send buffer, write says that it would block, and the loop takes \
                that for a failure and closes. Small replies always work, a large one arrives cut off.",
         met: "sgieseking/anyrpc#51, \"Resume partial writes instead of treating EAGAIN as fatal\"; netdata/netdata#11754",
-        breaks: Promise::Welcome,
-        scene: || scene(vec![Script::prompt(b"Rafatul")], SMALL, &[]),
+        breaks: WELCOME,
+        scene: || scene(vec![prompt(b"Rafatul")], SMALL, &[]),
     },
     Exhibit {
         bug: Bug::ShortWriteIsAll,
@@ -146,8 +150,8 @@ pub(crate) const EXHIBITS: &[Exhibit] = &[
                others.",
         met: "libevent/libevent#1433, \"Deal with partial writes on SSL write\"; sent twice instead in \
               MisterTea/EternalTerminal#815",
-        breaks: Promise::Welcome,
-        scene: || scene(vec![Script::prompt(b"Rafatul")], SMALL, &[]),
+        breaks: WELCOME,
+        scene: || scene(vec![prompt(b"Rafatul")], SMALL, &[]),
     },
     Exhibit {
         bug: Bug::EndOfInputIsData,
@@ -166,8 +170,8 @@ pub(crate) const EXHIBITS: &[Exhibit] = &[
                of input and hangs up. printf piped into netcat gets nothing from a server that works in every browser.",
         met: "enghitalo/vanilla#103, \"Backend drops the response when a client half-closes\"; hyperium/hyper#1981 made it \
               the default on purpose",
-        breaks: Promise::Welcome,
-        scene: || scene(vec![Script::half_closing(b"Ada")], LARGE, &[]),
+        breaks: WELCOME,
+        scene: || scene(vec![half_closing(b"Ada")], LARGE, &[]),
     },
     Exhibit {
         bug: Bug::NeverRearms,
@@ -175,9 +179,9 @@ pub(crate) const EXHIBITS: &[Exhibit] = &[
         what: "The loop watched for bytes, now it has to wait for room to write, and does not say so to the kernel. That \
                one connection freezes, without an error and without a line in the log.",
         met: "netty/netty#4216, \"Correctly set EPOLLOUT flag\"; pjsip/pjproject#3018; tokio-rs/mio#1126",
-        breaks: Promise::Welcome,
+        breaks: WELCOME,
         scene: || {
-            let bytewise = Script::bytewise(b"Rafatul", Duration::from_millis(5));
+            let bytewise = bytewise(b"Rafatul", Duration::from_millis(5));
             scene(vec![bytewise], SMALL, &[])
         },
     },
@@ -190,9 +194,10 @@ pub(crate) const EXHIBITS: &[Exhibit] = &[
               tokio-rs/mio#219; epoll(7), \"If using an event cache\"",
         breaks: Promise::NothingElse,
         scene: || {
-            let gone =
-                Script::never_reading(b"Secret").then([Step::Pause(Duration::from_millis(5)), Step::Reset]);
-            scene(vec![gone, after(20, Script::prompt(b"Eve"))], SMALL, &[])
+            let gone = prompt(b"Secret")
+                .reading(Reading::Never)
+                .then([Step::Pause(Duration::from_millis(5)), Step::Reset]);
+            scene(vec![gone, after(20, prompt(b"Eve"))], SMALL, &[])
         },
     },
     Exhibit {
@@ -211,10 +216,10 @@ pub(crate) const EXHIBITS: &[Exhibit] = &[
                reset takes the answer with it. The user sees \"connection reset by peer\" instead of what the server said.",
         met: "hyperium/hyper#3078, \"hyper server send rst after response 503\"; rwf2/Rocket#2783; the rule is RFC 9112, \
               section 9.6, and nginx calls it lingering_close",
-        breaks: Promise::Welcome,
+        breaks: WELCOME,
         scene: || {
             // More comes in the moment between the last look and the close.
-            let surplus = Script::surplus(b"Ada", &[b'x'; 5000]);
+            let surplus = surplus(b"Ada", &[b'x'; 5000]);
             scene(vec![surplus], LARGE, &[])
         },
     },
@@ -225,7 +230,7 @@ pub(crate) const EXHIBITS: &[Exhibit] = &[
                stops just when somebody attaches a debugger, or opens the laptop.",
         met: "rust-lang/futures-rs#2, \"mio: Retry poll if interrupted\"; pistacheio/pistache#565; travisghansen/fanout#19",
         breaks: Promise::Survival,
-        scene: || scene(vec![Script::prompt(b"Ada")], LARGE, &[(0, Fault::Error(Errno::INTR))]),
+        scene: || scene(vec![prompt(b"Ada")], LARGE, &[(0, Fault::Error(ErrorCode::Intr))]),
     },
     Exhibit {
         bug: Bug::DiesOfAClosedLogPipe,
@@ -235,11 +240,7 @@ pub(crate) const EXHIBITS: &[Exhibit] = &[
         met: "rust-lang/rust#46016 (println! panics); vercel-labs/agent-browser#802, \"prevent daemon panic on broken stderr \
               pipe\"",
         breaks: Promise::Survival,
-        scene: || {
-            let mut world = scene(vec![Script::prompt(b"Ada")], LARGE, &[]);
-            world.log_reader_is_gone = true;
-            world
-        },
+        scene: || scene(vec![prompt(b"Ada")], LARGE, &[]),
     },
     Exhibit {
         bug: Bug::DiesOfOneAcceptError,
@@ -250,8 +251,8 @@ pub(crate) const EXHIBITS: &[Exhibit] = &[
               tiny-http/tiny-http#283; accept(2) says to treat such errors like EAGAIN",
         breaks: Promise::Survival,
         scene: || {
-            let clients = vec![Script::prompt(b"Ada"), Script::prompt(b"Bob")];
-            scene(clients, LARGE, &[(1, Fault::Error(Errno::CONNABORTED))])
+            let clients = vec![prompt(b"Ada"), prompt(b"Bob")];
+            scene(clients, LARGE, &[(1, Fault::Error(ErrorCode::ConnAborted))])
         },
     },
     Exhibit {
@@ -262,7 +263,7 @@ pub(crate) const EXHIBITS: &[Exhibit] = &[
         met: "golang/go#34392, \"net: Not close accept conn when epoll failed\"; oven-sh/bun#32706; epoll(7), \
               max_user_watches",
         breaks: Promise::NoLeak,
-        scene: || scene(vec![Script::silent()], LARGE, &[(3, Fault::Error(Errno::NOSPC))]),
+        scene: || scene(vec![Script::silent()], LARGE, &[(3, Fault::Error(ErrorCode::NoSpc))]),
     },
     Exhibit {
         bug: Bug::EmptyRecordIsTheEnd,
@@ -271,8 +272,8 @@ pub(crate) const EXHIBITS: &[Exhibit] = &[
                streams takes it for the end. Whoever says nothing is taken to be gone.",
         met: "recv(2): datagram sockets \"permit zero-length datagrams. When such a datagram is received, the return value is \
               0\", which is what a stream gives at its end; unix(7), SOCK_SEQPACKET",
-        breaks: Promise::Welcome,
-        scene: || scene(vec![Script::record(b"")], LARGE, &[]).at(&[Kind::UnixPacket]),
+        breaks: WELCOME,
+        scene: || scene_at(Kind::UnixPacket, vec![Script::sends(b"")]),
     },
     Exhibit {
         bug: Bug::ForgetsTheBoundaries,
@@ -282,7 +283,7 @@ pub(crate) const EXHIBITS: &[Exhibit] = &[
         met: "socket(2): SOCK_SEQPACKET is \"for datagrams of fixed maximum length\", and \"a consumer is required to read an \
               entire packet with each input system call\" (unix(7) keeps the boundaries)",
         breaks: Promise::NothingElse,
-        scene: || scene(vec![Script::record(b"Ada\nLovelace")], LARGE, &[]).at(&[Kind::UnixPacket]),
+        scene: || scene_at(Kind::UnixPacket, vec![Script::sends(b"Ada\nLovelace")]),
     },
     Exhibit {
         bug: Bug::WelcomesAWelcome,
@@ -292,7 +293,7 @@ pub(crate) const EXHIBITS: &[Exhibit] = &[
         met: "CVE-2024-2169, \"Loop DoS\", in implementations of TFTP, DNS and NTP; CVE-1999-0103 for echo and chargen; \
               CVE-2009-3563 for ntpd",
         breaks: Promise::NothingElse,
-        scene: || scene(vec![Script::echo(b"hello Ada!")], LARGE, &[]).at(&[Kind::Udp]),
+        scene: || scene_at(Kind::Udp, vec![Script::sends(b"hello Ada!")]),
     },
     Exhibit {
         bug: Bug::AnswersOneDatagramForEachEvent,
@@ -302,6 +303,6 @@ pub(crate) const EXHIBITS: &[Exhibit] = &[
         met: "epoll(7), question 9, on reading \"until EAGAIN when using the EPOLLET flag\" (edge-triggered behavior); mio's documentation, \
               \"Draining readiness\"",
         breaks: Promise::NoStall,
-        scene: || scene(vec![Script::record(b"Ada"), Script::record(b"Bob")], LARGE, &[]).at(&[Kind::Udp]),
+        scene: || scene_at(Kind::Udp, vec![Script::sends(b"Ada"), Script::sends(b"Bob")]),
     },
 ];

@@ -1,21 +1,19 @@
 //! A plain event loop, correct unless it is told otherwise. It has no table, no statistics and no lists of
 //! deadlines; it looks through all connections instead. What it shares with the real server is the seam
-//! below it and the session.
+//! below it and the sessions of the welcome.
 
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
-use rustix::io::Errno;
 use slab::Slab;
-use welcomed::facade::{Settings, Stats};
 use welcomed::kernel::{Kernel as _, Ready, Signal};
-use welcomed::net::{Kind, Peer};
-use welcomed::services::welcome::NAME_MAX_BYTES;
+use welcomed::net::{Address, Cause, Kind, Name, Peer, UnixName};
+use welcomed::schedules::Welcoming;
+use welcomed::services::welcome::{NAME_MAX_BYTES, Settings, WelcomeStreams};
+use welcomed::simulation::{EventLoop, Schedule, Sim, SimListener};
 
-use super::connection::Connection;
+use super::connection::{Connection, Shared};
 use super::exhibits::Bug;
-use crate::kernel::{Sim, Socket};
-use crate::play::{Subject, address};
 
 const BACK_OFF: Duration = Duration::from_millis(100);
 const ACCEPT_BUDGET: usize = 64;
@@ -24,10 +22,15 @@ const ACCEPT_BUDGET: usize = 64;
 pub(crate) struct Plain {
     kernel: Sim,
     settings: Settings,
+    welcome: WelcomeStreams,
+    places: usize,
+    drain_timeout: Duration,
     bug: Option<Bug>,
-    listener: Option<Socket>,
+    listener: Option<SimListener>,
     kind: Kind,
-    /// Whether somebody may wait to be accepted, or a datagram to be answered.
+    /// Whether the log can be written.
+    log_is_read: bool,
+    /// Whether a client may wait to be accepted, or a datagram to be answered.
     ready: bool,
     paused_until: Option<Instant>,
     connections: Slab<Connection>,
@@ -39,17 +42,27 @@ pub(crate) struct Plain {
 }
 
 impl Plain {
-    pub(crate) fn new(mut kernel: Sim, bug: Option<Bug>) -> Plain {
-        let settings = kernel.0.borrow().world.settings.clone();
-        let kind = kernel.0.borrow().world.doors[0].kind;
-        let mut listener = kernel.socket(&address(kind)).unwrap();
-        kernel.listen(&mut listener, 0, settings.backlog).unwrap();
+    pub(crate) fn new(
+        mut kernel: Sim,
+        schedule: &Schedule<Welcoming>,
+        bug: Option<Bug>,
+        log_is_read: bool,
+    ) -> Plain {
+        let kind = schedule.sockets[0].kind;
+        let address = Address { kind, name: Name::Unix(UnixName::Abstract(b"museum".to_vec())) };
+        let mut listener = kernel.socket(&address).unwrap();
+        kernel.listen(&mut listener, 0, schedule.settings.backlog).unwrap();
+        let settings = schedule.subject.settings();
         Plain {
             kernel,
+            welcome: WelcomeStreams::new(settings.clone()),
             settings,
+            places: schedule.places[0],
+            drain_timeout: schedule.settings.drain_timeout,
             bug,
             listener: Some(listener),
             kind,
+            log_is_read,
             ready: false,
             paused_until: None,
             connections: Slab::new(),
@@ -65,7 +78,7 @@ impl Plain {
 
     fn wait(&mut self) -> io::Result<Vec<Ready>> {
         let now = self.kernel.now();
-        let room = self.connections.len() < self.settings.max_connections;
+        let room = self.connections.len() < self.places;
         let accept =
             (self.ready && room && self.listener.is_some()).then(|| self.paused_until.unwrap_or(now));
         let dues = self.connections.iter().flat_map(|(_, c)| [c.due.map(|(_, at)| at), c.gap]);
@@ -82,13 +95,15 @@ impl Plain {
     fn serve(&mut self, key: usize) {
         let bug = self.bug;
         let Some(connection) = self.connections.get_mut(key) else { return };
-        let known = connection.session.name().len();
-        if bug == Some(Bug::TrustsFlags) && self.kernel.hung_up(&connection.stream) {
+        let known = connection.conversation.name_bytes();
+        if bug == Some(Bug::TrustsFlags) && self.kernel.has_hung_up(&connection.stream) {
             return self.remove(key);
         }
         let left =
             if bug == Some(Bug::ServesTheWrongClient) { self.left_under_key.get_mut(key) } else { None };
-        let blocked = connection.drive(&mut self.kernel, &self.settings, bug, left);
+        let Plain { kernel, welcome, .. } = self;
+        let now = kernel.now();
+        let blocked = connection.drive(&mut Shared { kernel, welcome, bug, now }, left);
         let Some(interest) = blocked else {
             return self.remove(key);
         };
@@ -103,11 +118,11 @@ impl Plain {
         connection.arm(known, now, &self.settings, bug);
     }
 
-    /// Without room to watch there is none for anybody: who waits at the door had better wait.
+    /// Without room to watch there is none for the next client either, which had better wait.
     fn cannot_watch(&mut self, key: usize, now: Instant) {
         if self.has(Bug::LeaksWhatCannotBeWatched) {
             let connection = self.connections.remove(key);
-            std::mem::forget(connection.stream); // nobody closes it any more
+            std::mem::forget(connection.stream); // it is never closed any more
         } else {
             self.remove(key);
         }
@@ -122,7 +137,7 @@ impl Plain {
     fn accept(&mut self, now: Instant) -> io::Result<()> {
         for _ in 0..ACCEPT_BUDGET {
             let paused = self.paused_until.is_some_and(|until| until > now);
-            let room = self.connections.len() < self.settings.max_connections;
+            let room = self.connections.len() < self.places;
             let Some(listener) = self.listener.as_ref().filter(|_| self.ready && room && !paused) else {
                 return Ok(());
             };
@@ -168,23 +183,23 @@ impl Plain {
     }
 
     fn accept_failed(&mut self, error: io::Error, now: Instant) -> io::Result<()> {
-        match Errno::from_io_error(&error) {
-            _ if error.kind() == ErrorKind::WouldBlock => self.ready = false,
-            Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => {
+        match Cause::of(&error) {
+            Cause::WouldBlock => self.ready = false,
+            Cause::Exhausted | Cause::NoBuffers => {
                 if self.has(Bug::ForgetsTheEdgeAfterEmfile) {
                     self.ready = false;
                 } else if !self.has(Bug::SpinsOnEmfile) {
                     self.paused_until = Some(now + BACK_OFF);
                 }
             }
-            Some(Errno::BADF | Errno::INVAL | Errno::NOTSOCK) => self.stop(now),
+            Cause::Socket => self.stop(now),
             _ if self.has(Bug::DiesOfOneAcceptError) => return Err(error),
             _ => {}
         }
         Ok(())
     }
 
-    /// Closes whose time is over, after a look at what may have come.
+    /// Closes the connections whose time is over, after a look at what may have come.
     fn expire(&mut self, now: Instant) {
         let keys: Vec<usize> = self.connections.iter().map(|(key, _)| key).collect();
         for key in keys {
@@ -195,9 +210,9 @@ impl Plain {
             let Some(connection) = self.connections.get_mut(key) else { continue };
             let silent = connection.gap.filter(|gap| *gap <= now);
             let late =
-                connection.due.filter(|(state, at)| *at <= now && *state == connection.session.state());
+                connection.due.filter(|(phase, at)| *at <= now && *phase == connection.conversation.phase());
             if silent.is_some_and(|gap| late.is_none_or(|(_, late)| gap < late)) {
-                connection.session.silence(&self.settings.welcome);
+                connection.conversation.is_silent(&mut self.welcome, now);
                 self.serve(key);
             } else if late.is_some() {
                 self.remove(key);
@@ -207,7 +222,7 @@ impl Plain {
 
     fn stop(&mut self, now: Instant) {
         self.listener = None;
-        let again = self.drain_by.replace(self.drain_by.unwrap_or(now + self.settings.drain_timeout));
+        let again = self.drain_by.replace(self.drain_by.unwrap_or(now + self.drain_timeout));
         if again.is_some() {
             self.close_all();
         }
@@ -220,16 +235,16 @@ impl Plain {
         }
     }
 
-    /// A line about a visitor, for whoever reads the log.
+    /// A line of the log.
     fn say(&self) -> io::Result<()> {
-        match self.kernel.log() {
-            Err(error) if self.has(Bug::DiesOfAClosedLogPipe) => Err(error),
-            _ => Ok(()), // nobody has to listen
+        if !self.log_is_read && self.has(Bug::DiesOfAClosedLogPipe) {
+            return Err(ErrorKind::BrokenPipe.into());
         }
+        Ok(()) // it need not be read
     }
 }
 
-impl Subject for Plain {
+impl EventLoop for Plain {
     fn turn(&mut self) -> io::Result<()> {
         let events = self.wait()?;
         let now = self.kernel.now();
@@ -256,9 +271,5 @@ impl Subject for Plain {
 
     fn is_closed(&self) -> bool {
         self.listener.is_none() && self.connections.is_empty()
-    }
-
-    fn stats(&self) -> Option<&Stats> {
-        None
     }
 }

@@ -6,12 +6,15 @@
 //! * [`loop_guard`]: against endless echoes.
 //! * [`text`]: what is answered.
 //! * [`limits`]: how long things may be.
+//! * `model`, for tests: the same, written without a table.
 //! * [`counts`]: what the log says of the clients of both services together.
 
 pub mod counts;
 pub mod datagram;
 pub mod limits;
 pub mod loop_guard;
+#[cfg(feature = "simulation")]
+pub mod model;
 pub mod session;
 mod settings;
 pub mod tables;

@@ -1,0 +1,158 @@
+//! The welcome under [simulation](crate::simulation), for tests: what is served, and how its clients are counted. What
+//! they do is in `clients.rs`, what they are owed in `owed.rs`.
+
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "it runs in tests, and a test that cannot go on has to fail and say why"
+)]
+
+mod clients;
+mod owed;
+
+use std::time::Duration;
+
+use crate::net::Kind;
+use crate::reactor::{Datagrams, Streams};
+use crate::services::welcome::tables::{connection, datagram};
+use crate::services::welcome::{Settings, Welcome, WelcomeDatagrams, WelcomeStreams, model};
+use crate::simulation::{
+    Answered, Audit, Broken, Dice, Limits, Promise, Right, Script, ServerSocket, Sim, Subject, Transcript,
+};
+
+pub use self::clients::{bytewise, half_closing, long, open, prompt, surplus};
+
+/// A client that sent a name in time and stayed gets one welcome, whole, and then a clean end of input. A datagram that
+/// came gets one welcome, unless there was no room for it.
+pub const WELCOME: Promise = Promise::Own("Welcome");
+
+/// The kinds of the sockets of a schedule. Streams are what most are served over, and alone in more than half.
+const KINDS: &[&[Kind]] = &[
+    &[Kind::Tcp],
+    &[Kind::Tcp],
+    &[Kind::Tcp],
+    &[Kind::Tcp],
+    &[Kind::Tcp],
+    &[Kind::Unix],
+    &[Kind::UnixPacket],
+    &[Kind::Udp],
+    &[Kind::Tcp, Kind::UnixPacket, Kind::UnixGram],
+    &[Kind::UnixPacket, Kind::Raw, Kind::Udp],
+];
+
+const TEXTS: &[&str] = &["welcome ", "{name}", "hello {name}, and welcome"];
+
+/// Those that can be told from a name.
+const DATAGRAM_TEXTS: &[&str] = &["welcome ", "{name}!", "hello {name}, and welcome"];
+
+/// The welcome over all kinds of sockets, in a hurry, so that schedules are short. Its streams are service 0, its
+/// datagrams service 1.
+#[derive(Clone, Debug)]
+pub struct Welcoming {
+    /// What is answered.
+    pub text: &'static str,
+    /// A name that has begun ends when nothing comes for this long.
+    pub name_gap: Duration,
+    /// The kinds of its sockets.
+    pub kinds: &'static [Kind],
+}
+
+impl Default for Welcoming {
+    fn default() -> Self {
+        Welcoming { text: "hello {name}!", name_gap: Duration::from_millis(50), kinds: &[Kind::Tcp] }
+    }
+}
+
+impl Welcoming {
+    /// A socket of this kind, at the service that serves it.
+    #[must_use]
+    pub fn socket(kind: Kind) -> ServerSocket {
+        ServerSocket::new(kind, u8::from(!kind.semantics().connections))
+    }
+
+    /// What the operator has chosen.
+    #[must_use]
+    pub fn settings(&self) -> Settings {
+        Settings {
+            welcome: self.welcome(),
+            name_gap: self.name_gap,
+            name_timeout: Duration::from_millis(1500),
+            write_timeout: Duration::from_millis(500),
+        }
+    }
+
+    fn welcome(&self) -> Welcome {
+        self.text.parse().unwrap_or_default()
+    }
+}
+
+impl Subject for Welcoming {
+    type Services = (Streams<WelcomeStreams, Sim>, Datagrams<WelcomeDatagrams>);
+
+    fn draw(&self, dice: &mut Dice) -> Self {
+        let kinds = dice.pick(KINDS);
+        let streams_alone = kinds.iter().all(|kind| kind.semantics().connections);
+        Welcoming {
+            kinds,
+            text: dice.pick(if streams_alone { TEXTS } else { DATAGRAM_TEXTS }),
+            name_gap: Duration::from_millis(if dice.one_in(5) { 0 } else { 50 }),
+        }
+    }
+
+    fn services(&self, places: &[usize]) -> Self::Services {
+        let streams = Streams::new(WelcomeStreams::new(self.settings()), places[0]);
+        // A text that suits no datagrams is one of a schedule without any.
+        let datagrams =
+            WelcomeDatagrams::new(self.welcome()).or_else(|_| WelcomeDatagrams::new(Welcome::default()));
+        let Ok(datagrams) = datagrams else { panic!("the default welcome suits datagrams") };
+        (streams, Datagrams::new(datagrams))
+    }
+
+    fn limits(&self, _: u8) -> Limits {
+        let Settings { name_timeout, write_timeout, .. } = self.settings();
+        Limits::new(name_timeout, write_timeout)
+    }
+
+    fn request(&self, _: u8, _: &mut Dice, number: usize) -> Vec<u8> {
+        format!("N{number}\n").into()
+    }
+
+    fn sockets(&self, _: &mut Dice) -> Vec<ServerSocket> {
+        self.kinds.iter().map(|kind| Welcoming::socket(*kind)).collect()
+    }
+
+    fn script(&self, socket: ServerSocket, dice: &mut Dice, number: usize) -> Script {
+        clients::any(socket.kind, dice, number, self.text)
+    }
+
+    fn judge(&self, client: &Transcript<'_>) -> Result<Right, Broken> {
+        self.judged(client)
+    }
+
+    fn audit(&self, (streams, datagrams): &Self::Services, audit: &mut Audit<'_>) {
+        use connection::Outcome as Of;
+        use datagram::Outcome as OfDatagram;
+        audit.service(streams.counts(), |outcome, client| match outcome {
+            Of::Welcomed => self.is_welcomed(client),
+            _ if client.bytes_written() > 0 && client.output_is_whole() => false,
+            Of::WithoutName => {
+                client.end_was_read() && client.read().is_empty() && client.records_read() == 0
+            }
+            Of::TimedOut => client.has_timed_out(),
+            Of::Failed => client.has_failed(),
+            Of::Stopped => client.was_stopped(),
+        });
+        audit.service(datagrams.counts(), |outcome, client| {
+            let is_echo = model::is_echo(self.text, &model::name_of_record(client.sent()).bytes);
+            let has_address = client.script().has_address;
+            outcome
+                == match client.answered() {
+                    Answered::Never if is_echo => OfDatagram::Echo,
+                    _ if !has_address => OfDatagram::Unanswerable,
+                    Answered::NoRoom => OfDatagram::Dropped,
+                    Answered::Failed => OfDatagram::Failed,
+                    Answered::Sent | Answered::Never => OfDatagram::Welcomed,
+                }
+        });
+    }
+}

@@ -1,0 +1,127 @@
+//! What the clients of the welcome are owed, from what they did and what the kernel answered.
+
+use std::time::Duration;
+
+use super::{WELCOME, Welcoming};
+use crate::net::kind::Semantics;
+use crate::services::welcome::model::{self, Ending, Name};
+use crate::simulation::{Answered, Broken, End, Promise, Right, Transcript};
+
+fn first_1024(bytes: &[u8]) -> &[u8] {
+    bytes.get(..1024).unwrap_or(bytes)
+}
+
+impl Welcoming {
+    /// Whether a client has got what it was owed, and nothing else.
+    pub(super) fn judged(&self, client: &Transcript<'_>) -> Result<Right, Broken> {
+        let (number, received) = (client.number(), client.received().escape_ascii());
+        if !self.could_get(client) || (client.kind().semantics().boundaries && client.records_written() > 1) {
+            return Err(Broken::new(Promise::NothingElse, format!("client {number} got \"{received}\"")));
+        }
+        let Some(welcome) = self.owed(client) else { return Ok(Right::Excused) };
+        if client.received() == welcome && client.end() == Some(End::Clean) {
+            return Ok(Right::All);
+        }
+        let (label, end, welcome) = (client.script().label, client.end(), welcome.escape_ascii());
+        let how =
+            format!("client {number} ({label}) was to get \"{welcome}\" and got \"{received}\", {end:?}");
+        Err(Broken::new(WELCOME, how))
+    }
+
+    /// Whether the whole welcome was taken by the kernel. That of an empty name may be empty.
+    pub(super) fn is_welcomed(&self, client: &Transcript<'_>) -> bool {
+        let says_nothing = self.text == "{name}" && (client.records_read() > 0 || !client.read().is_empty());
+        client.output_is_whole() && (client.bytes_written() > 0 || says_nothing)
+    }
+
+    /// The welcome that a client has a right to, if it has a right to one.
+    fn owed(&self, client: &Transcript<'_>) -> Option<Vec<u8>> {
+        let Semantics { connections, boundaries, .. } = *client.kind().semantics();
+        let (name, complete) = if boundaries {
+            let name = model::name_of_record(client.sent_records().first()?);
+            let complete = client.came_at(name.taken)?;
+            (name, complete)
+        } else {
+            self.name_of_stream(client)?
+        };
+        if !connections && (!client.script().has_address || model::is_echo(self.text, &name.bytes)) {
+            return None;
+        }
+        if matches!(client.answered(), Answered::NoRoom | Answered::Failed)
+            || client.excuse(complete).is_some()
+        {
+            return None;
+        }
+        let welcome = model::reply(self.text, &name.bytes);
+        let in_time = client.is_in_time(complete, Duration::ZERO, client.limits().input);
+        let keeps_up = boundaries || client.keeps_up(welcome.len());
+        (in_time && keeps_up && !ends_before_more_is_known(client, &name)).then_some(welcome)
+    }
+
+    /// The name that a client of a stream has sent, and when it was complete; `None` if the kernel, or the client, may
+    /// have let it end early.
+    fn name_of_stream(&self, client: &Transcript<'_>) -> Option<(Name, Duration)> {
+        let name = model::name(client.sent(), client.shut_at().is_some())?;
+        let came = client.came_at(name.taken)?;
+        let first = client.came_at(1)?;
+        // A name that comes in pieces ends early if a byte that is there is denied, or if the gap is none.
+        if first < came || client.arrivals().first()?.1 < name.taken {
+            let mut before = first;
+            for (at, _) in client.arrivals().iter().take_while(|(at, _)| *at <= came) {
+                if *at >= before + self.name_gap {
+                    return None;
+                }
+                before = *at;
+            }
+            if client.was_denied() || self.name_gap.is_zero() {
+                return None;
+            }
+        }
+        let (complete, gap) = match name.ending {
+            Ending::LineEnd | Ending::Full | Ending::Record => (came, None),
+            // The end of input has to come before the silence.
+            Ending::EndOfInput => (client.shut_at()?, Some(came + self.name_gap)),
+            Ending::Silence => (came + self.name_gap, None),
+        };
+        if gap.is_some_and(|gap| complete >= gap) && client.was_denied() {
+            return None;
+        }
+        let slept = client.read_at_standstill().is_some_and(|read| read < name.taken);
+        let denied_early = client.was_denied() && self.name_gap.is_zero();
+        let ends_early = denied_early || (slept && name.ending == Ending::Silence);
+        (!ends_early).then_some((name, complete))
+    }
+
+    /// Whether what a client got is a part of its welcome, by as much of its name as the server took.
+    fn could_get(&self, client: &Transcript<'_>) -> bool {
+        let got = client.received();
+        if client.kind().semantics().boundaries {
+            let reply = |record: &[u8]| {
+                let name = model::name_of_record(record).bytes;
+                let is_answered = client.kind().semantics().connections || !model::is_echo(self.text, &name);
+                is_answered && model::reply(self.text, &name) == got
+            };
+            return got.is_empty() || client.sent_records().first().is_some_and(|record| reply(record));
+        }
+        let (before, after) = self.text.split_once("{name}").unwrap_or((self.text, ""));
+        let Some(rest) = got.strip_prefix(before.as_bytes()) else {
+            return before.as_bytes().starts_with(got);
+        };
+        let name = if self.text.contains("{name}") { first_1024(client.sent()) } else { b"" };
+        let same = rest.iter().zip(name).take_while(|(a, b)| a == b && **a != b'\n').count();
+        (0..=same).any(|end| after.as_bytes().starts_with(&rest[end..]))
+    }
+}
+
+/// Whether the client sends more than a name, and the server may not have known of it when it closed: then a reset can
+/// have destroyed the welcome.
+fn ends_before_more_is_known(client: &Transcript<'_>, name: &Name) -> bool {
+    let pieces = client.script().pieces();
+    if client.kind().semantics().boundaries {
+        let sends_more = client.kind().semantics().connections && pieces.count() > 1;
+        let is_known = client.more_came() || client.records_read() > 1;
+        return sends_more && (client.was_denied() || !is_known);
+    }
+    let sends_more = pieces.map(|piece| piece.len()).sum::<usize>() > name.taken;
+    sends_more && name.ending != Ending::Full && client.read().len() <= name.taken
+}

@@ -1,0 +1,157 @@
+//! How clients come to the server's sockets, and what the kernel tells of them.
+
+use std::io;
+use std::time::Duration;
+
+use super::client::{Client, End, Place};
+use super::faults::{Fault, client_stays};
+use super::world::World;
+use crate::kernel::Ready;
+use crate::net::ErrorCode;
+
+/// The longest that a client waits before it tries again to connect (tcp(7), `tcp_syn_retries`).
+const LAST_CONNECT: Duration = Duration::from_secs(32);
+
+impl World {
+    /// A client comes: it connects, or its datagram does.
+    pub(super) fn come(&mut self, index: usize, at: Duration) {
+        if self.sockets[self.clients[index].script.socket].has_connections() {
+            self.connect(index, at);
+        } else {
+            self.post(index, at);
+        }
+        self.note_arrival(index);
+    }
+
+    fn note_arrival(&mut self, index: usize) {
+        if self.trace.is_none() {
+            return;
+        }
+        let Client { place, script, kind, .. } = &self.clients[index];
+        let where_to = match place {
+            Place::Outside => "finds the accept queue full, and will try again",
+            Place::Queued if kind.semantics().connections => "connects",
+            Place::Queued => "has sent a datagram",
+            Place::Inside | Place::Over => "is refused, or its datagram is lost",
+        };
+        let line = format!("client {index} ({}, {kind}) {where_to}", script.label);
+        self.note(|| line);
+    }
+
+    fn connect(&mut self, index: usize, at: Duration) {
+        let client = &mut self.clients[index];
+        let socket = &mut self.sockets[client.script.socket];
+        let is_full = socket.queue.len() >= self.backlog;
+        if !socket.is_open || (is_full && client.connect_again > LAST_CONNECT) {
+            client.excuse(if socket.is_open { "it gave up connecting" } else { "the server did not listen" });
+            (client.place, client.end, client.next_at) = (Place::Over, Some(End::Refused), None);
+        } else if is_full {
+            client.next_at = Some(at + client.connect_again);
+            client.connect_again *= 2;
+        } else {
+            (client.place, client.next_at) = (Place::Queued, Some(at));
+            socket.enter(index, self.now, &self.weather);
+        }
+    }
+
+    /// A datagram comes, or is lost for want of room.
+    fn post(&mut self, index: usize, at: Duration) {
+        let taken = |index: &usize| self.clients[*index].sent.len();
+        let queued: usize = self.sockets[self.clients[index].script.socket].queue.iter().map(taken).sum();
+        let client = &mut self.clients[index];
+        let socket = &mut self.sockets[client.script.socket];
+        client.next_at = None;
+        client.sent = client.script.pieces().next().unwrap_or_default().to_vec();
+        if !socket.is_open || queued >= self.weather.receive_buffer {
+            client.excuse("its datagram was lost");
+            (client.place, client.end) = (Place::Over, Some(End::Refused));
+        } else {
+            client.arrivals.push((at, client.sent.len()));
+            client.records.push(client.sent.len());
+            client.place = Place::Queued;
+            socket.enter(index, self.now, &self.weather);
+        }
+    }
+
+    /// An error of accept(2): the client that waited stays or is lost.
+    pub(super) fn accept_fails<T>(&mut self, socket: usize, code: ErrorCode) -> io::Result<T> {
+        let service = self.sockets[socket].service;
+        self.accept_failed(service, code);
+        let socket = &mut self.sockets[socket];
+        if code == ErrorCode::Again {
+            return socket.would_block(&self.weather);
+        }
+        if !client_stays(code)
+            && let Some(index) = socket.queue.pop_front()
+        {
+            self.clients[index].excuse("it was lost before it was accepted");
+            self.clients[index].place = Place::Over;
+            self.reset_by_server(index);
+        }
+        Err(code.into())
+    }
+
+    /// A socket of the server is closed, and the clients that wait there are told so, if that is possible.
+    pub(super) fn close_socket(&mut self, socket: usize) {
+        let Some(socket) = self.sockets.get_mut(socket) else { return };
+        socket.is_open = false;
+        for index in std::mem::take(&mut socket.queue) {
+            let client = &mut self.clients[index];
+            client.excuse("the server stopped listening");
+            client.place = Place::Over;
+            self.reset_by_server(index);
+        }
+    }
+
+    /// All that is news, each told once.
+    fn news(&mut self) -> Vec<Ready> {
+        let mut news = Vec::new();
+        while let Some((_, signal)) = self.signals.front().copied().filter(|(at, _)| *at <= self.now) {
+            self.signals.pop_front();
+            news.push(Ready::Signal(signal));
+        }
+        for (index, socket) in self.sockets.iter_mut().enumerate() {
+            if std::mem::take(&mut socket.edge) && socket.is_open {
+                news.push(Ready::Listener(index));
+            }
+        }
+        for client in &mut self.clients {
+            if let (true, Some((key, _))) = (client.edge && client.place == Place::Inside, client.watched) {
+                client.edge = false;
+                news.push(Ready::Stream(key));
+            }
+        }
+        news
+    }
+
+    /// The news for one wait, at most some of it.
+    pub(super) fn events(&mut self, fault: Option<Fault>) -> Vec<Ready> {
+        let mut events = self.news();
+        self.weather.shuffle(&mut events);
+        let most = self.weather.events_per_wait(events.len());
+        for event in events.split_off(most) {
+            self.put_back(event);
+        }
+        if fault == Some(Fault::Spurious) {
+            let known = self.clients.iter().filter_map(|client| Some(Ready::Stream(client.watched?.0)));
+            events.extend(known.collect::<Vec<_>>());
+            events.extend([Ready::Stream(0), Ready::Stream(1 << 40), Ready::Listener(0), Ready::Listener(9)]);
+        }
+        events
+    }
+
+    fn put_back(&mut self, event: Ready) {
+        match event {
+            Ready::Signal(signal) => self.signals.push_front((self.now, signal)),
+            Ready::Listener(socket) => self.sockets[socket].edge = true,
+            Ready::Stream(key) => {
+                let inside = |client: &&mut Client| {
+                    client.place == Place::Inside && client.watched.is_some_and(|(watched, _)| watched == key)
+                };
+                if let Some(client) = self.clients.iter_mut().find(inside) {
+                    client.edge = true;
+                }
+            }
+        }
+    }
+}

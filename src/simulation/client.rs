@@ -1,0 +1,273 @@
+//! One client and the two directions of its connection, with the edges that the kernel tells of.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::script::Script;
+use super::weather::Weather;
+use crate::kernel::Interest;
+use crate::net::Kind;
+
+/// How long a client waits before it tries for the second time to connect, when the accept queue was full.
+const CONNECT_AGAIN: Duration = Duration::from_secs(1);
+
+/// How a connection ended for its client.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum End {
+    /// By the end of input, or by the answer to a datagram.
+    Clean,
+    /// By a reset.
+    Reset,
+    /// It never came in: the server did not listen, or the client gave up.
+    Refused,
+    /// The client itself is gone.
+    Left,
+}
+
+/// Where a client is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Place {
+    Outside,
+    Queued,
+    /// The server has its stream.
+    Inside,
+    /// The server had it, and has closed it; or the client never came in.
+    Over,
+}
+
+/// What the loop does with a stream, as its calls tell.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Stage {
+    /// It reads: since it was accepted, or since an output had left.
+    Input,
+    /// It writes one output.
+    Output,
+    /// It has shut the write side.
+    Shut,
+}
+
+/// What the kernel answered when a datagram's answer was sent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Answered {
+    /// It was never asked to send one.
+    Never,
+    /// It took the answer.
+    Sent,
+    /// It had no room.
+    NoRoom,
+    /// It failed otherwise.
+    Failed,
+}
+
+/// A client and the two directions of its connection.
+pub(super) struct Client {
+    pub(super) script: Script,
+    pub(super) kind: Kind,
+    /// The number of the service that it comes to.
+    pub(super) service: u8,
+    pub(super) place: Place,
+    pub(super) step: usize,
+    /// How much of the present step's bytes have been sent.
+    pub(super) step_sent: usize,
+    pub(super) next_at: Option<Duration>,
+    pub(super) connect_again: Duration,
+    /// Whether it waits for room in the server's receive buffer.
+    pub(super) stuck: bool,
+    /// What it has sent so far, and how much of that the server has read.
+    pub(super) sent: Vec<u8>,
+    pub(super) bytes_read: usize,
+    /// When bytes came, and how many had come then.
+    pub(super) arrivals: Vec<(Duration, usize)>,
+    /// Where boundaries are kept: how long each record is that it has sent, and how many of them were read.
+    pub(super) records: Vec<usize>,
+    pub(super) records_read: usize,
+    /// Whether there was a record behind those that were read when the last output was written.
+    pub(super) more_came: bool,
+    /// When the client has shut its side, whether it has because the server had, and whether the server was told.
+    pub(super) shut_at: Option<Duration>,
+    pub(super) is_done: bool,
+    pub(super) end_read: bool,
+    /// Whether it has reset the connection, and whether the server was told.
+    pub(super) reset: bool,
+    pub(super) reset_told: bool,
+    /// What the server has written and the client has not taken, and the lengths of its records.
+    pub(super) outbox: VecDeque<u8>,
+    pub(super) out_records: VecDeque<usize>,
+    pub(super) bytes_written: usize,
+    pub(super) records_written: usize,
+    /// Whether the last output had left whole.
+    pub(super) output_done: bool,
+    /// Whether the kernel holds back a segment for what the loop said would follow.
+    pub(super) held_back: bool,
+    /// Whether an end of input follows it.
+    pub(super) out_fin: bool,
+    pub(super) next_read_at: Duration,
+    pub(super) watched: Option<(usize, Interest)>,
+    /// Whether a call has answered that it would block, so that readiness is news.
+    pub(super) blocked: bool,
+    /// Whether there is news for the next wait.
+    pub(super) edge: bool,
+    pub(super) received: Vec<u8>,
+    pub(super) end: Option<End>,
+    pub(super) answered: Answered,
+    /// Why the client can expect nothing more, whatever it asked for.
+    pub(super) excused: Option<&'static str>,
+    pub(super) accepted_at: Option<Duration>,
+    pub(super) closed_at: Option<Duration>,
+    pub(super) stage: Stage,
+    /// The first call of this stage.
+    pub(super) entered: Duration,
+    /// The last moment at which the loop can have begun to count the time of this stage.
+    pub(super) since: Duration,
+    /// Whether a call on its stream has failed for good before the write side was shut.
+    pub(super) call_failed: bool,
+    /// Whether a read found nothing although there was something.
+    pub(super) denied: bool,
+    /// How much had been read when the process stood still, if it did.
+    pub(super) read_at_leap: Option<usize>,
+}
+
+impl Client {
+    pub(super) fn new(script: Script, kind: Kind, service: u8) -> Client {
+        Client {
+            kind,
+            service,
+            place: Place::Outside,
+            step: 0,
+            step_sent: 0,
+            next_at: Some(script.arrives),
+            connect_again: CONNECT_AGAIN,
+            stuck: false,
+            sent: Vec::new(),
+            bytes_read: 0,
+            arrivals: Vec::new(),
+            records: Vec::new(),
+            records_read: 0,
+            more_came: false,
+            shut_at: None,
+            is_done: false,
+            end_read: false,
+            reset: false,
+            reset_told: false,
+            outbox: VecDeque::new(),
+            out_records: VecDeque::new(),
+            bytes_written: 0,
+            records_written: 0,
+            output_done: true,
+            held_back: false,
+            out_fin: false,
+            next_read_at: Duration::ZERO,
+            watched: None,
+            blocked: false,
+            edge: false,
+            received: Vec::new(),
+            end: None,
+            answered: Answered::Never,
+            excused: None,
+            accepted_at: None,
+            closed_at: None,
+            stage: Stage::Input,
+            entered: Duration::ZERO,
+            since: Duration::ZERO,
+            call_failed: false,
+            denied: false,
+            read_at_leap: None,
+            script,
+        }
+    }
+
+    pub(super) fn keeps_boundaries(&self) -> bool {
+        self.kind.semantics().boundaries
+    }
+
+    /// Bytes that have come and were not read.
+    pub(super) fn unread(&self) -> usize {
+        self.sent.len() - self.bytes_read
+    }
+
+    pub(super) fn has_unread(&self) -> bool {
+        self.unread() > 0 || self.records_read < self.records.len()
+    }
+
+    /// The loop begins something else with the stream.
+    pub(super) fn enters(&mut self, stage: Stage, now: Duration) {
+        (self.stage, self.entered, self.since) = (stage, now, now);
+    }
+
+    /// The loop reads: if an output has left, it waits for input anew.
+    pub(super) fn is_read(&mut self, now: Duration) {
+        if self.stage == Stage::Output && self.output_done {
+            self.enters(Stage::Input, now);
+        }
+    }
+
+    /// The loop writes: if the last output has left, another one begins.
+    pub(super) fn is_written(&mut self, now: Duration) {
+        if self.stage != Stage::Output || self.output_done {
+            self.enters(Stage::Output, now);
+            self.output_done = false;
+        }
+        self.held_back = false;
+    }
+
+    pub(super) fn excuse(&mut self, why: &'static str) {
+        self.excused.get_or_insert(why);
+    }
+
+    /// A call on its stream has failed for good.
+    pub(super) fn fails(&mut self) {
+        self.call_failed |= self.stage != Stage::Shut;
+        self.excuse("a call on its stream failed");
+    }
+
+    /// Whether reading from it would not block.
+    pub(super) fn is_readable(&self) -> bool {
+        self.has_unread() || self.shut_at.is_some() || self.is_done || self.reset
+    }
+
+    pub(super) fn room(&self, weather: &Weather) -> usize {
+        weather.send_buffer.saturating_sub(self.outbox.len())
+    }
+
+    fn is_ready(&self, interest: Interest, weather: &Weather) -> bool {
+        match interest {
+            Interest::Readable => self.is_readable(),
+            Interest::Writable => self.room(weather) > 0 || self.reset,
+        }
+    }
+
+    /// Whether it is ready for what the server waits for, and no event is on its way to say so.
+    pub(super) fn is_forgotten(&self, weather: &Weather) -> bool {
+        self.watched.is_some_and(|(_, interest)| self.is_ready(interest, weather)) && !self.edge
+    }
+
+    /// Something has changed that is of `interest`: news, if that is what is watched for.
+    pub(super) fn changed(&mut self, interest: Interest, weather: &Weather) {
+        if self.watched.is_some_and(|(_, watched)| watched == interest) && (self.blocked || !weather.stingy) {
+            self.blocked = false;
+            self.edge = true;
+        }
+    }
+
+    /// The server has read: a client that waited for room goes on.
+    pub(super) fn was_read(&mut self, now: Duration) {
+        if std::mem::take(&mut self.stuck) {
+            self.next_at = Some(now);
+        }
+    }
+
+    /// Begins to watch: what is ready already is news.
+    pub(super) fn watch(&mut self, key: usize, interest: Interest, weather: &Weather) {
+        self.watched = Some((key, interest));
+        self.edge = self.is_ready(interest, weather);
+        self.blocked = !self.edge;
+    }
+
+    /// A call would block. If that was not so, then what is there is news at once.
+    pub(super) fn would_block(&mut self, interest: Interest, weather: &Weather) {
+        self.blocked = true;
+        if self.is_ready(interest, weather) {
+            self.changed(interest, weather);
+        }
+    }
+}

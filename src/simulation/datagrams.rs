@@ -1,0 +1,121 @@
+//! The calls at a socket that datagrams come to, and the names of clients.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use super::client::{Answered, End, Place};
+use super::faults::{Call, Fault};
+use super::kernel::{Sim, State, would_block};
+use super::promises::{Promise, broken};
+use super::script::Quoted;
+use super::streams::fill;
+use super::world::World;
+use crate::kernel::Record;
+use crate::net::{ErrorCode, Kind, Names, Peer, UnixName};
+
+/// The port of the first client; those below are services'.
+const FIRST_PORT: u16 = 40_000;
+
+impl World {
+    /// A client as the kernel names it.
+    pub(super) fn peer(&self, index: usize) -> Peer {
+        let client = &self.clients[index];
+        let number = u16::try_from(index).unwrap_or(u16::MAX);
+        let connections = client.kind.semantics().connections;
+        match client.kind.semantics().names {
+            _ if !connections && !client.script.has_address => Peer::Unnamed,
+            Names::Port => Peer::Inet(SocketAddr::from(([127, 0, 0, 1], FIRST_PORT + number))),
+            Names::Path if connections => Peer::Process(number.into()),
+            Names::Path => Peer::Unix(Box::new(UnixName::Abstract(format!("client {index}").into()))),
+            Names::Protocol => {
+                let [high, low] = number.to_be_bytes();
+                Peer::Host(Ipv4Addr::new(10, 0, high, low))
+            }
+        }
+    }
+
+    /// The client that a datagram to `peer` goes to.
+    fn client_named(&self, peer: &Peer) -> Option<usize> {
+        let number = match peer {
+            Peer::Inet(address) => Some(address.port().checked_sub(FIRST_PORT)?.into()),
+            Peer::Host(host) => {
+                let [_, _, high, low] = host.octets();
+                Some(u16::from_be_bytes([high, low]).into())
+            }
+            Peer::Unix(name) => match &**name {
+                UnixName::Abstract(name) => {
+                    std::str::from_utf8(name).ok()?.strip_prefix("client ")?.parse().ok()
+                }
+                UnixName::Path(_) => None,
+            },
+            Peer::Process(_) | Peer::Unnamed => None,
+        };
+        number.filter(|number| *number < self.clients.len())
+    }
+}
+
+impl Sim {
+    pub(super) fn receive_at(&self, socket: usize, buffer: &mut [u8]) -> io::Result<(Record, Peer)> {
+        let does = |state: &mut State, fault| {
+            let State { world, watch, .. } = state;
+            watch.asks_for_clients(world.sockets[socket].service, world.now);
+            if let Some(Fault::Error(code)) = fault {
+                state.breaks_socket(Call::Receive, code);
+                let world = &mut state.world;
+                if code == ErrorCode::Again {
+                    return world.sockets[socket].would_block(&world.weather);
+                }
+                world.accept_failed(world.sockets[socket].service, code);
+                return Err(code.into());
+            }
+            let Some(index) = world.sockets[socket].queue.pop_front() else {
+                return world.sockets[socket].would_block(&world.weather);
+            };
+            let client = &mut world.clients[index];
+            watch.accepted(client, world.now);
+            (client.place, client.closed_at) = (Place::Over, Some(world.now));
+            let record = fill(buffer, &client.sent);
+            (client.bytes_read, client.records_read) = (client.sent.len(), 1);
+            Ok((record, world.peer(index)))
+        };
+        self.call(Call::Receive, None, does, |_, (record, peer)| format!("{} bytes of {peer}", record.bytes))
+    }
+
+    pub(super) fn send_from(&self, socket: usize, datagram: &[u8], peer: &Peer) -> io::Result<()> {
+        let index = self.0.borrow().world.client_named(peer);
+        let Some(index) = index else {
+            broken(Promise::NothingElse, format!("a datagram to {peer}, which has no address"));
+        };
+        let does = |state: &mut State, fault| {
+            let world = &mut state.world;
+            if let Some(Fault::Error(code)) = fault {
+                return Err(code.into());
+            }
+            if world.sockets[socket].unsent >= world.weather.unsent {
+                world.endanger(index, Call::Send, ErrorCode::Again);
+                return would_block();
+            }
+            world.sockets[socket].unsent += 1;
+            state.watch.progressed();
+            let client = &mut world.clients[index];
+            if client.end.is_some() || client.script.socket != socket {
+                broken(Promise::NothingElse, format!("a second answer to client {index}"));
+            }
+            client.received = datagram.to_vec();
+            client.records_written += 1;
+            (client.end, client.answered) = (Some(End::Clean), Answered::Sent);
+            Ok(())
+        };
+        self.call(Call::Send, Some(index), does, |_, ()| Quoted(datagram).to_string())
+    }
+}
+
+/// Some address for a socket of this kind.
+pub(super) fn address(kind: Kind) -> crate::net::Address {
+    use crate::net::{Address, Name};
+    let name = match kind.semantics().names {
+        Names::Path => Name::Unix(UnixName::Abstract(b"simulated".to_vec())),
+        Names::Port | Names::Protocol => Name::Inet(SocketAddr::from(([127, 0, 0, 1], 9999))),
+    };
+    Address { kind, name }
+}

@@ -1,0 +1,296 @@
+//! The simulated kernel: the world as the loop's system calls show it, with faults.
+
+use std::cell::RefCell;
+use std::io::{self, ErrorKind};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use super::client::Place;
+use super::faults::{Call, Fault};
+use super::promises::{Promise, broken};
+use super::watch::Watch;
+use super::world::World;
+use crate::kernel::{Interest, Kernel, Ready, Record, Signal};
+use crate::net::{Address, ErrorCode, Peer};
+
+/// What the kernel and the player of a schedule share.
+pub(super) struct State {
+    pub(super) world: World,
+    pub(super) watch: Watch,
+    /// The moment that virtual time counts from.
+    start: Instant,
+}
+
+/// The simulated kernel.
+#[derive(Clone)]
+pub struct Sim(pub(super) Rc<RefCell<State>>);
+
+/// A socket of the server, and which; dropping it closes it.
+pub struct SimListener {
+    pub(super) sim: Sim,
+    pub(super) index: usize,
+}
+
+/// The stream of a client; dropping it closes it.
+pub struct SimStream {
+    pub(super) client: usize,
+    pub(super) sim: Sim,
+    /// Whether the loop closes it, instead of the end of the server.
+    closed: bool,
+}
+
+impl Sim {
+    #[expect(clippy::disallowed_methods, reason = "a moment for virtual time to count from")]
+    pub(super) fn new(world: World) -> Sim {
+        let watch = Watch::new(world.places.len());
+        Sim(Rc::new(RefCell::new(State { world, watch, start: Instant::now() })))
+    }
+
+    /// Makes a call: time passes, clients may act, and something may go wrong. `shown` is what the trace says of the
+    /// result.
+    pub(super) fn call<T>(
+        &self,
+        call: Call,
+        client: Option<usize>,
+        does: impl FnOnce(&mut State, Option<Fault>) -> io::Result<T>,
+        shown: impl FnOnce(&State, &T) -> String,
+    ) -> io::Result<T> {
+        let state = &mut *self.0.borrow_mut();
+        state.watch.called();
+        let world = &mut state.world;
+        world.now += world.weather.cost();
+        if world.weather.concurrent {
+            world.deliver();
+        }
+        let number = world.calls.len();
+        world.calls.push(call);
+        let fault = world.weather.fault(number, call);
+        if let Some(fault) = fault {
+            world.faults.push((number, fault));
+            state.watch.progressed(); // whatever the loop does now, it has a reason to
+        }
+        if let (Some(Fault::Error(code)), Some(index)) = (fault, client) {
+            world.endanger(index, call, code);
+        }
+        let result = does(state, fault);
+        if state.world.trace.is_some() {
+            let outcome = match &result {
+                Ok(value) => shown(state, value),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => "would block".to_owned(),
+                Err(error) => format!("fails: {error}"),
+            };
+            let fault = fault.map_or_else(String::new, |fault| format!(" (fault: {fault})"));
+            let whose = client.map_or_else(String::new, |index| format!(" of client {index}"));
+            state.world.note(|| format!("    call {number}: {call:?}{whose}: {outcome}{fault}"));
+        }
+        result
+    }
+
+    /// Whether the event for a stream would have `EPOLLRDHUP` or `EPOLLHUP` among its flags: what no loop should need
+    /// to ask, and the seam does not tell.
+    #[must_use]
+    pub fn has_hung_up(&self, stream: &SimStream) -> bool {
+        let client = &self.0.borrow().world.clients[stream.client];
+        client.shut_at.is_some() || client.is_done || client.reset
+    }
+}
+
+pub(super) fn would_block<T>() -> io::Result<T> {
+    Err(ErrorKind::WouldBlock.into())
+}
+
+impl State {
+    fn wait(&mut self, timeout: Option<Duration>, fault: Option<Fault>) -> io::Result<Vec<Ready>> {
+        let world = &mut self.world;
+        world.sockets.iter_mut().for_each(|socket| socket.unsent = 0);
+        let began = world.now;
+        let until = timeout.map(|timeout| world.now + timeout);
+        if let Some(Fault::Leap(length)) = fault {
+            world.leap(length);
+        }
+        world.deliver();
+        if let Some(Fault::Error(code)) = fault {
+            if Call::Wait.deadly().contains(&code) {
+                self.watch.fails(code);
+                self.world.breaks("there was no way to go on");
+            }
+            return Err(code.into());
+        }
+        let mut events = self.world.events(fault);
+        while events.is_empty() {
+            let world = &mut self.world;
+            let lateness = world.weather.lateness();
+            let until = until.map(|until| (until + lateness).max(world.now));
+            let Some(next) = world.next_moment().into_iter().chain(until).min() else {
+                broken(Promise::NoStall, "the loop waits for ever, and nothing will happen".to_owned());
+            };
+            world.now = next.max(world.now);
+            world.deliver();
+            events = world.events(None);
+            if until.is_some_and(|until| until <= world.now) {
+                break;
+            }
+        }
+        for _ in events.iter().filter(|event| **event == Ready::Signal(Signal::Stop)) {
+            self.world.is_told_to_stop();
+        }
+        self.watch.waited(&self.world, began, &events);
+        Ok(events)
+    }
+
+    /// Accepts the client that has waited longest at a socket.
+    fn accept(&mut self, socket: usize, fault: Option<Fault>) -> io::Result<usize> {
+        let State { world, watch, .. } = self;
+        let service = world.sockets[socket].service;
+        watch.asks_for_clients(service, world.now);
+        if let Some(Fault::Error(code)) = fault {
+            self.breaks_socket(Call::Accept, code);
+            return self.world.accept_fails(socket, code);
+        }
+        let Some(index) = world.sockets[socket].queue.front().copied() else {
+            return world.sockets[socket].would_block(&world.weather);
+        };
+        if !world.has_descriptor() {
+            return world.accept_fails(socket, ErrorCode::MFile);
+        }
+        world.sockets[socket].queue.pop_front();
+        watch.accepted(&mut world.clients[index], world.now);
+        let (inside, places) = (world.inside(service), world.places[usize::from(service)]);
+        if inside > places {
+            broken(Promise::NoLeak, format!("{inside} streams are open, and there are {places} places"));
+        }
+        Ok(index)
+    }
+
+    /// If the error is one after which a socket of the server is broken: the server has to stop.
+    pub(super) fn breaks_socket(&mut self, call: Call, code: ErrorCode) {
+        if call.deadly().contains(&code) {
+            self.watch.fails(code);
+            self.world.breaks("the server's socket broke");
+            self.world.stopped_at.get_or_insert(self.watch.turn_at);
+        }
+    }
+}
+
+impl Drop for SimListener {
+    fn drop(&mut self) {
+        self.sim.0.borrow_mut().world.close_socket(self.index);
+    }
+}
+
+impl Drop for SimStream {
+    fn drop(&mut self) {
+        let (index, state) = (self.client, &mut *self.sim.0.borrow_mut());
+        state.watch.progressed();
+        let world = &mut state.world;
+        let client = &mut world.clients[index];
+        (client.place, client.watched, client.edge) = (Place::Over, None, false);
+        client.held_back = false;
+        client.out_fin = true;
+        if self.closed {
+            client.closed_at = Some(world.now);
+        }
+        let (unread, lost) = (client.unread(), client.has_unread() || client.reset);
+        world.note(|| format!("    close of client {index}, {unread} bytes unread"));
+        if lost {
+            world.reset_by_server(index);
+        }
+    }
+}
+
+impl Kernel for Sim {
+    type Listener = SimListener;
+    type Stream = SimStream;
+
+    fn now(&self) -> Instant {
+        let State { world, watch, start } = &mut *self.0.borrow_mut();
+        world.now += world.weather.cost();
+        watch.looked_at_the_clock(world.now);
+        *start + world.now
+    }
+
+    fn socket(&mut self, _: &Address) -> io::Result<SimListener> {
+        Ok(SimListener { sim: self.clone(), index: usize::MAX })
+    }
+
+    fn bind(&mut self, _: &mut SimListener, address: &Address, _: u32) -> io::Result<Address> {
+        Ok(address.clone())
+    }
+
+    fn listen(&mut self, socket: &mut SimListener, index: usize, _: u32) -> io::Result<()> {
+        socket.index = index;
+        self.0.borrow_mut().world.sockets[index].is_open = true;
+        Ok(())
+    }
+
+    fn accept(&mut self, socket: &SimListener) -> io::Result<(SimStream, Peer)> {
+        let client = self.call(
+            Call::Accept,
+            None,
+            |state, fault| state.accept(socket.index, fault),
+            |state, index| format!("client {index}, {}", state.world.peer(*index)),
+        )?;
+        let peer = self.0.borrow().world.peer(client);
+        Ok((SimStream { client, sim: self.clone(), closed: false }, peer))
+    }
+
+    fn wait(&mut self, ready: &mut Vec<Ready>, timeout: Option<Duration>) -> io::Result<()> {
+        {
+            let State { world, watch, .. } = &mut *self.0.borrow_mut();
+            watch.before_wait(world, timeout);
+        }
+        let events = self.call(
+            Call::Wait,
+            None,
+            |state, fault| state.wait(timeout, fault),
+            |_, events| format!("{events:?}"),
+        )?;
+        ready.extend(events);
+        Ok(())
+    }
+
+    fn watch(&mut self, stream: &mut SimStream, key: usize, interest: Interest) -> io::Result<()> {
+        let does = |state: &mut State, fault| {
+            let State { world, watch, .. } = state;
+            let client = &mut world.clients[stream.client];
+            watch.progressed();
+            if let Some(Fault::Error(code)) = fault {
+                // A reason to let clients wait from now on.
+                watch.asks_for_clients(client.service, world.now);
+                world.pauses[usize::from(client.service)] += 1;
+                return Err(code.into());
+            }
+            client.watch(key, interest, &world.weather);
+            Ok(())
+        };
+        self.call(Call::Watch, Some(stream.client), does, |_, ()| format!("{interest:?}"))
+    }
+
+    fn read(&mut self, stream: &mut SimStream, buffer: &mut [u8]) -> io::Result<usize> {
+        self.read_from(stream.client, buffer)
+    }
+
+    fn write(&mut self, stream: &mut SimStream, bytes: &[u8], more: bool) -> io::Result<usize> {
+        self.write_to(stream.client, bytes, more)
+    }
+
+    fn receive(&mut self, socket: &SimListener, buffer: &mut [u8]) -> io::Result<(Record, Peer)> {
+        self.receive_at(socket.index, buffer)
+    }
+
+    fn send(&mut self, socket: &SimListener, datagram: &[u8], peer: &Peer) -> io::Result<()> {
+        self.send_from(socket.index, datagram, peer)
+    }
+
+    fn read_record(&mut self, stream: &mut SimStream, buffer: &mut [u8]) -> io::Result<Option<Record>> {
+        self.read_record_from(stream.client, buffer)
+    }
+
+    fn shutdown_write(&mut self, stream: &mut SimStream) -> io::Result<()> {
+        self.shut(stream.client)
+    }
+
+    fn close(&mut self, mut stream: SimStream) {
+        stream.closed = true;
+    }
+}

@@ -1,0 +1,42 @@
+//! What a schedule says of a service: its sockets, and how long it waits.
+
+use std::time::Duration;
+
+use crate::net::Kind;
+
+/// A socket that the server opens.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ServerSocket {
+    /// Its kind.
+    pub kind: Kind,
+    /// The number of the service that listens there.
+    pub service: u8,
+}
+
+impl ServerSocket {
+    /// A socket of this kind, of the service of this number.
+    #[must_use]
+    pub fn new(kind: Kind, service: u8) -> ServerSocket {
+        ServerSocket { kind, service }
+    }
+}
+
+/// How long a service lets a client wait, and itself for a client.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// A connection is gone, or has begun an output, so long after it was accepted or its last output had left, whatever
+    /// comes in.
+    pub input: Duration,
+    /// A connection is gone, or an output has left whole, so long after it began.
+    pub output: Duration,
+    /// A connection is gone so long after its write side was shut. Lingering takes 2 s at most.
+    pub shut: Duration,
+}
+
+impl Limits {
+    /// These limits, and 2 s once the write side is shut.
+    #[must_use]
+    pub fn new(input: Duration, output: Duration) -> Limits {
+        Limits { input, output, shut: Duration::from_secs(2) }
+    }
+}

@@ -1,0 +1,215 @@
+//! Plays one schedule on one loop, and says which promise was broken, if one was.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::audit::Audit;
+use super::client::Place;
+use super::datagrams::address;
+use super::faults::{Call, Fault};
+use super::kernel::Sim;
+use super::promises::{Broken, Promise, broken};
+use super::schedule::Schedule;
+use super::subject::{Right, Subject};
+use super::telling::{self, Telling};
+use super::transcript::Transcript;
+use super::world::World;
+use crate::net::Kind;
+use crate::reactor::{Breach, Server, Services};
+
+/// The most turns of a schedule: far more than any needs.
+const TURNS: usize = 100_000;
+
+/// An event loop on the simulated kernel.
+pub trait EventLoop {
+    /// One turn: waits, and does what there is to do.
+    fn turn(&mut self) -> io::Result<()>;
+    /// How many connections it has.
+    fn connections(&self) -> usize;
+    /// Whether it has ended.
+    fn is_closed(&self) -> bool;
+}
+
+impl<H: Services<Sim>> EventLoop for Server<Sim, H> {
+    fn turn(&mut self) -> io::Result<()> {
+        Server::turn(self)
+    }
+
+    fn connections(&self) -> usize {
+        self.services().open()
+    }
+
+    fn is_closed(&self) -> bool {
+        Server::is_closed(self)
+    }
+}
+
+/// What came of a schedule in which every promise was kept.
+#[derive(Clone, Debug)]
+pub struct Played {
+    /// Every call that was made.
+    pub calls: Vec<Call>,
+    /// What went wrong, and at which call.
+    pub faults: Vec<(usize, Fault)>,
+    /// What each client had a right to, and has got; and the kind of socket that it came to.
+    pub rights: Vec<(Kind, Right)>,
+    /// Every step, if it was asked for.
+    pub trace: Vec<String>,
+}
+
+/// What came of a schedule in which a promise was broken.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// The promise, and how it was broken.
+    pub broken: Broken,
+    /// Every call that was made until then.
+    pub calls: Vec<Call>,
+    /// What went wrong with them, and at which call.
+    pub faults: Vec<(usize, Fault)>,
+    /// Every step, if it was asked for.
+    pub trace: Vec<String>,
+}
+
+impl<S: Subject> Schedule<S> {
+    /// Plays it on the real loop.
+    pub fn play(&self) -> Result<Played, Box<Failure>> {
+        self.play_and(Telling::Nothing)
+    }
+
+    /// Plays it on the real loop, and tells every step.
+    pub fn play_step_by_step(&self) -> Result<Played, Box<Failure>> {
+        self.play_and(Telling::Everything)
+    }
+
+    fn play_and(&self, telling: Telling) -> Result<Played, Box<Failure>> {
+        let start = |sim: Sim| {
+            let services = self.subject.services(&self.places);
+            let mut server = Server::new(sim, services, self.settings.clone());
+            for socket in &self.sockets {
+                if let Err(error) = server.listen_at(socket.service, &address(socket.kind)) {
+                    broken(
+                        Promise::Survival,
+                        format!("it cannot listen at a socket of {}: {error}", socket.kind),
+                    );
+                }
+            }
+            server
+        };
+        let audit = |server: &Server<Sim, S::Services>, world: &World| {
+            let mut audit = Audit::new(world);
+            self.subject.audit(server.services(), &mut audit);
+            let (told, all) = (audit.services(), S::services_count());
+            audit.result.and(if told == all {
+                Ok(())
+            } else {
+                Err(Broken::new(Promise::Counts, format!("{told} of {all} services were audited")))
+            })
+        };
+        play(self, telling, start, audit)
+    }
+
+    /// Plays it on a loop that `start` gives, which has to open the first of its sockets with the index 0 and so on.
+    /// Nothing is asked of its counts.
+    pub fn play_on<L: EventLoop>(
+        &self,
+        telling: Telling,
+        start: impl FnOnce(Sim) -> L,
+    ) -> Result<Played, Box<Failure>> {
+        play(self, telling, start, |_, _| Ok(()))
+    }
+}
+
+fn play<S: Subject, L: EventLoop>(
+    schedule: &Schedule<S>,
+    telling: Telling,
+    start: impl FnOnce(Sim) -> L,
+    audit: impl FnOnce(&L, &World) -> Result<(), Broken>,
+) -> Result<Played, Box<Failure>> {
+    let mut world = schedule.world();
+    world.trace = telling.trace();
+    let sim = Sim::new(world);
+    let _quiet = telling::quietly();
+    let played = catch_unwind(AssertUnwindSafe(|| {
+        let mut subject = start(sim.clone());
+        serve(&sim, &mut subject);
+        check_the_end(&sim, &subject, audit)?;
+        drop(subject);
+        judge(&schedule.subject, &mut sim.0.borrow_mut().world)
+    }));
+    let world = &mut sim.0.borrow_mut().world;
+    let (calls, faults) = (std::mem::take(&mut world.calls), std::mem::take(&mut world.faults));
+    let trace = telling::end(world.trace.take());
+    match played.unwrap_or_else(|panic| Err(of_panic(&*panic))) {
+        Ok(rights) => Ok(Played { calls, faults, rights, trace }),
+        Err(broken) => Err(Box::new(Failure { broken, calls, faults, trace })),
+    }
+}
+
+/// The promise that a panic has broken.
+fn of_panic(panic: &(dyn std::any::Any + Send)) -> Broken {
+    if let Some(broken) = panic.downcast_ref::<Broken>() {
+        return broken.clone();
+    }
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without words");
+    let breaks_the_law = Breach::ALL.iter().any(|breach| text.contains(&breach.to_string()));
+    if breaks_the_law {
+        Broken::new(Promise::Law, text)
+    } else {
+        Broken::new(Promise::Survival, format!("a panic: {text}"))
+    }
+}
+
+/// Turns the loop until every client is gone, or until it has ended if it was told to.
+fn serve(sim: &Sim, subject: &mut impl EventLoop) {
+    for _ in 0..TURNS {
+        let (over, told_to_end) = {
+            let state = sim.0.borrow();
+            (state.world.is_over(), state.world.stopped_at.is_some())
+        };
+        if subject.is_closed() || (over && !told_to_end) {
+            return;
+        }
+        let turned = subject.turn();
+        let state = sim.0.borrow();
+        if let Err(error) = turned {
+            if state.watch.fatal.is_some_and(|code| code.is(&error)) {
+                return; // there was no way to go on
+            }
+            drop(state);
+            broken(Promise::Survival, format!("the loop ended with {error}"));
+        }
+        let open = state.world.clients.iter().filter(|client| client.place == Place::Inside).count();
+        drop(state);
+        let connections = subject.connections();
+        if open != connections {
+            broken(Promise::NoLeak, format!("{open} streams are open for {connections} connections"));
+        }
+    }
+    broken(Promise::NoSpin, format!("the loop turned {TURNS} times"));
+}
+
+/// What must hold of the loop when the clients are gone.
+fn check_the_end<L: EventLoop>(
+    sim: &Sim,
+    subject: &L,
+    audit: impl FnOnce(&L, &World) -> Result<(), Broken>,
+) -> Result<(), Broken> {
+    let state = sim.0.borrow();
+    let left = subject.connections();
+    if state.watch.fatal.is_none() && left > 0 {
+        return Err(Broken::new(Promise::NoLeak, format!("{left} connections are left")));
+    }
+    audit(subject, &state.world)
+}
+
+/// What must hold when the server is gone, and all clients have taken what was on its way to them.
+fn judge<S: Subject>(subject: &S, world: &mut World) -> Result<Vec<(Kind, Right)>, Broken> {
+    world.settle();
+    let world = &*world;
+    let judged = world.clients.iter().enumerate().map(|(number, client)| {
+        let right = subject.judge(&Transcript { world, number, before: 0 })?;
+        Ok((client.kind, right))
+    });
+    judged.collect()
+}

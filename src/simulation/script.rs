@@ -1,0 +1,221 @@
+//! What clients do: scripts, from the prompt to the hostile.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::dice::Dice;
+use crate::net::Kind;
+
+/// One thing that a client does. Shown as `Send("Ada\n")`.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Step {
+    /// Sends these bytes or, where boundaries are kept, this record.
+    Send(Vec<u8>),
+    /// Does nothing for so long.
+    Pause(Duration),
+    /// Shuts its side: half-close.
+    Shut,
+    /// Resets the connection, and is gone.
+    Reset,
+}
+
+impl fmt::Debug for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Step::Send(bytes) => write!(f, "Send({})", Quoted(bytes)),
+            Step::Pause(length) => write!(f, "Pause({length:?})"),
+            Step::Shut => f.write_str("Shut"),
+            Step::Reset => f.write_str("Reset"),
+        }
+    }
+}
+
+/// Bytes as text between quotes; of many, the first ones and their number.
+pub(super) struct Quoted<'a>(pub(super) &'a [u8]);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN_BYTES: usize = 60;
+        match self.0.get(..SHOWN_BYTES) {
+            Some(first) if self.0.len() > SHOWN_BYTES => {
+                write!(f, "\"{}...\" of {} bytes", first.escape_ascii(), self.0.len())
+            }
+            _ => write!(f, "\"{}\"", self.0.escape_ascii()),
+        }
+    }
+}
+
+/// How a client takes what it is sent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reading {
+    /// At once.
+    Prompt,
+    /// A byte, or a record, every 5 ms.
+    Slow,
+    /// Never.
+    Never,
+}
+
+/// All that one client does.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Script {
+    /// What such a client is called in a report.
+    pub label: &'static str,
+    /// The number of the server's socket that it comes to, in the order of [`Schedule::sockets`](super::Schedule).
+    pub socket: usize,
+    /// When it connects, or its datagram comes.
+    pub arrives: Duration,
+    /// What it does, one after the other. Of a datagram's sender only the first [`Step::Send`] counts.
+    pub steps: Vec<Step>,
+    /// How it takes what it is sent.
+    pub reading: Reading,
+    /// Whether a datagram's sender has a name that it can be answered at.
+    pub has_address: bool,
+}
+
+impl Script {
+    /// A client of the first socket that does this from the beginning, and takes at once what it is sent.
+    #[must_use]
+    pub fn new(label: &'static str, steps: Vec<Step>) -> Script {
+        let (reading, has_address) = (Reading::Prompt, true);
+        Script { label, socket: 0, arrives: Duration::ZERO, steps, reading, has_address }
+    }
+
+    /// Sends `bytes` at once, and waits. Over a socket that keeps boundaries: sends a record or a datagram.
+    #[must_use]
+    pub fn sends(bytes: &[u8]) -> Script {
+        Script::new("prompt", vec![Step::Send(bytes.to_vec())])
+    }
+
+    /// Sends `bytes` one by one, with a pause behind each, and waits.
+    #[must_use]
+    pub fn bytewise(bytes: &[u8], pause: Duration) -> Script {
+        let steps = bytes.iter().flat_map(|byte| [Step::Send(vec![*byte]), Step::Pause(pause)]);
+        Script::new("bytewise", steps.collect())
+    }
+
+    /// Does nothing at all.
+    #[must_use]
+    pub fn silent() -> Script {
+        Script::new("silent", Vec::new())
+    }
+
+    /// Connects and is gone in good order, as a health check or a port scan is.
+    #[must_use]
+    pub fn scanning() -> Script {
+        Script::new("scanning", vec![Step::Shut])
+    }
+
+    /// Sends a byte now and then.
+    #[must_use]
+    pub fn slow_loris(pause: Duration, bytes: usize) -> Script {
+        Script { label: "slow loris", ..Script::bytewise(&vec![b'x'; bytes], pause) }
+    }
+
+    /// The same, and then these steps.
+    #[must_use]
+    pub fn then(mut self, steps: impl IntoIterator<Item = Step>) -> Script {
+        self.steps.extend(steps);
+        self
+    }
+
+    /// The same under another label.
+    #[must_use]
+    pub fn called(self, label: &'static str) -> Script {
+        Script { label, ..self }
+    }
+
+    /// The same at another of the server's sockets.
+    #[must_use]
+    pub fn at(self, socket: usize) -> Script {
+        Script { socket, ..self }
+    }
+
+    /// The same, so much after the server has started.
+    #[must_use]
+    pub fn arriving(self, arrives: Duration) -> Script {
+        Script { arrives, ..self }
+    }
+
+    /// The same client, which takes what it is sent like this.
+    #[must_use]
+    pub fn reading(self, reading: Reading) -> Script {
+        Script { reading, ..self }
+    }
+
+    /// The same, and each step that it begins with comes so much later.
+    #[must_use]
+    pub fn after_a_pause(mut self, pause: Duration) -> Script {
+        self.steps.insert(0, Step::Pause(pause));
+        self
+    }
+
+    /// All that it sends.
+    pub fn pieces(&self) -> impl Iterator<Item = &[u8]> {
+        self.steps
+            .iter()
+            .filter_map(|step| if let Step::Send(bytes) = step { Some(&bytes[..]) } else { None })
+    }
+
+    /// Any client of a socket of this kind whose requests `request` draws: prompt or slow, in one piece or in many, one
+    /// request or several, and one in four that does not behave.
+    pub fn any(dice: &mut Dice, kind: Kind, mut request: impl FnMut(&mut Dice) -> Vec<u8>) -> Script {
+        let (connections, boundaries) = (kind.semantics().connections, kind.semantics().boundaries);
+        if !connections {
+            let script = Script { has_address: !dice.one_in(10), ..Script::sends(&request(dice)) };
+            return script.arriving_any(dice);
+        }
+        let requests: Vec<Vec<u8>> = (0..=dice.below(4)).map(|_| request(dice)).collect();
+        let script = match dice.below(16) {
+            0 => Script::silent(),
+            1 => Script::silent().after_a_pause(dice.millis_below(3000)).then([Step::Shut]),
+            2 if !boundaries => Script::slow_loris(dice.millis_below(45), 100),
+            3 => Script::scanning(),
+            4 => Script::sending(dice, &requests, boundaries).called("never reading").reading(Reading::Never),
+            5 => {
+                let mut script = Script::sending(dice, &requests, boundaries).called("resetting");
+                let at = dice.below(script.steps.len() + 1);
+                script.steps.insert(at, Step::Reset);
+                script
+            }
+            _ => Script::sending(dice, &requests, boundaries),
+        };
+        script.arriving_any(dice)
+    }
+
+    /// The same, at any time within 300 ms.
+    #[must_use]
+    pub fn arriving_any(self, dice: &mut Dice) -> Script {
+        let arrives = if dice.one_in(2) { Duration::ZERO } else { dice.millis_below(300) };
+        self.arriving(arrives)
+    }
+
+    /// Sends these requests in one of many ways, and stays or shuts its side.
+    fn sending(dice: &mut Dice, requests: &[Vec<u8>], boundaries: bool) -> Script {
+        let all = requests.concat();
+        let way = if boundaries { 1 + dice.below(2) } else { dice.below(5) };
+        let script = match way {
+            1 => Script::new("one by one", requests.iter().cloned().map(Step::Send).collect()),
+            2 => {
+                let pause = dice.millis_below(100);
+                let steps =
+                    requests.iter().cloned().flat_map(|bytes| [Step::Send(bytes), Step::Pause(pause)]);
+                Script::new("one after the other", steps.collect())
+            }
+            3 if all.len() <= 100 => Script::bytewise(&all, dice.millis_below(30)),
+            4 => {
+                let (mut steps, mut rest) = (Vec::new(), &all[..]);
+                while !rest.is_empty() {
+                    let (piece, later) = rest.split_at(1 + dice.below(rest.len()));
+                    steps.push(Step::Send(piece.to_vec()));
+                    rest = later;
+                }
+                Script::new("in pieces", steps)
+            }
+            _ => Script::sends(&all),
+        };
+        let script = if dice.one_in(4) { script.reading(Reading::Slow) } else { script };
+        let script = if dice.one_in(3) { script.after_a_pause(dice.millis_below(100)) } else { script };
+        if dice.one_in(2) { script.then([Step::Shut]) } else { script }
+    }
+}

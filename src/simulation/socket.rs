@@ -1,0 +1,61 @@
+//! One socket of the server's, with its accept queue.
+
+use std::collections::VecDeque;
+use std::io;
+use std::time::Duration;
+
+use super::weather::Weather;
+use crate::net::Kind;
+
+/// One socket of the server's, and the clients that wait there.
+pub(super) struct Socket {
+    pub(super) kind: Kind,
+    pub(super) service: u8,
+    pub(super) is_open: bool,
+    /// The clients that have connected and wait to be accepted, or whose datagram has come.
+    pub(super) queue: VecDeque<usize>,
+    /// Whether a call has answered that it would block, so that a client in the queue is news.
+    pub(super) blocked: bool,
+    pub(super) edge: bool,
+    /// When the queue ceased to be empty.
+    pub(super) since: Duration,
+    /// How many answers to datagrams fill the send buffer. They leave while the loop waits.
+    pub(super) unsent: usize,
+}
+
+impl Socket {
+    pub(super) fn new(kind: Kind, service: u8) -> Socket {
+        let (queue, since) = (VecDeque::new(), Duration::ZERO);
+        Socket { kind, service, is_open: false, queue, blocked: true, edge: false, since, unsent: 0 }
+    }
+
+    /// Whether clients connect here, or only send datagrams.
+    pub(super) fn has_connections(&self) -> bool {
+        self.kind.semantics().connections
+    }
+
+    /// The queue has grown, or a call denied what is in it.
+    fn changed(&mut self, weather: &Weather) {
+        if self.blocked || !weather.stingy {
+            self.blocked = false;
+            self.edge = true;
+        }
+    }
+
+    pub(super) fn enter(&mut self, index: usize, now: Duration, weather: &Weather) {
+        if self.queue.is_empty() {
+            self.since = now;
+        }
+        self.queue.push_back(index);
+        self.changed(weather);
+    }
+
+    /// A call answers that it would block. If that was not so, then what is there is news at once.
+    pub(super) fn would_block<T>(&mut self, weather: &Weather) -> io::Result<T> {
+        self.blocked = true;
+        if !self.queue.is_empty() {
+            self.changed(weather);
+        }
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+}

@@ -1,0 +1,265 @@
+//! What a client did and what the kernel answered: all that an oracle may know.
+
+use std::time::Duration;
+
+use super::client::{Answered, Client, End, Stage};
+use super::limits::Limits;
+use super::script::{Reading, Script};
+use super::world::World;
+use crate::net::Kind;
+
+/// What a limit may be late by: the loop looks for what is due once in a turn, and what follows takes time.
+pub(super) const SLACK: Duration = Duration::from_millis(2);
+
+/// What one client did, what the kernel answered, and when. Moments are counted from the start of the schedule.
+#[derive(Clone, Copy)]
+pub struct Transcript<'a> {
+    pub(super) world: &'a World,
+    pub(super) number: usize,
+    /// How many services come before those that the reader of this knows.
+    pub(super) before: u8,
+}
+
+impl<'a> Transcript<'a> {
+    fn client(&self) -> &'a Client {
+        &self.world.clients[self.number]
+    }
+
+    /// The same for the second of a pair of subjects, whose services are numbered after `count` others.
+    #[must_use]
+    pub(super) fn beside(self, count: u8) -> Self {
+        Transcript { before: self.before + count, ..self }
+    }
+
+    /// Its number, in the order of the schedule's scripts.
+    #[must_use]
+    pub fn number(&self) -> usize {
+        self.number
+    }
+
+    /// What it was to do. A schedule can end before it has done all of it.
+    #[must_use]
+    pub fn script(&self) -> &'a Script {
+        &self.client().script
+    }
+
+    /// The kind of socket that it came to.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.client().kind
+    }
+
+    /// The number of the service that it came to.
+    #[must_use]
+    pub fn service(&self) -> u8 {
+        self.client().service - self.before
+    }
+
+    /// The limits of that service.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        self.world.limits[usize::from(self.client().service)]
+    }
+
+    /// All bytes that it has sent and that had room in the server's receive buffer, read or not.
+    #[must_use]
+    pub fn sent(&self) -> &'a [u8] {
+        &self.client().sent
+    }
+
+    /// The same as records, where boundaries are kept.
+    #[must_use]
+    pub fn sent_records(&self) -> Vec<&'a [u8]> {
+        let Client { sent, records, .. } = self.client();
+        let mut rest = &sent[..];
+        let take = |length: &usize| {
+            let (record, later) = rest.split_at(*length);
+            rest = later;
+            record
+        };
+        records.iter().map(take).collect()
+    }
+
+    /// When the first `bytes` of that had come, if they have.
+    #[must_use]
+    pub fn came_at(&self, bytes: usize) -> Option<Duration> {
+        let Client { arrivals, .. } = self.client();
+        arrivals.iter().find(|(_, so_far)| *so_far >= bytes).map(|(at, _)| *at)
+    }
+
+    /// When bytes came, and how many had come then.
+    #[must_use]
+    pub fn arrivals(&self) -> &'a [(Duration, usize)] {
+        &self.client().arrivals
+    }
+
+    /// When it shut its side, if it did so before the server had.
+    #[must_use]
+    pub fn shut_at(&self) -> Option<Duration> {
+        self.client().shut_at
+    }
+
+    /// The bytes that reads have given to the loop.
+    #[must_use]
+    pub fn read(&self) -> &'a [u8] {
+        let Client { sent, bytes_read, .. } = self.client();
+        &sent[..*bytes_read]
+    }
+
+    /// How many records reads have given to the loop, where boundaries are kept.
+    #[must_use]
+    pub fn records_read(&self) -> usize {
+        self.client().records_read
+    }
+
+    /// Whether a read has given the end of input to the loop.
+    #[must_use]
+    pub fn end_was_read(&self) -> bool {
+        self.client().end_read
+    }
+
+    /// Whether a read answered that it would block although there was something.
+    #[must_use]
+    pub fn was_denied(&self) -> bool {
+        self.client().denied
+    }
+
+    /// How many bytes had been read when the process stood still for the first time while this client was there.
+    #[must_use]
+    pub fn read_at_standstill(&self) -> Option<usize> {
+        self.client().read_at_leap
+    }
+
+    /// How many bytes the kernel took of what the loop wrote.
+    #[must_use]
+    pub fn bytes_written(&self) -> usize {
+        self.client().bytes_written
+    }
+
+    /// How many records the loop wrote, where boundaries are kept.
+    #[must_use]
+    pub fn records_written(&self) -> usize {
+        self.client().records_written
+    }
+
+    /// Whether the kernel took the whole of every output that the loop began.
+    #[must_use]
+    pub fn output_is_whole(&self) -> bool {
+        self.client().output_done
+    }
+
+    /// Whether, when the last record was written, another one had come behind those that were read.
+    #[must_use]
+    pub fn more_came(&self) -> bool {
+        self.client().more_came
+    }
+
+    /// What the kernel answered when a datagram's answer was sent.
+    #[must_use]
+    pub fn answered(&self) -> Answered {
+        self.client().answered
+    }
+
+    /// What the client has taken of what was written.
+    #[must_use]
+    pub fn received(&self) -> &'a [u8] {
+        &self.client().received
+    }
+
+    /// How it ended for the client, if it has.
+    #[must_use]
+    pub fn end(&self) -> Option<End> {
+        self.client().end
+    }
+
+    /// When the loop accepted it, or received its datagram.
+    #[must_use]
+    pub fn accepted_at(&self) -> Option<Duration> {
+        self.client().accepted_at
+    }
+
+    /// When the loop closed its stream, or received its datagram.
+    #[must_use]
+    pub fn closed_at(&self) -> Option<Duration> {
+        self.client().closed_at
+    }
+
+    /// When the server was told to stop, or its socket broke, if that was while the client was there.
+    #[must_use]
+    pub fn stopped_at(&self) -> Option<Duration> {
+        self.world.stopped_at.filter(|at| self.closed_at().is_none_or(|closed| closed >= *at))
+    }
+
+    /// Whether a call on its stream failed for good, by an error or by its reset, before the write side was shut.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.client().call_failed
+    }
+
+    /// Whether it was closed after it had waited in one stage for as long as that may last.
+    #[must_use]
+    pub fn has_timed_out(&self) -> bool {
+        let limit = match self.client().stage {
+            Stage::Input => self.limits().input,
+            Stage::Output => self.limits().output,
+            Stage::Shut => return false,
+        };
+        self.closed_at().is_some_and(|at| at >= self.client().entered.saturating_add(limit))
+    }
+
+    /// Whether it was closed when the server did not wait any longer.
+    #[must_use]
+    pub fn was_stopped(&self) -> bool {
+        let closed_from = |at| self.closed_at().is_some_and(|closed| closed >= at);
+        self.world.gives_up_at().is_some_and(closed_from)
+    }
+
+    /// Why it has no right to the whole answer to what it had sent completely at the moment `complete`; `None` if
+    /// nothing excuses the server.
+    ///
+    /// That it was in time, and takes what it is sent, is for the oracle to see: [`keeps_up`](Transcript::keeps_up).
+    #[must_use]
+    pub fn excuse(&self, complete: Duration) -> Option<&'static str> {
+        let Client { excused, denied, accepted_at, script, .. } = self.client();
+        let Some(accepted_at) = *accepted_at else { return Some("it was never accepted") };
+        if excused.is_some() {
+            return *excused;
+        }
+        if script.reading == Reading::Never {
+            return Some("it never takes anything");
+        }
+        if *denied && self.world.leaped {
+            return Some("bytes were denied, perhaps at its deadline");
+        }
+        let stopped_at = self.stopped_at()?;
+        let again =
+            self.world.stopped_again_at.filter(|at| self.closed_at().is_none_or(|closed| closed >= *at));
+        if complete > stopped_at || accepted_at > stopped_at {
+            Some("the server was stopped before it had sent everything")
+        } else if *denied {
+            Some("bytes were denied, and the server was stopped")
+        } else if again.is_some() || (self.world.has_small_buffers() && self.kind().semantics().connections) {
+            Some("the server was stopped, and need not wait for it")
+        } else {
+            None
+        }
+    }
+
+    /// Whether it takes an answer of so many bytes within the limit.
+    #[must_use]
+    pub fn keeps_up(&self, bytes: usize) -> bool {
+        // A byte's turn comes when all others have had theirs.
+        let crowd = self.world.clients.len() / 10;
+        let pace = crowd + if self.script().reading == Reading::Slow { 6 } else { 1 };
+        let beyond = bytes.saturating_sub(self.world.weather.send_buffer);
+        Duration::from_millis((beyond * pace) as u64) < self.limits().output
+    }
+
+    /// Whether something that happened at `at` came in time for a limit of the length `limit` that began at `since` or
+    /// when the client was accepted, whichever was later.
+    #[must_use]
+    pub fn is_in_time(&self, at: Duration, since: Duration, limit: Duration) -> bool {
+        let since = self.accepted_at().map_or(since, |accepted| accepted.max(since));
+        at + SLACK < since.saturating_add(limit)
+    }
+}
