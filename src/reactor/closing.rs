@@ -3,7 +3,7 @@
 use std::io;
 
 use super::breach::Breach;
-use super::connection::{Ahead, Connection, Shared};
+use super::connection::{Ahead, Connection, Shared, Wrote};
 use super::service::{Input, StreamService, Want};
 use super::tables::stream::{Event, State};
 use crate::kernel::Kernel;
@@ -12,7 +12,11 @@ use crate::machine::Table as _;
 impl<S: StreamService, K: Kernel> Connection<S, K> {
     /// The conversation is over: closes, or lingers if the client sends more than was taken. Output that was cut short
     /// is not lingered for.
-    pub(super) fn end(&mut self, shared: &mut Shared<'_, S, K>) {
+    pub(super) fn end(&mut self, shared: &mut Shared<'_, S, K>, buffer: &mut [u8]) {
+        if self.keeps_boundaries && self.wrote == Wrote::More {
+            // A record comes alone: what is behind the one that ended the conversation is known only by a look.
+            self.look_for_more(shared, buffer);
+        }
         if S::Table::HAS_OUTCOMES && !S::Table::is_decided(self.at) {
             return self.breaks(Breach::ClosesUndecided, shared);
         }
@@ -21,7 +25,7 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
             Ahead::Nothing => !self.untaken.is_empty(),
             Ahead::Ended => false,
         };
-        if !(input_left && self.wrote && self.sent == 0) {
+        if !(input_left && self.wrote != Wrote::Nothing && self.sent == 0) {
             return self.stream_on(Event::Over, shared);
         }
         self.untaken.clear();

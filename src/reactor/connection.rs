@@ -58,6 +58,17 @@ pub(super) enum Ahead {
     Ended,
 }
 
+/// What has left of a conversation's output.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Wrote {
+    /// Nothing.
+    Nothing,
+    /// An output, and it was not said to be the last.
+    More,
+    /// The last output.
+    Last,
+}
+
 /// A stream and the conversation on it.
 pub(crate) struct Connection<S: StreamService, K: Kernel> {
     pub(super) stream: K::Stream,
@@ -76,8 +87,8 @@ pub(crate) struct Connection<S: StreamService, K: Kernel> {
     pub(super) at: <S::Table as Table>::State,
     pub(super) ahead: Ahead,
     pub(super) keeps_boundaries: bool,
-    /// Whether any output has left whole.
-    pub(super) wrote: bool,
+    /// Whether any output has left whole, and whether one was said to be the last.
+    pub(super) wrote: Wrote,
     /// Whether it was told that the server stops.
     told_stopping: bool,
 }
@@ -117,7 +128,7 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
             at: S::Table::START,
             ahead: Ahead::Nothing,
             keeps_boundaries,
-            wrote: false,
+            wrote: Wrote::Nothing,
             told_stopping: false,
         }
     }
@@ -130,7 +141,7 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
             let (interest, result) = match (self.machine.state(), shared.service.want(&self.session)) {
                 (State::Closed, _) => return Progress::Done,
                 (State::Open, Want::Close) => {
-                    self.end(shared);
+                    self.end(shared, buffer);
                     continue;
                 }
                 (State::Open, Want::Read { .. }) | (State::Lingering, _) if !budget.allows(Readable) => {
@@ -324,7 +335,8 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
         } else if sent > all {
             self.breaks(Breach::OutputChanged, shared);
         } else {
-            (self.sent, self.wrote) = (0, true);
+            self.sent = 0;
+            self.wrote = if then == Then::Close { Wrote::Last } else { Wrote::More };
             if then == Then::Close && all > 0 && self.may_have_missed_input() {
                 self.look_for_more(shared, buffer);
             }
