@@ -3,11 +3,7 @@
 //! `cargo run --example upper`, then `nc 127.0.0.1 7000`. At further endpoints on the command line the same loop serves
 //! the welcome beside it. docs/your-own-protocol.md builds it step by step.
 
-#![expect(
-    clippy::print_stdout,
-    clippy::indexing_slicing,
-    reason = "an endpoint that is listened at has an address"
-)]
+#![expect(clippy::print_stdout, clippy::indexing_slicing, reason = "an endpoint has an address")]
 
 use std::time::{Duration, Instant};
 
@@ -57,6 +53,9 @@ mod table {
         }
     }
 }
+
+#[cfg(test)]
+mod upper_schedules;
 
 /// How long a client may be idle, and how long it may take to take its answer.
 struct Upper {

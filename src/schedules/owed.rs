@@ -122,6 +122,6 @@ fn ends_before_more_is_known(client: &Transcript<'_>, name: &Name) -> bool {
         let is_known = client.more_came() || client.records_read() > 1;
         return sends_more && (client.was_denied() || !is_known);
     }
-    let sends_more = pieces.map(|piece| piece.len()).sum::<usize>() > name.taken;
+    let sends_more = pieces.flatten().count() > name.taken;
     sends_more && name.ending != Ending::Full && client.read().len() <= name.taken
 }

@@ -1,12 +1,13 @@
 //! One client and the two directions of its connection, with the edges that the kernel tells of.
 
 use std::collections::VecDeque;
+use std::io;
 use std::time::Duration;
 
 use super::script::Script;
 use super::weather::Weather;
 use crate::kernel::Interest;
-use crate::net::Kind;
+use crate::net::{ErrorCode, Kind};
 
 /// How long a client waits before it tries for the second time to connect, when the accept queue was full.
 const CONNECT_AGAIN: Duration = Duration::from_secs(1);
@@ -114,15 +115,25 @@ pub(super) struct Client {
     pub(super) excused: Option<&'static str>,
     pub(super) accepted_at: Option<Duration>,
     pub(super) closed_at: Option<Duration>,
+    /// How many bytes and records it had sent when the loop closed its stream.
+    pub(super) sent_at_close: Option<(usize, usize)>,
     pub(super) stage: Stage,
     /// The first call of this stage.
     pub(super) entered: Duration,
     /// The last moment at which the loop can have begun to count the time of this stage.
     pub(super) since: Duration,
-    /// Whether a call on its stream has failed for good before the write side was shut.
+    /// Whether reading, writing or watching has failed for good before the conversation had ended, whether shutting the
+    /// write side has, and whether a call has after the end.
     pub(super) call_failed: bool,
-    /// Whether a read found nothing although there was something.
+    pub(super) shut_failed: bool,
+    pub(super) failed_since_end: bool,
+    /// The stage that the conversation ended in, as far as calls tell, when that had begun, and when it ended; and how
+    /// many bytes and records had been read by then.
+    pub(super) ended: Option<(Stage, Duration, Duration)>,
+    pub(super) read_at_end: Option<(usize, usize)>,
+    /// Whether a read found nothing although there was something, and whether the stream was closed on what was unread.
     pub(super) denied: bool,
+    pub(super) closed_on_unread: bool,
     /// How much had been read when the process stood still, if it did.
     pub(super) read_at_leap: Option<usize>,
 }
@@ -166,11 +177,17 @@ impl Client {
             excused: None,
             accepted_at: None,
             closed_at: None,
+            sent_at_close: None,
             stage: Stage::Input,
             entered: Duration::ZERO,
             since: Duration::ZERO,
             call_failed: false,
+            shut_failed: false,
+            failed_since_end: false,
+            ended: None,
+            read_at_end: None,
             denied: false,
+            closed_on_unread: false,
             read_at_leap: None,
             script,
         }
@@ -194,30 +211,59 @@ impl Client {
         (self.stage, self.entered, self.since) = (stage, now, now);
     }
 
-    /// The loop reads: if an output has left, it waits for input anew.
+    /// The loop reads. Nothing is read for a conversation that still writes: then it is over, and the loop looks for what
+    /// is unread.
     pub(super) fn is_read(&mut self, now: Duration) {
-        if self.stage == Stage::Output && self.output_done {
-            self.enters(Stage::Input, now);
+        if self.stage == Stage::Output {
+            self.ends(now);
         }
     }
 
-    /// The loop writes: if the last output has left, another one begins.
+    /// The loop writes: if it has not before, an output begins.
     pub(super) fn is_written(&mut self, now: Duration) {
-        if self.stage != Stage::Output || self.output_done {
+        if self.stage != Stage::Output {
             self.enters(Stage::Output, now);
             self.output_done = false;
         }
         self.held_back = false;
     }
 
+    /// The kernel has taken a part of an output, or the rest of it: then the loop waits for input anew.
+    pub(super) fn has_taken(&mut self, is_rest: bool, more: bool, now: Duration) {
+        self.output_done = is_rest;
+        // What had no room is not held back: it leaves with the rest.
+        self.held_back = more && is_rest;
+        if is_rest {
+            self.enters(Stage::Input, now);
+        }
+    }
+
     pub(super) fn excuse(&mut self, why: &'static str) {
         self.excused.get_or_insert(why);
     }
 
-    /// A call on its stream has failed for good.
-    pub(super) fn fails(&mut self) {
-        self.call_failed |= self.stage != Stage::Shut;
-        self.excuse("a call on its stream failed");
+    /// A call on its stream fails with this.
+    pub(super) fn fails(&mut self, code: ErrorCode) -> io::Error {
+        if code != ErrorCode::Intr {
+            self.call_failed |= self.ended.is_none();
+            self.failed_since_end |= self.ended.is_some();
+            self.excuse("a call on its stream failed");
+        }
+        code.into()
+    }
+
+    fn ends(&mut self, now: Duration) {
+        if self.ended.is_none() {
+            self.ended = Some((self.stage, self.entered, now));
+            self.read_at_end = Some((self.bytes_read, self.records_read));
+        }
+    }
+
+    /// The loop shuts the write side.
+    pub(super) fn is_shut(&mut self, now: Duration) {
+        self.ends(now);
+        self.enters(Stage::Shut, now);
+        self.held_back = false;
     }
 
     /// Whether reading from it would not block.

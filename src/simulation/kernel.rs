@@ -182,14 +182,22 @@ impl Drop for SimStream {
     fn drop(&mut self) {
         let (index, state) = (self.client, &mut *self.sim.0.borrow_mut());
         state.watch.progressed();
-        let world = &mut state.world;
+        let State { world, watch, .. } = state;
+        let is_full: Vec<bool> =
+            (0..).take(world.places.len()).map(|service| !world.has_room(service)).collect();
         let client = &mut world.clients[index];
         (client.place, client.watched, client.edge) = (Place::Over, None, false);
+        for (service, _) in (0..).zip(is_full).filter(|(_, is_full)| *is_full) {
+            watch.asks_for_clients(service, world.now); // it can do so from now on
+        }
+        let client = &mut world.clients[index];
         client.held_back = false;
         client.out_fin = true;
         if self.closed {
             client.closed_at = Some(world.now);
+            client.sent_at_close = Some((client.sent.len(), client.records.len()));
         }
+        client.closed_on_unread = client.has_unread();
         let (unread, lost) = (client.unread(), client.has_unread() || client.reset);
         world.note(|| format!("    close of client {index}, {unread} bytes unread"));
         if lost {
@@ -258,7 +266,7 @@ impl Kernel for Sim {
                 // A reason to let clients wait from now on.
                 watch.asks_for_clients(client.service, world.now);
                 world.pauses[usize::from(client.service)] += 1;
-                return Err(code.into());
+                return Err(client.fails(code));
             }
             client.watch(key, interest, &world.weather);
             Ok(())

@@ -41,7 +41,7 @@ pub use self::kernel::{Sim, SimListener, SimStream};
 pub use self::limits::{Limits, ServerSocket};
 pub use self::play::{EventLoop, Failure, Played};
 pub use self::promises::{Broken, Promise};
-pub use self::run::{Report, Sums, every_fault, random, random_from};
+pub use self::run::{Found, Sums, every_fault, first_broken, random, random_of};
 pub use self::schedule::Schedule;
 pub use self::script::{Reading, Script, Step};
 pub use self::subject::{Right, Subject};

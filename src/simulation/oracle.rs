@@ -20,6 +20,7 @@ pub fn stream(client: &Transcript<'_>, answer: impl Fn(&[u8], bool) -> Vec<u8>) 
     prefix(client, &expected)?;
     let last = client.arrivals().last().map(|(at, _)| *at).max(client.shut_at()).unwrap_or_default();
     let has_right = client.excuse(last).is_none()
+        && !sends_behind_the_end(client, |bytes| answer_to(bytes, false).len())
         && client.keeps_up(expected.len())
         && requests_are_in_time(client, |bytes| answer_to(bytes, false).len(), last);
     whole(client, &expected, has_right)
@@ -53,8 +54,24 @@ pub fn each(client: &Transcript<'_>, answer: impl Fn(&[u8]) -> Option<Vec<u8>>) 
         return if got { whole(client, &expected, has_right) } else { Err(missing(client, &expected)) };
     }
     let last = client.arrivals().last().map(|(at, _)| *at).unwrap_or_default();
-    let has_right = client.excuse(last).is_none() && requests_are_in_time(client, |bytes| bytes, last);
+    let due = |bytes: usize| {
+        let records = records.iter().scan(0, |sum, record| {
+            *sum += record.len();
+            Some(*sum)
+        });
+        let due = records.take(answers.len()).take_while(|end| *end <= bytes).count();
+        answers[..due].iter().map(Vec::len).sum()
+    };
+    let has_right = client.excuse(last).is_none()
+        && !sends_behind_the_end(client, due)
+        && requests_are_in_time(client, due, last);
     whole(client, &expected, has_right)
+}
+
+/// Whether the client sends more when its conversation is over, and the server owes nothing for it: that is answered by a
+/// reset. `answered` says how much is due once so many bytes have come.
+fn sends_behind_the_end(client: &Transcript<'_>, answered: impl Fn(usize) -> usize) -> bool {
+    client.sent_before_close().is_some_and(|bytes| answered(bytes) == answered(client.sent().len()))
 }
 
 /// Whether every request came within the limit of the one before it. `answered` says how much is due once so many

@@ -6,13 +6,15 @@ use std::thread;
 
 use super::faults::{Call, Fault};
 use super::play::{Failure, Played};
-use super::promises::Broken;
 use super::schedule::Schedule;
 use super::shrink::shrink;
 use super::subject::{Right, Subject};
 
 /// How many schedules are played unless `SIM_SEEDS` says otherwise.
 const SEEDS: u64 = 20_000;
+
+/// From how many schedules on they are held to be wild enough.
+const ENOUGH: u64 = 2_000;
 
 /// After how many schedules a line says how far it is.
 const TELL_EVERY: u64 = 500_000;
@@ -68,27 +70,43 @@ fn number(variable: &str) -> Option<u64> {
 /// # Panics
 ///
 /// If a promise is broken: with the promise, the shortest schedule that breaks it and its steps, and the command that
-/// plays it again. And if the schedules are so tame that they prove nothing: if there is less than one
-/// client or fault for each, or if less than one client in ten has a right to an answer.
+/// plays it again. And if the schedules are so tame that they prove nothing: if there is less than one client or fault
+/// for each, or if less than one client in ten has a right to an answer.
 pub fn random<S: Subject>(subject: &S) -> Sums {
+    random_of(subject, SEEDS)
+}
+
+/// The same with so many schedules unless `SIM_SEEDS` says otherwise.
+///
+/// # Panics
+///
+/// As [`random`] does.
+pub fn random_of<S: Subject>(subject: &S, seeds: u64) -> Sums {
     if let Some(seed) = number("SIM_SEED") {
         return replay(subject, seed);
     }
-    let seeds = number("SIM_SEEDS").unwrap_or(SEEDS);
-    let sums = random_from(subject, number("SIM_FIRST").unwrap_or(0), seeds).unwrap_or_else(|report| {
-        panic!("{report}");
-    });
+    let (first, seeds) = (number("SIM_FIRST").unwrap_or(0), number("SIM_SEEDS").unwrap_or(seeds));
+    let sums = all(subject, first, seeds).unwrap_or_else(|found| panic!("{}", found.report()));
     println!("{sums:?}");
     let Sums { schedules, clients, faults, answered, .. } = sums;
     let tame = clients < schedules || faults < schedules || answered.iter().sum::<u64>() * 10 < clients;
-    assert!(schedules < SEEDS || !tame, "the schedules are too tame: {sums:?}");
+    assert!(schedules < ENOUGH || !tame, "the schedules are too tame: {sums:?}");
     sums
 }
 
+/// Plays random schedules of `subject` until one breaks a promise, at most so many, one after the other. Gives the
+/// first that does.
+pub fn first_broken<S: Subject>(subject: &S, seeds: u64) -> Option<Found<S>> {
+    (0..seeds).find_map(|seed| {
+        let schedule = Schedule::from_seed(subject, seed);
+        let failure = schedule.play().err()?;
+        Some(Found { schedule, failure, seed: Some(seed) })
+    })
+}
+
 /// Plays the schedules of `seeds` seeds from `first` on, on all cores. A broken promise ends it.
-pub fn random_from<S: Subject>(subject: &S, first: u64, seeds: u64) -> Result<Sums, Report> {
+fn all<S: Subject>(subject: &S, first: u64, seeds: u64) -> Result<Sums, Box<Found<S>>> {
     let next = AtomicU64::new(first);
-    let again = command();
     let worker = || {
         let mut sums = Sums::default();
         while let seed = next.fetch_add(1, Ordering::Relaxed)
@@ -103,7 +121,7 @@ pub fn random_from<S: Subject>(subject: &S, first: u64, seeds: u64) -> Result<Su
                 Ok(played) => sums.add(&played),
                 Err(failure) => {
                     next.store(u64::MAX / 2, Ordering::Relaxed); // one is enough
-                    return Err(Report::of(schedule, failure, Some((seed, &again))));
+                    return Err(Box::new(Found { schedule, failure, seed: Some(seed) }));
                 }
             }
         }
@@ -112,10 +130,11 @@ pub fn random_from<S: Subject>(subject: &S, first: u64, seeds: u64) -> Result<Su
     thread::scope(|scope| {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let workers: Vec<_> = (0..cores).map(|_| scope.spawn(worker)).collect();
-        let results = workers
-            .into_iter()
-            .map(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-        results.collect::<Vec<_>>().into_iter().try_fold(Sums::default(), |sum, result| Ok(sum.join(result?)))
+        let join = |worker: thread::ScopedJoinHandle<'_, _>| {
+            worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        let results: Vec<Result<Sums, _>> = workers.into_iter().map(join).collect();
+        results.into_iter().try_fold(Sums::default(), |sum, result| Ok(sum.join(result?)))
     })
 }
 
@@ -133,7 +152,7 @@ fn replay<S: Subject>(subject: &S, seed: u64) -> Sums {
         }
         (Err(failure), _) | (_, Err(failure)) => {
             println!("{}\n{}", failure.trace.join("\n"), failure.broken);
-            panic!("{}", Report::of(schedule, failure, Some((seed, &command()))))
+            panic!("{}", Found { schedule, failure, seed: Some(seed) }.report())
         }
     }
 }
@@ -151,7 +170,7 @@ pub fn every_fault<S: Subject>(schedule: &Schedule<S>) -> usize {
         let planned = schedule.clone().with_faults(plan);
         match planned.play() {
             Ok(played) => played.calls,
-            Err(failure) => panic!("{}", Report::of(planned, failure, None)),
+            Err(failure) => panic!("{}", Found { schedule: planned, failure, seed: None }.report()),
         }
     };
     let mut played = 1;
@@ -173,45 +192,42 @@ pub fn every_fault<S: Subject>(schedule: &Schedule<S>) -> usize {
     played
 }
 
-/// A broken promise, for a person: what was broken, the shortest schedule that does it with every step, and the command
-/// that plays it again. Shown as text.
-#[derive(Clone, Debug)]
-pub struct Report {
-    /// What was broken in the schedule as it was drawn.
-    pub broken: Broken,
-    /// The seed, if the schedule was drawn from one.
+/// A schedule that breaks a promise.
+#[derive(Clone)]
+pub struct Found<S> {
+    /// The schedule.
+    pub schedule: Schedule<S>,
+    /// What came of it.
+    pub failure: Box<Failure>,
+    /// Its seed, if it was drawn from one.
     pub seed: Option<u64>,
-    text: String,
 }
 
-impl std::fmt::Display for Report {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.text)
+impl<S: Subject> Found<S> {
+    /// The shortest schedule that breaks the same promise, as far as can be found.
+    #[must_use]
+    pub fn shortest(&self) -> Found<S> {
+        let (schedule, failure) = shrink(self.schedule.clone(), self.failure.clone());
+        Found { schedule, failure, seed: None }
     }
-}
 
-impl Report {
-    /// `seed` is what the schedule was drawn from, with the command that plays it again.
-    fn of<S: Subject>(schedule: Schedule<S>, failure: Box<Failure>, seed: Option<(u64, &str)>) -> Report {
-        let broken = failure.broken.clone();
-        let mut text = format!("{broken}\n");
-        let (shortest, _) = shrink(schedule, failure);
-        let _ = writeln!(text, "\nThe shortest schedule that breaks it:\n{shortest}\n");
-        match shortest.play_step_by_step() {
-            Err(failure) => {
-                let _ = writeln!(text, "{}\n{}", failure.trace.join("\n"), failure.broken);
-            }
-            Ok(_) => {
-                let _ =
-                    writeln!(text, "It depends on more than its schedule: played again, it breaks nothing.");
-            }
-        }
-        if let Some((seed, command)) = seed {
+    /// What was broken, for a person: the shortest schedule that does it with every step, and the command that plays it
+    /// again.
+    #[must_use]
+    pub fn report(&self) -> String {
+        let Found { schedule: shortest, .. } = self.shortest();
+        let mut text =
+            format!("{}\n\nThe shortest schedule that breaks it:\n{shortest}\n\n", self.failure.broken);
+        let _ = match shortest.play_step_by_step() {
+            Err(failure) => writeln!(text, "{}\n{}", failure.trace.join("\n"), failure.broken),
+            Ok(_) => writeln!(text, "It depends on more than its schedule: played again, it breaks nothing."),
+        };
+        if let Some(seed) = self.seed {
             let _ =
                 writeln!(text, "\nTo play it again, and to see every step of the schedule as it was drawn:");
-            let _ = writeln!(text, "SIM_SEED={seed} {command}");
+            let _ = writeln!(text, "SIM_SEED={seed} {}", command());
         }
-        Report { broken, seed: seed.map(|(seed, _)| seed), text }
+        text
     }
 }
 

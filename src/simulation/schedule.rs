@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::dice::Dice;
 use super::faults::{Call, Fault};
 use super::limits::ServerSocket;
-use super::script::Script;
+use super::script::{Script, Step};
 use super::subject::Subject;
 use super::weather::Weather;
 use super::world::World;
@@ -32,6 +32,9 @@ pub struct Schedule<S> {
     /// What the kernel is like.
     pub weather: Weather,
 }
+
+/// The most that one of a crowd sends.
+const CROWD_BYTES: usize = 40;
 
 /// A server in a hurry, so that schedules are short.
 fn hurried() -> Settings {
@@ -93,7 +96,7 @@ impl<S: Subject> Schedule<S> {
             let socket = dice.below(sockets.len());
             let script = subject.script(sockets[socket], &mut dice, number);
             // A crowd comes at once and does the simplest.
-            let script = if clients == 1000 { crowd(script) } else { script };
+            let script = if clients == 1000 { crowd(&script) } else { script };
             script.at(socket)
         };
         let scripts: Vec<Script> = (0..clients).map(script).collect();
@@ -123,10 +126,11 @@ impl<S: Subject> Schedule<S> {
     }
 }
 
-/// The same client as one of a crowd: it comes at once and sends at once.
-fn crowd(script: Script) -> Script {
-    let bytes = script.pieces().collect::<Vec<_>>().concat();
-    if bytes.is_empty() { Script { arrives: Duration::ZERO, ..script } } else { Script::sends(&bytes) }
+/// The same client as one of a crowd: it comes at once, sends its first piece, and is done.
+fn crowd(script: &Script) -> Script {
+    let first = script.pieces().next().unwrap_or_default();
+    let first = first.get(..CROWD_BYTES).unwrap_or(first);
+    Script::sends(first).called("one of a crowd").then([Step::Shut])
 }
 
 /// What happens in it, a line for each thing.

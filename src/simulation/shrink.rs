@@ -9,10 +9,11 @@ use super::script::{Reading, Script, Step};
 use super::subject::Subject;
 use super::weather::{LARGE_BYTES, Weather};
 
-/// How many schedules are tried at most.
+/// How many schedules are tried at most, and how many calls they may make together.
 const TRIES: usize = 4000;
+const CALLS: usize = 3_000_000;
 
-/// At how many earlier calls a fault is tried when there are fewer before it.
+/// By how many calls faults are moved back at most when there are fewer before them.
 const MOVES: usize = 20;
 
 /// A schedule that breaks a promise, and what came of it.
@@ -20,6 +21,7 @@ struct Shrinking<S> {
     schedule: Schedule<S>,
     failure: Box<Failure>,
     tries: usize,
+    calls: usize,
 }
 
 /// Shortens a schedule that breaks a promise for as long as it breaks the same one. Gives what is left, whose faults are
@@ -28,7 +30,7 @@ pub(super) fn shrink<S: Subject>(
     schedule: Schedule<S>,
     failure: Box<Failure>,
 ) -> (Schedule<S>, Box<Failure>) {
-    let mut shrinking = Shrinking { schedule, failure, tries: 0 };
+    let mut shrinking = Shrinking { schedule, failure, tries: 0, calls: 0 };
     loop {
         let tries = shrinking.tries;
         let mut shorter = shrinking.with_fewer_clients();
@@ -36,7 +38,7 @@ pub(super) fn shrink<S: Subject>(
         shorter |= shrinking.with_fewer_faults();
         shorter |= shrinking.in_better_weather();
         shorter |= shrinking.with_simpler_clients();
-        if !shorter || shrinking.tries >= TRIES || tries == shrinking.tries {
+        if !shorter || tries == shrinking.tries {
             return (shrinking.schedule, shrinking.failure);
         }
     }
@@ -48,32 +50,36 @@ impl<S: Subject> Shrinking<S> {
         let mut schedule = self.schedule.clone();
         change(&mut schedule);
         let Err(calls) = self.try_out(&schedule) else { return true };
-        // With fewer calls before it, a lone fault belongs to an earlier one of the same kind.
-        let [(at, fault)] = self.schedule.weather.plan[..] else { return false };
-        let kind = self.failure.calls.get(at).copied();
-        let earlier = calls.iter().enumerate().take(at).rev().filter(|(_, call)| kind == Some(**call));
-        let earlier: Vec<usize> = earlier.map(|(at, _)| at).take(MOVES).collect();
-        schedule.weather.plan.len() == 1
-            && earlier.into_iter().any(|at| {
-                schedule.weather.plan = vec![(at, fault)];
-                self.try_out(&schedule).is_ok()
-            })
+        // With fewer calls before them, faults belong to earlier ones of the same kind.
+        let plan = schedule.weather.plan.clone();
+        let Some((last, _)) = plan.last().copied() else { return false };
+        let kind = self.failure.calls.get(last).copied();
+        let fits = |back: &usize| last >= *back && calls.get(last - back).copied() == kind;
+        let moves: Vec<usize> = (1..=MOVES).filter(fits).collect();
+        moves.into_iter().any(|back| {
+            schedule.weather.plan =
+                plan.iter().map(|(at, fault)| (at.saturating_sub(back), *fault)).collect();
+            self.try_out(&schedule).is_ok()
+        })
     }
 
     /// Takes `schedule` over if it breaks the promise. Gives the calls that were made if it does not.
     fn try_out(&mut self, schedule: &Schedule<S>) -> Result<(), Vec<Call>> {
-        if self.tries >= TRIES {
+        if self.tries >= TRIES || self.calls >= CALLS {
             return Err(Vec::new());
         }
         self.tries += 1;
-        match schedule.play() {
+        let calls = match schedule.play() {
             Err(failure) if failure.broken.promise == self.failure.broken.promise => {
+                self.calls += failure.calls.len();
                 (self.schedule, self.failure) = (schedule.clone(), failure);
-                Ok(())
+                return Ok(());
             }
-            Err(failure) => Err(failure.calls),
-            Ok(played) => Err(played.calls),
-        }
+            Err(failure) => failure.calls,
+            Ok(played) => played.calls,
+        };
+        self.calls += calls.len();
+        Err(calls)
     }
 
     fn with_fewer_clients(&mut self) -> bool {

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use super::client::{Client, Stage};
+use super::client::Client;
 use super::faults::{Call, Fault};
 use super::kernel::{Sim, State, would_block};
 use super::promises::{Promise, broken};
@@ -20,17 +20,17 @@ impl State {
         let client = &mut clients[index];
         client.is_read(*now);
         if !client.is_readable() || fault == Some(Fault::Error(ErrorCode::Again)) {
+            client.denied |= client.is_readable();
             client.would_block(Interest::Readable, weather);
             return Err(would_block());
         }
         if let Some(Fault::Error(code)) = fault {
-            return Err(Err(code.into()));
+            return Err(Err(client.fails(code)));
         }
         watch.progressed();
         if !client.has_unread() && client.reset && !client.reset_told {
             client.reset_told = true;
-            client.fails();
-            return Err(Err(ErrorCode::ConnReset.into()));
+            return Err(Err(client.fails(ErrorCode::ConnReset)));
         }
         client.end_read |= !client.has_unread();
         Ok(())
@@ -94,8 +94,7 @@ impl Sim {
             }
             if client.reset {
                 watch.progressed();
-                client.fails();
-                return Err(ErrorCode::Pipe.into());
+                return Err(client.fails(ErrorCode::Pipe));
             }
             let room = client.room(weather);
             if room == 0 || fault == Some(Fault::Error(ErrorCode::Again)) {
@@ -103,7 +102,7 @@ impl Sim {
                 return would_block();
             }
             if let Some(Fault::Error(code)) = fault {
-                return Err(code.into());
+                return Err(client.fails(code));
             }
             watch.progressed();
             // A record goes whole, wherever there is any room.
@@ -114,9 +113,7 @@ impl Sim {
             };
             let taken = bytes.len().min(most);
             client.takes(&bytes[..taken], *now);
-            client.output_done = taken == bytes.len();
-            // What had no room is not held back: it leaves with the rest.
-            client.held_back = more && client.output_done;
+            client.has_taken(taken == bytes.len(), more, *now);
             Ok(taken)
         };
         self.call(Call::Write, Some(index), does, |_, taken| {
@@ -130,8 +127,7 @@ impl Sim {
             let State { world, watch, .. } = state;
             watch.progressed();
             let client = &mut world.clients[index];
-            client.enters(Stage::Shut, world.now);
-            client.held_back = false;
+            client.is_shut(world.now);
             if let Some(Fault::Error(code)) = fault {
                 return Err(code.into());
             }

@@ -99,17 +99,19 @@ impl<'a> Transcript<'a> {
         self.client().shut_at
     }
 
-    /// The bytes that reads have given to the loop.
+    /// The bytes that reads had given to the loop by the end of the conversation, as far as calls tell of it: the write
+    /// side is shut, or something is read although an output has not left. What comes later is thrown away.
     #[must_use]
     pub fn read(&self) -> &'a [u8] {
-        let Client { sent, bytes_read, .. } = self.client();
-        &sent[..*bytes_read]
+        let Client { sent, bytes_read, read_at_end, .. } = self.client();
+        &sent[..read_at_end.map_or(*bytes_read, |(bytes, _)| bytes)]
     }
 
-    /// How many records reads have given to the loop, where boundaries are kept.
+    /// How many records reads had given to the loop until then, where boundaries are kept.
     #[must_use]
     pub fn records_read(&self) -> usize {
-        self.client().records_read
+        let Client { records_read, read_at_end, .. } = self.client();
+        read_at_end.map_or(*records_read, |(_, records)| records)
     }
 
     /// Whether a read has given the end of input to the loop.
@@ -184,27 +186,53 @@ impl<'a> Transcript<'a> {
         self.client().closed_at
     }
 
+    /// How many bytes it had sent when the loop closed its stream, if it sent more after that.
+    #[must_use]
+    pub fn sent_before_close(&self) -> Option<usize> {
+        let Client { sent, records, sent_at_close, .. } = self.client();
+        sent_at_close.filter(|before| *before < (sent.len(), records.len())).map(|(bytes, _)| bytes)
+    }
+
     /// When the server was told to stop, or its socket broke, if that was while the client was there.
     #[must_use]
     pub fn stopped_at(&self) -> Option<Duration> {
         self.world.stopped_at.filter(|at| self.closed_at().is_none_or(|closed| closed >= *at))
     }
 
-    /// Whether a call on its stream failed for good, by an error or by its reset, before the write side was shut.
+    /// Whether reading, writing or watching its stream failed for good, by an error or by its reset, while the
+    /// conversation went on.
     #[must_use]
     pub fn has_failed(&self) -> bool {
         self.client().call_failed
     }
 
-    /// Whether it was closed after it had waited in one stage for as long as that may last.
+    /// Whether shutting the write side of its stream failed.
+    #[must_use]
+    pub fn shut_has_failed(&self) -> bool {
+        self.client().shut_failed
+    }
+
+    /// Whether a call on its stream failed for good after the conversation, as far as calls tell of its end: see
+    /// [`read`](Transcript::read).
+    #[must_use]
+    pub fn has_failed_later(&self) -> bool {
+        self.client().failed_since_end
+    }
+
+    /// Whether its conversation ended, or its stream was closed, after it had waited in one stage for as long as that may
+    /// last.
     #[must_use]
     pub fn has_timed_out(&self) -> bool {
-        let limit = match self.client().stage {
-            Stage::Input => self.limits().input,
-            Stage::Output => self.limits().output,
-            Stage::Shut => return false,
-        };
-        self.closed_at().is_some_and(|at| at >= self.client().entered.saturating_add(limit))
+        let Client { stage, entered, ended, closed_at, .. } = self.client();
+        let at_close = closed_at.map(|at| (*stage, *entered, at));
+        ended.iter().copied().chain(at_close).any(|(stage, entered, at)| {
+            let limit = match stage {
+                Stage::Input => self.limits().input,
+                Stage::Output => self.limits().output,
+                Stage::Shut => self.limits().shut,
+            };
+            at >= entered.saturating_add(limit)
+        })
     }
 
     /// Whether it was closed when the server did not wait any longer.
@@ -220,7 +248,7 @@ impl<'a> Transcript<'a> {
     /// That it was in time, and takes what it is sent, is for the oracle to see: [`keeps_up`](Transcript::keeps_up).
     #[must_use]
     pub fn excuse(&self, complete: Duration) -> Option<&'static str> {
-        let Client { excused, denied, accepted_at, script, .. } = self.client();
+        let Client { excused, denied, closed_on_unread, accepted_at, script, .. } = self.client();
         let Some(accepted_at) = *accepted_at else { return Some("it was never accepted") };
         if excused.is_some() {
             return *excused;
@@ -228,13 +256,16 @@ impl<'a> Transcript<'a> {
         if script.reading == Reading::Never {
             return Some("it never takes anything");
         }
+        if *denied && *closed_on_unread {
+            return Some("input that was there was denied, and the stream was closed on it");
+        }
         if *denied && self.world.leaped {
             return Some("bytes were denied, perhaps at its deadline");
         }
         let stopped_at = self.stopped_at()?;
         let again =
             self.world.stopped_again_at.filter(|at| self.closed_at().is_none_or(|closed| closed >= *at));
-        if complete > stopped_at || accepted_at > stopped_at {
+        if complete >= stopped_at || accepted_at > stopped_at {
             Some("the server was stopped before it had sent everything")
         } else if *denied {
             Some("bytes were denied, and the server was stopped")

@@ -168,7 +168,7 @@ impl World {
     }
 
     /// Whether there is a place and a descriptor for one more client of this service.
-    fn has_room(&self, service: u8) -> bool {
+    pub(super) fn has_room(&self, service: u8) -> bool {
         self.inside(service) < self.places[usize::from(service)] && self.has_descriptor()
     }
 }

@@ -94,17 +94,31 @@ impl World {
         self.clients.iter().all(|client| client.place == Place::Over)
     }
 
-    /// Lets clients do what they do until now, each at its time.
+    /// Lets clients do what they do until now, each at its time. It is done at nearly every call, so it has plain loops.
     pub(super) fn deliver(&mut self) {
-        loop {
-            let due = |client: &Client| client.next_at.filter(|at| *at <= self.now);
-            let next = (0..self.clients.len()).filter_map(|index| Some((due(&self.clients[index])?, index)));
-            let Some((at, index)) = next.min() else { break };
+        while let Some((at, index)) = self.next_due() {
             self.act(index, at);
         }
         for index in 0..self.clients.len() {
-            self.take(index);
+            let client = &self.clients[index];
+            if client.end.is_none() && (client.out_fin || !client.outbox.is_empty()) {
+                self.take(index);
+            }
         }
+    }
+
+    /// The client that was to do something first, and when.
+    fn next_due(&self) -> Option<(Duration, usize)> {
+        let mut next: Option<(Duration, usize)> = None;
+        for (index, client) in self.clients.iter().enumerate() {
+            if let Some(at) = client.next_at
+                && at <= self.now
+                && next.is_none_or(|(first, _)| at < first)
+            {
+                next = Some((at, index));
+            }
+        }
+        next
     }
 
     /// When a client or a signal does something next.
@@ -237,11 +251,13 @@ impl World {
         let client = &mut self.clients[index];
         match (call, code) {
             (Call::Send, ErrorCode::Again | ErrorCode::NoBufs) => client.answered = Answered::NoRoom,
-            (_, ErrorCode::Intr) => {}
+            (Call::Send, ErrorCode::Intr) => {}
             (Call::Send, _) => client.answered = Answered::Failed,
-            (Call::Read | Call::ReadRecord, ErrorCode::Again) => client.denied |= client.is_readable(),
-            (_, ErrorCode::Again) => {}
-            _ => client.fails(),
+            (Call::Shut, _) => {
+                client.shut_failed = true;
+                client.excuse("shutting its stream failed");
+            }
+            _ => {} // only if the call gets that far
         }
     }
 
