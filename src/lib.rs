@@ -66,8 +66,6 @@
 pub mod client;
 #[cfg(feature = "programs")]
 pub mod command_line;
-#[doc(hidden)]
-pub mod facade;
 pub mod kernel;
 #[cfg(feature = "programs")]
 pub mod logging;

@@ -58,14 +58,11 @@ pub(super) enum Ahead {
     Ended,
 }
 
-/// What has left of a conversation's output.
+/// What has left of a conversation's output: nothing, an output, or the one that was said to be the last.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Wrote {
-    /// Nothing.
     Nothing,
-    /// An output, and it was not said to be the last.
     More,
-    /// The last output.
     Last,
 }
 
@@ -87,7 +84,6 @@ pub(crate) struct Connection<S: StreamService, K: Kernel> {
     pub(super) at: <S::Table as Table>::State,
     pub(super) ahead: Ahead,
     pub(super) keeps_boundaries: bool,
-    /// Whether any output has left whole, and whether one was said to be the last.
     pub(super) wrote: Wrote,
     /// Whether it was told that the server stops.
     told_stopping: bool,
@@ -335,8 +331,7 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
         } else if sent > all {
             self.breaks(Breach::OutputChanged, shared);
         } else {
-            self.sent = 0;
-            self.wrote = if then == Then::Close { Wrote::Last } else { Wrote::More };
+            (self.sent, self.wrote) = (0, if then == Then::Close { Wrote::Last } else { Wrote::More });
             if then == Then::Close && all > 0 && self.may_have_missed_input() {
                 self.look_for_more(shared, buffer);
             }

@@ -36,7 +36,6 @@ impl Rule {
 /// not needed any more is an error.
 #[rustfmt::skip]
 pub(crate) const EXCEPTIONS: &[(Rule, &str, &str, &str)] = &[
-    (Rule::Table, "src/facade.rs", "no row", "the server of before, for tests that use it still"),
     (Rule::Circles, "tests/soak/", "", "constants in main.rs"),
 ];
 

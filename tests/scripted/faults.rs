@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use rustix::io::Errno;
-use welcomed::facade::Settings;
+use crate::server::Settings;
 use welcomed::kernel::{Ready, Signal};
+use welcomed::net::ErrorCode;
 
 use crate::kernel::Scripted;
 use crate::script::{Accept, Client, Read};
@@ -20,13 +20,13 @@ fn prompt(count: usize) -> Vec<Client> {
 
 #[test]
 fn out_of_descriptors_pauses_for_100_ms_and_then_serves_who_waited() {
-    for errno in [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM] {
+    for code in [ErrorCode::MFile, ErrorCode::NFile, ErrorCode::NoBufs, ErrorCode::NoMem] {
         let kernel = Scripted::new(prompt(2));
-        kernel.0.borrow_mut().backlog.push_front(Accept::Error(errno));
+        kernel.0.borrow_mut().backlog.push_front(Accept::Error(code));
         let server = kernel.serve(Settings::default());
-        assert_eq!((server.stats().welcomed(), server.stats().pauses()), (2, 1), "{errno}");
+        assert_eq!((server.stats().welcomed(), server.stats().pauses()), (2, 1), "{code}");
         let start = kernel.0.borrow().start;
-        assert_eq!(kernel.client(0).accepted_at.unwrap() - start, ms(100), "{errno}");
+        assert_eq!(kernel.client(0).accepted_at.unwrap() - start, ms(100), "{code}");
     }
 }
 
@@ -34,7 +34,7 @@ fn out_of_descriptors_pauses_for_100_ms_and_then_serves_who_waited() {
 fn out_of_descriptors_ends_early_when_a_connection_closes() {
     let leaving = Client::late(ms(20), b"Ada\n");
     let kernel = Scripted::new([leaving, Client::prompt(b"Bob\n")]);
-    kernel.0.borrow_mut().backlog.insert(1, Accept::Error(Errno::MFILE));
+    kernel.0.borrow_mut().backlog.insert(1, Accept::Error(ErrorCode::MFile));
     let server = kernel.serve(Settings::default());
     assert_eq!(server.stats().welcomed(), 2);
     let start = kernel.0.borrow().start;
@@ -43,8 +43,14 @@ fn out_of_descriptors_ends_early_when_a_connection_closes() {
 
 #[test]
 fn a_client_lost_before_accept_costs_nobody_else_anything() {
-    let lost =
-        [Errno::CONNABORTED, Errno::INTR, Errno::PROTO, Errno::NETUNREACH, Errno::PERM, Errno::HOSTDOWN];
+    let lost = [
+        ErrorCode::ConnAborted,
+        ErrorCode::Intr,
+        ErrorCode::Proto,
+        ErrorCode::NetUnreach,
+        ErrorCode::Perm,
+        ErrorCode::HostDown,
+    ];
     let kernel = Scripted::new(prompt(2));
     kernel.0.borrow_mut().backlog.extend(lost.map(Accept::Error));
     kernel.0.borrow_mut().backlog.rotate_left(1);
@@ -58,7 +64,7 @@ fn a_client_lost_before_accept_costs_nobody_else_anything() {
 fn an_error_of_accept_that_never_ends_does_not_spin() {
     let kernel = Scripted::new(prompt(1));
     for _ in 0..1000 {
-        kernel.0.borrow_mut().backlog.push_front(Accept::Error(Errno::IO));
+        kernel.0.borrow_mut().backlog.push_front(Accept::Error(ErrorCode::Io));
     }
     let server = kernel.serve(Settings::default());
     assert_eq!(server.stats().welcomed(), 1);
@@ -68,13 +74,13 @@ fn an_error_of_accept_that_never_ends_does_not_spin() {
 
 #[test]
 fn a_broken_listening_socket_stops_the_server_with_its_error_after_finishing_who_is_inside() {
-    for errno in [Errno::BADF, Errno::INVAL, Errno::NOTSOCK] {
+    for code in [ErrorCode::BadF, ErrorCode::Inval, ErrorCode::NotSock] {
         let inside = Client::late(ms(20), b"Ada\n");
         let kernel = Scripted::new([inside]);
-        kernel.0.borrow_mut().backlog.push_back(Accept::Error(errno));
+        kernel.0.borrow_mut().backlog.push_back(Accept::Error(code));
         let mut server = kernel.server(Settings::default());
         let error = server.run().unwrap_err();
-        assert_eq!(Errno::from_io_error(&error), Some(errno));
+        assert!(code.is(&error), "{error}");
         assert_eq!((server.stats().welcomed(), kernel.0.borrow().sockets), (1, 0));
     }
 }
@@ -82,7 +88,7 @@ fn a_broken_listening_socket_stops_the_server_with_its_error_after_finishing_who
 #[test]
 fn a_stream_that_cannot_be_watched_ends_alone() {
     let mut unwatchable = Client::silent();
-    unwatchable.watch_fails = Some(Errno::NOSPC);
+    unwatchable.watch_fails = Some(ErrorCode::NoSpc);
     let late = Client::late(ms(20), b"Ada\n");
     let kernel = Scripted::new([unwatchable, late]);
     let server = kernel.serve(Settings::default());
@@ -92,7 +98,7 @@ fn a_stream_that_cannot_be_watched_ends_alone() {
 #[test]
 fn who_cannot_be_watched_pauses_accepting_and_does_not_cost_the_others_behind_them() {
     let mut unwatchable = Client::silent();
-    unwatchable.watch_fails = Some(Errno::NOSPC);
+    unwatchable.watch_fails = Some(ErrorCode::NoSpc);
     let kernel = Scripted::new(vec![unwatchable; 5]);
     let server = kernel.serve(Settings::default());
     assert_eq!((server.stats().failed(), server.stats().pauses()), (5, 5));
@@ -119,9 +125,9 @@ fn an_interrupted_wait_is_waited_again() {
 #[test]
 fn a_wait_that_fails_ends_the_server_with_its_error() {
     let kernel = Scripted::new(prompt(1));
-    kernel.0.borrow_mut().wait_fails = Some(Errno::BADF);
+    kernel.0.borrow_mut().wait_fails = Some(ErrorCode::BadF);
     let error = kernel.server(Settings::default()).run().unwrap_err();
-    assert_eq!(Errno::from_io_error(&error), Some(Errno::BADF));
+    assert!(ErrorCode::BadF.is(&error), "{error}");
 }
 
 #[test]
@@ -255,7 +261,7 @@ fn a_socket_that_breaks_while_draining_keeps_nobody_waiting() {
     server.turn().unwrap();
     {
         let mut world = kernel.0.borrow_mut();
-        world.backlog.push_back(Accept::Error(Errno::BADF));
+        world.backlog.push_back(Accept::Error(ErrorCode::BadF));
         world.spurious.push(Ready::Signal(Signal::Stop));
     }
     assert!(server.run().is_err());
@@ -298,7 +304,7 @@ fn the_counts_add_up_to_the_clients() {
         Client::prompt(b"Bob\nmore"),
         Client::new([Read::End], []),
         Client::silent(),
-        Client::new([Read::Error(Errno::CONNRESET)], []),
+        Client::new([Read::Error(ErrorCode::ConnReset)], []),
     ];
     let kernel = Scripted::new(clients);
     let mut server = kernel.server(Settings::default());
@@ -310,7 +316,7 @@ fn the_counts_add_up_to_the_clients() {
         assert_eq!(stats.accepted(), over + stats.open());
     }
     assert_eq!(
-        server.stats().to_string(),
+        server.stats().line(),
         "5 accepted: 2 welcomed (1 lingered), 1 without a name, 1 timed out, 1 failed, 0 stopped, 0 open; \
          0 dropped, 0 unanswerable, 0 echoes; 0 accept errors, 0 accept pauses"
     );

@@ -7,10 +7,9 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use rustix::io::Errno;
-use welcomed::facade::{Server, Settings};
+use crate::server::{Server, Settings};
 use welcomed::kernel::{Interest, Kernel, Ready, Record, Signal};
-use welcomed::net::{Address, Endpoint, Peer};
+use welcomed::net::{Address, Endpoint, ErrorCode, Peer};
 
 use crate::script::{Accept, Client, Post, Read, Receive, Write};
 
@@ -34,7 +33,7 @@ pub(crate) struct World {
     /// How often the next waits are interrupted.
     pub(crate) interrupts: usize,
     /// What the next wait fails with.
-    pub(crate) wait_fails: Option<Errno>,
+    pub(crate) wait_fails: Option<ErrorCode>,
     /// How long a read takes.
     pub(crate) read_takes: Duration,
     /// How many system calls were made, by name.
@@ -203,13 +202,13 @@ impl Scripted {
         client.next_at = Some(now + client.pace);
         match client.reads.pop_front() {
             None | Some(Read::WouldBlock) => client.would_block(),
-            Some(Read::Interrupted) => error(Errno::INTR),
+            Some(Read::Interrupted) => error(ErrorCode::Intr),
             Some(Read::End) => {
                 // The end of input does not go away by being read.
                 client.reads.push_front(Read::End);
                 Ok(None)
             }
-            Some(Read::Error(errno)) => error(errno),
+            Some(Read::Error(code)) => error(code),
             Some(Read::Bytes(bytes)) => Ok(Some(bytes)),
         }
     }
@@ -222,8 +221,8 @@ fn fill(buffer: &mut [u8], bytes: &[u8]) -> Record {
     Record { bytes: kept, truncated: bytes.len() > kept }
 }
 
-fn error<T>(errno: Errno) -> io::Result<T> {
-    Err(errno.into())
+fn error<T>(code: ErrorCode) -> io::Result<T> {
+    Err(code.into())
 }
 
 impl Kernel for Scripted {
@@ -266,7 +265,7 @@ impl Kernel for Scripted {
                 let port = u16::try_from(index % 60_000).unwrap();
                 Ok((index, Peer::Inet(SocketAddr::from(([127, 0, 0, 1], port)))))
             }
-            Some(Accept::Error(errno)) => error(errno),
+            Some(Accept::Error(code)) => error(code),
         }
     }
 
@@ -275,10 +274,10 @@ impl Kernel for Scripted {
         world.waits += 1;
         if world.interrupts > 0 {
             world.interrupts -= 1;
-            return error(Errno::INTR);
+            return error(ErrorCode::Intr);
         }
-        if let Some(errno) = world.wait_fails.take() {
-            return error(errno);
+        if let Some(code) = world.wait_fails.take() {
+            return error(code);
         }
         world.collect(ready);
         if !ready.is_empty() {
@@ -295,8 +294,8 @@ impl Kernel for Scripted {
         let mut world = self.0.borrow_mut();
         world.watches += 1;
         let client = &mut world.clients[*stream];
-        if let Some(errno) = client.watch_fails {
-            error(errno)
+        if let Some(code) = client.watch_fails {
+            error(code)
         } else {
             client.watched = Some((key, interest));
             client.armed = true;
@@ -328,8 +327,8 @@ impl Kernel for Scripted {
             None => bytes.len(),
             Some(Write::Takes(most)) => most.min(bytes.len()),
             Some(Write::WouldBlock) => return client.would_block(),
-            Some(Write::Interrupted) => return error(Errno::INTR),
-            Some(Write::Error(errno)) => return error(errno),
+            Some(Write::Interrupted) => return error(ErrorCode::Intr),
+            Some(Write::Error(code)) => return error(code),
         };
         client.written.extend_from_slice(&bytes[..takes]);
         Ok(takes)
@@ -342,7 +341,7 @@ impl Kernel for Scripted {
         post.reported = post.reported.saturating_sub(1);
         match post.inbox.pop_front() {
             None => Err(ErrorKind::WouldBlock.into()),
-            Some(Receive::Error(errno)) => error(errno),
+            Some(Receive::Error(code)) => error(code),
             Some(Receive::Datagram(peer, bytes)) => {
                 world.order.push(listener.1);
                 Ok((fill(buffer, &bytes), peer))
@@ -353,8 +352,8 @@ impl Kernel for Scripted {
     fn send(&mut self, listener: &Listener, datagram: &[u8], peer: &Peer) -> io::Result<()> {
         let post = &mut self.0.borrow_mut().posts[listener.1];
         assert_ne!(*peer, Peer::Unnamed, "there is nowhere to send it to");
-        if let Some(Some(errno)) = post.sends.pop_front() {
-            return error(errno);
+        if let Some(Some(code)) = post.sends.pop_front() {
+            return error(code);
         }
         post.outbox.push((peer.clone(), datagram.to_vec()));
         Ok(())

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use crate::server::{Settings, Stats};
 use proptest::prelude::*;
-use rustix::io::Errno;
-use welcomed::facade::{Settings, Stats};
+use welcomed::net::ErrorCode;
 use welcomed::reactor::tables::stream::{Event as StreamEvent, State as Stream};
 use welcomed::services::welcome::NAME_MAX_BYTES;
 use welcomed::services::welcome::tables::connection::{Event, State};
@@ -28,7 +28,7 @@ fn serve(reads: impl IntoIterator<Item = Read>, writes: impl IntoIterator<Item =
     let kernel = Scripted::new([Client::new(reads, writes)]);
     let server = kernel.serve_at(settings(), PACKETS);
     assert_eq!(server.stats().open(), 0);
-    (kernel.client(0), server.stats().clone())
+    (kernel.client(0), server.stats())
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn the_look_for_more_is_made_again_if_it_is_interrupted_and_is_made_once_otherwi
 
 #[test]
 fn what_breaks_behind_the_welcome_takes_nothing_from_it() {
-    for later in [Read::Error(Errno::CONNRESET), Read::End] {
+    for later in [Read::Error(ErrorCode::ConnReset), Read::End] {
         let (client, stats) = serve([record(b"Ada"), later], []);
         assert_eq!((client.written.as_slice(), client.shut), (&b"Hello, Ada!"[..], false));
         assert_eq!((stats.welcomed(), stats.failed()), (1, 0));
@@ -111,9 +111,9 @@ fn what_breaks_behind_the_welcome_takes_nothing_from_it() {
 
 #[test]
 fn a_read_that_fails_ends_the_connection_without_a_welcome() {
-    for errno in [Errno::CONNRESET, Errno::NOMEM, Errno::TIMEDOUT] {
-        let (client, stats) = serve([Read::Error(errno), record(b"Ada")], []);
-        assert_eq!((client.written.len(), stats.failed()), (0, 1), "{errno}");
+    for code in [ErrorCode::ConnReset, ErrorCode::NoMem, ErrorCode::TimedOut] {
+        let (client, stats) = serve([Read::Error(code), record(b"Ada")], []);
+        assert_eq!((client.written.len(), stats.failed()), (0, 1), "{code}");
     }
 }
 

@@ -4,9 +4,8 @@ use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
-use rustix::io::Errno;
 use welcomed::kernel::Interest;
-use welcomed::net::Peer;
+use welcomed::net::{ErrorCode, Peer};
 
 /// What one call of read(2) gives, or of recvmsg(2) where boundaries are kept.
 #[derive(Clone, Debug)]
@@ -17,7 +16,7 @@ pub(crate) enum Read {
     WouldBlock,
     Interrupted,
     End,
-    Error(Errno),
+    Error(ErrorCode),
 }
 
 /// What one call of write(2) does.
@@ -27,7 +26,7 @@ pub(crate) enum Write {
     Takes(usize),
     WouldBlock,
     Interrupted,
-    Error(Errno),
+    Error(ErrorCode),
 }
 
 /// A client's half of a conversation: what the server's calls on its stream will give, in turn. When the
@@ -38,8 +37,8 @@ pub(crate) struct Client {
     pub(crate) writes: VecDeque<Write>,
     /// Whether writing blocks for ever, instead, when the writes are played.
     pub(crate) takes_no_more: bool,
-    pub(crate) watch_fails: Option<Errno>,
-    pub(crate) shut_fails: Option<Errno>,
+    pub(crate) watch_fails: Option<ErrorCode>,
+    pub(crate) shut_fails: Option<ErrorCode>,
     pub(crate) pace: Duration,
     pub(crate) next_at: Option<Instant>,
     pub(crate) watched: Option<(usize, Interest)>,
@@ -101,14 +100,14 @@ impl Client {
 #[derive(Clone, Debug)]
 pub(crate) enum Accept {
     Client(usize),
-    Error(Errno),
+    Error(ErrorCode),
 }
 
 /// What recvfrom(2) gives.
 #[derive(Clone, Debug)]
 pub(crate) enum Receive {
     Datagram(Peer, Vec<u8>),
-    Error(Errno),
+    Error(ErrorCode),
 }
 
 /// What comes to a socket for datagrams, and what leaves it.
@@ -117,7 +116,7 @@ pub(crate) struct Post {
     /// What receiving gives, in turn; then it would block.
     pub(crate) inbox: VecDeque<Receive>,
     /// What sending fails with, in turn, if it does; then it takes everything.
-    pub(crate) sends: VecDeque<Option<Errno>>,
+    pub(crate) sends: VecDeque<Option<ErrorCode>>,
     /// What was sent, and to whom.
     pub(crate) outbox: Vec<(Peer, Vec<u8>)>,
     pub(crate) receives: usize,

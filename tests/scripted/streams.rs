@@ -1,8 +1,8 @@
 //! One stream, with everything a read or a write can answer at every step.
 
+use crate::server::{Server, Settings, Stats};
 use proptest::prelude::*;
-use rustix::io::Errno;
-use welcomed::facade::{Server, Settings, Stats};
+use welcomed::net::ErrorCode;
 use welcomed::reactor::tables::stream::{Event as StreamEvent, State as Stream};
 use welcomed::services::welcome::tables::connection::{Event, State};
 
@@ -20,7 +20,7 @@ fn serve(client: Client) -> (Client, Stats) {
     let kernel = Scripted::new([client]);
     let server: Server<Scripted> = kernel.serve(settings());
     assert_eq!(server.stats().open(), 0);
-    (kernel.client(0), server.stats().clone())
+    (kernel.client(0), server.stats())
 }
 
 /// The arrows that were taken, and how often.
@@ -130,11 +130,11 @@ fn would_block_before_every_byte_read_delays_the_name_and_no_more() {
 #[test]
 fn a_reset_at_any_byte_of_the_name_ends_the_connection_without_a_welcome() {
     for at in 0.."Rafatul\n".len() {
-        for errno in [Errno::CONNRESET, Errno::TIMEDOUT, Errno::HOSTUNREACH, Errno::PIPE] {
+        for code in [ErrorCode::ConnReset, ErrorCode::TimedOut, ErrorCode::HostUnreach, ErrorCode::Pipe] {
             let mut reads: Vec<Read> = b"Rafatul\n".iter().map(|byte| Read::Bytes(vec![*byte])).collect();
-            reads.insert(at, Read::Error(errno));
+            reads.insert(at, Read::Error(code));
             let (client, stats) = serve(Client::new(reads, []));
-            assert_eq!((client.written, stats.failed()), (vec![], 1), "{errno} at byte {at}");
+            assert_eq!((client.written, stats.failed()), (vec![], 1), "{code} at byte {at}");
             assert_eq!(stats.count(State::ReadingName, Event::Failed), 1);
         }
     }
@@ -143,11 +143,11 @@ fn a_reset_at_any_byte_of_the_name_ends_the_connection_without_a_welcome() {
 #[test]
 fn a_reset_at_any_byte_of_the_welcome_ends_the_connection() {
     for at in 0..WELCOME.len() {
-        for errno in [Errno::CONNRESET, Errno::PIPE] {
+        for code in [ErrorCode::ConnReset, ErrorCode::Pipe] {
             let mut writes = vec![Write::Takes(1); at];
-            writes.push(Write::Error(errno));
+            writes.push(Write::Error(code));
             let (client, stats) = serve(Client::new([Read::Bytes(b"Rafatul\n".to_vec())], writes));
-            assert_eq!((client.written, stats.failed()), (WELCOME[..at].to_vec(), 1), "{errno} at byte {at}");
+            assert_eq!((client.written, stats.failed()), (WELCOME[..at].to_vec(), 1), "{code} at byte {at}");
             assert_eq!(stats.count(State::WritingWelcome, Event::Failed), 1);
         }
     }
@@ -205,7 +205,7 @@ fn what_comes_while_the_welcome_has_to_wait_is_no_unread_input_at_its_close() {
 
 #[test]
 fn a_reset_while_lingering_is_no_failure_of_the_welcome() {
-    let reads = [Read::Bytes(b"Rafatul\nmore".to_vec()), Read::WouldBlock, Read::Error(Errno::CONNRESET)];
+    let reads = [Read::Bytes(b"Rafatul\nmore".to_vec()), Read::WouldBlock, Read::Error(ErrorCode::ConnReset)];
     let (client, stats) = serve(Client::new(reads, []));
     assert_eq!((client.written.as_slice(), stats.welcomed(), stats.failed()), (WELCOME, 1, 0));
 }
@@ -213,7 +213,7 @@ fn a_reset_while_lingering_is_no_failure_of_the_welcome() {
 #[test]
 fn a_shutdown_that_fails_ends_the_connection() {
     let mut client = Client::prompt(b"Rafatul\nmore");
-    client.shut_fails = Some(Errno::NOTCONN);
+    client.shut_fails = Some(ErrorCode::NotConn);
     let (client, stats) = serve(client);
     assert_eq!((stats.welcomed(), stats.stream(Stream::Lingering, StreamEvent::Failed)), (1, 1));
     assert_eq!(client.served().as_millis(), 0);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use welcomed::facade::Settings;
+use crate::server::Settings;
 use welcomed::kernel::Signal;
 use welcomed::reactor::tables::stream::{Event as StreamEvent, State as Stream};
 use welcomed::services::welcome::tables::connection::{Event, State};

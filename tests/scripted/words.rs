@@ -3,11 +3,10 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
+use crate::server::Settings;
 use log::{LevelFilter, Log, Metadata, Record};
-use rustix::io::Errno;
-use welcomed::facade::Settings;
 use welcomed::kernel::{Ready, Signal};
-use welcomed::net::Peer;
+use welcomed::net::{ErrorCode, Peer};
 
 use crate::kernel::Scripted;
 use crate::script::{Client, Receive};
@@ -106,7 +105,7 @@ fn who_has_sent_a_datagram_and_what_is_said_once() {
 
 #[test]
 fn that_receiving_pauses_is_said_once_in_each_episode() {
-    let out = || Receive::Error(Errno::NOMEM);
+    let out = || Receive::Error(ErrorCode::NoMem);
     let one = [out(), out(), ada()];
     assert_eq!(said_of_datagrams(&[&one], "receiving pauses").len(), 1);
     assert_eq!(said_of_datagrams(&[&one, &one], "receiving pauses").len(), 2);
