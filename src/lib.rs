@@ -3,8 +3,8 @@
 //! # A tour
 //!
 //! Start with [`services::welcome::tables`]: a connection is *reading name → writing welcome → closed*, one row for
-//! each arrow. [`services::welcome::session`] is one such conversation, bytes in and bytes out; it knows no socket, no
-//! clock and no log.
+//! each arrow. [`services::welcome::session`] is one such conversation, bytes in and bytes out; it knows no socket
+//! and no clock.
 //!
 //! [`reactor`] is the loop. It knows no protocol: [`reactor::service`] is the contract between the loop and what it
 //! serves. It tracks connections in a slab, drives each before it asks the kernel to watch it, and sends the last
@@ -61,7 +61,7 @@
 //!
 //! # Features
 //!
-//! * `programs` (default): what only the programs need, [`command_line`] and [`logging`].
+//! * `programs` (default): what only the programs need, `command_line` and `logging`.
 
 pub mod client;
 #[cfg(feature = "programs")]

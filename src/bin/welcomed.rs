@@ -90,7 +90,7 @@ struct Options {
     #[arg(long, value_name = "LANGUAGE", num_args = 0..=1, require_equals = true, default_missing_value = "mermaid")]
     diagram: Option<Language>,
 
-    /// No line for every visitor: only where it listens, warnings, errors and the counts
+    /// No line for each client: only where it listens, warnings, errors and the counts
     #[arg(short, long, conflicts_with = "verbose")]
     quiet: bool,
 

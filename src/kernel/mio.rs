@@ -26,8 +26,8 @@ use crate::net::{ipv4, socket};
 /// How many events one wait takes from the kernel; what is left is taken by the next.
 const EVENTS_PER_WAIT: usize = 1024;
 
-/// The tokens of signals and handles; those of the listening sockets count down from the one below them. Streams
-/// count up from 0, and there can never be so many that they meet.
+/// The tokens of signals and handles; those of the listening sockets count down from the one below them. Those of
+/// streams are given by the loop, and are below the middle.
 const SIGNALS: Token = Token(usize::MAX);
 const HANDLES: Token = Token(usize::MAX - 1);
 const LAST_LISTENER: usize = usize::MAX - 2;
@@ -58,7 +58,8 @@ impl Mio {
     }
 
     /// Opens the selector and takes over SIGINT, SIGTERM (stop) and SIGUSR1 (report) of this process. Dropped, it
-    /// gives them back: they do what they do by default.
+    /// gives them back: they do what they do by default, and not what a handler did before. A handler that another part
+    /// of the program installs meanwhile is not noticed.
     ///
     /// Fails as [`Mio::new`] does, and with [`io::ErrorKind::ResourceBusy`] if another kernel of this process has the
     /// signals.

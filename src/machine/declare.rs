@@ -359,6 +359,11 @@ macro_rules! machine {
                 state as usize * Event::ALL.len() + event as usize
             }
 
+            #[inline]
+            fn leads_to(state: State, event: Event) -> Option<State> {
+                state.next(event)
+            }
+
             #[expect(clippy::indexing_slicing, reason = "the array has a cell for every pair")]
             fn outcome(state: State, event: Event) -> Option<Outcome> {
                 OUTCOMES[state as usize][event as usize]

@@ -87,6 +87,8 @@ pub trait Table: 'static {
     fn outcomes() -> impl Iterator<Item = Self::Outcome>;
     /// The cell of the arrow that leaves `state` on `event`, below [`CELLS`](Table::CELLS).
     fn cell(state: Self::State, event: Self::Event) -> usize;
+    /// Where the arrow that leaves `state` on `event` leads, if there is one.
+    fn leads_to(state: Self::State, event: Self::Event) -> Option<Self::State>;
     /// What becomes of the client that takes this arrow, if the arrow decides it.
     fn outcome(state: Self::State, event: Self::Event) -> Option<Self::Outcome>;
     /// Whether the client has an outcome once its conversation stands here: it is the same on every way to `state`.

@@ -18,9 +18,15 @@ pub enum Breach {
     SentMovesNothing,
     /// Its output has left, and what it said would follow does not.
     ThenNotKept,
-    /// Its output became shorter than what had left of it.
+    /// It does not want to write its output any more, or its output has another length, and a part of it had left.
     OutputChanged,
-    /// A timer ran out, and it neither moves nor starts the timer anew.
+    /// Its output has 4 GiB or more.
+    OutputTooLong,
+    /// It wants to write after the end of its output.
+    WritesAfterShut,
+    /// It moves again and again, and takes and writes nothing.
+    Spins,
+    /// A timer ran out, and it neither ends the timer nor starts it anew.
     ElapsedMovesNothing,
     /// A timer runs over a wait that it did not declare.
     UnknownWait,
@@ -34,6 +40,8 @@ pub enum Breach {
     NoArrow,
     /// It reported an arrow that does not leave the state it stood in.
     ArrowFromElsewhere,
+    /// It reported an arrow that its table does not have.
+    UnknownArrow,
     /// A datagram came, or its answer was sent, and it does not move.
     DatagramMovesNothing,
 }
@@ -47,6 +55,9 @@ impl Breach {
         Breach::SentMovesNothing,
         Breach::ThenNotKept,
         Breach::OutputChanged,
+        Breach::OutputTooLong,
+        Breach::WritesAfterShut,
+        Breach::Spins,
         Breach::ElapsedMovesNothing,
         Breach::UnknownWait,
         Breach::SameWait,
@@ -54,6 +65,7 @@ impl Breach {
         Breach::ClosesUndecided,
         Breach::NoArrow,
         Breach::ArrowFromElsewhere,
+        Breach::UnknownArrow,
         Breach::DatagramMovesNothing,
     ];
 }
@@ -66,14 +78,20 @@ impl fmt::Display for Breach {
             Breach::ReadsAfterEnd => "its input has ended, and it wants to read",
             Breach::SentMovesNothing => "its output has left, and it does not move",
             Breach::ThenNotKept => "its output has left, and what it said would follow does not",
-            Breach::OutputChanged => "its output became shorter while it was leaving",
-            Breach::ElapsedMovesNothing => "a timer ran out, and it neither moves nor starts the timer anew",
+            Breach::OutputChanged => "a part of its output had left, and the output is another one",
+            Breach::OutputTooLong => "its output has 4 GiB or more",
+            Breach::WritesAfterShut => "its output has ended, and it wants to write",
+            Breach::Spins => "it moves again and again, and takes and writes nothing",
+            Breach::ElapsedMovesNothing => {
+                "a timer ran out, and it neither ends the timer nor starts it anew"
+            }
             Breach::UnknownWait => "its timer runs over a wait that it did not declare",
             Breach::SameWait => "two of its timers run over one wait",
             Breach::DoesNotClose => "it failed or was stopped, and does not close",
             Breach::ClosesUndecided => "it closes, and no arrow has said what became of its client",
             Breach::NoArrow => "an event came that its table has no row for",
             Breach::ArrowFromElsewhere => "it took an arrow that does not leave the state it stood in",
+            Breach::UnknownArrow => "it took an arrow that its table does not have",
             Breach::DatagramMovesNothing => "a datagram came, or its answer was sent, and it does not move",
         })
     }
@@ -82,7 +100,11 @@ impl fmt::Display for Breach {
 /// Whether what was said to follow an output does.
 pub(super) fn follows(then: Then, want: &Want<'_>) -> bool {
     match then {
-        Then::More => matches!(want, Want::Write { .. }),
+        // An output that is empty uncorks nothing, unless the end follows it.
+        Then::More => matches!(
+            want,
+            Want::Write { bytes: [_, ..], .. } | Want::Write { then: Then::Shut | Then::Close, .. }
+        ),
         Then::Shut => matches!(want, Want::Read { .. } | Want::Close),
         Then::Close => *want == Want::Close,
         Then::Read => true,

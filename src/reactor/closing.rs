@@ -13,23 +13,28 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
     /// The conversation is over: closes, or lingers if the client sends more than was taken. Output that was cut short
     /// is not lingered for.
     pub(super) fn end(&mut self, shared: &mut Shared<'_, S, K>, buffer: &mut [u8]) {
-        if self.keeps_boundaries && self.wrote == Wrote::More {
-            // A record comes alone: what is behind the one that ended the conversation is known only by a look.
+        if !S::Table::is_decided(self.at) {
+            return self.found_out(Breach::ClosesUndecided, shared);
+        }
+        let has_output = self.wrote != Wrote::Nothing && self.sent == 0;
+        if has_output && self.ahead == Ahead::Unknown {
             self.look_for_more(shared, buffer);
         }
-        if S::Table::HAS_OUTCOMES && !S::Table::is_decided(self.at) {
-            return self.breaks(Breach::ClosesUndecided, shared);
-        }
-        let input_left = match self.ahead {
-            Ahead::More => true,
-            Ahead::Nothing => !self.untaken.is_empty(),
-            Ahead::Ended => false,
-        };
-        if !(input_left && self.wrote != Wrote::Nothing && self.sent == 0) {
+        let input_left =
+            self.ahead == Ahead::More || (self.ahead != Ahead::Ended && !self.untaken.is_empty());
+        if !(has_output && input_left) {
             return self.stream_on(Event::Over, shared);
         }
         self.untaken.clear();
         self.stream_on(Event::OverInputLeft, shared);
+        if self.wrote != Wrote::End {
+            self.shutdown_write(shared);
+        }
+    }
+
+    /// Ends the output: what was written leaves, then a FIN.
+    pub(super) fn shutdown_write(&mut self, shared: &mut Shared<'_, S, K>) {
+        self.wrote = Wrote::End;
         if let Err(error) = shared.kernel.shutdown_write(&mut self.stream) {
             self.fail(&error, shared);
         }
@@ -61,12 +66,13 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
 
     fn finish(&mut self, input: Input<'_>, shared: &mut Shared<'_, S, K>) {
         self.ahead = Ahead::Ended;
-        if shared.service.want(&self.session) == Want::Close {
-            return self.stream_on(Event::Over, shared);
-        }
-        self.tell_rarely(input, shared);
         if shared.service.want(&self.session) != Want::Close {
-            self.breaks(Breach::DoesNotClose, shared);
+            self.tell_rarely(input, shared);
+        }
+        if shared.service.want(&self.session) == Want::Close {
+            self.end(shared, &mut []);
+        } else {
+            self.found_out(Breach::DoesNotClose, shared);
         }
     }
 

@@ -1,13 +1,13 @@
 //! One stream drives one session.
 //!
 //! This file has the drive itself: ask what the session wants, do it, tell it what came of it. Reading is in
-//! `reading.rs`, and what ends a connection in `closing.rs`.
+//! `reading.rs`, writing in `writing.rs`, and what ends a connection in `closing.rs`.
 
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::time::Instant;
 
-use super::breach::{Breach, follows};
+use super::breach::Breach;
 use super::counts::Counts;
 use super::service::{Input, Step, StreamService, TIMERS, Then, Timer, Want};
 use super::tables::stream::{Event, Machine, State};
@@ -43,6 +43,8 @@ pub(crate) struct Shared<'a, S: StreamService, K> {
 pub(crate) enum Progress {
     /// It has to wait for the kernel.
     Blocked(Interest),
+    /// Its budget is used up, and it can go on in the next turn without the kernel.
+    GoesOn,
     /// It is over.
     Done,
 }
@@ -50,20 +52,23 @@ pub(crate) enum Progress {
 /// What is known of the client's input.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Ahead {
-    /// The last read found all there was.
+    /// The last read found all there was, and not long ago.
     Nothing,
-    /// There is more, as far as can be known: a read filled its room, or not all was taken.
+    /// There may be more, and only a read can tell: the last one filled its room, or found a record, which comes alone;
+    /// or an output had to wait since.
+    Unknown,
+    /// There is more: not all was taken.
     More,
     /// It has ended, or does not matter any more.
     Ended,
 }
 
-/// What has left of a conversation's output: nothing, an output, or the one that was said to be the last.
+/// What has left of a conversation's output: nothing, an output, or the end of output as well.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Wrote {
     Nothing,
-    More,
-    Last,
+    Output,
+    End,
 }
 
 /// A stream and the conversation on it.
@@ -74,8 +79,9 @@ pub(crate) struct Connection<S: StreamService, K: Kernel> {
     pub(super) untaken: Untaken,
     /// The timers that the loop runs for it.
     running: Running,
-    /// How much of the present output has left.
+    /// How much of the present output has left, and how long that output is.
     pub(super) sent: u32,
+    pub(super) output_bytes: u32,
     /// What the kernel has been asked to watch the stream for, once it would have blocked.
     watched: Option<Interest>,
     /// Where the stream stands.
@@ -87,6 +93,8 @@ pub(crate) struct Connection<S: StreamService, K: Kernel> {
     pub(super) wrote: Wrote,
     /// Whether it was told that the server stops.
     told_stopping: bool,
+    /// Whether it is to go on in the next turn.
+    pub(super) goes_on: bool,
 }
 
 /// How much a connection has done in this turn.
@@ -119,6 +127,7 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
             untaken: Untaken::default(),
             running: Running::default(),
             sent: 0,
+            output_bytes: 0,
             watched: None,
             machine: Machine::new(),
             at: S::Table::START,
@@ -126,6 +135,7 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
             keeps_boundaries,
             wrote: Wrote::Nothing,
             told_stopping: false,
+            goes_on: false,
         }
     }
 
@@ -141,19 +151,26 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
                     continue;
                 }
                 (State::Open, Want::Read { .. }) | (State::Lingering, _) if !budget.allows(Readable) => {
-                    return self.yields(Readable);
+                    return self.yield_turn(Readable);
                 }
                 (State::Open, Want::Write { .. }) if !budget.allows(Writable) => {
-                    return self.yields(Writable);
+                    return self.yield_turn(Writable);
+                }
+                (State::Open, Want::Read { .. }) if self.sent > 0 => {
+                    self.found_out(Breach::OutputChanged, shared);
+                    continue;
                 }
                 (State::Open, Want::Read { room }) => (Readable, self.read(room, shared, buffer)),
                 (State::Open, Want::Write { bytes, then }) => {
                     let all = bytes.len();
                     let result = match bytes.get(self.sent as usize..) {
                         None | Some([]) => Ok(0),
-                        Some(rest) => shared.kernel.write(&mut self.stream, rest, then != Then::Read),
+                        Some(rest) if self.can_write(all) => {
+                            shared.kernel.write(&mut self.stream, rest, then != Then::Read)
+                        }
+                        Some(_) => Ok(0),
                     };
-                    (Writable, result.map(|written| self.written(written, all, then, shared, buffer)))
+                    (Writable, result.map(|written| self.written(written, all, then, shared)))
                 }
                 (State::Lingering, _) => {
                     let left = buffer.get_mut(..READ_BYTES_PER_TURN - budget.read).unwrap_or_default();
@@ -164,8 +181,8 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
                 Ok(bytes) => budget.spend(interest, bytes),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    if !self.stops(interest, shared) {
-                        return Progress::Blocked(interest);
+                    if !self.tell_stopping(interest, shared) {
+                        return self.block(interest);
                     }
                 }
                 Err(error) => self.fail(&error, shared),
@@ -173,16 +190,30 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
         }
     }
 
-    /// The budget of the turn is used up. There may be more to do: watching again raises the edge anew.
-    fn yields(&mut self, interest: Interest) -> Progress {
+    /// The budget of the turn is used up. What was not taken can be offered in the next turn, whatever the kernel has. For
+    /// the rest, watching again raises the edge anew.
+    fn yield_turn(&mut self, interest: Interest) -> Progress {
         self.watched = None;
-        // A stream is nearly always writable, and so is offered at once what it did not take.
-        Progress::Blocked(if self.untaken.can_be_offered() { Interest::Writable } else { interest })
+        if interest == Interest::Readable && self.untaken.can_be_offered() {
+            return Progress::GoesOn;
+        }
+        self.block(interest)
+    }
+
+    /// It has to wait for the kernel. More input may come while an output waits.
+    fn block(&mut self, interest: Interest) -> Progress {
+        self.ahead = match (interest, self.ahead) {
+            (_, Ahead::Ended) => Ahead::Ended,
+            (Interest::Readable, _) => Ahead::Nothing,
+            (Interest::Writable, Ahead::More) => Ahead::More,
+            (Interest::Writable, Ahead::Nothing | Ahead::Unknown) => Ahead::Unknown,
+        };
+        Progress::Blocked(interest)
     }
 
     /// If the server stops, and the stream has just been read dry: tells the session so, once. Gives whether it did.
     #[inline]
-    fn stops(&mut self, interest: Interest, shared: &mut Shared<'_, S, K>) -> bool {
+    fn tell_stopping(&mut self, interest: Interest, shared: &mut Shared<'_, S, K>) -> bool {
         let is_due = S::HEED_STOPPING && shared.stopping && !self.told_stopping;
         if !is_due || interest != Interest::Readable || self.machine.state() != State::Open {
             return false;
@@ -211,7 +242,7 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
     ) {
         match self.declared(timers, shared.service) {
             Ok(declared) => timers.run(key, &mut self.running, declared, now),
-            Err(breach) => self.breaks(breach, shared),
+            Err(breach) => self.found_out(breach, shared),
         }
     }
 
@@ -239,7 +270,7 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
     fn declared(&self, timers: &Timers, service: &S) -> Result<[Option<Timer>; TIMERS], Breach> {
         match self.machine.state() {
             State::Open => timers.checked(service.timers(&self.session)),
-            State::Lingering => Ok(timers.lingering()),
+            State::Lingering => Ok(Timers::lingering()),
             State::Closed => Ok([None; TIMERS]),
         }
     }
@@ -249,9 +280,9 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
         if self.machine.state() == State::Lingering {
             return self.stream_on(Event::Deadline, shared);
         }
-        let (_, moved) = self.tell_rarely(Input::Elapsed(timer.wait), shared);
-        if !moved && shared.service.timers(&self.session).contains(&Some(timer)) {
-            self.breaks(Breach::ElapsedMovesNothing, shared);
+        self.tell_rarely(Input::Elapsed(timer.wait), shared);
+        if shared.service.timers(&self.session).contains(&Some(timer)) {
+            self.found_out(Breach::ElapsedMovesNothing, shared);
         }
     }
 
@@ -274,7 +305,7 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
             }
             Ok(None) => (taken, false),
             Err(no_arrow) => {
-                self.broken(Breach::NoArrow, &no_arrow, shared);
+                self.end_broken(Breach::NoArrow, &no_arrow, shared);
                 (taken, false)
             }
         }
@@ -284,7 +315,10 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
     #[expect(clippy::inline_always, reason = "as above")]
     fn moved(&mut self, arrow: ArrowOf<S::Table>, shared: &mut Shared<'_, S, K>) {
         if arrow.from != self.at {
-            return self.breaks(Breach::ArrowFromElsewhere, shared);
+            return self.found_out(Breach::ArrowFromElsewhere, shared);
+        }
+        if S::Table::leads_to(arrow.from, arrow.event) != Some(arrow.to) {
+            return self.found_out(Breach::UnknownArrow, shared);
         }
         self.at = arrow.to;
         shared.counts.arrow_taken(arrow);
@@ -295,69 +329,21 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
 
     /// The service has broken the law.
     #[cold]
-    pub(super) fn breaks(&mut self, breach: Breach, shared: &mut Shared<'_, S, K>) {
+    pub(super) fn found_out(&mut self, breach: Breach, shared: &mut Shared<'_, S, K>) {
         let at = self.at;
-        self.broken(breach, &format_args!("while {at}"), shared);
+        self.end_broken(breach, &format_args!("while {at}"), shared);
     }
 
     /// The service has broken the law: a panic where that is looked for, and else the end of this connection.
     #[cold]
-    fn broken(&mut self, breach: Breach, circumstance: &dyn fmt::Display, shared: &mut Shared<'_, S, K>) {
-        if self.machine.state() == State::Closed {
+    fn end_broken(&mut self, breach: Breach, circumstance: &dyn fmt::Display, shared: &mut Shared<'_, S, K>) {
+        if self.machine.state() != State::Open {
             return; // it has been found out already
         }
         debug_assert!(false, "{}: {breach}: {circumstance}", self.peer);
         log::error!("{}: closed, because the service breaks the law: {breach}: {circumstance}", self.peer);
-        if self.machine.state() == State::Open {
-            shared.counts.conversation_broken(self.at);
-            self.stream_on(Event::Over, shared);
-        }
-    }
-
-    /// Of an output of `all` bytes, `written` more have left. Gives what that counts for.
-    fn written(
-        &mut self,
-        written: usize,
-        all: usize,
-        then: Then,
-        shared: &mut Shared<'_, S, K>,
-        buffer: &mut [u8],
-    ) -> usize {
-        let sent = self.sent as usize + written;
-        if sent < all && written > 0 {
-            self.sent = u32::try_from(sent).unwrap_or(u32::MAX);
-        } else if sent < all {
-            self.fail(&ErrorKind::WriteZero.into(), shared);
-        } else if sent > all {
-            self.breaks(Breach::OutputChanged, shared);
-        } else {
-            (self.sent, self.wrote) = (0, if then == Then::Close { Wrote::Last } else { Wrote::More });
-            if then == Then::Close && all > 0 && self.may_have_missed_input() {
-                self.look_for_more(shared, buffer);
-            }
-            self.output_left(then, shared);
-        }
-        written.max(CALL_BYTES_MIN)
-    }
-
-    /// A whole output has left.
-    fn output_left(&mut self, then: Then, shared: &mut Shared<'_, S, K>) {
-        let (_, moved) = self.tell(Input::Sent, shared);
-        if !moved {
-            self.breaks(Breach::SentMovesNothing, shared);
-        } else if !follows(then, &shared.service.want(&self.session)) {
-            self.breaks(Breach::ThenNotKept, shared);
-        } else if then == Then::Shut
-            && let Err(error) = shared.kernel.shutdown_write(&mut self.stream)
-        {
-            self.fail(&error, shared);
-        }
-    }
-
-    /// With a request that ended in a stream came what was behind it. But a record comes alone, and a client whose
-    /// answer had to wait for room may have sent more meanwhile.
-    fn may_have_missed_input(&self) -> bool {
-        self.watched == Some(Interest::Writable) || self.keeps_boundaries
+        shared.counts.conversation_broken(self.at);
+        self.stream_on(Event::Over, shared);
     }
 }
 

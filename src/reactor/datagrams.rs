@@ -30,8 +30,9 @@ struct Datagram<'a, S: DatagramService> {
 }
 
 impl<S: DatagramService> Datagrams<S> {
-    /// The service.
+    /// The service. Its table has outcomes.
     pub fn new(service: S) -> Self {
+        const { assert!(S::Table::HAS_OUTCOMES, "the table of a service says what becomes of a client") };
         Datagrams { service, admission: Admission::new(usize::MAX), counts: Counts::default() }
     }
 
@@ -82,21 +83,30 @@ impl<S: DatagramService> Datagrams<S> {
     fn tell(&mut self, datagram: &mut Datagram<'_, S>, news: News<'_>) -> bool {
         let Datagram { session, at, peer } = datagram;
         let breach = match self.service.on(session, news) {
-            Ok(Some(arrow)) if arrow.from == *at => {
+            Ok(Some(arrow)) if arrow.from != *at => Breach::ArrowFromElsewhere,
+            Ok(Some(arrow)) if S::Table::leads_to(arrow.from, arrow.event) != Some(arrow.to) => {
+                Breach::UnknownArrow
+            }
+            Ok(Some(arrow)) => {
                 *at = arrow.to;
                 self.counts.arrow_taken(arrow);
                 log::trace!("{peer}: {arrow}");
                 self.service.on_transition(session, arrow, peer);
                 return true;
             }
-            Ok(Some(_)) => Breach::ArrowFromElsewhere,
             Ok(None) => Breach::DatagramMovesNothing,
             Err(_) => Breach::NoArrow,
         };
+        self.broken(datagram, breach);
+        false
+    }
+
+    /// The service has broken the law: a panic where that is looked for, and else the end of this conversation.
+    #[cold]
+    fn broken(&mut self, Datagram { at, peer, .. }: &Datagram<'_, S>, breach: Breach) {
         debug_assert!(false, "{peer}: {breach}: while {at}");
         log::error!("{peer}: dropped, because the service breaks the law: {breach}: while {at}");
         self.counts.conversation_broken(*at);
-        false
     }
 }
 
@@ -111,16 +121,19 @@ impl<S: DatagramService, K: Kernel> Accepts<K> for Datagrams<S> {
     /// sure, and a client that misses it asks again.
     fn accept_one(&mut self, listener: &mut Listener<K::Listener>, turn: &mut Turn<K>) -> io::Result<()> {
         let socket = listener.socket()?;
-        let buffer = turn.buffer.get_mut(..self.service.room()).unwrap_or_default();
+        let room = self.service.room().min(turn.buffer.len());
+        let buffer = turn.buffer.get_mut(..room).unwrap_or_default();
         let (record, peer) = turn.kernel.receive(socket, buffer)?;
         self.counts.client_accepted();
         let bytes = buffer.get(..record.bytes).unwrap_or_default();
         let mut datagram = Datagram { session: S::Session::default(), at: S::Table::START, peer: &peer };
         let news = News::Received { bytes, truncated: record.truncated, peer: &peer, now: turn.now };
-        if self.tell(&mut datagram, news)
-            && let Some(news) = self.send(&datagram, socket, &mut turn.kernel)
-        {
-            self.tell(&mut datagram, news);
+        if self.tell(&mut datagram, news) {
+            let sent = self.send(&datagram, socket, &mut turn.kernel);
+            let is_told = sent.is_none_or(|news| self.tell(&mut datagram, news));
+            if is_told && !S::Table::is_decided(datagram.at) {
+                self.broken(&datagram, Breach::ClosesUndecided);
+            }
         }
         listener.served();
         Ok(())
@@ -151,6 +164,8 @@ impl<S: DatagramService, K: Kernel> Services<K> for Datagrams<S> {
     fn serves(&self, service: u8, kind: Kind) -> bool {
         service == 0 && !kind.semantics().connections
     }
+
+    fn go_on(&mut self, _: &mut Turn<K>) {}
 
     fn drive(&mut self, _: Key, _: &mut Turn<K>) {}
 

@@ -23,7 +23,7 @@ pub struct Listening {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ListenError {
-    /// No service of this server can serve the kind of socket, or the one that could has no places.
+    /// No service of this server can serve the kind of socket, or the one that could has no places for clients.
     NotServed(Endpoint),
     /// The endpoint's host has no address.
     Unresolved(Endpoint, io::Error),
@@ -55,13 +55,15 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
     ///
     /// Fails with the [`ListenError`] that says why. It may block while a name server is asked.
     pub fn listen(&mut self, endpoint: &Endpoint) -> Result<Listening, ListenError> {
-        let service = self.service_for(endpoint.kind());
-        self.listen_for(service.unwrap_or(u8::MAX), endpoint)
+        match self.service_for(endpoint.kind()) {
+            Some(service) => self.listen_for(service, endpoint),
+            None => Err(ListenError::NotServed(endpoint.clone())),
+        }
     }
 
     /// The same for the service of this number: they count from 0, in the order in which they stand in the pair.
     pub fn listen_for(&mut self, service: u8, endpoint: &Endpoint) -> Result<Listening, ListenError> {
-        if service >= H::COUNT || !self.services().serves(service, endpoint.kind()) {
+        if !self.can_serve(service, endpoint.kind()) {
             return Err(ListenError::NotServed(endpoint.clone()));
         }
         let resolved = endpoint.resolve();

@@ -1,7 +1,7 @@
 //! The event loop. It knows no protocol: it serves [`Services`], each by the contract in [`service`].
 //!
-//! [`Server::turn`] is the whole of it: wait, serve what is ready, expire what is late, accept. One thread, no locks,
-//! no callbacks.
+//! [`Server::turn`] is the whole of it: wait, serve what is ready, expire what is late, accept, and drain while it
+//! stops. One thread, no locks, no callbacks.
 //!
 //! A service of connections is put into [`Streams`], one of datagrams into [`Datagrams`], and several into a pair.
 //! Each has its own places, timers, admission and counts: a crowd at one takes no place of another.
@@ -25,6 +25,7 @@ mod streams;
 pub mod tables;
 mod timers;
 mod untaken;
+mod writing;
 
 pub use self::breach::Breach;
 pub use self::counts::Counts;

@@ -23,14 +23,15 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
         let held = self.untaken.len();
         let breach = match self.ahead {
             Ahead::Ended => Some(Breach::ReadsAfterEnd),
-            Ahead::Nothing | Ahead::More if held >= room => Some(Breach::FullRoom),
-            Ahead::Nothing | Ahead::More => None,
+            _ if held >= room => Some(Breach::FullRoom),
+            Ahead::Nothing | Ahead::Unknown | Ahead::More => None,
         };
         if let Some(breach) = breach {
-            self.breaks(breach, shared);
+            self.found_out(breach, shared);
             return Ok(0);
         }
-        let buffer = buffer.get_mut(..room - held).unwrap_or_default();
+        let room = (room - held).min(buffer.len());
+        let buffer = buffer.get_mut(..room).unwrap_or_default();
         if self.keeps_boundaries {
             return self.read_record(shared, buffer);
         }
@@ -39,7 +40,7 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
             self.input_ended(shared);
             return Ok(0);
         }
-        self.ahead = if bytes == buffer.len() { Ahead::More } else { Ahead::Nothing };
+        self.ahead = if bytes == buffer.len() { Ahead::Unknown } else { Ahead::Nothing };
         let input = buffer.get(..bytes).unwrap_or_default();
         if self.untaken.is_empty() {
             let (taken, moved) = self.tell(Input::Bytes(input), shared);
@@ -57,19 +58,21 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
         let bytes = self.untaken.take_with(input);
         let (taken, moved) = self.tell_rarely(Input::Bytes(&bytes), shared);
         if taken > bytes.len() {
-            return self.breaks(Breach::TookTooMuch, shared);
+            return self.found_out(Breach::TookTooMuch, shared);
         }
-        self.untaken.keep(bytes, taken, moved);
+        if !self.untaken.keep(bytes, taken, moved) {
+            self.found_out(Breach::Spins, shared);
+        }
     }
 
     /// Keeps what was not taken of what was just read, unless the conversation ends.
     #[cold]
     fn keep(&mut self, input: &[u8], taken: usize, moved: bool, shared: &mut Shared<'_, S, K>) {
-        let Some(rest) = input.get(taken..) else { return self.breaks(Breach::TookTooMuch, shared) };
+        let Some(rest) = input.get(taken..) else { return self.found_out(Breach::TookTooMuch, shared) };
         if let Want::Close | Want::Write { then: Then::Close, .. } = shared.service.want(&self.session) {
             self.ahead = Ahead::More;
         } else {
-            self.untaken.keep(rest.to_vec(), 0, moved || taken > 0);
+            let _ = self.untaken.keep(rest.to_vec(), 0, moved || taken > 0);
         }
     }
 
@@ -78,6 +81,7 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
             self.input_ended(shared);
             return Ok(0);
         };
+        self.ahead = Ahead::Unknown;
         let bytes = buffer.get(..record.bytes).unwrap_or_default();
         self.tell_rarely(Input::Record { bytes, truncated: record.truncated }, shared);
         Ok(bytes.len().max(CALL_BYTES_MIN))
@@ -91,16 +95,13 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
         if self.machine.state() == State::Open
             && let Want::Read { .. } = shared.service.want(&self.session)
         {
-            self.breaks(Breach::ReadsAfterEnd, shared);
+            self.found_out(Breach::ReadsAfterEnd, shared);
         }
     }
 
     /// There may be more input by now, which closing would answer by a reset. A broken stream is for the next call to
     /// find.
     pub(super) fn look_for_more(&mut self, shared: &mut Shared<'_, S, K>, buffer: &mut [u8]) {
-        if self.ahead != Ahead::Nothing {
-            return;
-        }
         while self.throw_away(shared, buffer).is_err_and(|error| error.kind() == ErrorKind::Interrupted) {}
     }
 

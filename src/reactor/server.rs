@@ -66,20 +66,29 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
 
     /// The number of the first service that can serve this kind of socket.
     pub(super) fn service_for(&self, kind: Kind) -> Option<u8> {
-        (0..H::COUNT).find(|service| self.services.serves(*service, kind))
+        (0..H::COUNT).find(|service| self.can_serve(*service, kind))
+    }
+
+    /// Whether there is a service of this number that can serve this kind of socket.
+    pub(super) fn can_serve(&self, service: u8, kind: Kind) -> bool {
+        service < H::COUNT && self.services.serves(service, kind)
     }
 
     /// Lets the service of this number listen at one address, and gives the one it really got: port 0 takes a free
     /// port.
     ///
     /// Fails with what socket(2), bind(2) or listen(2) fail with, or with [`ErrorKind::InvalidInput`] if the service
-    /// does not serve this kind of socket. The server goes on to listen where it did before.
+    /// does not serve this kind of socket, or if the server stops. It goes on to listen where it did before.
     pub fn listen_at(&mut self, service: u8, address: &Address) -> io::Result<Address> {
-        if service >= H::COUNT || !self.services.serves(service, address.kind) {
-            return Err(io::Error::new(
-                ErrorKind::InvalidInput,
-                "the service does not serve this kind of socket",
-            ));
+        let refused = if !self.can_serve(service, address.kind) {
+            Some("the service does not serve this kind of socket")
+        } else if self.drain_by.is_some() {
+            Some("the server stops")
+        } else {
+            None
+        };
+        if let Some(why) = refused {
+            return Err(io::Error::new(ErrorKind::InvalidInput, why));
         }
         let index = self.listeners.len();
         let listener = Listener::open(&mut self.turn.kernel, address, service, index, &self.settings)?;
@@ -109,8 +118,7 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
         self.serve();
         self.services.expire(&mut self.turn);
         self.accept();
-        self.finish_draining();
-        self.services.sweep(&mut self.turn);
+        self.drain_on();
         Ok(())
     }
 
@@ -140,6 +148,7 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
 
     /// Serves what is ready. An event is a hint: only the call that follows decides.
     fn serve(&mut self) {
+        self.services.go_on(&mut self.turn);
         let mut ready = std::mem::take(&mut self.ready);
         for ready in ready.drain(..) {
             match ready {
@@ -174,7 +183,7 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
         };
         if let Err(error) = self.services.accept(listener.service(), listener, &mut self.turn) {
             listener.on(Event::Failed);
-            self.failure = Some(error);
+            self.failure.get_or_insert(error);
             self.drain();
         }
     }
@@ -191,22 +200,29 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
 
     /// Accepts the clients that have connected, then no more, and gives all of them their time to finish.
     fn drain(&mut self) {
-        if self.drain_by.is_none() {
-            self.drain_by = Some(self.turn.now + self.settings.drain_timeout.min(DURATION_MAX));
-            self.turn.stopping = true;
-            self.services.stopping();
+        if self.drain_by.is_some() {
+            return;
         }
+        self.drain_by = Some(self.turn.now + self.settings.drain_timeout.min(DURATION_MAX));
+        self.turn.stopping = true;
+        self.services.stopping();
         self.all_listeners(Event::Stop);
         log::info!("stopping: {} open", self.services.open());
     }
 
-    fn finish_draining(&mut self) {
-        let Some(drain_by) = self.drain_by.filter(|_| !self.is_stopped) else { return };
+    /// Goes on with draining, within a budget, until all is closed or the time is over.
+    fn drain_on(&mut self) {
+        let Some(drain_by) = self.drain_by else { return };
+        self.services.sweep(&mut self.turn);
+        if self.is_stopped {
+            return;
+        }
         if self.services.open() == 0 && self.listeners.iter().all(Listener::is_shut) {
             self.all_listeners(Event::Drained);
         } else if drain_by <= self.turn.now {
             log::warn!("stopping: {} did not finish in time", self.services.open());
             self.close_all(Event::Deadline);
+            self.services.sweep(&mut self.turn);
         }
     }
 

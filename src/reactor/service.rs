@@ -13,22 +13,23 @@
 //! 4. **Output is offered until it has left.** `bytes` stay the same from the first [`Want::Write`] until
 //!    [`Input::Sent`], however many calls that takes; the loop remembers how far it is. Only [`Want::Close`] takes
 //!    output back, and then it is cut short.
-//! 5. **What follows an output is kept.** After [`Then::More`] the session writes, after [`Then::Shut`] it reads or
+//! 5. **What follows an output is kept.** After [`Then::More`] the session writes, after [`Then::Shut`] it only reads and
 //!    closes, after [`Then::Close`] it closes. The kernel holds a segment back for it (`MSG_MORE`, send(2)), so a
 //!    promise that is broken costs the client 200 ms or more.
 //! 6. **Closing is the loop's.** Where the client sends more than was taken, the loop shuts the write side and lingers
 //!    until the client's end. Else it closes. close(2) with unread input is a reset, which can destroy the output on its
-//!    way (RFC 1122, 4.2.2.13). Output that is cut short is not lingered for.
+//!    way (RFC 1122, 4.2.2.13). A client that got no output, or one that was cut short, is not lingered for.
 //! 7. **A timer is a fact, not a call.** [`timers`](StreamService::timers) says which wait runs, and which generation of
 //!    it. The loop starts it when the session first has to wait with it. It goes on as long as wait and generation stay
-//!    the same, and starts anew with another generation. The loop tells [`Input::Elapsed`] once for each, after a look at
-//!    the stream.
+//!    the same, and starts anew with another generation. A session that comes back to a state, as one that answers again
+//!    and again does, gives its timer another generation: so a count of answers is a good one. The loop tells
+//!    [`Input::Elapsed`] once for each, after a look at the stream.
 //! 8. **Stopping** is told once, when the stream has been read dry, to services that
 //!    [heed it](StreamService::HEED_STOPPING): begin nothing new. [`Input::Stopped`] is the end.
-//! 9. **What must lead somewhere.** `Sent` moves. After `End` nothing is read. `Elapsed` moves or changes the
+//! 9. **What must lead somewhere.** `Sent` moves. After `End` nothing is read. `Elapsed` ends that timer or changes its
 //!    generation. `Failed` and `Stopped` end in `Close`, and `Close` only follows an arrow that bears an outcome. A full
-//!    room is taken from. No session takes more than it was offered. An event for which the table has no row is not
-//!    one that is ignored.
+//!    room is taken from. No session takes more than it was offered, and none moves for ever without taking or writing
+//!    anything. An event for which the table has no row is not one that is ignored.
 //!
 //! A service that breaks the law is found out: with debug assertions the loop panics with the sentence that was broken
 //! ([`Breach`](super::Breach)). Without, it ends that one connection, logs the sentence as an error, and counts the
@@ -44,12 +45,13 @@ use crate::net::Peer;
 pub enum Want<'a> {
     /// Bytes, a record, or the end of input.
     Read {
-        /// The most bytes that may lie untaken, at least 1. A record is cut to it.
+        /// The most bytes that may lie untaken, at least 1. At most 64 KiB of them come at once. A record is cut to it,
+        /// and to 64 KiB.
         room: usize,
     },
     /// To send an output.
     Write {
-        /// All of it, also what has left already. If it is empty, it has left at once.
+        /// All of it, also what has left already; less than 4 GiB. If it is empty, it has left at once.
         bytes: &'a [u8],
         /// What follows.
         then: Then,
@@ -61,7 +63,7 @@ pub enum Want<'a> {
 /// What follows an output.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Then {
-    /// More output, at once: a segment that is not full is held back for it.
+    /// More output, at once: a segment that is not full is held back for it. It is not empty, unless the end follows it.
     More,
     /// Reading: the output leaves now.
     Read,
@@ -142,8 +144,8 @@ pub trait StreamService {
     /// Whether sessions are told [`Input::Stopping`], which costs a look at each stream.
     const HEED_STOPPING: bool = true;
 
-    /// The waits there are, constant from the first call on, fewer than 255. Of timers that are due at the same moment
-    /// that of the first wait comes first.
+    /// The waits there are, constant from the first call on; of more than 254 the rest is unknown. Of timers that are due
+    /// at the same moment that of the first wait comes first.
     fn waits(&self) -> Vec<Duration>;
 
     /// A client was accepted at the moment `now`.
@@ -191,15 +193,15 @@ pub enum News<'a> {
 
 /// A service that receives datagrams. One datagram is one conversation, with one answer at most.
 ///
-/// The law: [`News::Received`] moves. If there is an answer then, it is sent once, and what came of that moves as well,
-/// to an end. An answer that another service could answer again, and so for ever, is the service's to prevent.
+/// The law: [`News::Received`] moves. If there is an answer then, it is sent once, and what came of that moves as well.
+/// Then an arrow has borne an outcome. An answer that another service could answer again, and so for ever, is the service's to prevent.
 pub trait DatagramService {
     /// One conversation. A new one is the default.
     type Session: Default;
     /// The table that it moves along.
     type Table: Table;
 
-    /// The most bytes of a datagram that are of use.
+    /// The most bytes of a datagram that are of use; those beyond 64 KiB never come.
     fn room(&self) -> usize;
 
     /// What is to be sent back, if anything.

@@ -16,8 +16,8 @@ pub struct Key {
     pub(crate) slot: usize,
 }
 
-/// The bits of a token that hold the place: more than there can be descriptors.
-const SLOT_BITS: u32 = usize::BITS - 16;
+/// The bits of a token that hold the place: 24 at least, for more places than a process has descriptors.
+const SLOT_BITS: u32 = usize::BITS - 8;
 
 impl Key {
     pub(crate) fn token(self) -> usize {
@@ -53,7 +53,9 @@ pub(crate) fn since(start: Instant, moment: Instant) -> u64 {
 /// What a turn of the loop asks of the services. [`Streams`](super::Streams), [`Datagrams`](super::Datagrams) and pairs
 /// of services implement it.
 ///
-/// Numbers of services count from 0 in each; a pair takes off those of its first.
+/// Numbers of services count from 0 in each; a pair takes off those of its first. A service of one's own is a
+/// [`StreamService`](super::service::StreamService) or a [`DatagramService`](super::service::DatagramService), and never
+/// this: what a [`Turn`] has is the loop's.
 pub trait Services<K: Kernel> {
     /// How many services these are.
     const COUNT: u8;
@@ -63,6 +65,9 @@ pub trait Services<K: Kernel> {
 
     /// Whether the service of this number can serve a socket of this kind, and has a place for a client.
     fn serves(&self, service: u8, kind: Kind) -> bool;
+
+    /// Drives connections whose budget was used up in the turn before, within a budget.
+    fn go_on(&mut self, turn: &mut Turn<K>);
 
     /// Something may have happened to a connection.
     fn drive(&mut self, key: Key, turn: &mut Turn<K>);
@@ -117,6 +122,11 @@ impl<K: Kernel, A: Services<K>, B: Services<K>> Services<K> for (A, B) {
             None => self.0.serves(service, kind),
             Some(service) => self.1.serves(service, kind),
         }
+    }
+
+    fn go_on(&mut self, turn: &mut Turn<K>) {
+        self.0.go_on(turn);
+        self.1.go_on(turn);
     }
 
     fn drive(&mut self, key: Key, turn: &mut Turn<K>) {

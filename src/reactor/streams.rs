@@ -15,10 +15,14 @@ use super::service::StreamService;
 use super::services::{Key, Services, Turn, since};
 use super::timers::Timers;
 use crate::kernel::Kernel;
+use crate::machine::Table as _;
 use crate::net::Kind;
 
 /// How many timers of one service may run out in one turn.
 const EXPIRE_BUDGET: usize = 1024;
+
+/// How many connections of one service go on in one turn without the kernel.
+const GO_ON_BUDGET: usize = 1024;
 
 /// How many places of one service are gone over in one turn when the server stops.
 const SWEEP_BUDGET: usize = 1024;
@@ -34,6 +38,8 @@ pub struct Streams<S: StreamService, K: Kernel> {
     timers: Timers,
     admission: Admission,
     counts: Counts<S::Table>,
+    /// The places of connections whose budget is used up, and that can go on without the kernel.
+    go_on: Vec<usize>,
     sweep: Option<Sweep>,
 }
 
@@ -55,7 +61,10 @@ enum Told {
 impl<S: StreamService, K: Kernel> Streams<S, K> {
     /// The service, with at most `capacity` connections at a time, each of which takes a descriptor: the capacities of
     /// all services have to fit this process's limit together.
+    ///
+    /// The table of the service has outcomes, or this does not compile.
     pub fn new(service: S, capacity: usize) -> Self {
+        const { assert!(S::Table::HAS_OUTCOMES, "the table of a service says what becomes of a client") };
         Streams {
             timers: Timers::new(&service.waits()),
             service,
@@ -64,6 +73,7 @@ impl<S: StreamService, K: Kernel> Streams<S, K> {
             places_used: 0,
             admission: Admission::new(capacity),
             counts: Counts::default(),
+            go_on: Vec::new(),
             sweep: None,
         }
     }
@@ -86,17 +96,23 @@ impl<S: StreamService, K: Kernel> Streams<S, K> {
     /// Serves a connection until it would block. There may be none in this place any more: an earlier
     /// event of the same turn can have ended it.
     fn drive_slot(&mut self, slot: usize, turn: &mut Turn<K>) {
-        let Streams { service, number, connections, timers, counts, .. } = self;
+        let Streams { service, number, connections, timers, counts, go_on, .. } = self;
         let Some(connection) = connections.get_mut(slot) else { return };
         let Turn { kernel, buffer, now, start, stopping, .. } = turn;
         let mut shared = Shared { kernel, service, counts, now: *now, stopping: *stopping };
-        let Progress::Blocked(interest) = connection.drive(&mut shared, buffer) else {
+        let progress = connection.drive(&mut shared, buffer);
+        if progress == Progress::Done {
             return self.close(slot, turn);
-        };
+        }
         // A connection that has to wait does so from now on: the turn can have begun long ago.
         let now = shared.kernel.now();
         let key = Key { service: *number, slot };
-        if let Err(error) = connection.watch(key.token(), interest, shared.kernel) {
+        if progress == Progress::GoesOn && !std::mem::replace(&mut connection.goes_on, true) {
+            go_on.push(slot);
+        }
+        if let Progress::Blocked(interest) = progress
+            && let Err(error) = connection.watch(key.token(), interest, shared.kernel)
+        {
             connection.fail(&error, &mut shared);
             self.close(slot, turn);
             return self.pause(&error, now, turn.closed); // its own end does not end the pause
@@ -191,6 +207,14 @@ impl<S: StreamService, K: Kernel> Services<K> for Streams<S, K> {
         service == 0 && kind.semantics().connections && self.admission.capacity() > 0
     }
 
+    fn go_on(&mut self, turn: &mut Turn<K>) {
+        let slots: Vec<usize> = self.go_on.drain(..self.go_on.len().min(GO_ON_BUDGET)).collect();
+        for slot in slots {
+            self.with(slot, turn, |connection, _| connection.goes_on = false);
+            self.drive_slot(slot, turn);
+        }
+    }
+
     fn drive(&mut self, key: Key, turn: &mut Turn<K>) {
         self.drive_slot(key.slot, turn);
     }
@@ -224,7 +248,7 @@ impl<S: StreamService, K: Kernel> Services<K> for Streams<S, K> {
     }
 
     fn next(&self, turn: &Turn<K>) -> Option<Instant> {
-        if self.sweep.is_some() {
+        if self.sweep.is_some() || !self.go_on.is_empty() {
             return Some(turn.start);
         }
         let first = self.timers.first();
@@ -242,9 +266,7 @@ impl<S: StreamService, K: Kernel> Services<K> for Streams<S, K> {
     }
 
     fn stop(&mut self) {
-        if self.sweep.as_ref().is_none_or(|sweep| sweep.told != Told::Stopped) {
-            self.sweep = Some(Sweep { told: Told::Stopped, next: 0 });
-        }
+        self.sweep = Some(Sweep { told: Told::Stopped, next: 0 });
     }
 
     fn sweep(&mut self, turn: &mut Turn<K>) {

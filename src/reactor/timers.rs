@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::breach::Breach;
-use super::deadlines::{Deadlines, NEVER};
+use super::deadlines::Deadlines;
 use super::service::{TIMERS, Timer, Wait};
 
 /// How long a connection may linger, in all.
@@ -11,6 +11,9 @@ const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// No wait at all.
 const NONE: Wait = Wait::MAX;
+
+/// The wait over lingering, which is the loop's own. A service has those below it.
+const LINGER: Wait = Wait::MAX - 1;
 
 /// The timers that the loop runs for one connection, or has run: what was declared last.
 #[derive(Clone, Copy, Debug)]
@@ -47,20 +50,20 @@ impl Running {
 /// A list of deadlines for each wait. Moments are nanoseconds from one start.
 #[derive(Debug)]
 pub(crate) struct Timers {
+    /// Of the waits of the service, in their order.
     lists: Vec<Deadlines>,
-    linger: Wait,
+    linger: Deadlines,
 }
 
 impl Timers {
     pub(crate) fn new(waits: &[Duration]) -> Timers {
-        debug_assert!(waits.len() < usize::from(NONE), "a service has fewer than 255 waits");
-        let lists = waits.iter().chain([&LINGER_TIMEOUT]).map(|wait| Deadlines::new(*wait)).collect();
-        Timers { lists, linger: Wait::try_from(waits.len()).unwrap_or(NONE) }
+        let lists = waits.iter().take(LINGER.into()).map(|wait| Deadlines::new(*wait)).collect();
+        Timers { lists, linger: Deadlines::new(LINGER_TIMEOUT) }
     }
 
     /// The timers of a connection that lingers.
-    pub(crate) fn lingering(&self) -> [Option<Timer>; TIMERS] {
-        [Some(Timer { wait: self.linger, generation: 0 }), None]
+    pub(crate) fn lingering() -> [Option<Timer>; TIMERS] {
+        [Some(Timer { wait: LINGER, generation: 0 }), None]
     }
 
     /// The timers of a connection as its session declares them: over known waits, and each over one of its own.
@@ -69,7 +72,7 @@ impl Timers {
         declared: [Option<Timer>; TIMERS],
     ) -> Result<[Option<Timer>; TIMERS], Breach> {
         let [one, other] = declared.map(|timer| timer.map(|timer| timer.wait));
-        if [one, other].into_iter().flatten().any(|wait| wait >= self.linger) {
+        if [one, other].into_iter().flatten().any(|wait| usize::from(wait) >= self.lists.len()) {
             return Err(Breach::UnknownWait);
         }
         if one.is_some() && one == other { Err(Breach::SameWait) } else { Ok(declared) }
@@ -87,15 +90,11 @@ impl Timers {
             return;
         }
         let old = std::mem::replace(running, Running::of(declared));
-        for (old, new) in old.timers().zip(declared) {
-            if let Some(timer) = old.filter(|_| old != new) {
-                self.on(timer.wait, |list| list.disarm(key));
-            }
+        for timer in old.timers().flatten().filter(|timer| running.over(timer.wait).is_none()) {
+            self.on(timer.wait, |list| list.disarm(key));
         }
-        for (old, new) in old.timers().zip(declared) {
-            if let Some(timer) = new.filter(|_| old != new) {
-                self.on(timer.wait, |list| list.arm(key, now));
-            }
+        for timer in declared.into_iter().flatten().filter(|timer| old.over(timer.wait) != Some(*timer)) {
+            self.on(timer.wait, |list| list.arm(key, now));
         }
     }
 
@@ -109,19 +108,22 @@ impl Timers {
     /// The first moment at which anything is due; `NEVER` if there is none.
     #[inline]
     pub(crate) fn first(&self) -> u64 {
-        self.lists.iter().map(Deadlines::first).fold(NEVER, u64::min)
+        self.lists.iter().map(Deadlines::first).fold(self.linger.first(), u64::min)
     }
 
     /// Takes the next connection that something is due for: what was due first comes first, however late
     /// it is looked for.
     pub(crate) fn expire(&mut self, now: u64) -> Option<(usize, Wait)> {
         let first = self.first();
-        let (list, wait) = self.lists.iter_mut().zip(0..).find(|(list, _)| list.first() == first)?;
+        let lists = self.lists.iter_mut().zip(0..).chain([(&mut self.linger, LINGER)]);
+        let (list, wait) = lists.into_iter().find(|(list, _)| list.first() == first)?;
         Some((list.expire(now)?, wait))
     }
 
     fn on(&mut self, wait: Wait, change: impl FnOnce(&mut Deadlines)) {
-        if let Some(list) = self.lists.get_mut(usize::from(wait)) {
+        if wait == LINGER {
+            change(&mut self.linger);
+        } else if let Some(list) = self.lists.get_mut(usize::from(wait)) {
             change(list);
         }
     }
@@ -129,6 +131,7 @@ impl Timers {
 
 #[cfg(test)]
 mod tests {
+    use super::super::deadlines::NEVER;
     use super::*;
 
     const MS: u64 = 1_000_000;
@@ -168,6 +171,28 @@ mod tests {
     }
 
     #[test]
+    fn a_timer_that_changes_its_place_goes_on() {
+        let (mut timers, mut running) = timers();
+        timers.run(4, &mut running, [timer(0, 1), timer(1, 1)], 0);
+        timers.run(4, &mut running, [timer(1, 1), timer(0, 1)], 2 * MS);
+        timers.run(4, &mut running, [None, timer(0, 1)], 5 * MS);
+        assert_eq!(timers.first(), 10 * MS);
+        assert_eq!(timers.expire(10 * MS), Some((4, 0)));
+        assert_eq!(timers.expire(NEVER - 1), None);
+    }
+
+    #[test]
+    fn lingering_has_a_wait_beside_any_number_of_waits() {
+        for waits in [0, 1, 253, 254, 255, 300] {
+            let mut timers = Timers::new(&vec![Duration::from_secs(9); waits]);
+            timers.run(4, &mut Running::default(), Timers::lingering(), 0);
+            assert_eq!(timers.first(), 2000 * MS, "{waits}");
+            let last = u8::try_from(waits.min(254)).unwrap();
+            assert_eq!(timers.checked([timer(last, 0), None]), Err(Breach::UnknownWait), "{waits}");
+        }
+    }
+
+    #[test]
     fn what_is_due_first_expires_first_and_ties_go_by_place() {
         let (mut timers, mut running) = timers();
         let mut other = Running::default();
@@ -181,7 +206,7 @@ mod tests {
     fn a_wait_that_was_not_declared_is_told() {
         let (timers, _) = timers();
         assert_eq!(timers.checked([timer(1, 0), timer(0, 0)]), Ok([timer(1, 0), timer(0, 0)]));
-        for wait in [2, 3, 255] {
+        for wait in [2, 3, 254, 255] {
             assert_eq!(timers.checked([None, timer(wait, 0)]), Err(Breach::UnknownWait));
         }
         assert_eq!(timers.checked([timer(1, 0), timer(1, 1)]), Err(Breach::SameWait));

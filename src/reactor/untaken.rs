@@ -1,5 +1,8 @@
 //! Input that came and was not taken.
 
+/// How often the same bytes are offered to a session that takes and writes nothing, and only moves.
+const IN_VAIN_MAX: u8 = 100;
+
 /// The bytes of one connection that its session has not taken, oldest first, and whether they can be offered again
 /// without anything read. Most connections have none: then it is a null pointer.
 #[derive(Default, Debug)]
@@ -9,6 +12,8 @@ pub(crate) struct Untaken(Option<Box<Held>>);
 struct Held {
     bytes: Vec<u8>,
     offer: bool,
+    /// How often they were offered in vain, with nothing written in between.
+    in_vain: u8,
 }
 
 impl Untaken {
@@ -21,13 +26,13 @@ impl Untaken {
     /// Whether there are none.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_none()
+        self.len() == 0
     }
 
     /// Whether to offer them before anything is read: the session took some of them, or has moved since.
     #[inline]
     pub(crate) fn can_be_offered(&self) -> bool {
-        self.0.as_ref().is_some_and(|held| held.offer)
+        self.0.as_ref().is_some_and(|held| held.offer && !held.bytes.is_empty())
     }
 
     /// The session has moved: what it did not take then it may take now.
@@ -41,15 +46,31 @@ impl Untaken {
     /// All of them, with what has just been `read` behind them. They are to be given back by
     /// [`keep`](Untaken::keep).
     pub(crate) fn take_with(&mut self, read: &[u8]) -> Vec<u8> {
-        let mut bytes = self.0.take().map_or_else(Vec::new, |held| held.bytes);
+        let Some(held) = &mut self.0 else { return read.to_vec() };
+        held.offer = false;
+        held.in_vain = if read.is_empty() { held.in_vain.saturating_add(1) } else { 0 };
+        let mut bytes = std::mem::take(&mut held.bytes);
         bytes.extend_from_slice(read);
         bytes
     }
 
-    /// Keeps what is left of `bytes` once the first `taken` are gone, for a session that took them or `moved`.
-    pub(crate) fn keep(&mut self, mut bytes: Vec<u8>, taken: usize, moved: bool) {
+    /// Keeps what is left of `bytes` once the first `taken` are gone, for a session that took them or `moved`. Gives
+    /// false if they were offered again and again, and the session only moved.
+    #[must_use]
+    pub(crate) fn keep(&mut self, mut bytes: Vec<u8>, taken: usize, moved: bool) -> bool {
         bytes.drain(..taken.min(bytes.len()));
-        self.0 = (!bytes.is_empty()).then(|| Box::new(Held { bytes, offer: taken > 0 || moved }));
+        let in_vain = if taken > 0 { 0 } else { self.0.take().map_or(0, |held| held.in_vain) };
+        let offer = taken > 0 || moved;
+        self.0 = (!bytes.is_empty()).then(|| Box::new(Held { bytes, offer, in_vain }));
+        in_vain < IN_VAIN_MAX
+    }
+
+    /// An output has left: the session does something.
+    #[inline]
+    pub(crate) fn output_left(&mut self) {
+        if let Some(held) = &mut self.0 {
+            held.in_vain = 0;
+        }
     }
 
     /// Forgets them.
@@ -65,7 +86,7 @@ mod tests {
     #[test]
     fn what_was_not_taken_comes_first_next_time() {
         let mut untaken = Untaken::default();
-        untaken.keep(b"abcd".to_vec(), 1, false);
+        let _ = untaken.keep(b"abcd".to_vec(), 1, false);
         assert_eq!(untaken.len(), 3);
         assert_eq!(untaken.take_with(b"ef"), b"bcdef");
         assert!(untaken.is_empty());
@@ -77,13 +98,27 @@ mod tests {
             [(0, false, false), (1, false, true), (0, true, true), (4, true, false)]
         {
             let mut untaken = Untaken::default();
-            untaken.keep(b"abcd".to_vec(), taken, moved);
+            let _ = untaken.keep(b"abcd".to_vec(), taken, moved);
             assert_eq!(untaken.can_be_offered(), offered, "{taken} {moved}");
         }
         let mut untaken = Untaken::default();
-        untaken.keep(b"abcd".to_vec(), 0, false);
+        let _ = untaken.keep(b"abcd".to_vec(), 0, false);
         untaken.session_moved();
         assert!(untaken.can_be_offered());
+    }
+
+    #[test]
+    fn bytes_that_only_move_the_session_are_not_offered_for_ever() {
+        let mut untaken = Untaken::default();
+        assert!(untaken.keep(b"abcd".to_vec(), 0, true));
+        let in_vain = |untaken: &mut Untaken| {
+            let bytes = untaken.take_with(&[]);
+            untaken.keep(bytes, 0, true)
+        };
+        assert!((1..IN_VAIN_MAX).all(|_| in_vain(&mut untaken)));
+        untaken.output_left();
+        assert!((1..IN_VAIN_MAX).all(|_| in_vain(&mut untaken)));
+        assert!(!in_vain(&mut untaken));
     }
 
     #[test]

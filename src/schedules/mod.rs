@@ -1,4 +1,4 @@
-//! The welcome under [simulation](crate::simulation), for tests: what is served, and how its clients are counted. What
+//! The welcome under simulation, for tests: what is served, and how its clients are counted. What
 //! they do is in `clients.rs`, what they are owed in `owed.rs`.
 
 #![allow(

@@ -39,7 +39,7 @@ fn an_error_names_the_accepted_values_and_exits_with_2() {
         (&["-l", "raw://localhost?protocol=6"], ["not 253 or 254", "accepted is raw://HOST?protocol=253"]),
         (&["--max-connections", "0"], ["'0' for '--max-connections", "not in 1.."]),
         (&["--backlog", "many"], ["'many' for '--backlog", "invalid digit"]),
-        (&["--diagram=svg"], ["'svg' for '--diagram", "possible values: mermaid, dot"]),
+        (&["--diagram=png"], ["'png' for '--diagram", "possible values: mermaid, dot, svg"]),
         (&["--welcom", "x"], ["unexpected argument '--welcom'", "--welcome"]),
         (&["--quiet", "-v"], ["--quiet", "cannot be used with"]),
         (&["somewhere"], ["unexpected argument 'somewhere'", "see welcomed --help"]),

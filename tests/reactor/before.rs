@@ -74,6 +74,15 @@ impl<T: Table> Table for Before<T> {
         }
     }
 
+    fn leads_to(state: Self::State, event: Self::Event) -> Option<Self::State> {
+        match (state, event) {
+            (Either::Own(State::Reading), Either::Own(Event::Taken)) => Some(Either::Inner(T::START)),
+            (Either::Own(state), Either::Own(event)) => Machine::leads_to(state, event).map(Either::Own),
+            (Either::Inner(state), Either::Inner(event)) => T::leads_to(state, event).map(Either::Inner),
+            (Either::Own(_), Either::Inner(_)) | (Either::Inner(_), Either::Own(_)) => None,
+        }
+    }
+
     fn outcome(state: Self::State, event: Self::Event) -> Option<Self::Outcome> {
         match (state, event) {
             (Either::Inner(state), Either::Inner(event)) => T::outcome(state, event).map(Either::Inner),

@@ -104,7 +104,7 @@ impl StreamService for Echo {
             | (Input::Elapsed(_), Mistake::TimerMovesNothing)
             | (Input::Sent, Mistake::SentMovesNothing)
             | (Input::End(_), Mistake::ReadsAfterTheEnd)
-            | (Input::Stopped, Mistake::DoesNotCloseWhenStopped) => Step::took(0),
+            | (Input::Stopping | Input::Stopped, Mistake::DoesNotCloseWhenStopped) => Step::took(0),
             (Input::Sent, _) | (Input::Bytes(_), Mistake::NoArrow) => Step::moved(machine.on(Event::Sent)),
             (Input::Bytes(bytes), Mistake::TakesTooMuch) => Step::took(bytes.len() + 1),
             (Input::Bytes(_), Mistake::ArrowFromElsewhere) => Step::moved(Ok(Some(AnyArrow {

@@ -50,6 +50,8 @@ impl fmt::Display for Both<'_> {
             datagrams.outcome(OfDatagram::Echo),
             streams.accept_errors() + datagrams.accept_errors(),
             streams.pauses() + datagrams.pauses(),
-        )
+        )?;
+        let broken = streams.broken() + datagrams.broken();
+        if broken > 0 { write!(f, "; {broken} broken") } else { Ok(()) }
     }
 }

@@ -72,9 +72,12 @@ impl Session {
             return Step { taken: end + 1, moved: self.name_ended(Event::LineEnd, welcome) };
         }
         self.append(bytes);
-        let is_full = self.name.len() >= NAME_MAX_BYTES;
-        let moved = if is_full { self.name_ended(Event::NameFull, welcome) } else { Ok(None) };
-        Step { taken: bytes.len(), moved }
+        if self.name.len() < NAME_MAX_BYTES {
+            return Step::took(bytes.len());
+        }
+        // A name that has to be cut has more behind it as a rule, perhaps still on its way. The loop lingers for a client
+        // of which not all was taken: so the last byte is left to it.
+        Step { taken: bytes.len().saturating_sub(1), moved: self.name_ended(Event::NameFull, welcome) }
     }
 
     /// A name that comes whole, as most do, is allocated at its size.
