@@ -79,9 +79,8 @@ pub(crate) struct Connection<S: StreamService, K: Kernel> {
     pub(super) untaken: Untaken,
     /// The timers that the loop runs for it.
     running: Running,
-    /// How much of the present output has left, and how long that output is.
+    /// How much of the present output has left.
     pub(super) sent: u32,
-    pub(super) output_bytes: u32,
     /// What the kernel has been asked to watch the stream for, once it would have blocked.
     watched: Option<Interest>,
     /// Where the stream stands.
@@ -127,7 +126,6 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
             untaken: Untaken::default(),
             running: Running::default(),
             sent: 0,
-            output_bytes: 0,
             watched: None,
             machine: Machine::new(),
             at: S::Table::START,
@@ -153,22 +151,19 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
                 (State::Open, Want::Read { .. }) | (State::Lingering, _) if !budget.allows(Readable) => {
                     return self.yield_turn(Readable);
                 }
+                (State::Open, Want::Write { .. }) if self.wrote == Wrote::End => {
+                    self.found_out(Breach::WritesAfterShut, shared);
+                    continue;
+                }
                 (State::Open, Want::Write { .. }) if !budget.allows(Writable) => {
                     return self.yield_turn(Writable);
-                }
-                (State::Open, Want::Read { .. }) if self.sent > 0 => {
-                    self.found_out(Breach::OutputChanged, shared);
-                    continue;
                 }
                 (State::Open, Want::Read { room }) => (Readable, self.read(room, shared, buffer)),
                 (State::Open, Want::Write { bytes, then }) => {
                     let all = bytes.len();
                     let result = match bytes.get(self.sent as usize..) {
                         None | Some([]) => Ok(0),
-                        Some(rest) if self.can_write(all) => {
-                            shared.kernel.write(&mut self.stream, rest, then != Then::Read)
-                        }
-                        Some(_) => Ok(0),
+                        Some(rest) => shared.kernel.write(&mut self.stream, rest, then != Then::Read),
                     };
                     (Writable, result.map(|written| self.written(written, all, then, shared)))
                 }
@@ -280,7 +275,15 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
         if self.machine.state() == State::Lingering {
             return self.stream_on(Event::Deadline, shared);
         }
+        let output = self.output_cut(shared.service);
         self.tell_rarely(Input::Elapsed(timer.wait), shared);
+        if self.machine.state() == State::Open
+            && output.is_some()
+            && output != self.output_cut(shared.service)
+            && shared.service.want(&self.session) != Want::Close
+        {
+            return self.found_out(Breach::OutputChanged, shared);
+        }
         if shared.service.timers(&self.session).contains(&Some(timer)) {
             self.found_out(Breach::ElapsedMovesNothing, shared);
         }

@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 
 use super::breach::{Breach, follows};
 use super::connection::{CALL_BYTES_MIN, Connection, Shared, Wrote};
-use super::service::{Input, StreamService, Then};
+use super::service::{Input, StreamService, Then, Want};
 use crate::kernel::Kernel;
 
 impl<S: StreamService, K: Kernel> Connection<S, K> {
@@ -17,38 +17,27 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
         shared: &mut Shared<'_, S, K>,
     ) -> usize {
         let sent = self.sent as usize + written;
-        if let Some(breach) = self.output_breach(all) {
-            self.found_out(breach, shared);
-        } else if sent < all && written > 0 {
-            self.sent = u32::try_from(sent).unwrap_or(u32::MAX);
-            self.output_bytes = u32::try_from(all).unwrap_or(u32::MAX);
-        } else if sent < all {
-            self.fail(&ErrorKind::WriteZero.into(), shared);
-        } else {
+        if sent == all {
             (self.sent, self.wrote) = (0, Wrote::Output);
             self.untaken.output_left();
             self.output_left(then, shared);
+        } else if sent > all {
+            self.found_out(Breach::OutputChanged, shared);
+        } else if written == 0 {
+            self.fail(&ErrorKind::WriteZero.into(), shared);
+        } else if let Ok(sent) = u32::try_from(sent) {
+            self.sent = sent;
+        } else {
+            self.found_out(Breach::OutputTooLong, shared);
         }
         written.max(CALL_BYTES_MIN)
     }
 
-    /// Whether an output of `all` bytes may be written.
-    #[inline]
-    pub(super) fn can_write(&self, all: usize) -> bool {
-        self.output_breach(all).is_none()
-    }
-
-    /// How an output of `all` bytes breaks the law, if it does.
-    #[inline]
-    fn output_breach(&self, all: usize) -> Option<Breach> {
-        if self.wrote == Wrote::End {
-            Some(Breach::WritesAfterShut)
-        } else if self.sent > 0 && self.output_bytes as usize != all {
-            Some(Breach::OutputChanged)
-        } else if u32::try_from(all).is_err() {
-            Some(Breach::OutputTooLong)
-        } else {
-            None
+    /// The length of the output of which a part has left, if that is so.
+    pub(super) fn output_cut(&self, service: &S) -> Option<usize> {
+        match service.want(&self.session) {
+            Want::Write { bytes, .. } => (self.sent > 0).then_some(bytes.len()),
+            Want::Read { .. } | Want::Close => None,
         }
     }
 
