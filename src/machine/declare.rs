@@ -369,6 +369,7 @@ macro_rules! machine {
                 OUTCOMES[state as usize][event as usize]
             }
 
+            #[inline]
             #[expect(clippy::indexing_slicing, reason = "there is a place for every state")]
             fn is_decided(state: State) -> bool {
                 DECIDED[state as usize]

@@ -10,9 +10,20 @@ use crate::kernel::Kernel;
 use crate::machine::Table as _;
 
 impl<S: StreamService, K: Kernel> Connection<S, K> {
-    /// The conversation is over: closes, or lingers if the client sends more than was taken. Output that was cut short
-    /// is not lingered for.
+    /// The conversation is over. A prompt client has sent nothing more, and its stream is closed at once.
+    #[inline]
     pub(super) fn end(&mut self, shared: &mut Shared<'_, S, K>, buffer: &mut [u8]) {
+        let is_clear = matches!(self.ahead, Ahead::Nothing | Ahead::Ended) && self.untaken.is_empty();
+        if is_clear && S::Table::is_decided(self.at) {
+            self.stream_on(Event::Over, shared);
+        } else {
+            self.end_or_linger(shared, buffer);
+        }
+    }
+
+    /// Closes, or lingers if the client sends more than was taken. Output that was cut short is not lingered for.
+    #[cold]
+    fn end_or_linger(&mut self, shared: &mut Shared<'_, S, K>, buffer: &mut [u8]) {
         if !S::Table::is_decided(self.at) {
             return self.found_out(Breach::ClosesUndecided, shared);
         }
