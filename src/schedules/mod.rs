@@ -1,5 +1,6 @@
-//! The welcome under simulation, for tests: what is served, and how its clients are counted. What
-//! they do is in `clients.rs`, what they are owed in `owed.rs`.
+//! The welcome under simulation, for tests: what is served, and how its clients are counted.
+//!
+//! [`Welcoming`] is the subject. What its clients do is in `clients.rs`, what they are owed in `owed.rs`.
 
 #![allow(
     clippy::indexing_slicing,

@@ -3,6 +3,7 @@
 #![allow(
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::missing_panics_doc,
     clippy::print_stdout,
     clippy::print_stderr,
     clippy::struct_excessive_bools,
@@ -12,6 +13,7 @@
 mod arrivals;
 mod audit;
 mod client;
+mod conversation;
 mod datagrams;
 mod dice;
 mod faults;
@@ -35,6 +37,7 @@ mod world;
 
 pub use self::audit::Audit;
 pub use self::client::{Answered, End};
+pub use self::conversation::Conversation;
 pub use self::dice::Dice;
 pub use self::faults::{Call, Fault};
 pub use self::kernel::{Sim, SimListener, SimStream};

@@ -13,9 +13,6 @@
 //! | `%d` | the deadline of the state |
 //! | `%f` | the stream has failed |
 //! | `%x` | the server stops |
-//! | `%o` | what came is somebody's welcome |
-//! | `%n` | the kernel has no room for the welcome |
-//! | `%u` | there is nowhere to send the welcome to |
 //! | `%w` and a digit | so many bytes of the welcome have been sent (other bytes count on from `9`) |
 //! | `%a` | all that is left of the welcome has been sent |
 //! | `%` and another byte | that byte |
@@ -37,11 +34,15 @@ pub(crate) enum Step {
     Deadline,
     Failed,
     Stopped,
-    Echo,
-    NoRoom,
-    NoReturnAddress,
-    /// At most so many bytes of the welcome have been sent.
+    /// At most so many bytes of the welcome have been sent; none would be no call.
     Sent(usize),
+}
+
+impl Step {
+    /// Whether it is a piece without a byte.
+    fn is_empty(&self) -> bool {
+        matches!(self, Step::Bytes(bytes) if bytes.is_empty())
+    }
 }
 
 /// A welcome's text and what happens, as the bytes of a seed say.
@@ -73,10 +74,9 @@ pub(crate) fn read(script: &[u8]) -> (&'static str, Vec<Step>) {
             Some(b'd') => Some(Step::Deadline),
             Some(b'f') => Some(Step::Failed),
             Some(b'x') => Some(Step::Stopped),
-            Some(b'o') => Some(Step::Echo),
-            Some(b'n') => Some(Step::NoRoom),
-            Some(b'u') => Some(Step::NoReturnAddress),
-            Some(b'w') => Some(Step::Sent(script.next().unwrap_or(b'0').wrapping_sub(b'0').into())),
+            Some(b'w') => {
+                Some(Step::Sent(usize::from(script.next().unwrap_or(b'0').wrapping_sub(b'0')).max(1)))
+            }
             Some(b'a') => Some(Step::Sent(usize::MAX)),
             Some(other) => {
                 piece.push(other);
@@ -88,6 +88,17 @@ pub(crate) fn read(script: &[u8]) -> (&'static str, Vec<Step>) {
         steps.extend(step);
     }
     steps.push(Step::Bytes(piece));
+    // A socket keeps boundaries or does not, and behind the end of input nothing comes.
+    let first =
+        steps.iter().find(|step| matches!(step, Step::Record(_) | Step::Bytes(_)) && !step.is_empty());
+    let keeps_boundaries = matches!(first, Some(Step::Record(_)));
+    let mut has_ended = false;
+    steps.retain(|step| match step {
+        Step::Bytes(_) => !keeps_boundaries && !has_ended,
+        Step::Record(_) => keeps_boundaries && !has_ended,
+        Step::EndOfInput => !std::mem::replace(&mut has_ended, true),
+        Step::Silence | Step::Deadline | Step::Failed | Step::Stopped | Step::Sent(_) => true,
+    });
     (welcome, steps)
 }
 
