@@ -220,9 +220,12 @@ fn every_planted_bug_is_found_and_named() {
 
 #[test]
 fn a_bug_is_shown_by_the_shortest_schedule() {
-    let found = first_broken(&Faulties(Some(Bug::LosesTheLastLine)), SEEDS).unwrap().shortest();
+    let found = first_broken(&Faulties(Some(Bug::LosesTheLastLine)), SEEDS).unwrap();
+    let report = found.report();
+    println!("{report}");
+    assert!(report.contains("client 0: Send(\"d\")"), "{report}");
+    let shortest = found.shortest();
     let steps: Vec<String> =
-        found.schedule.scripts.iter().map(|script| format!("{:?}", script.steps)).collect();
-    assert_eq!((&steps[..], found.failure.faults.len()), (&["[Send(\"d\"), Shut]".to_owned()][..], 0));
-    assert!(found.report().contains("client 0: Send(\"d\")"), "{}", found.report());
+        shortest.schedule.scripts.iter().map(|script| format!("{:?}", script.steps)).collect();
+    assert_eq!((&steps[..], shortest.failure.faults.len()), (&["[Send(\"d\"), Shut]".to_owned()][..], 0));
 }

@@ -127,8 +127,8 @@ pub(super) struct Client {
     pub(super) call_failed: bool,
     pub(super) shut_failed: bool,
     pub(super) failed_since_end: bool,
-    /// The stage that the conversation ended in, as far as calls tell, when that had begun, and when it ended; and how
-    /// many bytes and records had been read by then.
+    /// The stage that the conversation ended in, as far as calls tell: its begin and its end. And how many bytes and
+    /// records had been read by then.
     pub(super) ended: Option<(Stage, Duration, Duration)>,
     pub(super) read_at_end: Option<(usize, usize)>,
     /// Whether a read found nothing although there was something, and whether the stream was closed on what was unread.

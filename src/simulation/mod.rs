@@ -1,7 +1,7 @@
 //! Services on a simulated kernel: every error at every call, in virtual time, from a seed.
 //!
-//! The loop is the real one. The kernel under it is edge-triggered as epoll(7) is with `EPOLLET`, has queues and buffers
-//! with limits, down to one byte and one client, and fails as the man pages say that a kernel may. Clients follow
+//! The loop is the real one. The kernel under it is edge-triggered as epoll(7) is with `EPOLLET`. Its queues and buffers
+//! have limits, down to one byte and one client, and it fails as the man pages say that a kernel may. Clients follow
 //! scripts. [`Promise`]s are checked at every wait and at the end. A test gives a [`Subject`]: the services, what their
 //! clients send, and a model of the answers. It gets
 //!

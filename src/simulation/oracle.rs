@@ -11,8 +11,8 @@ use super::transcript::Transcript;
 /// For a client of a stream, where the answer is a function of all bytes that it sent, and of whether the end of input
 /// follows. An answer to the first bytes has to be the beginning of the answer to all.
 ///
-/// What the client received is the beginning of its answer. It is all of it, and then a clean end of input, if the
-/// client sent every request in time, stayed, takes what it is sent, and is [excused](Transcript::excuse) by nothing.
+/// What the client received is the beginning of its answer. A client that sent every request in time, stayed, and takes
+/// what it is sent gets all of it, and then a clean end of input. Something can [excuse](Transcript::excuse) the server.
 pub fn stream(client: &Transcript<'_>, answer: impl Fn(&[u8], bool) -> Vec<u8>) -> Result<Right, Broken> {
     let answer_to = |bytes: usize, ended| answer(&client.sent()[..bytes], ended);
     let all = client.sent().len();

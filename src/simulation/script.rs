@@ -157,8 +157,8 @@ impl Script {
             .filter_map(|step| if let Step::Send(bytes) = step { Some(&bytes[..]) } else { None })
     }
 
-    /// Any client of a socket of this kind whose requests `request` draws: prompt or slow, in one piece or in many, one
-    /// request or several, and one in four that does not behave.
+    /// Any client of a socket of this kind, whose requests `request` draws. It is prompt or slow, and sends one request
+    /// or several, in one piece or in many. One client in four does not behave.
     pub fn any(dice: &mut Dice, kind: Kind, mut request: impl FnMut(&mut Dice) -> Vec<u8>) -> Script {
         let (connections, boundaries) = (kind.semantics().connections, kind.semantics().boundaries);
         if !connections {

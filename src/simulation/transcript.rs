@@ -99,8 +99,10 @@ impl<'a> Transcript<'a> {
         self.client().shut_at
     }
 
-    /// The bytes that reads had given to the loop by the end of the conversation, as far as calls tell of it: the write
-    /// side is shut, or something is read although an output has not left. What comes later is thrown away.
+    /// The bytes that reads had given to the loop by the end of the conversation. What comes later is thrown away.
+    ///
+    /// As far as calls tell, a conversation is over when the write side is shut, or when something is read although an
+    /// output has not left.
     #[must_use]
     pub fn read(&self) -> &'a [u8] {
         let Client { sent, bytes_read, read_at_end, .. } = self.client();

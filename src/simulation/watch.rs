@@ -13,8 +13,8 @@ use crate::net::ErrorCode;
 /// How many calls one turn may make: far more than any schedule needs.
 const CALLS_PER_TURN: usize = 100_000;
 
-/// How many turns may follow each other in which nothing happens and nothing is waited for: one because a moment has
-/// passed between the loop's two looks at the clock, one because a wait was interrupted.
+/// How many turns may follow each other in which nothing happens and nothing is waited for. In one, a moment passes
+/// between the loop's two looks at the clock; in another, the wait is interrupted.
 const IDLE_TURNS: usize = 3;
 
 /// How long the loop may let a client wait in the accept queue while it has room.

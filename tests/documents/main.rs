@@ -13,6 +13,7 @@
 )]
 
 mod document;
+mod excerpts;
 mod laboratory;
 mod shell;
 

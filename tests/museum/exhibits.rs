@@ -90,10 +90,10 @@ pub(crate) const EXHIBITS: &[Exhibit] = &[
     Exhibit {
         bug: Bug::ForgetsTheEdgeAfterEmfile,
         title: "The listener that never wakes again",
-        what: "Edge-triggered, the news that somebody waits comes once; accept fails for want of a descriptor, and the \
+        what: "Edge-triggered, the news of a client comes once; accept fails for want of a descriptor, and the \
                loop goes back to wait for news. Clients hang in the accept queue long after descriptors are free.",
-        met: "projecteru/redis-cerberus#29 (after \"too many open files\" nobody is accepted any more); the cure, \
-              remembering that somebody waits, is sozu-proxy/sozu#82",
+        met: "projecteru/redis-cerberus#29 (after \"too many open files\" no client is accepted any more); the cure, \
+              remembering that a client waits, is sozu-proxy/sozu#82",
         breaks: Promise::NoStall,
         scene: || scene(vec![prompt(b"Ada")], LARGE, &[(1, Fault::Error(ErrorCode::MFile))]),
     },
@@ -101,7 +101,7 @@ pub(crate) const EXHIBITS: &[Exhibit] = &[
         bug: Bug::SpinsOnEmfile,
         title: "A core for nothing",
         what: "Accept fails for want of a descriptor and leaves the client in the queue, so the loop is told at once \
-               that somebody waits, and asks again. One core is at 100 %, a log grows by megabytes a second, and nobody \
+               that a client waits, and asks again. One core is at 100 %, a log grows by megabytes a second, and no client \
                is served.",
         met: "joyent/libuv#690, \"Endless loop in EMFILE\"; twisted/twisted#5368; tokio-rs/tokio#3529; \
               12,832,728 log lines in ethereum/go-ethereum#21878",
@@ -146,7 +146,7 @@ pub(crate) const EXHIBITS: &[Exhibit] = &[
     Exhibit {
         bug: Bug::ShortWriteIsAll,
         title: "The rest of the reply",
-        what: "Write takes a part of the reply, and the loop forgets the rest. Whoever reads slowly gets less than the \
+        what: "Write takes a part of the reply, and the loop forgets the rest. A client that reads slowly gets less than the \
                others.",
         met: "libevent/libevent#1433, \"Deal with partial writes on SSL write\"; sent twice instead in \
               MisterTea/EternalTerminal#815",
@@ -167,7 +167,7 @@ pub(crate) const EXHIBITS: &[Exhibit] = &[
         bug: Bug::HalfCloseIsADisconnect,
         title: "Thanks, and goodbye",
         what: "The client sends all it has, says so by shutting its side, and waits for the answer; the loop sees the end \
-               of input and hangs up. printf piped into netcat gets nothing from a server that works in every browser.",
+               of input and hangs up. A printf piped into netcat gets nothing from a server that works in every browser.",
         met: "enghitalo/vanilla#103, \"Backend drops the response when a client half-closes\"; hyperium/hyper#1981 made it \
               the default on purpose",
         breaks: WELCOME,
@@ -227,7 +227,7 @@ pub(crate) const EXHIBITS: &[Exhibit] = &[
         bug: Bug::DiesOfEintr,
         title: "Dead of being looked at",
         what: "A signal interrupts the wait, which says so by an error, and the loop takes that for the end. The server \
-               stops just when somebody attaches a debugger, or opens the laptop.",
+               stops just when a debugger is attached, or the laptop is opened.",
         met: "rust-lang/futures-rs#2, \"mio: Retry poll if interrupted\"; pistacheio/pistache#565; travisghansen/fanout#19",
         breaks: Promise::Survival,
         scene: || scene(vec![prompt(b"Ada")], LARGE, &[(0, Fault::Error(ErrorCode::Intr))]),
@@ -235,8 +235,8 @@ pub(crate) const EXHIBITS: &[Exhibit] = &[
     Exhibit {
         bug: Bug::DiesOfAClosedLogPipe,
         title: "Dead of having nobody to talk to",
-        what: "Whoever read the log is gone, the next line fails, and nobody thought of what to do then. A server that was \
-               serving well dies because nobody listens to what it has to say about it.",
+        what: "The reader of the log is gone, the next line fails, and there is no code for that. A server that was \
+               serving well dies because its log is not read.",
         met: "rust-lang/rust#46016 (println! panics); vercel-labs/agent-browser#802, \"prevent daemon panic on broken stderr \
               pipe\"",
         breaks: Promise::Survival,
@@ -246,7 +246,7 @@ pub(crate) const EXHIBITS: &[Exhibit] = &[
         bug: Bug::DiesOfOneAcceptError,
         title: "Dead of one client that changed its mind",
         what: "A client connects and is gone before it is accepted; accept says so, and the loop gives up. The process looks \
-               alive, but nobody is let in any more.",
+               alive, but no client is let in any more.",
         met: "hickory-dns/hickory-dns#3725, \"permanently (and silently) kills the TCP accept loop\"; grpc/grpc-rust#1874; \
               tiny-http/tiny-http#283; accept(2) says to treat such errors like EAGAIN",
         breaks: Promise::Survival,
@@ -259,7 +259,7 @@ pub(crate) const EXHIBITS: &[Exhibit] = &[
         bug: Bug::LeaksWhatCannotBeWatched,
         title: "Connected to nobody",
         what: "The client is accepted, but the kernel has no room to watch its socket, and the path for that error forgets \
-               to close it. Each such client costs a descriptor for good, and waits for an answer that nobody will write.",
+               to close it. Each such client costs a descriptor for good, and waits for an answer that never comes.",
         met: "golang/go#34392, \"net: Not close accept conn when epoll failed\"; oven-sh/bun#32706; epoll(7), \
               max_user_watches",
         breaks: Promise::NoLeak,
@@ -269,7 +269,7 @@ pub(crate) const EXHIBITS: &[Exhibit] = &[
         bug: Bug::EmptyRecordIsTheEnd,
         title: "Nothing, said on purpose",
         what: "A record may be empty, and receiving it gives 0 as the end of input does; the loop that has learnt from \
-               streams takes it for the end. Whoever says nothing is taken to be gone.",
+               streams takes it for the end. A client that says nothing is taken to be gone.",
         met: "recv(2): datagram sockets \"permit zero-length datagrams. When such a datagram is received, the return value is \
               0\", which is what a stream gives at its end; unix(7), SOCK_SEQPACKET",
         breaks: WELCOME,
@@ -279,7 +279,7 @@ pub(crate) const EXHIBITS: &[Exhibit] = &[
         bug: Bug::ForgetsTheBoundaries,
         title: "The end that was not one",
         what: "The socket keeps boundaries, and the loop looks for its own in what it brings: a line feed in the record \
-               ends the name. Somebody is welcomed by half a name, and whoever sends no line feed waits for a silence that nobody needed.",
+               ends the name. One client is welcomed by half a name, and one without a line feed waits for a silence that it does not need.",
         met: "socket(2): SOCK_SEQPACKET is \"for datagrams of fixed maximum length\", and \"a consumer is required to read an \
               entire packet with each input system call\" (unix(7) keeps the boundaries)",
         breaks: Promise::NothingElse,
@@ -289,7 +289,7 @@ pub(crate) const EXHIBITS: &[Exhibit] = &[
         bug: Bug::WelcomesAWelcome,
         title: "After you, after you",
         what: "Two servers answer every datagram, and one forged sender address makes them answer each other. They do so \
-               for ever, and it takes nobody to keep them at it.",
+               for ever, and no client has to keep them at it.",
         met: "CVE-2024-2169, \"Loop DoS\", in implementations of TFTP, DNS and NTP; CVE-1999-0103 for echo and chargen; \
               CVE-2009-3563 for ntpd",
         breaks: Promise::NothingElse,

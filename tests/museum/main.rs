@@ -2,7 +2,7 @@
 //!
 //! Every exhibit is a small change to one plain, correct loop (`plain.rs`), and a scene on the simulated
 //! kernel in which it shows. The loop without the change plays the same scene to its end, and thousands of
-//! random schedules as well; with it, one of our promises is broken, and the test says which.
+//! random schedules as well. With it, one of our promises is broken, and the test says which.
 //! Nothing of this is in the released server.
 //!
 //! The guided tour is README.md, which is rendered from here (`UPDATE_README=1` renders it anew).
@@ -103,7 +103,7 @@ fn tour() -> String {
     let head = "# A museum of bugs\n\n\
          What the world's event loops have died of. Each exhibit is a small change to one plain loop\n\
          ([plain.rs](plain.rs)), and a scene on a simulated kernel in which it shows\n\
-         ([exhibits.rs](exhibits.rs)); a test shows that one of our promises\n\
+         ([exhibits.rs](exhibits.rs)). A test shows that one of our promises\n\
          ([promises.rs](../../src/simulation/promises.rs)) catches it. To watch one die, step by step:\n\n\
          ```sh\nMUSEUM=StopsAfterOneRead cargo test --test museum every_bug -- --nocapture\n```\n";
     let room = |(number, exhibit): (usize, &Exhibit)| {
