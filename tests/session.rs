@@ -247,15 +247,15 @@ fn silence_ends_only_a_name_that_has_begun() {
 }
 
 #[test]
-fn a_session_takes_its_name_and_nothing_behind_it() {
+fn a_session_takes_a_line_whole_and_no_byte_behind_it() {
     let full = [b'x'; NAME_MAX_BYTES];
     for (bytes, unread) in [
         (&b"Rafatul\r\n"[..], 0),
         (&[&full[1..], b"\n"].concat(), 0),
-        (&full, 0),
+        (&full, 1),
         (b"Rafatul\n\n", 1),
         (&[&full[1..], b"\nx"].concat(), 1),
-        (&[&full[..], b"x"].concat(), 1),
+        (&[&full[..], b"x"].concat(), 2),
     ] {
         assert_eq!(converse(TEXT, &[bytes], Last::Waits, |c| c.unread().len()), unread);
     }

@@ -277,14 +277,12 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
         }
         let output = self.output_cut(shared.service);
         self.tell_rarely(Input::Elapsed(timer.wait), shared);
-        if self.machine.state() == State::Open
-            && output.is_some()
-            && output != self.output_cut(shared.service)
-            && shared.service.want(&self.session) != Want::Close
-        {
-            return self.found_out(Breach::OutputChanged, shared);
+        if shared.service.want(&self.session) == Want::Close {
+            return;
         }
-        if shared.service.timers(&self.session).contains(&Some(timer)) {
+        if output.is_some() && output != self.output_cut(shared.service) {
+            self.found_out(Breach::OutputChanged, shared);
+        } else if shared.service.timers(&self.session).contains(&Some(timer)) {
             self.found_out(Breach::ElapsedMovesNothing, shared);
         }
     }

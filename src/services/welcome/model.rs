@@ -21,7 +21,8 @@ pub enum Ending {
 pub struct Name {
     /// Its bytes, without the line end.
     pub bytes: Vec<u8>,
-    /// How many bytes of what was sent it takes, with the line end.
+    /// How many bytes of what was sent it takes, with the line end. A name that has to be cut leaves its last byte to the
+    /// loop, which lingers for a client of which not all was taken.
     pub taken: usize,
     /// What ended it.
     pub ending: Ending,
@@ -41,7 +42,7 @@ pub fn name(bytes: &[u8], shuts: bool) -> Option<Name> {
         }
         name.push(*byte);
         if name.len() == 1024 {
-            return Some(Name { bytes: name, taken: before + 1, ending: Ending::Full });
+            return Some(Name { bytes: name, taken: before, ending: Ending::Full });
         }
     }
     let ending = if shuts { Ending::EndOfInput } else { Ending::Silence };
