@@ -1,4 +1,4 @@
-//! What an operator can choose of the loop itself.
+//! How long to drain, how many clients wait, and the permissions of a path.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! A service that stands before another one and hands the stream on: a header line says the client's name for the log,
-//! and what follows is the inner service's. So a PROXY header can stand before any service, without the loop's help.
+//! A service that stands before another one and hands the stream on: it takes a header line, and what follows is the inner
+//! service's. So a PROXY header can stand before any service, without the loop's help.
 
 use std::fmt;
 use std::io::{Read as _, Write as _};

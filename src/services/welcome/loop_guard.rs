@@ -23,7 +23,7 @@ const REMEMBERED_MAX: usize = 4096;
 /// other say the same at every round, or something in which this server finds its own welcome. However long a
 /// round takes, they never pause: so only silence lets what was counted be forgotten.
 #[derive(Default, Debug)]
-pub struct LoopGuard {
+pub(super) struct LoopGuard {
     since: Option<Instant>,
     counts: HashMap<u64, u32>,
     /// The counts of the window before.
@@ -33,7 +33,7 @@ pub struct LoopGuard {
 
 impl LoopGuard {
     /// Counts a datagram, and whether its sender has said the same too often.
-    pub(crate) fn is_repeated_too_often(&mut self, peer: &Peer, bytes: &[u8], now: Instant) -> bool {
+    pub(super) fn is_repeated_too_often(&mut self, peer: &Peer, bytes: &[u8], now: Instant) -> bool {
         let windows_over = |windows| self.since.is_none_or(|since| now >= since + WINDOW * windows);
         let (one, two) = (windows_over(1), windows_over(2));
         if one || self.counts.len() >= REMEMBERED_MAX {

@@ -3,7 +3,7 @@
 //! * [`tables`]: its state machines, one row per arrow.
 //! * [`session`]: one conversation, from the first byte of a name to the last of the welcome.
 //! * [`datagram`]: one datagram.
-//! * [`loop_guard`]: against endless echoes.
+//! * `loop_guard`: against endless echoes.
 //! * [`text`]: what is answered.
 //! * [`limits`]: how long things may be.
 //! * `model`, for tests: the same, written without a table.
@@ -12,7 +12,7 @@
 pub mod counts;
 pub mod datagram;
 pub mod limits;
-pub mod loop_guard;
+mod loop_guard;
 #[cfg(feature = "simulation")]
 pub mod model;
 pub mod session;

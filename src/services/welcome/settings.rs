@@ -1,4 +1,4 @@
-//! What an operator can choose of the welcome.
+//! The text, the gap and the timeouts.
 
 use std::time::Duration;
 

@@ -8,7 +8,7 @@ use super::limits::{DATAGRAM_TEXT_MAX_BYTES, NAME_MAX_BYTES, WELCOME_MAX_BYTES};
 /// The place in a welcome's text where the name goes.
 const NAME: &str = "{name}";
 
-/// A welcome: fixed text, with `{name}` wherever the visitor's name shall stand.
+/// A welcome: fixed text, with `{name}` where the name of the client stands.
 ///
 /// The default is the lab report's eight bytes, `welcome ` with its trailing space and no newline.
 ///
@@ -39,9 +39,7 @@ impl Welcome {
         }
         welcome
     }
-}
 
-impl Welcome {
     /// Whether `bytes` are this welcome, to any name, as far as can be known: they begin and end as it does. If there
     /// are [`NAME_MAX_BYTES`] of them, the end may be missing, and the beginning decides.
     ///
@@ -74,6 +72,7 @@ impl Welcome {
                 "over datagrams a welcome has {name} once at most, so that little input never makes much output",
             )
         } else if self.around.iter().map(String::len).sum::<usize>() > DATAGRAM_TEXT_MAX_BYTES {
+            const { assert!(DATAGRAM_TEXT_MAX_BYTES == 400, "the message names the limit") };
             Err(
                 "over datagrams a welcome has 400 bytes of text at most, so that little input never makes much output",
             )
