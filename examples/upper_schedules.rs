@@ -111,7 +111,7 @@ fn every_promise_is_kept() {
 
 #[test]
 fn every_promise_is_kept_beside_the_welcome() {
-    random_of(&(Uppers, Welcoming::default()), 4_000);
+    random_of(&(Uppers, Welcoming::default()), 2_000);
 }
 
 #[test]

@@ -62,6 +62,7 @@
 //! # Features
 //!
 //! * `programs` (default): what only the programs need, `command_line` and `logging`.
+//! * `simulation`: services on a simulated kernel, for tests: `simulation`, and `schedules` with those of the welcome.
 
 pub mod client;
 #[cfg(feature = "programs")]

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use welcomed::reactor::Streams;
 use welcomed::reactor::service::{Input, Step, StreamService, TIMERS, Then, Timer, Want};
 use welcomed::simulation::{
-    Audit, Broken, Dice, Limits, Promise, Right, Script, ServerSocket, Sim, Subject, Transcript, first_broken,
+    Audit, Broken, Dice, Limits, Promise, Right, Script, ServerSocket, Sim, Subject, Transcript,
+    first_broken, random_of,
 };
 
 use super::super::table::{Event, Machine, State};
@@ -62,7 +63,7 @@ const BUGS: &[(Bug, Promise)] = &[
     (Bug::HasNoArrowForAStop, Promise::Law),
 ];
 
-/// `upper` with a bug.
+/// `upper` with a bug, or as it would be if it answered one line at a time.
 struct Faulty {
     upper: Upper,
     bug: Option<Bug>,
@@ -81,8 +82,7 @@ struct FaultySession {
 impl Faulty {
     /// Of several lines only the first.
     fn first_line(bytes: &[u8]) -> &[u8] {
-        let end = bytes.iter().position(|byte| *byte == b'\n');
-        end.map_or(bytes, |end| bytes.get(..=end).unwrap_or(bytes))
+        bytes.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default()
     }
 
     fn on_bytes(&mut self, faulty: &mut FaultySession, bytes: &[u8], now: Instant) -> Step<Machine> {
@@ -93,6 +93,7 @@ impl Faulty {
                 self.upper.on(session, Input::Bytes(Faulty::first_line(bytes)), now)
             }
             Some(Bug::TakesNoLongLine) if !bytes.contains(&b'\n') => Step::took(0),
+            None => self.upper.on(session, Input::Bytes(Faulty::first_line(bytes)), now),
             _ => self.upper.on(session, Input::Bytes(bytes), now),
         };
         match self.bug {
@@ -171,7 +172,7 @@ impl StreamService for Faulty {
     }
 }
 
-/// `upper` with a bug, in a hurry.
+/// `upper` with a bug, or one line at a time, in a hurry.
 #[derive(Clone)]
 struct Faulties(Option<Bug>);
 
@@ -205,6 +206,12 @@ impl Subject for Faulties {
     fn audit(&self, services: &Self::Services, audit: &mut Audit<'_>) {
         audit.service(services.counts(), explains);
     }
+}
+
+/// It depends on the loop, which has to offer again what was not taken.
+#[test]
+fn every_promise_is_kept_one_line_at_a_time() {
+    random_of(&Faulties(None), 2_000);
 }
 
 #[test]

@@ -137,6 +137,11 @@ impl World {
             events.extend(known.collect::<Vec<_>>());
             events.extend([Ready::Stream(0), Ready::Stream(1 << 40), Ready::Listener(0), Ready::Listener(9)]);
         }
+        for (index, socket) in self.sockets.iter_mut().enumerate() {
+            if events.contains(&Ready::Listener(index)) {
+                socket.denials = 0;
+            }
+        }
         events
     }
 

@@ -70,7 +70,7 @@ fn number(variable: &str) -> Option<u64> {
 /// # Panics
 ///
 /// If a promise is broken: with the promise, the shortest schedule that breaks it and its steps, and the command that
-/// plays it again. And if the schedules are so tame that they prove nothing: less than one client or fault for each, or
+/// plays it again. And if the schedules are so tame that they prove nothing: fewer clients or faults than schedules, or
 /// less than one client in ten with a right to an answer.
 pub fn random<S: Subject>(subject: &S) -> Sums {
     random_of(subject, SEEDS)

@@ -4,8 +4,12 @@ use std::collections::VecDeque;
 use std::io;
 use std::time::Duration;
 
+use super::promises::{Promise, broken};
 use super::weather::Weather;
 use crate::net::Kind;
+
+/// How often a socket may be asked in vain without an event: once for the event before, and again when draining begins.
+const DENIALS: usize = 3;
 
 /// One socket of the server's, and the clients that wait there.
 pub(super) struct Socket {
@@ -19,6 +23,8 @@ pub(super) struct Socket {
     pub(super) edge: bool,
     /// When the queue ceased to be empty.
     pub(super) since: Duration,
+    /// How often a call has answered that it would block since an event came.
+    pub(super) denials: usize,
     /// How many answers to datagrams fill the send buffer. They leave while the loop waits.
     pub(super) unsent: usize,
 }
@@ -26,7 +32,17 @@ pub(super) struct Socket {
 impl Socket {
     pub(super) fn new(kind: Kind, service: u8) -> Socket {
         let (queue, since) = (VecDeque::new(), Duration::ZERO);
-        Socket { kind, service, is_open: false, queue, blocked: true, edge: false, since, unsent: 0 }
+        Socket {
+            kind,
+            service,
+            is_open: false,
+            queue,
+            blocked: true,
+            edge: false,
+            since,
+            denials: 0,
+            unsent: 0,
+        }
     }
 
     /// Whether clients connect here, or only send datagrams.
@@ -53,6 +69,14 @@ impl Socket {
     /// A call answers that it would block. If that was not so, then what is there is news at once.
     pub(super) fn would_block<T>(&mut self, weather: &Weather) -> io::Result<T> {
         self.blocked = true;
+        self.denials += 1;
+        if self.denials > DENIALS {
+            let how = format!(
+                "a socket of {} is asked again and again, and no event says that a client waits",
+                self.kind
+            );
+            broken(Promise::NoSpin, how);
+        }
         if !self.queue.is_empty() {
             self.changed(weather);
         }

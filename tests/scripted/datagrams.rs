@@ -91,7 +91,7 @@ fn a_datagram_of_more_than_1024_bytes_is_cut_and_that_is_said() {
 }
 
 #[test]
-fn an_answer_that_there_is_no_room_for_is_dropped_and_the_next_is_not() {
+fn an_answer_without_room_is_dropped_and_the_next_is_sent() {
     for code in [ErrorCode::Again, ErrorCode::NoBufs] {
         let kernel = queue(crowd(3));
         kernel.0.borrow_mut().posts[0].sends.extend([None, Some(code)]);
@@ -176,7 +176,7 @@ fn two_servers_that_welcome_each_other_fall_silent() {
 }
 
 #[test]
-fn the_same_datagram_is_answered_100_times_and_again_after_a_silence() {
+fn the_same_datagram_is_answered_100_times_until_a_silence() {
     let again = || (0..150).map(|_| from(1, b"Ada")).chain([from(1, b"Bob"), from(2, b"Ada")]);
     let kernel = queue(again());
     let mut server = kernel.server_at(settings(), &[UDP]);
@@ -201,7 +201,7 @@ fn a_service_is_not_answered_whatever_it_says() {
 }
 
 #[test]
-fn receiving_has_a_budget_and_the_rest_is_remembered_without_another_event() {
+fn receiving_has_a_budget_and_the_rest_is_remembered() {
     let kernel = queue(crowd(200));
     let mut server = kernel.server_at(settings(), &[UDP]);
     let mut welcomed = Vec::new();
@@ -253,7 +253,7 @@ fn datagrams_are_answered_while_the_house_is_full() {
 }
 
 #[test]
-fn datagrams_are_answered_while_accepting_pauses_because_they_take_no_descriptor() {
+fn datagrams_are_answered_while_accepting_pauses() {
     let kernel = Scripted::new([Client::prompt(b"Ada\n")]);
     for _ in 0..10 {
         kernel.0.borrow_mut().backlog.push_front(Accept::Error(ErrorCode::MFile));
@@ -306,7 +306,7 @@ fn an_error_of_receive_that_never_ends_does_not_spin() {
 }
 
 #[test]
-fn a_socket_that_breaks_stops_the_server_with_its_error_after_finishing_who_is_inside() {
+fn a_broken_datagram_socket_stops_the_server_in_good_order() {
     for code in [ErrorCode::BadF, ErrorCode::Inval, ErrorCode::NotSock] {
         let kernel = Scripted::new([Client::late(ms(20), b"Ada\n")]);
         let mut server = kernel.server_at(settings(), &[TCP, UDP]);
@@ -335,7 +335,7 @@ fn a_stop_answers_what_had_come_and_then_closes() {
 }
 
 #[test]
-fn a_stopped_server_answers_whoever_had_sent_whatever_its_backlog_and_not_without_end() {
+fn a_stopped_server_answers_what_had_come_up_to_a_limit() {
     let flood = (0..70_000).map(|number| from(1, format!("N{number}").as_bytes()));
     let kernel = queue(flood);
     kernel.0.borrow_mut().spurious.push(Ready::Signal(Signal::Stop));
@@ -354,7 +354,7 @@ fn a_second_signal_answers_nothing_more() {
 }
 
 #[test]
-fn sockets_of_every_kind_are_served_in_one_loop_and_none_waits_for_another() {
+fn no_kind_of_socket_waits_for_another_in_one_loop() {
     let clients = (0..200).map(|_| Client::prompt(b"Ada\n")).chain((0..200).map(|_| Client::prompt(b"Ada")));
     let kernel = Scripted::new(clients);
     {

@@ -19,7 +19,7 @@ fn prompt(count: usize) -> Vec<Client> {
 }
 
 #[test]
-fn out_of_descriptors_pauses_for_100_ms_and_then_serves_who_waited() {
+fn out_of_descriptors_pauses_accepting_for_100_ms() {
     for code in [ErrorCode::MFile, ErrorCode::NFile, ErrorCode::NoBufs, ErrorCode::NoMem] {
         let kernel = Scripted::new(prompt(2));
         kernel.0.borrow_mut().backlog.push_front(Accept::Error(code));
@@ -56,7 +56,7 @@ fn a_client_lost_before_accept_costs_nobody_else_anything() {
     kernel.0.borrow_mut().backlog.rotate_left(1);
     let server = kernel.serve(Settings::default());
     assert_eq!((server.stats().welcomed(), server.stats().accept_errors()), (2, 5));
-    // EINTR lost nobody.
+    // EINTR lost no client.
     assert_eq!(kernel.0.borrow().now, kernel.0.borrow().start, "and no time");
 }
 
@@ -73,7 +73,7 @@ fn an_error_of_accept_that_never_ends_does_not_spin() {
 }
 
 #[test]
-fn a_broken_listening_socket_stops_the_server_with_its_error_after_finishing_who_is_inside() {
+fn a_broken_listening_socket_stops_the_server_in_good_order() {
     for code in [ErrorCode::BadF, ErrorCode::Inval, ErrorCode::NotSock] {
         let inside = Client::late(ms(20), b"Ada\n");
         let kernel = Scripted::new([inside]);
@@ -96,7 +96,7 @@ fn a_stream_that_cannot_be_watched_ends_alone() {
 }
 
 #[test]
-fn who_cannot_be_watched_pauses_accepting_and_does_not_cost_the_others_behind_them() {
+fn a_client_that_cannot_be_watched_pauses_accepting() {
     let mut unwatchable = Client::silent();
     unwatchable.watch_fails = Some(ErrorCode::NoSpc);
     let kernel = Scripted::new(vec![unwatchable; 5]);
@@ -131,7 +131,7 @@ fn a_wait_that_fails_ends_the_server_with_its_error() {
 }
 
 #[test]
-fn a_full_house_leaves_the_rest_in_the_backlog_and_takes_them_as_others_leave() {
+fn a_full_house_takes_clients_as_others_leave() {
     let kernel = Scripted::new((10..40).map(|delay| Client::late(ms(delay), b"Ada\n")));
     let mut server = kernel.server(Settings { max_connections: 10, ..Settings::default() });
     let mut most = 0;
@@ -144,7 +144,7 @@ fn a_full_house_leaves_the_rest_in_the_backlog_and_takes_them_as_others_leave() 
 }
 
 #[test]
-fn a_place_that_becomes_free_goes_to_each_listening_socket_in_its_turn() {
+fn a_free_place_goes_to_each_listening_socket_in_turn() {
     let kernel = Scripted::new(vec![Client::late(ms(20), b"Ada\n"); 6]);
     let mut server = kernel.server(Settings { max_connections: 1, ..Settings::default() });
     {
@@ -167,7 +167,7 @@ fn a_place_that_becomes_free_goes_to_each_listening_socket_in_its_turn() {
 }
 
 #[test]
-fn accepting_has_a_budget_and_the_rest_is_remembered_without_another_event() {
+fn accepting_has_a_budget_and_the_rest_is_remembered() {
     let kernel = Scripted::new(prompt(200));
     let mut server = kernel.server(Settings::default());
     let mut welcomed = Vec::new();
@@ -181,7 +181,7 @@ fn accepting_has_a_budget_and_the_rest_is_remembered_without_another_event() {
 }
 
 #[test]
-fn events_for_keys_that_are_gone_or_were_never_given_change_nothing() {
+fn events_for_unknown_keys_change_nothing() {
     let kernel = Scripted::new([Client::prompt(b"Ada\n"), Client::silent()]);
     let mut server = kernel.server(Settings::default());
     server.turn().unwrap();
@@ -192,9 +192,9 @@ fn events_for_keys_that_are_gone_or_were_never_given_change_nothing() {
 }
 
 #[test]
-fn an_event_for_a_key_that_serves_another_client_by_now_is_harmless() {
+fn an_event_for_a_key_with_another_client_is_harmless() {
     // Both events are for key 0: the first ends its client, and accept, which comes last in a turn, gives
-    // the key to the next, who is silent.
+    // the key to the next one, which is silent.
     let kernel = Scripted::new([Client::new([Read::WouldBlock, Read::Bytes(b"Ada\n".to_vec())], [])]);
     let mut server = kernel.server(Settings::default());
     server.turn().unwrap();
@@ -217,7 +217,7 @@ fn an_event_for_a_key_that_serves_another_client_by_now_is_harmless() {
 }
 
 #[test]
-fn a_signal_to_stop_finishes_who_is_inside_and_who_had_connected() {
+fn a_stop_finishes_open_connections_and_accepted_ones() {
     let inside = Client::late(ms(20), b"Ada\n");
     let kernel = Scripted::new([inside]);
     let mut server = kernel.server(Settings::default());
@@ -236,7 +236,7 @@ fn a_signal_to_stop_finishes_who_is_inside_and_who_had_connected() {
 }
 
 #[test]
-fn a_full_house_that_is_stopped_still_takes_in_who_had_connected() {
+fn a_stopped_full_house_still_accepts_the_queue() {
     let kernel = Scripted::new((10..40).map(|delay| Client::late(ms(delay), b"Ada\n")));
     kernel.0.borrow_mut().signals.push_back((ms(5), Signal::Stop));
     let mut server = kernel.server(Settings { max_connections: 4, ..Settings::default() });
@@ -245,7 +245,7 @@ fn a_full_house_that_is_stopped_still_takes_in_who_had_connected() {
 }
 
 #[test]
-fn a_stopped_server_takes_in_no_more_than_its_backlog_had_room_for() {
+fn a_stopped_server_accepts_no_more_than_its_backlog() {
     let kernel = Scripted::new(prompt(200));
     kernel.0.borrow_mut().spurious.push(Ready::Signal(Signal::Stop));
     let mut server = kernel.server(Settings { backlog: 100, ..Settings::default() });
@@ -279,7 +279,7 @@ fn who_is_not_finished_after_the_drain_timeout_is_closed() {
 }
 
 #[test]
-fn a_server_with_nobody_inside_stops_in_the_turn_in_which_it_is_told_to() {
+fn an_idle_server_stops_in_the_turn_it_is_told_to() {
     let kernel = Scripted::new([]);
     kernel.0.borrow_mut().signals.push_back((ms(100), Signal::Stop));
     let mut server = kernel.server(Settings::default());

@@ -18,13 +18,13 @@ pub(crate) struct World {
     pub(crate) start: Instant,
     pub(crate) now: Instant,
     pub(crate) clients: Vec<Client>,
-    /// Who waits at the listening socket, and which errors come before them.
+    /// What accept gives at the listening socket: clients, and errors before them.
     pub(crate) backlog: VecDeque<Accept>,
-    /// Who waits at the other listening sockets, if a test opens any. It reports them itself.
+    /// The same at the other listening sockets, if a test opens any. It reports them itself.
     pub(crate) side_doors: [VecDeque<Accept>; 2],
     /// What comes to the sockets that datagrams come to, by their index.
     pub(crate) posts: [Post; 3],
-    /// Which sockets somebody was served from, in turn.
+    /// The sockets that clients were served from, in turn.
     pub(crate) order: Vec<usize>,
     /// What the next wait reports beside what is true.
     pub(crate) spurious: Vec<Ready>,

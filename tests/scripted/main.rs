@@ -2,7 +2,7 @@
 //!
 //! The kernel here does what a test tells it, call by call, in virtual time. The server is the real one. It is not the
 //! simulated kernel of `welcomed::simulation`: that one has queues and buffers, from which the answers to calls follow.
-//! Here the answers are the script, those among them that no queue would give: a write that takes nothing, an error
+//! Here the answers are the script. Among them are some that no queue would give: a write that takes nothing, an error
 //! between two clients, a client that sends as fast as it is read.
 
 #![allow(

@@ -77,7 +77,7 @@ fn a_long_record_behind_the_name_cuts_no_name() {
 }
 
 #[test]
-fn a_second_record_makes_the_connection_linger_so_that_its_welcome_is_not_lost() {
+fn a_second_record_makes_the_connection_linger() {
     for second in [&b"Bob"[..], b"", &[b'x'; 5000]] {
         for dry in [true, false] {
             let mut reads = vec![record(b"Ada"), record(second), record(b"and more"), Read::End];
@@ -93,7 +93,7 @@ fn a_second_record_makes_the_connection_linger_so_that_its_welcome_is_not_lost()
 }
 
 #[test]
-fn the_look_for_more_is_made_again_if_it_is_interrupted_and_is_made_once_otherwise() {
+fn an_interrupted_look_for_more_records_is_made_again() {
     let (client, _) = serve([record(b"Ada"), Read::Interrupted, record(b"more"), Read::End], []);
     assert!(client.shut);
     let (client, _) = serve([record(b"Ada"), Read::WouldBlock, record(b"too late")], []);
@@ -118,7 +118,7 @@ fn a_read_that_fails_ends_the_connection_without_a_welcome() {
 }
 
 #[test]
-fn a_welcome_that_has_to_wait_for_room_leaves_when_there_is_some() {
+fn a_welcome_that_waits_for_room_leaves_when_there_is_some() {
     let (client, stats) = serve([record(b"Ada")], [Write::WouldBlock]);
     assert_eq!((client.written.as_slice(), stats.welcomed()), (&b"Hello, Ada!"[..], 1));
 }
@@ -136,7 +136,7 @@ fn the_name_gap_never_applies() {
 }
 
 #[test]
-fn records_without_end_are_read_for_a_bounded_while_in_each_turn() {
+fn records_without_end_have_a_budget_in_each_turn() {
     for bytes in [0, 1, 5000] {
         let endless = std::iter::repeat_n(record(&vec![b'x'; bytes]), 10_000);
         let kernel = Scripted::new([Client::new(endless, [])]);
@@ -154,7 +154,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(500) })]
 
     #[test]
-    fn interrupts_and_would_block_anywhere_change_no_name_and_no_welcome(
+    fn interrupts_and_would_block_change_no_record(
         name in prop::collection::vec(any::<u8>(), 0..40),
         before in prop::collection::vec(any::<bool>(), 0..10),
         writes in prop::collection::vec(any::<bool>(), 0..10),

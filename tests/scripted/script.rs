@@ -117,7 +117,7 @@ pub(crate) struct Post {
     pub(crate) inbox: VecDeque<Receive>,
     /// What sending fails with, in turn, if it does; then it takes everything.
     pub(crate) sends: VecDeque<Option<ErrorCode>>,
-    /// What was sent, and to whom.
+    /// What was sent, and the peer that it went to.
     pub(crate) outbox: Vec<(Peer, Vec<u8>)>,
     pub(crate) receives: usize,
     /// How many of the inbox have been reported.

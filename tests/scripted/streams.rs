@@ -64,7 +64,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1000) })]
 
     #[test]
-    fn any_name_cut_anywhere_and_interrupted_anywhere_gives_the_same_welcome_by_the_same_arrows(
+    fn a_name_cut_and_interrupted_anywhere_takes_the_same_arrows(
         (name, ends) in name(),
         cuts in prop::collection::vec((any::<usize>(), any::<u8>()), 0..20),
         writes in writes(),
@@ -107,7 +107,7 @@ fn a_write_that_takes_a_byte_at_a_time_sends_the_whole_welcome() {
 }
 
 #[test]
-fn would_block_before_every_byte_written_delays_the_welcome_and_no_more() {
+fn would_block_before_each_byte_only_delays_the_welcome() {
     for at in 0..=WELCOME.len() {
         let mut writes = vec![Write::Takes(1); WELCOME.len()];
         writes.insert(at, Write::WouldBlock);
@@ -120,7 +120,7 @@ fn would_block_before_every_byte_written_delays_the_welcome_and_no_more() {
 }
 
 #[test]
-fn would_block_before_every_byte_read_delays_the_name_and_no_more() {
+fn would_block_before_each_byte_only_delays_the_name() {
     let name = b"Rafatul\n";
     let reads = name.iter().flat_map(|byte| [Read::WouldBlock, Read::Bytes(vec![*byte])]);
     let (client, stats) = serve(Client::new(reads, []));
@@ -128,7 +128,7 @@ fn would_block_before_every_byte_read_delays_the_name_and_no_more() {
 }
 
 #[test]
-fn a_reset_at_any_byte_of_the_name_ends_the_connection_without_a_welcome() {
+fn a_reset_at_any_byte_of_the_name_ends_the_connection() {
     for at in 0.."Rafatul\n".len() {
         for code in [ErrorCode::ConnReset, ErrorCode::TimedOut, ErrorCode::HostUnreach, ErrorCode::Pipe] {
             let mut reads: Vec<Read> = b"Rafatul\n".iter().map(|byte| Read::Bytes(vec![*byte])).collect();
@@ -154,7 +154,7 @@ fn a_reset_at_any_byte_of_the_welcome_ends_the_connection() {
 }
 
 #[test]
-fn a_write_that_takes_nothing_ends_the_connection_and_does_not_spin() {
+fn a_write_that_takes_nothing_ends_the_connection() {
     let (_, stats) = serve(Client::new([Read::Bytes(b"Rafatul\n".to_vec())], [Write::Takes(0)]));
     assert_eq!(stats.failed(), 1);
 }
@@ -182,7 +182,7 @@ fn end_of_input_after_any_byte_ends_the_name_there() {
 }
 
 #[test]
-fn a_client_that_sends_more_than_a_name_is_read_to_its_end_after_the_write_side_is_shut() {
+fn a_client_that_sends_more_is_read_to_its_end() {
     let more = [Read::Bytes(b"Rafatul\nand more".to_vec()), Read::WouldBlock, Read::Bytes(vec![b'x'; 9000])];
     let (client, stats) = serve(Client::new(more.into_iter().chain([Read::WouldBlock, Read::End]), []));
     assert_eq!((client.written.as_slice(), client.shut, client.reads.len()), (WELCOME, true, 1));
@@ -193,7 +193,7 @@ fn a_client_that_sends_more_than_a_name_is_read_to_its_end_after_the_write_side_
 }
 
 #[test]
-fn what_comes_while_the_welcome_has_to_wait_is_no_unread_input_at_its_close() {
+fn what_comes_while_the_welcome_waits_is_read_before_close() {
     let reads =
         [Read::Bytes(b"Rafatul\n".to_vec()), Read::Bytes(b"more".to_vec()), Read::WouldBlock, Read::End];
     let (client, stats) = serve(Client::new(reads, [Write::Takes(2), Write::WouldBlock]));
@@ -248,7 +248,7 @@ fn a_stream_is_read_for_64_kib_in_each_turn() {
 }
 
 #[test]
-fn the_look_for_more_input_before_the_end_is_made_again_if_it_is_interrupted() {
+fn an_interrupted_look_for_more_input_is_made_again() {
     let reads = [Read::Bytes(b"Ada\n".to_vec()), Read::Interrupted, Read::Bytes(b"more".to_vec()), Read::End];
     let kernel = Scripted::new([Client::new(reads, [Write::WouldBlock])]);
     let server = kernel.serve(Settings::default());

@@ -20,7 +20,7 @@ fn dripping(pace: Duration, count: usize) -> Client {
 }
 
 #[test]
-fn a_silent_client_is_closed_at_the_name_deadline_without_a_welcome() {
+fn a_silent_client_is_closed_at_the_name_deadline() {
     let kernel = Scripted::new([Client::silent()]);
     let server = kernel.serve(Settings::default());
     assert_eq!(kernel.client(0).served(), Duration::from_secs(60));
@@ -44,7 +44,7 @@ fn every_byte_begins_the_gap_anew() {
 }
 
 #[test]
-fn the_gap_runs_from_the_byte_and_not_from_the_beginning_of_a_long_turn() {
+fn the_gap_runs_from_the_byte_also_in_a_long_turn() {
     let kernel = Scripted::new([Client::prompt(b"Ada\n"), Client::prompt(b"Rafatul")]);
     kernel.0.borrow_mut().read_takes = ms(16);
     kernel.serve(Settings::default());
@@ -90,7 +90,7 @@ fn with_no_gap_a_name_ends_when_the_socket_runs_dry() {
 }
 
 #[test]
-fn a_client_that_takes_no_welcome_is_closed_at_the_write_deadline() {
+fn a_client_that_never_reads_is_closed_at_its_deadline() {
     let mut client = Client::new([Read::Bytes(b"Rafatul\n".to_vec())], [Write::Takes(3)]);
     client.takes_no_more = true;
     let kernel = Scripted::new([client]);
@@ -110,7 +110,7 @@ fn a_client_that_never_stops_sending_lingers_two_seconds() {
 }
 
 #[test]
-fn a_client_that_sends_as_fast_as_it_is_read_leaves_every_other_its_turn() {
+fn a_fast_sender_leaves_every_other_client_its_turn() {
     let endless = std::iter::repeat_n(Read::Bytes(vec![b'x'; 64 * 1024]), 500);
     let kernel = Scripted::new([Client::new(endless, []), Client::silent()]);
     let mut server = kernel.server(Settings::default());
@@ -128,7 +128,7 @@ fn a_client_that_sends_as_fast_as_it_is_read_leaves_every_other_its_turn() {
 }
 
 #[test]
-fn a_client_that_sends_byte_by_byte_as_fast_as_it_is_read_leaves_every_other_its_turn() {
+fn a_fast_sender_of_single_bytes_has_a_budget() {
     let endless = std::iter::repeat_n(Read::Bytes(b"x".to_vec()), 10_000);
     let first = Read::Bytes(b"Ada\nmore".to_vec());
     let kernel = Scripted::new([Client::new(std::iter::once(first).chain(endless), [])]);
@@ -142,7 +142,7 @@ fn a_client_that_sends_byte_by_byte_as_fast_as_it_is_read_leaves_every_other_its
 }
 
 #[test]
-fn the_deadline_on_the_name_does_not_run_on_while_the_welcome_is_written() {
+fn the_name_deadline_ends_where_the_welcome_begins() {
     let mut client = Client::prompt(b"Rafatul\n");
     client.reads.push_front(Read::WouldBlock);
     client.takes_no_more = true;
@@ -164,8 +164,8 @@ fn the_deadline_on_the_welcome_does_not_run_on_while_lingering() {
     assert_eq!(server.stats().stream(Stream::Lingering, StreamEvent::Deadline), 1);
 }
 
-/// Serves `client` for one turn; then time leaps over every deadline, the rest of the name
-/// comes, and the wait that could tell of it is interrupted, as after SIGSTOP and SIGCONT.
+/// Serves `client` for one turn. Then time leaps over every deadline, and the rest of the name comes. The wait that
+/// could tell of it is interrupted, as after SIGSTOP and SIGCONT.
 fn leap(client: Client, rest: &[u8]) -> Scripted {
     let kernel = Scripted::new([client]);
     let mut server = kernel.server(Settings::default());
@@ -191,7 +191,7 @@ fn bytes_that_are_here_count_before_a_deadline_that_has_passed() {
 }
 
 #[test]
-fn a_name_that_is_here_at_its_deadline_gives_the_welcome_the_whole_of_its_own() {
+fn a_name_that_is_here_at_its_deadline_is_welcomed_in_full() {
     let mut client = Client::silent();
     client.takes_no_more = true;
     let client = leap(client, b"Rafatul\n").client(0);
@@ -199,7 +199,7 @@ fn a_name_that_is_here_at_its_deadline_gives_the_welcome_the_whole_of_its_own() 
 }
 
 #[test]
-fn a_name_that_silence_had_ended_is_welcomed_though_nobody_looked_before_its_deadline() {
+fn a_name_ended_by_silence_is_welcomed_after_its_deadline() {
     let kernel = Scripted::new([Client::prompt(b"Rafatul")]);
     let mut server = kernel.server(Settings::default());
     server.turn().unwrap();
@@ -235,7 +235,7 @@ fn a_place_that_a_deadline_frees_is_given_away_in_the_same_turn() {
 }
 
 #[test]
-fn a_connection_is_not_held_by_the_deadline_of_the_one_before_it_under_the_same_key() {
+fn a_key_keeps_no_deadline_of_the_connection_before() {
     // The first leaves by its welcome after 60 ms, so that its deadline at 100 ms never expires.
     let kernel = Scripted::new([Client::late(ms(60), b"Ada\n"), Client::silent()]);
     let settings = Settings { max_connections: 1, name_timeout: ms(100), ..Settings::default() };

@@ -55,7 +55,7 @@ fn that_the_house_is_full_is_said_once_for_all_who_have_to_wait() {
 }
 
 #[test]
-fn a_crowd_that_is_accepted_in_several_turns_does_not_fill_the_house() {
+fn a_crowd_accepted_in_several_turns_does_not_fill_the_house() {
     let kernel = Scripted::new(vec![Client::prompt(b"Ada\n"); 200]);
     assert_eq!(said_while_serving(&kernel, Settings::default(), "full"), [""; 0]);
 }
@@ -85,7 +85,7 @@ fn said_of_datagrams(episodes: &[&[Receive]], beginning: &str) -> Vec<String> {
         for episode in episodes {
             kernel.0.borrow_mut().posts[0].inbox.extend(episode.iter().cloned());
             kernel.play(&mut server);
-            // Once more, so that it finds that nobody waits any longer.
+            // Once more, so that it finds the queue empty.
             kernel.0.borrow_mut().spurious.push(Ready::Listener(0));
             server.turn().unwrap();
         }

@@ -1,0 +1,92 @@
+//! Bugs planted in the loop itself, each of which the simulation finds and names.
+//!
+//! A mutation is a line of the reactor and what stands there instead. That each line is still there is tested always.
+//! Playing them builds the library anew for each, which takes minutes:
+//! `cargo test --test mutations -- --ignored --nocapture`.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test that cannot go on has to fail, and says why"
+)]
+
+mod table;
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use self::table::{MUTATIONS, Mutation, Suite};
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// What a build of the suites needs.
+const COPIED: [&str; 7] = ["src", "examples", "tests", "benches", "Cargo.toml", "Cargo.lock", "clippy.toml"];
+
+/// The mutated text of a file.
+fn mutated(Mutation { file, line, instead, .. }: &Mutation) -> String {
+    let text = fs::read_to_string(Path::new(ROOT).join("src/reactor").join(file)).unwrap();
+    assert_eq!(text.matches(line).count(), 1, "{file} has this not once: {line}");
+    text.replace(line, instead)
+}
+
+fn copy(from: &Path, to: &Path) {
+    if from.is_dir() {
+        fs::create_dir_all(to).unwrap();
+        for entry in fs::read_dir(from).unwrap() {
+            let name = entry.unwrap().file_name();
+            copy(&from.join(&name), &to.join(&name));
+        }
+    } else {
+        fs::write(to, fs::read(from).unwrap()).unwrap();
+    }
+}
+
+#[test]
+fn every_mutation_is_one_of_the_code_as_it_is() {
+    for mutation in MUTATIONS {
+        assert_ne!(mutation.line, mutation.instead);
+        mutated(mutation);
+    }
+    assert!(MUTATIONS.len() >= 10);
+}
+
+#[test]
+#[ignore = "it builds the library anew for each mutation"]
+fn every_mutation_is_found_and_named() {
+    let target = Path::new(ROOT).join("target/mutations");
+    let copied = target.join("welcomed");
+    let _ = fs::remove_dir_all(&copied);
+    fs::create_dir_all(&copied).unwrap();
+    for name in COPIED {
+        copy(&Path::new(ROOT).join(name), &copied.join(name));
+    }
+    let mut missed = Vec::new();
+    for mutation in MUTATIONS {
+        let Mutation { file, bug, suite, breaks, .. } = mutation;
+        let place = copied.join("src/reactor").join(file);
+        fs::write(&place, mutated(mutation)).unwrap();
+        let arguments = match suite {
+            Suite::Welcome => ["--test", "simulation", "random::every_promise"],
+            Suite::Upper => ["--example", "upper", "every_promise"],
+        };
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.arg("test").args(arguments).current_dir(&copied).env("CARGO_TARGET_DIR", target.join("target"));
+        let played = output(cargo.env_remove("RUST_BACKTRACE"));
+        fs::write(&place, fs::read(Path::new(ROOT).join("src/reactor").join(file)).unwrap()).unwrap();
+        let named =
+            played.lines().find_map(|line| line.split_once(" is broken: ").map(|(promise, _)| promise));
+        println!("{bug}: {}", named.unwrap_or("nothing was noticed"));
+        if !named.is_some_and(|named| breaks.contains(&named)) {
+            missed.push(format!("{bug}: {named:?}\n{played}"));
+        }
+    }
+    assert!(missed.is_empty(), "{}", missed.join("\n"));
+}
+
+/// What a command prints, to either stream.
+fn output(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat()
+}
