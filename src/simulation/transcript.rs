@@ -237,6 +237,13 @@ impl<'a> Transcript<'a> {
         })
     }
 
+    /// Whether it was closed because its write side had been shut for as long as that may last.
+    #[must_use]
+    pub fn has_lingered_to_the_limit(&self) -> bool {
+        let Client { stage, entered, closed_at, .. } = self.client();
+        *stage == Stage::Shut && closed_at.is_some_and(|at| at >= entered.saturating_add(self.limits().shut))
+    }
+
     /// Whether it was closed when the server did not wait any longer.
     #[must_use]
     pub fn was_stopped(&self) -> bool {
