@@ -4,7 +4,8 @@
 
 use std::io::{BufRead as _, BufReader, ErrorKind};
 use std::os::unix::process::ExitStatusExt as _;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use welcomed::kernel::Mio;
@@ -15,9 +16,15 @@ use crate::echo::{Echo, Mistake};
 /// What the child process does, if it is one.
 const ROLE: &str = "WELCOMED_REACTOR_SIGNALS_ROLE";
 
+/// How long a child may take to end.
+const BOUND: Duration = Duration::from_secs(20);
+
 /// Runs this test binary as a process with a role, until it says that it is ready.
 fn child(role: &str) -> Child {
-    let mut child = Command::new(std::env::current_exe().unwrap())
+    // A shell starts a background program with SIGINT ignored, and that would be inherited.
+    let mut child = Command::new("env")
+        .args(["--default-signal=INT,TERM,USR1", "--"])
+        .arg(std::env::current_exe().unwrap())
         .args(["signals::a_child_plays_its_role", "--exact", "--nocapture"])
         .env(ROLE, role)
         .stdout(Stdio::piped())
@@ -28,6 +35,21 @@ fn child(role: &str) -> Child {
     // The pipe stays open as long as the reader lives: the child may write to it.
     std::mem::forget(lines);
     child
+}
+
+/// How a child ends. One that does not is killed.
+fn end(mut child: Child) -> ExitStatus {
+    let start = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        if start.elapsed() > BOUND {
+            child.kill().unwrap();
+            panic!("a signal did not end the child");
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 fn signal(child: &Child, signal: Signal) {
@@ -59,34 +81,34 @@ fn a_child_plays_its_role() {
 #[test]
 fn a_kernel_without_signals_leaves_them_as_they_are() {
     for (sent, number) in [(Signal::TERM, 15), (Signal::INT, 2), (Signal::USR1, 10)] {
-        let mut child = child("without signals");
+        let child = child("without signals");
         signal(&child, sent);
-        assert_eq!(child.wait().unwrap().signal(), Some(number));
+        assert_eq!(end(child).signal(), Some(number));
     }
 }
 
 #[test]
 fn sigterm_drains_and_sigusr1_does_not_end_a_server() {
-    let mut child = child("with signals");
+    let child = child("with signals");
     signal(&child, Signal::USR1);
     signal(&child, Signal::TERM);
-    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(end(child).code(), Some(0));
 }
 
 #[test]
 fn a_kernel_that_is_gone_has_given_the_signals_back() {
     for (sent, number) in [(Signal::TERM, 15), (Signal::INT, 2), (Signal::USR1, 10)] {
-        let mut child = child("given back");
+        let child = child("given back");
         signal(&child, sent);
-        assert_eq!(child.wait().unwrap().signal(), Some(number));
+        assert_eq!(end(child).signal(), Some(number));
     }
 }
 
 #[test]
 fn signals_that_were_given_back_can_be_taken_again() {
-    let mut child = child("taken again");
+    let child = child("taken again");
     signal(&child, Signal::TERM);
-    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(end(child).code(), Some(0));
 }
 
 #[test]
