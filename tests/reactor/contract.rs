@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use welcomed::kernel::{Handle, Mio};
 use welcomed::reactor::{Breach, Datagrams, Server, Services, Settings, Streams};
 
-use crate::echo::{Echo, EchoDatagrams, Mistake, table};
+use crate::echo::{DatagramMistake, Echo, EchoDatagrams, Mistake, table};
 
 const BOUND: Duration = Duration::from_secs(10);
 
@@ -123,17 +123,24 @@ fn every_mistake_is_found_out_and_said_in_the_law_s_words() {
 }
 
 #[test]
-fn a_datagram_that_moves_nothing_is_found_out() {
-    let (mut server, address, handle) =
-        server(Datagrams::new(EchoDatagrams { moves: false }), "udp://127.0.0.1:0");
-    let client = UdpSocket::bind("127.0.0.1:0").unwrap();
-    client.send_to(b"abc", address).unwrap();
-    let said = turn_until(&mut server, &handle, |server| server.services().counts().broken() == 1);
-    assert_eq!(said.is_some(), cfg!(debug_assertions));
-    if let Some(said) = said {
-        assert!(said.contains(&Breach::DatagramMovesNothing.to_string()), "{said}");
-    } else {
-        assert_eq!(server.services().counts().open(), 0);
+fn every_mistake_with_a_datagram_is_found_out() {
+    for (mistake, breach) in [
+        (DatagramMistake::MovesNothing, Breach::DatagramMovesNothing),
+        (DatagramMistake::EndsUndecided, Breach::ClosesUndecided),
+        (DatagramMistake::UnknownArrow, Breach::UnknownArrow),
+    ] {
+        let (mut server, address, handle) =
+            server(Datagrams::new(EchoDatagrams::new(mistake)), "udp://127.0.0.1:0");
+        let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+        client.send_to(b"abc", address).unwrap();
+        let said = turn_until(&mut server, &handle, |server| server.services().counts().broken() == 1);
+        assert_eq!(said.is_some(), cfg!(debug_assertions), "{mistake:?}");
+        if let Some(said) = said {
+            assert!(said.contains(&breach.to_string()), "{mistake:?}: {said}");
+        } else {
+            let counts = server.services().counts();
+            assert_eq!((counts.accepted(), counts.open()), (1, 0), "{mistake:?}: {counts}");
+        }
     }
 }
 

@@ -152,7 +152,23 @@ pub(crate) mod datagram_table {
 
 /// The same for datagrams: it is up to the test that no two of them meet.
 pub(crate) struct EchoDatagrams {
-    pub(crate) moves: bool,
+    pub(crate) mistake: DatagramMistake,
+    pub(crate) room: usize,
+}
+
+/// How its law is broken, if it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum DatagramMistake {
+    None,
+    MovesNothing,
+    EndsUndecided,
+    UnknownArrow,
+}
+
+impl EchoDatagrams {
+    pub(crate) fn new(mistake: DatagramMistake) -> EchoDatagrams {
+        EchoDatagrams { mistake, room: 1500 }
+    }
 }
 
 #[derive(Default)]
@@ -166,17 +182,22 @@ impl DatagramService for EchoDatagrams {
     type Table = datagram_table::Machine;
 
     fn room(&self) -> usize {
-        1500
+        self.room
     }
 
     fn answer<'a>(&'a self, session: &'a Datagram) -> Option<&'a [u8]> {
-        (session.machine.state() == datagram_table::State::Answering).then_some(&session.answer)
+        let answers = session.machine.state() == datagram_table::State::Answering;
+        (answers && self.mistake != DatagramMistake::EndsUndecided).then_some(&session.answer)
     }
 
     fn on(&mut self, session: &mut Datagram, news: News<'_>) -> Moved<datagram_table::Machine> {
-        use datagram_table::Event;
+        use datagram_table::{Event, State};
         session.machine.on(match news {
-            News::Received { .. } if !self.moves => return Ok(None),
+            News::Received { .. } if self.mistake == DatagramMistake::MovesNothing => return Ok(None),
+            News::Received { .. } if self.mistake == DatagramMistake::UnknownArrow => {
+                let arrow = AnyArrow { from: State::Received, event: Event::Sent, to: State::Closed };
+                return Ok(Some(arrow));
+            }
             News::Received { bytes, .. } => {
                 session.answer = bytes.to_vec();
                 Event::Came

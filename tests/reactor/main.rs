@@ -12,8 +12,16 @@
 )]
 
 mod before;
+mod breaches;
+mod chatter;
 mod contract;
 mod echo;
 mod lifecycle;
+mod outputs;
+mod rooms;
 mod several;
 mod signals;
+mod stage;
+mod stopping;
+mod timing;
+mod turns;

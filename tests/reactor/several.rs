@@ -10,7 +10,7 @@ use welcomed::kernel::Mio;
 use welcomed::reactor::{Datagrams, Server, Settings, Streams};
 use welcomed::services::welcome::{self, Welcome, WelcomeDatagrams, WelcomeStreams};
 
-use crate::echo::{Echo, EchoDatagrams, Mistake};
+use crate::echo::{DatagramMistake, Echo, EchoDatagrams, Mistake};
 
 const BOUND: Duration = Duration::from_secs(10);
 
@@ -32,7 +32,10 @@ fn serve<T: Send>(
 ) -> (T, String) {
     let kernel = Mio::new().unwrap();
     let handle = kernel.handle();
-    let echo = (Streams::new(Echo(Mistake::None), places), Datagrams::new(EchoDatagrams { moves: true }));
+    let echo = (
+        Streams::new(Echo(Mistake::None), places),
+        Datagrams::new(EchoDatagrams::new(DatagramMistake::None)),
+    );
     let welcomes = (
         Streams::new(WelcomeStreams::new(welcome::Settings::default()), places),
         Datagrams::new(WelcomeDatagrams::new(Welcome::default()).unwrap()),

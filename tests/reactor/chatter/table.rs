@@ -1,0 +1,67 @@
+//! The table of a chatter: a state for each thing that the loop is asked to do, and one that is decided before the end.
+
+welcomed::machine! {
+    "chatter"
+    states {
+        Reading = "reading",
+        Holding = "holding",
+        Answering = "answering",
+        Shut = "shut",
+        Parting = "parting",
+        Closed = "closed",
+    }
+    events {
+        Asked = "asked",
+        PartSent = "part sent",
+        Sent = "sent",
+        SentShut = "sent and shut",
+        SentLast = "last sent",
+        Held = "held",
+        Woken = "woken",
+        Turned = "turned",
+        GivenUp = "given up",
+        Parted = "parted",
+        Left = "left",
+        End = "end of input",
+        Late = "late",
+        Stopping = "stopping",
+        Stopped = "stopped",
+        Failed = "failed",
+    }
+    outcomes { Done = "done", Late = "late", Told = "told", Stopped = "stopped", Failed = "failed", }
+    table {
+        Reading   + Asked    => Answering,
+        Shut      + Asked    => Answering,
+        Answering + PartSent => Answering,
+        Answering + Sent     => Reading,
+        Answering + SentShut => Shut,
+        Answering + SentLast => Closed: Done,
+        Answering + GivenUp  => Reading,
+        Reading   + Held     => Holding,
+        Holding   + Woken    => Reading,
+        Reading   + Turned   => Reading,
+        Reading   + Parted   => Parting: Done,
+        Parting   + Turned   => Parting,
+        Parting   + Left     => Closed,
+        Reading   + Left     => Closed: Done,
+        Shut      + Left     => Closed: Done,
+        Reading   + End      => Closed: Done,
+        Holding   + End      => Closed: Done,
+        Shut      + End      => Closed: Done,
+        Reading   + Late     => Closed: Late,
+        Holding   + Late     => Closed: Late,
+        Answering + Late     => Closed: Late,
+        Shut      + Late     => Closed: Late,
+        Reading   + Stopping => Closed: Told,
+        Holding   + Stopping => Closed: Told,
+        Shut      + Stopping => Closed: Told,
+        Reading   + Stopped  => Closed: Stopped,
+        Holding   + Stopped  => Closed: Stopped,
+        Answering + Stopped  => Closed: Stopped,
+        Shut      + Stopped  => Closed: Stopped,
+        Reading   + Failed   => Closed: Failed,
+        Holding   + Failed   => Closed: Failed,
+        Answering + Failed   => Closed: Failed,
+        Shut      + Failed   => Closed: Failed,
+    }
+}
