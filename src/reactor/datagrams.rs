@@ -30,7 +30,25 @@ struct Datagram<'a, S: DatagramService> {
 }
 
 impl<S: DatagramService> Datagrams<S> {
-    /// The service. Its table has outcomes.
+    /// The service. Its table has outcomes, or this does not compile:
+    ///
+    /// ```compile_fail,E0080
+    /// # use welcomed::machine::Moved;
+    /// # use welcomed::reactor::service::{DatagramService, News};
+    /// use welcomed::reactor::{Datagrams, tables::socket};
+    ///
+    /// struct NoOutcomes;
+    ///
+    /// impl DatagramService for NoOutcomes {
+    ///     type Session = ();
+    ///     type Table = socket::Machine;
+    /// #   fn room(&self) -> usize { 1500 }
+    /// #   fn answer<'a>(&'a self, _: &'a ()) -> Option<&'a [u8]> { None }
+    /// #   fn on(&mut self, _: &mut (), _: News<'_>) -> Moved<socket::Machine> { Ok(None) }
+    ///     // ...
+    /// }
+    /// let datagrams = Datagrams::new(NoOutcomes);
+    /// ```
     pub fn new(service: S) -> Self {
         const { assert!(S::Table::HAS_OUTCOMES, "the table of a service says what becomes of a client") };
         Datagrams { service, admission: Admission::new(usize::MAX), counts: Counts::default() }

@@ -62,7 +62,26 @@ impl<S: StreamService, K: Kernel> Streams<S, K> {
     /// The service, with at most `capacity` connections at a time, each of which takes a descriptor: the capacities of
     /// all services have to fit this process's limit together.
     ///
-    /// The table of the service has outcomes, or this does not compile.
+    /// The table of the service has outcomes, or this does not compile:
+    ///
+    /// ```compile_fail,E0080
+    /// # use std::time::{Duration, Instant};
+    /// # use welcomed::reactor::service::{Input, Step, StreamService, TIMERS, Timer, Want};
+    /// use welcomed::{kernel::Mio, reactor::Streams, reactor::tables::stream};
+    ///
+    /// struct NoOutcomes;
+    ///
+    /// impl StreamService for NoOutcomes {
+    ///     type Session = ();
+    ///     type Table = stream::Machine;
+    /// #   fn waits(&self) -> Vec<Duration> { Vec::new() }
+    /// #   fn want<'a>(&'a self, _: &'a ()) -> Want<'a> { Want::Close }
+    /// #   fn timers(&self, _: &()) -> [Option<Timer>; TIMERS] { [None; TIMERS] }
+    /// #   fn on(&mut self, _: &mut (), _: Input<'_>, _: Instant) -> Step<stream::Machine> { Step::took(0) }
+    ///     // ...
+    /// }
+    /// let streams: Streams<NoOutcomes, Mio> = Streams::new(NoOutcomes, 8);
+    /// ```
     pub fn new(service: S, capacity: usize) -> Self {
         const { assert!(S::Table::HAS_OUTCOMES, "the table of a service says what becomes of a client") };
         Streams {
