@@ -1,5 +1,5 @@
 //! The tables are complete and sound, and the pictures show them. What a table proves while it compiles is not tested
-//! again: that no state has two arrows for one event, that every state is reached, that every way bears one outcome.
+//! again: one arrow for a state and an event, a way to every state, one outcome on every way.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on has to fail")]
 

@@ -62,7 +62,7 @@ impl Welcome {
     }
 
     /// Whether this can be the answer to datagrams, or why not. It has to be known again as a welcome. And it must not
-    /// be longer than the name by more than its own text: a sender that forges its address could use it to send a
+    /// be longer than the name by more than its own text. Else a sender that forges its address could use it to send a
     /// third party more than it has sent itself.
     pub fn suits_datagrams(&self) -> Result<(), &'static str> {
         if self.around.iter().all(String::is_empty) {
