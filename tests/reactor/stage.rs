@@ -63,6 +63,7 @@ impl<H: Services<Mio>> Stage<H> {
                 assert!(start.elapsed() < bound, "it does not come to pass");
                 self.server.turn().unwrap();
             }
+            assert!(start.elapsed() < bound, "it came to pass only because the loop was woken");
         });
     }
 
