@@ -31,6 +31,11 @@ impl Log for Errors {
     fn flush(&self) {}
 }
 
+/// Those that begin so.
+fn errors_of(client: &str) -> Vec<String> {
+    ERRORS.0.lock().unwrap().iter().filter(|error| error.starts_with(client)).cloned().collect()
+}
+
 /// What the client does once its lines are sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Then {
@@ -67,9 +72,8 @@ fn meets(lines: &str, then: Then, breach: Breach, is_decided: bool) -> Option<St
     assert_eq!((counts.accepted(), counts.open()), (1, 0), "{lines:?}: {counts}");
     assert_eq!(counts.broken(), u64::from(!is_decided), "{lines:?}: {counts}");
     assert_eq!(counts.outcome(Outcome::Done), u64::from(is_decided), "{lines:?}: {counts}");
-    let errors = ERRORS.0.lock().unwrap();
-    let said = errors.iter().filter(|error| error.starts_with(&format!("{name}: "))).collect::<Vec<_>>();
-    let [said] = said[..] else { panic!("{lines:?}: {said:?}") };
+    let said = errors_of(&format!("{name}: "));
+    let [said] = &said[..] else { panic!("{lines:?}: {said:?}") };
     assert!(said.contains(&format!("because the service breaks the law: {breach}: ")), "{lines:?}: {said}");
     drop(client);
     let other = stage.connect();
