@@ -21,13 +21,13 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
         }
     }
 
-    /// Closes, or lingers if the client sends more than was taken. Output that was cut short is not lingered for.
+    /// Closes, or lingers if the client sends more than was taken. If output was cut short, that does not matter any more.
     #[cold]
     fn end_or_linger(&mut self, shared: &mut Shared<'_, S, K>, buffer: &mut [u8]) {
         if !S::Table::is_decided(self.at) {
             return self.found_out(Breach::ClosesUndecided, shared);
         }
-        let has_output = self.wrote != Wrote::Nothing && self.sent == 0;
+        let has_output = self.wrote != Wrote::Nothing;
         if has_output && self.ahead == Ahead::Unknown {
             self.look_for_more(shared, buffer);
         }

@@ -276,8 +276,12 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
             return self.stream_on(Event::Deadline, shared);
         }
         let output = self.output_cut(shared.service);
+        let writes = matches!(shared.service.want(&self.session), Want::Write { .. });
         self.tell_rarely(Input::Elapsed(timer.wait), shared);
         if shared.service.want(&self.session) == Want::Close {
+            if writes {
+                self.ahead = Ahead::Ended; // cut short, perhaps between two outputs: what comes does not matter
+            }
             return;
         }
         if output.is_some() && output != self.output_cut(shared.service) {

@@ -83,6 +83,18 @@ fn an_output_that_was_cut_short_is_not_lingered_for() {
 }
 
 #[test]
+fn outputs_that_were_cut_short_between_two_are_not_lingered_for() {
+    let service = Chatter { total: Duration::from_millis(50), ..Chatter::default() };
+    let mut stage = chat(service, &unix("unix", "between"));
+    let client = stage.connect();
+    // Each leaves whole or not at all: a part of the answer has left, and no part of the output that waits.
+    client.send(b"more 100000\nand more\n").unwrap();
+    stage.until(|server| server.services().counts().count(State::Answering, Event::Late) == 1);
+    stage.turns(1);
+    assert_eq!((stage.services().counts().lingered(), over(&stage)), (0, 1));
+}
+
+#[test]
 fn a_session_without_output_is_not_lingered_for() {
     for endpoint in ["127.0.0.1:0", &unix("unix", "without")] {
         let mut stage = chat(Chatter::default(), endpoint);
