@@ -27,7 +27,7 @@
 ///             Off + Fall  => Broken: Wasted,
 ///             On  + Fall  => Broken: Wasted,
 ///         }
-///         ignored { Broken + Press, }
+///         ignored { Broken + Press }
 ///     }
 /// }
 /// use lamp::{Event, Machine, State};
@@ -105,11 +105,11 @@
 macro_rules! machine {
     (
         $title:literal
-        states { $( $(#[doc = $state_doc:literal])* $state:ident = $state_name:literal, )+ }
-        events { $( $(#[doc = $event_doc:literal])* $event:ident = $event_name:literal, )+ }
-        $( outcomes { $( $(#[doc = $outcome_doc:literal])* $outcome:ident = $outcome_name:literal, )+ } )?
-        table { $( $from:ident + $on:ident => $to:ident $(: $bears:ident)?, )+ }
-        $( ignored { $( $at:ident + $nothing:ident, )+ } )?
+        states { $( $(#[doc = $state_doc:literal])* $state:ident = $state_name:literal ),+ $(,)? }
+        events { $( $(#[doc = $event_doc:literal])* $event:ident = $event_name:literal ),+ $(,)? }
+        $( outcomes { $( $(#[doc = $outcome_doc:literal])* $outcome:ident = $outcome_name:literal ),+ $(,)? } )?
+        table { $( $from:ident + $on:ident => $to:ident $(: $bears:ident)? ),+ $(,)? }
+        $( ignored { $( $at:ident + $nothing:ident ),+ $(,)? } )?
     ) => {
         /// Where it stands.
         #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

@@ -19,8 +19,7 @@ pub struct Listening {
     pub failures: Vec<(Address, io::Error)>,
 }
 
-/// Why a server listens at none of an endpoint's addresses. Shown as one line.
-#[derive(Debug)]
+/// Why a server listens at none of an endpoint's addresses. Shown as one line, also where `main` returns it.
 #[non_exhaustive]
 pub enum ListenError {
     /// No service of this server can serve the kind of socket, or the one that could has no places for clients.
@@ -44,6 +43,12 @@ impl fmt::Display for ListenError {
                 Ok(())
             }
         }
+    }
+}
+
+impl fmt::Debug for ListenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -19,6 +19,8 @@
 //! 6. **Closing is the loop's.** Where the client sends more than was taken, the loop shuts the write side and lingers
 //!    until the client's end. Else it closes. close(2) with unread input is a reset, which can destroy the output on its
 //!    way (RFC 1122, 4.2.2.13). A client that got no output, or one that was cut short, is not lingered for.
+//!    What comes between the last read and close(2) is not covered: a session whose last answer must not be lost to it
+//!    says [`Then::Shut`], and reads to the end.
 //! 7. **A timer is a fact, not a call.** [`timers`](StreamService::timers) says which wait runs, and which generation of
 //!    it. The loop starts it when the session first has to wait with it. It goes on as long as wait and generation stay
 //!    the same, and starts anew with another generation. A session that comes back to a state, as one that answers again
@@ -65,7 +67,7 @@ pub enum Want<'a> {
 pub enum Then {
     /// More output, at once: a segment that is not full is held back for it. It is not empty, unless the end follows it.
     More,
-    /// Reading: the output leaves now.
+    /// Reading, as a rule: the output leaves now. A session that closes all the same pays with a segment for its FIN.
     Read,
     /// The end of output, and reading.
     Shut,

@@ -116,7 +116,8 @@ impl Watch {
                 let how = format!("client {index} is due at {due:?}, and the loop waits until {until:?}");
                 broken(Promise::Deadline, how);
             }
-            if client.is_forgotten(&world.weather) {
+            // A loop that only polls has not gone to sleep: it can have work of its own left.
+            if client.is_forgotten(&world.weather) && timeout != Some(Duration::ZERO) {
                 let how = format!("client {index} is ready, was said to be, and the loop waits for more");
                 broken(Promise::NoStall, how);
             }

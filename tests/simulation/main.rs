@@ -10,4 +10,5 @@
 )]
 
 mod every_fault;
+mod one_at_a_time;
 mod random;

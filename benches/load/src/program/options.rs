@@ -138,7 +138,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "NAME", value_parser = baseline_name, conflicts_with_all = ["connect", "prove"])]
     pub(crate) baseline: Option<String>,
 
-    /// Measure another build of welcomed, a program of this path, beside this one; about 3 minutes
+    /// Measure another build of welcomed, a program of this path, beside this one; about 4 minutes
     #[arg(long, value_name = "PROGRAM", value_parser = program, conflicts_with_all = ["connect", "prove"])]
     pub(crate) beside: Option<PathBuf>,
 
