@@ -113,8 +113,8 @@ impl Welcoming {
     }
 }
 
-/// Whether a reset can have destroyed the welcome: the client sends more than a name, and the server may not have known
-/// of it when it closed, or could not wait for it.
+/// Whether a reset can have destroyed the welcome. The client sends more than a name. The server may not have known of it
+/// when it closed, or could not wait for it.
 fn ends_before_more_is_known(client: &Transcript<'_>, name: &Name) -> bool {
     if client.has_lingered_to_the_limit() && client.sent_before_close().is_some() {
         return true; // it still sends when the server has lingered for as long as it does
