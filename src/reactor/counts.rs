@@ -65,7 +65,7 @@ impl<T: Table> Counts<T> {
     #[must_use]
     pub fn open(&self) -> u64 {
         let decided: u64 = T::outcomes().map(|outcome| self.outcome(outcome)).sum();
-        debug_assert!(decided + self.broken <= self.accepted, "a client is counted twice: {self}");
+        debug_assert!(decided + self.broken <= self.accepted, "a client is counted twice");
         self.accepted.saturating_sub(decided + self.broken)
     }
 
@@ -140,15 +140,13 @@ impl<T: Table> Counts<T> {
 impl<T: Table> fmt::Display for Counts<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} accepted: ", self.accepted)?;
-        let mut open = self.accepted.saturating_sub(self.broken);
         for outcome in T::outcomes() {
             write!(f, "{} {outcome}, ", self.outcome(outcome))?;
-            open = open.saturating_sub(self.outcome(outcome));
         }
         if self.broken > 0 {
             write!(f, "{} broken, ", self.broken)?;
         }
-        let (lingered, Counts { accept_errors, pauses, .. }) = (self.lingered(), self);
+        let (open, lingered, Counts { accept_errors, pauses, .. }) = (self.open(), self.lingered(), self);
         write!(f, "{open} open; {lingered} lingered; {accept_errors} accept errors, {pauses} accept pauses")
     }
 }
