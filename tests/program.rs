@@ -26,6 +26,7 @@ mod program {
     mod drain;
     mod false_answers;
     mod injection;
+    mod late_input;
     mod log;
     mod netcat;
     mod signals;

@@ -18,7 +18,7 @@ use rustix::net::{
 use rustix::process::{Resource, Rlimit};
 
 use super::requests::{Handle, ProcessSignals};
-use super::seam::{Interest, Kernel, Ready, Record};
+use super::seam::{Closing, Interest, Kernel, Ready, Record};
 use super::unix::{self, SocketFile};
 use crate::net::{Address, Kind, Name, Names, Peer, UnixName};
 use crate::net::{ipv4, socket};
@@ -93,6 +93,8 @@ pub struct Stream {
     socket: OwnedFd,
     /// Whether the selector knows it: mio asks for `register` the first time, `reregister` after it.
     registered: bool,
+    /// Whether it is of the Unix domain.
+    is_local: bool,
 }
 
 impl Kernel for Mio {
@@ -153,11 +155,9 @@ impl Kernel for Mio {
 
     fn accept(&mut self, listener: &Listener) -> io::Result<(Stream, Peer)> {
         let (socket, address) = rustix::net::acceptfrom_with(&listener.socket, SOCKET_FLAGS)?;
-        let peer = match listener.kind.semantics().names {
-            Names::Path => process(&socket),
-            Names::Port | Names::Protocol => inet_peer(listener.kind, address),
-        };
-        Ok((Stream { socket, registered: false }, peer))
+        let is_local = listener.kind.semantics().names == Names::Path;
+        let peer = if is_local { process(&socket) } else { inet_peer(listener.kind, address) };
+        Ok((Stream { socket, registered: false, is_local }, peer))
     }
 
     fn receive(&mut self, listener: &Listener, buffer: &mut [u8]) -> io::Result<(Record, Peer)> {
@@ -237,10 +237,32 @@ impl Kernel for Mio {
         Ok(rustix::net::shutdown(&stream.socket, Shutdown::Write)?)
     }
 
-    fn close(&mut self, stream: Stream) {
+    fn close(&mut self, stream: Stream, closing: Closing) {
+        // A call that fails has nothing left to do: the client is gone.
+        let _ = match closing {
+            Closing::AtOnce => Ok(()),
+            Closing::Delivering if stream.is_local => {
+                rustix::net::shutdown(&stream.socket, Shutdown::Both).map(|()| throw_away(&stream.socket))
+            }
+            Closing::Delivering => rustix::net::shutdown(&stream.socket, Shutdown::Write),
+            Closing::Cut => sockopt::set_socket_linger(&stream.socket, Some(Duration::ZERO)),
+        };
         // No deregistering first: the socket has this one descriptor, and closing the last one takes it
-        // out of every epoll set (epoll(7), question 6).
+        // out of every epoll set (epoll(7), "Questions and answers").
         drop(stream);
+    }
+}
+
+/// Reads all that came, of a socket that nothing more can come to: at most what its buffer holds.
+#[cold]
+fn throw_away(socket: &OwnedFd) {
+    let mut buffer = [0; 16 * 1024];
+    loop {
+        match receive_record(socket, &mut buffer) {
+            Ok(None) => return,
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => return,
+            Ok(Some(_)) | Err(_) => {}
+        }
     }
 }
 

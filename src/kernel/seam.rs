@@ -34,6 +34,17 @@ pub enum Interest {
     Writable,
 }
 
+/// How a stream is closed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Closing {
+    /// At once: nothing is on its way to the client, or it has ended its input.
+    AtOnce,
+    /// Output is on its way, and the client may send more. What it sends may not destroy the output.
+    Delivering,
+    /// Output was cut short: the client is to see an error, and not the end of an answer.
+    Cut,
+}
+
 /// A record or a datagram, as far as the buffer had room for it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Record {
@@ -113,5 +124,11 @@ pub trait Kernel {
     fn shutdown_write(&mut self, stream: &mut Self::Stream) -> io::Result<()>;
 
     /// close(2). There is nothing to be done about a failure: Linux frees the descriptor in any case.
-    fn close(&mut self, stream: Self::Stream);
+    ///
+    /// If input is unread, or comes after it, close(2) resets the connection (RFC 1122, 4.2.2.13). A reset destroys what
+    /// `MSG_MORE` holds back, and what has not reached the client. So [`Closing::Delivering`] shuts the write side first:
+    /// the output and its FIN are on their way before anything can be reset. Unix sockets know of no FIN: both
+    /// directions are shut, and what came is read. [`Closing::Cut`] resets (socket(7), `SO_LINGER`); over Unix sockets it
+    /// cannot, and the client sees the end of input.
+    fn close(&mut self, stream: Self::Stream, closing: Closing);
 }

@@ -6,7 +6,7 @@ use super::breach::Breach;
 use super::connection::{Ahead, Connection, Shared, Wrote};
 use super::service::{Input, StreamService, Want};
 use super::tables::stream::{Event, State};
-use crate::kernel::Kernel;
+use crate::kernel::{Closing, Kernel};
 use crate::machine::Table as _;
 
 impl<S: StreamService, K: Kernel> Connection<S, K> {
@@ -75,15 +75,39 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
         }
     }
 
+    /// Whether the session has output to send.
+    pub(super) fn is_writing(&self, service: &S) -> bool {
+        matches!(service.want(&self.session), Want::Write { .. })
+    }
+
+    /// The conversation ended while it wrote: what comes does not matter any more.
+    pub(super) fn cut(&mut self) {
+        (self.wrote, self.ahead) = (Wrote::Part, Ahead::Ended);
+    }
+
+    /// How its stream is to be closed.
+    pub(crate) fn closing(&self) -> Closing {
+        match self.wrote {
+            Wrote::Nothing => Closing::AtOnce,
+            Wrote::Output | Wrote::End if self.ahead == Ahead::Ended => Closing::AtOnce,
+            Wrote::Output | Wrote::End => Closing::Delivering,
+            Wrote::Part => Closing::Cut,
+        }
+    }
+
     fn finish(&mut self, input: Input<'_>, shared: &mut Shared<'_, S, K>) {
-        self.ahead = Ahead::Ended;
+        if self.is_writing(shared.service) {
+            self.cut();
+        }
         if shared.service.want(&self.session) != Want::Close {
             self.tell_rarely(input, shared);
         }
-        if shared.service.want(&self.session) == Want::Close {
-            self.end(shared, &mut []);
-        } else {
+        if shared.service.want(&self.session) != Want::Close {
             self.found_out(Breach::DoesNotClose, shared);
+        } else if S::Table::is_decided(self.at) {
+            self.stream_on(Event::Over, shared);
+        } else {
+            self.found_out(Breach::ClosesUndecided, shared);
         }
     }
 

@@ -63,12 +63,16 @@ pub(super) enum Ahead {
     Ended,
 }
 
-/// What has left of a conversation's output: nothing, an output, or the end of output as well.
+/// What has left of a conversation's output.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Wrote {
     Nothing,
+    /// An output.
     Output,
+    /// The end of output as well.
     End,
+    /// Not all: the conversation ended while it wrote.
+    Part,
 }
 
 /// A stream and the conversation on it.
@@ -276,11 +280,11 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
             return self.stream_on(Event::Deadline, shared);
         }
         let output = self.output_cut(shared.service);
-        let writes = matches!(shared.service.want(&self.session), Want::Write { .. });
+        let writes = self.is_writing(shared.service);
         self.tell_rarely(Input::Elapsed(timer.wait), shared);
         if shared.service.want(&self.session) == Want::Close {
             if writes {
-                self.ahead = Ahead::Ended; // cut short, perhaps between two outputs: what comes does not matter
+                self.cut(); // perhaps between two outputs
             }
             return;
         }
@@ -348,6 +352,9 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
         debug_assert!(false, "{}: {breach}: {circumstance}", self.peer);
         log::error!("{}: closed, because the service breaks the law: {breach}: {circumstance}", self.peer);
         shared.counts.conversation_broken(self.at);
+        if self.sent > 0 || self.is_writing(shared.service) {
+            self.cut();
+        }
         self.stream_on(Event::Over, shared);
     }
 }

@@ -17,10 +17,10 @@
 //!    closes, after [`Then::Close`] it closes. The kernel holds a segment back for it (`MSG_MORE`, send(2)), so a
 //!    promise that is broken costs the client 200 ms or more.
 //! 6. **Closing is the loop's.** Where the client sends more than was taken, the loop shuts the write side and lingers
-//!    until the client's end. Else it closes. close(2) with unread input is a reset, which can destroy the output on its
-//!    way (RFC 1122, 4.2.2.13). A client that got no output, or one that was cut short, is not lingered for.
-//!    What comes between the last read and close(2) is not covered: a session whose last answer must not be lost to it
-//!    says [`Then::Shut`], and reads to the end.
+//!    until the client's end. Else it ends the output and closes. close(2) with unread input is a reset, which can destroy
+//!    output that has not reached the client (RFC 1122, 4.2.2.13). A client that got no output is not lingered for, and an
+//!    output that was cut short ends in a reset. A segment that is lost on its way, together with input that comes after
+//!    close(2), is not covered: a session whose last answer must survive that says [`Then::Shut`], and reads to the end.
 //! 7. **A timer is a fact, not a call.** [`timers`](StreamService::timers) says which wait runs, and which generation of
 //!    it. The loop starts it when the session first has to wait with it. It goes on as long as wait and generation stay
 //!    the same, and starts anew with another generation. A session that comes back to a state, as one that answers again

@@ -160,7 +160,8 @@ impl<S: StreamService, K: Kernel> Streams<S, K> {
         let Some(connection) = self.connections.try_remove(slot) else { return };
         connection.forget_timers(slot, &mut self.timers);
         turn.closed += 1;
-        turn.kernel.close(connection.into_stream());
+        let closing = connection.closing();
+        turn.kernel.close(connection.into_stream(), closing);
     }
 
     /// A timer over `wait` has run out.

@@ -15,10 +15,21 @@ impl Welcoming {
     /// Whether a client has got what it was owed, and nothing else.
     pub(super) fn judged(&self, client: &Transcript<'_>) -> Result<Right, Broken> {
         let (number, received) = (client.number(), client.received().escape_ascii());
-        if !self.could_get(client) || (client.kind().semantics().boundaries && client.records_written() > 1) {
+        if !self.could_get(client, false)
+            || (client.kind().semantics().boundaries && client.records_written() > 1)
+        {
             return Err(Broken::new(Promise::NothingElse, format!("client {number} got \"{received}\"")));
         }
-        let Some(welcome) = self.owed(client) else { return Ok(Right::Excused) };
+        let Some(welcome) = self.owed(client) else {
+            // A part of a welcome does not end as the whole does.
+            let is_all = client.ended_cleanly_by_network() && !client.received().is_empty();
+            let how = || format!("client {number} got \"{received}\", as if it was all");
+            return if !is_all || self.could_get(client, true) {
+                Ok(Right::Excused)
+            } else {
+                Err(Broken::new(Promise::NothingElse, how()))
+            };
+        };
         if client.received() == welcome && client.end() == Some(End::Clean) {
             return Ok(Right::All);
         }
@@ -55,7 +66,8 @@ impl Welcoming {
         let welcome = model::reply(self.text, &name.bytes);
         let in_time = client.is_in_time(complete, Duration::ZERO, client.limits().input);
         let keeps_up = boundaries || client.keeps_up(welcome.len());
-        (in_time && keeps_up && !ends_before_more_is_known(client, &name)).then_some(welcome)
+        let can_be_lost = client.can_lose_output() && sends_more_than_is_known(client, &name);
+        (in_time && keeps_up && !can_be_lost).then_some(welcome)
     }
 
     /// The name that a client of a stream has sent, and when it was complete; `None` if the kernel, or the client, may
@@ -92,8 +104,8 @@ impl Welcoming {
         (!ends_early).then_some((name, complete))
     }
 
-    /// Whether what a client got is a part of its welcome, by as much of its name as the server took.
-    fn could_get(&self, client: &Transcript<'_>) -> bool {
+    /// Whether what a client got is a part of its welcome, or the `whole`, by as much of its name as the server took.
+    fn could_get(&self, client: &Transcript<'_>, whole: bool) -> bool {
         let got = client.received();
         if client.kind().semantics().boundaries {
             let reply = |record: &[u8]| {
@@ -105,26 +117,21 @@ impl Welcoming {
         }
         let (before, after) = self.text.split_once("{name}").unwrap_or((self.text, ""));
         let Some(rest) = got.strip_prefix(before.as_bytes()) else {
-            return before.as_bytes().starts_with(got);
+            return !whole && before.as_bytes().starts_with(got);
         };
         let name = if self.text.contains("{name}") { first_1024(client.sent()) } else { b"" };
         let same = rest.iter().zip(name).take_while(|(a, b)| a == b && **a != b'\n').count();
-        (0..=same).any(|end| after.as_bytes().starts_with(&rest[end..]))
+        let missing = |end: usize| after.as_bytes().strip_prefix(&rest[end..]);
+        (0..=same).filter_map(missing).any(|missing| missing.is_empty() || !whole)
     }
 }
 
-/// Whether a reset can have destroyed the welcome. The client sends more than a name. The server may not have known of it
-/// when it closed, or could not wait for it.
-fn ends_before_more_is_known(client: &Transcript<'_>, name: &Name) -> bool {
+/// Whether the client sends more than a name, and the server may not have known of it when it closed, or could not wait
+/// for it.
+fn sends_more_than_is_known(client: &Transcript<'_>, name: &Name) -> bool {
     if client.has_lingered_to_the_limit() && client.sent_before_close().is_some() {
         return true; // it still sends when the server has lingered for as long as it does
     }
-    let pieces = client.script().pieces();
-    if client.kind().semantics().boundaries {
-        let sends_more = client.kind().semantics().connections && pieces.count() > 1;
-        let is_known = client.more_came() || client.records_read() > 1;
-        return sends_more && (client.was_denied() || !is_known);
-    }
-    let sends_more = pieces.flatten().count() > name.taken;
+    let sends_more = client.script().pieces().flatten().count() > name.taken;
     sends_more && name.ending != Ending::Full && client.read().len() <= name.taken
 }

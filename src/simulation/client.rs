@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::script::Script;
 use super::weather::Weather;
 use crate::kernel::Interest;
+use crate::net::kind::Names;
 use crate::net::{ErrorCode, Kind};
 
 /// How long a client waits before it tries for the second time to connect, when the accept queue was full.
@@ -82,8 +83,6 @@ pub(super) struct Client {
     /// Where boundaries are kept: how long each record is that it has sent, and how many of them were read.
     pub(super) records: Vec<usize>,
     pub(super) records_read: usize,
-    /// Whether there was a record behind those that were read when the last output was written.
-    pub(super) more_came: bool,
     /// When the client has shut its side, whether it has because the server had, and whether the server was told.
     pub(super) shut_at: Option<Duration>,
     pub(super) is_done: bool,
@@ -98,8 +97,9 @@ pub(super) struct Client {
     pub(super) records_written: usize,
     /// Whether the last output had left whole.
     pub(super) output_done: bool,
-    /// Whether the kernel holds back a segment for what the loop said would follow.
+    /// Whether the loop said that more follows what it wrote last, and how much that was.
     pub(super) held_back: bool,
+    pub(super) last_write: usize,
     /// Whether an end of input follows it.
     pub(super) out_fin: bool,
     pub(super) next_read_at: Duration,
@@ -154,7 +154,6 @@ impl Client {
             arrivals: Vec::new(),
             records: Vec::new(),
             records_read: 0,
-            more_came: false,
             shut_at: None,
             is_done: false,
             end_read: false,
@@ -166,6 +165,7 @@ impl Client {
             records_written: 0,
             output_done: true,
             held_back: false,
+            last_write: 0,
             out_fin: false,
             next_read_at: Duration::ZERO,
             watched: None,
@@ -195,6 +195,18 @@ impl Client {
 
     pub(super) fn keeps_boundaries(&self) -> bool {
         self.kind.semantics().boundaries
+    }
+
+    /// Whether its socket is of the Unix domain.
+    pub(super) fn is_local(&self) -> bool {
+        self.kind.semantics().names == Names::Path
+    }
+
+    /// How much of what the server has written is on its way to the client: TCP holds the last segment back if more is to
+    /// follow.
+    pub(super) fn left(&self) -> usize {
+        let held = if self.held_back && self.kind == Kind::Tcp { self.last_write } else { 0 };
+        self.outbox.len().saturating_sub(held)
     }
 
     /// Bytes that have come and were not read.

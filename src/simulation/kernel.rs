@@ -10,7 +10,7 @@ use super::faults::{Call, Fault};
 use super::promises::{Promise, broken};
 use super::watch::Watch;
 use super::world::World;
-use crate::kernel::{Interest, Kernel, Ready, Record, Signal};
+use crate::kernel::{Closing, Interest, Kernel, Ready, Record, Signal};
 use crate::net::{Address, ErrorCode, Peer};
 
 /// What the kernel and the player of a schedule share.
@@ -35,8 +35,8 @@ pub struct SimListener {
 pub struct SimStream {
     pub(super) client: usize,
     pub(super) sim: Sim,
-    /// Whether the loop closes it, instead of the end of the server.
-    closed: bool,
+    /// How the loop closes it; `None` if the end of the server does.
+    closing: Option<Closing>,
 }
 
 impl Sim {
@@ -191,18 +191,13 @@ impl Drop for SimStream {
             watch.asks_for_clients(service, world.now); // it can do so from now on
         }
         let client = &mut world.clients[index];
-        client.held_back = false;
-        client.out_fin = true;
-        if self.closed {
+        if self.closing.is_some() {
             client.closed_at = Some(world.now);
             client.sent_at_close = Some((client.sent.len(), client.records.len()));
         }
-        client.closed_on_unread = client.has_unread();
-        let (unread, lost) = (client.unread(), client.has_unread() || client.reset);
-        world.note(|| format!("    close of client {index}, {unread} bytes unread"));
-        if lost {
-            world.reset_by_server(index);
-        }
+        let (unread, closing) = (client.unread(), self.closing.unwrap_or(Closing::AtOnce));
+        world.note(|| format!("    close of client {index} ({closing:?}), {unread} bytes unread"));
+        world.close(index, closing);
     }
 }
 
@@ -239,7 +234,7 @@ impl Kernel for Sim {
             |state, index| format!("client {index}, {}", state.world.peer(*index)),
         )?;
         let peer = self.0.borrow().world.peer(client);
-        Ok((SimStream { client, sim: self.clone(), closed: false }, peer))
+        Ok((SimStream { client, sim: self.clone(), closing: None }, peer))
     }
 
     fn wait(&mut self, ready: &mut Vec<Ready>, timeout: Option<Duration>) -> io::Result<()> {
@@ -298,7 +293,7 @@ impl Kernel for Sim {
         self.shut(stream.client)
     }
 
-    fn close(&mut self, mut stream: SimStream) {
-        stream.closed = true;
+    fn close(&mut self, mut stream: SimStream, closing: Closing) {
+        stream.closing = Some(closing);
     }
 }

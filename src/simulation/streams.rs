@@ -146,10 +146,10 @@ impl Client {
         }
         self.outbox.extend(bytes);
         self.bytes_written += bytes.len();
+        self.last_write = bytes.len();
         if self.keeps_boundaries() {
             self.out_records.push_back(bytes.len());
             self.records_written += 1;
-            self.more_came = self.records_read < self.records.len();
         }
     }
 }

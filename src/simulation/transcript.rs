@@ -152,10 +152,11 @@ impl<'a> Transcript<'a> {
         self.client().output_done
     }
 
-    /// Whether, when the last record was written, another one had come behind those that were read.
+    /// Whether a reset by the server can destroy what it has sent: on a network whose segments come late, and only
+    /// there.
     #[must_use]
-    pub fn more_came(&self) -> bool {
-        self.client().more_came
+    pub fn can_lose_output(&self) -> bool {
+        self.world.weather.late && !self.client().is_local()
     }
 
     /// What the kernel answered when a datagram's answer was sent.
@@ -174,6 +175,14 @@ impl<'a> Transcript<'a> {
     #[must_use]
     pub fn end(&self) -> Option<End> {
         self.client().end
+    }
+
+    /// Whether a network told it that the server's output has ended, and the loop meant it to. What it received is whole
+    /// then. A socket of the Unix domain cannot tell the difference, nor can any when the server died.
+    #[must_use]
+    pub fn ended_cleanly_by_network(&self) -> bool {
+        let client = self.client();
+        client.end == Some(End::Clean) && client.closed_at.is_some() && !client.is_local()
     }
 
     /// When the loop accepted it, or received its datagram.

@@ -22,6 +22,8 @@ pub struct Weather {
     pub(super) call_micros: usize,
     /// Whether a wait ends up to a millisecond late, and brings its events in any order and number.
     pub(super) sloppy: bool,
+    /// Whether what a server sends over a network is late: a segment was lost, or the client's window is full.
+    pub(super) late: bool,
     /// How many clients the process has descriptors for.
     pub(super) descriptors: usize,
     /// How many bytes a stream takes that its client has not taken yet.
@@ -59,6 +61,7 @@ impl Weather {
             concurrent: false,
             call_micros: 0,
             sloppy: false,
+            late: false,
             descriptors: usize::MAX,
             send_buffer: LARGE_BYTES,
             receive_buffer: LARGE_BYTES,
@@ -83,6 +86,12 @@ impl Weather {
     #[must_use]
     pub fn with_receive_buffer(self, receive_buffer: usize) -> Weather {
         Weather { receive_buffer, ..self }
+    }
+
+    /// The same, but clients act between any two calls, and not only during a wait.
+    #[must_use]
+    pub fn with_concurrent_clients(self) -> Weather {
+        Weather { concurrent: true, ..self }
     }
 
     /// The same, but there is room for so many answers to datagrams until the loop waits.
@@ -116,6 +125,7 @@ impl Weather {
             concurrent: dice.one_in(2),
             call_micros: dice.pick(&[0, 20, if clients < 6 { 100 } else { 20 }]),
             sloppy: dice.one_in(2),
+            late: dice.one_in(2),
             descriptors: dice.pick(&[1, 2, 1000, 1000, 1000, 1000]),
             send_buffer: dice.pick(&[1, 3, 7, LARGE_BYTES, LARGE_BYTES]),
             receive_buffer: dice.pick(&[1, 100, LARGE_BYTES, LARGE_BYTES]),

@@ -10,7 +10,7 @@ use super::script::{Reading, Script, Step};
 use super::socket::Socket;
 use super::telling;
 use super::weather::Weather;
-use crate::kernel::{Interest, Signal};
+use crate::kernel::{Closing, Interest, Signal};
 use crate::net::{Cause, ErrorCode};
 
 /// How long a slow reader takes for a byte.
@@ -101,7 +101,7 @@ impl World {
         }
         for index in 0..self.clients.len() {
             let client = &self.clients[index];
-            if client.end.is_none() && (client.out_fin || !client.outbox.is_empty()) {
+            if client.end.is_none() && (client.out_fin || client.left() > 0) {
                 self.take(index);
             }
         }
@@ -126,7 +126,7 @@ impl World {
         let steps = self.clients.iter().filter_map(|client| client.next_at);
         let slow = |client: &&Client| client.script.reading == Reading::Slow && client.end.is_none();
         let slow = self.clients.iter().filter(slow);
-        let slow = slow.filter(|client| !client.outbox.is_empty() || client.out_fin);
+        let slow = slow.filter(|client| client.left() > 0 || client.out_fin);
         let signals = self.signals.front().map(|(at, _)| *at);
         steps.chain(slow.map(|client| client.next_read_at)).chain(signals).filter(|at| *at > self.now).min()
     }
@@ -186,7 +186,7 @@ impl World {
         if client.reset {
             client.changed(Interest::Writable, &self.weather);
         }
-        let closed_before = client.place == Place::Over && client.has_unread();
+        let closed_before = client.place == Place::Over && client.has_unread() && !client.is_local();
         self.note(|| did.unwrap_or_default());
         if closed_before {
             // The server has closed: what comes now is answered by a reset.
@@ -216,7 +216,7 @@ impl World {
             let records = client.out_records.len().min(due);
             client.out_records.drain(..records).sum()
         } else {
-            client.outbox.len().min(due)
+            client.left().min(due)
         };
         client.received.extend(client.outbox.drain(..taken));
         if taken > 0 {
@@ -234,9 +234,37 @@ impl World {
         }
     }
 
-    /// The server's side has answered with a reset: what the client had not taken is lost.
-    pub(super) fn reset_by_server(&mut self, index: usize) {
+    /// The server closes the stream. With unread input a kernel resets it; one of the Unix domain, both of whose
+    /// directions were shut, has nothing unread.
+    pub(super) fn close(&mut self, index: usize, closing: Closing) {
         let client = &mut self.clients[index];
+        client.closed_on_unread = client.has_unread();
+        let is_read_dry = closing == Closing::Delivering && client.is_local();
+        let is_cut = closing == Closing::Cut && !client.is_local();
+        if closing == Closing::Delivering {
+            (client.held_back, client.out_fin) = (false, true); // all leaves before anything can be reset
+        }
+        if client.reset || is_cut || (client.has_unread() && !is_read_dry) {
+            self.reset_by_server(index);
+        }
+        let client = &mut self.clients[index];
+        (client.held_back, client.out_fin) = (false, true);
+    }
+
+    /// The server's side has answered with a reset. What has reached the client stays readable, and if that is all with
+    /// its end, the client notices nothing (tcp(7): the end of input comes first). What is held back or late is lost.
+    /// A client with sequenced packets is told of the reset before the records.
+    pub(super) fn reset_by_server(&mut self, index: usize) {
+        let late = self.weather.late;
+        let client = &mut self.clients[index];
+        let reached = if late && !client.is_local() { 0 } else { client.left() };
+        let has_all = client.out_fin && reached == client.outbox.len() && !late;
+        if has_all && !client.is_local() {
+            return;
+        }
+        if client.end.is_none() && client.script.reading != Reading::Never && !client.keeps_boundaries() {
+            client.received.extend(client.outbox.iter().take(reached));
+        }
         client.outbox.clear();
         client.out_records.clear();
         client.next_at = None;

@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
-use welcomed::kernel::{Interest, Kernel as _};
+use welcomed::kernel::{Closing, Interest, Kernel as _};
 use welcomed::net::Kind;
 use welcomed::services::welcome::{NAME_MAX_BYTES, Settings, WelcomeStreams};
 use welcomed::simulation::{Sim, SimStream};
@@ -174,6 +174,17 @@ impl Connection {
             shared.kernel.shutdown_write(&mut self.stream)?;
         }
         Ok(())
+    }
+
+    /// How its stream is to be closed.
+    pub(crate) fn closing(&self, welcome: &WelcomeStreams, bug: Option<Bug>) -> Closing {
+        let saves_a_call = matches!(bug, Some(Bug::SavesTheLastCall | Bug::ClosesOnUnreadInput));
+        match self.conversation.phase() {
+            Phase::Reading => Closing::AtOnce,
+            Phase::Writing if !self.conversation.outgoing(welcome).is_empty() => Closing::Cut,
+            Phase::Writing | Phase::Lingering if saves_a_call => Closing::AtOnce,
+            Phase::Writing | Phase::Lingering => Closing::Delivering,
+        }
     }
 
     /// Sets the deadlines of the phase that it waits in.

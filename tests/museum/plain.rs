@@ -130,7 +130,9 @@ impl Plain {
     }
 
     fn remove(&mut self, key: usize) {
-        self.kernel.close(self.connections.remove(key).stream);
+        let connection = self.connections.remove(key);
+        let closing = connection.closing(&self.welcome, self.bug);
+        self.kernel.close(connection.stream, closing);
         self.paused_until = None;
     }
 

@@ -141,4 +141,20 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
         suite: Suite::Upper,
         breaks: &["Answer"],
     },
+    Mutation {
+        bug: "a call is saved where output is on its way",
+        file: "closing.rs",
+        line: "Wrote::Output | Wrote::End => Closing::Delivering,",
+        instead: "Wrote::Output | Wrote::End => Closing::AtOnce,",
+        suite: Suite::Welcome,
+        breaks: &["Welcome"],
+    },
+    Mutation {
+        bug: "output that was cut ends as if it was whole",
+        file: "closing.rs",
+        line: "Wrote::Part => Closing::Cut,",
+        instead: "Wrote::Part => Closing::Delivering,",
+        suite: Suite::Welcome,
+        breaks: &["NothingElse"],
+    },
 ];

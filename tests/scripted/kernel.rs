@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::server::{Server, Settings};
-use welcomed::kernel::{Interest, Kernel, Ready, Record, Signal};
+use welcomed::kernel::{Closing, Interest, Kernel, Ready, Record, Signal};
 use welcomed::net::{Address, Endpoint, ErrorCode, Peer};
 
 use crate::script::{Accept, Client, Post, Read, Receive, Write};
@@ -365,7 +365,7 @@ impl Kernel for Scripted {
         client.shut_fails.map_or(Ok(()), error)
     }
 
-    fn close(&mut self, stream: usize) {
+    fn close(&mut self, stream: usize, _: Closing) {
         let mut world = self.0.borrow_mut();
         let now = world.now;
         let client = &mut world.clients[stream];
