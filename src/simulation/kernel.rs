@@ -172,6 +172,15 @@ impl State {
     }
 }
 
+/// In the words of the trace.
+fn told(closing: Closing) -> &'static str {
+    match closing {
+        Closing::AtOnce => "at once",
+        Closing::Delivering => "delivering",
+        Closing::Cut => "cut short",
+    }
+}
+
 impl Drop for SimListener {
     fn drop(&mut self) {
         self.sim.0.borrow_mut().world.close_socket(self.index);
@@ -196,7 +205,7 @@ impl Drop for SimStream {
             client.sent_at_close = Some((client.sent.len(), client.records.len()));
         }
         let (unread, closing) = (client.unread(), self.closing.unwrap_or(Closing::AtOnce));
-        world.note(|| format!("    close of client {index} ({closing:?}), {unread} bytes unread"));
+        world.note(|| format!("    close of client {index}, {}, {unread} bytes unread", told(closing)));
         world.close(index, closing);
     }
 }

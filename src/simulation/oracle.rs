@@ -75,8 +75,9 @@ pub fn each(client: &Transcript<'_>, answer: impl Fn(&[u8]) -> Option<Vec<u8>>) 
     whole(client, &expected, has_right)
 }
 
-/// Whether the client sends more when its conversation is over, and the server owes nothing for it: that is answered by a
-/// reset, which can destroy what has not reached the client. `answered` says how much is due once so many bytes have come.
+/// Whether the client sends more when its conversation is over, and the server owes nothing for it. That is answered by a
+/// reset, which can destroy what has not reached the client. `answered` says how much is due once so many bytes have
+/// come.
 fn sends_behind_the_end(client: &Transcript<'_>, answered: impl Fn(usize) -> usize) -> bool {
     let more = |bytes| answered(bytes) == answered(client.sent().len());
     client.can_lose_output() && client.sent_before_close().is_some_and(more)

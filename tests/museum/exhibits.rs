@@ -309,8 +309,8 @@ pub(crate) const EXHIBITS: &[Exhibit] = &[
     Exhibit {
         bug: Bug::SavesTheLastCall,
         title: "The saved system call",
-        what: "The answer is held back so that it leaves in one segment with the FIN of close, which saves shutdown; then a \
-               byte of the client comes between the last read and close. The kernel resets the connection, and throws away \
+        what: "The answer is held back, to leave in one segment with the FIN of close, and a byte of the client comes between the \
+               last read and close. The kernel resets the connection, and throws away \
                the answer that it was told to hold back.",
         met: "this server (2 to 6 % of the clients that sent more in a second segment lost their welcome, and all that sent \
               an urgent byte); tcp(7), MSG_MORE; RFC 1122, section 4.2.2.13",

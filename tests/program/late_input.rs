@@ -1,4 +1,4 @@
-//! Input that comes behind the name, at any moment up to close(2), costs no client its welcome; and a welcome that is cut
+//! Input that comes behind the name, at any moment up to close(2), costs no client its welcome. And a welcome that is cut
 //! short does not end as a whole one does.
 
 use std::io::{ErrorKind, Read as _, Write as _};
