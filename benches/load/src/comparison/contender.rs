@@ -21,6 +21,9 @@ use crate::system::processes::pin;
 /// The name of the floor where it takes part a second time.
 pub(crate) const FLOOR_AGAIN: &str = "floor again";
 
+/// The name of the floor that makes the calls of `welcomed`.
+pub(crate) const SAFE_FLOOR: &str = "safe floor";
+
 /// A server that takes part.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Contender {
@@ -43,6 +46,7 @@ pub(crate) fn all(welcomed: &Path, beside: Option<&Path>) -> Vec<Contender> {
     let mut all = vec![
         Contender::Peer(Peer::Floor, "floor"),
         Contender::Peer(Peer::Floor, FLOOR_AGAIN),
+        Contender::Peer(Peer::SafeFloor, SAFE_FLOOR),
         Contender::Peer(Peer::Lab, "lab"),
         Contender::Peer(Peer::Threads, "threads"),
         Contender::Peer(Peer::PlainMio, "plain mio"),

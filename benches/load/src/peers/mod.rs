@@ -25,6 +25,8 @@ const BACKLOG: i32 = 4096;
 pub(crate) enum Peer {
     /// A plain C-style epoll loop.
     Floor,
+    /// The same, with the calls that let no client lose its answer.
+    SafeFloor,
     /// The lab report's blocking loop.
     Lab,
     /// Next to nothing, to see what the generator can do.
@@ -62,7 +64,8 @@ impl Peer {
         rustix::net::listen(&listener, BACKLOG)?;
         println!("{}", listener.local_addr()?);
         match self {
-            Peer::Floor => floor::serve(&listener),
+            Peer::Floor => floor::serve(&listener, floor::End::Close),
+            Peer::SafeFloor => floor::serve(&listener, floor::End::ShutdownAndClose),
             Peer::Lab => lab::serve(&listener),
             Peer::Null => null::serve(&listener),
             Peer::Threads => threads::serve(&listener),

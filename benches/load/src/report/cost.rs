@@ -185,7 +185,7 @@ mod tests {
         let figures = Figures::of(&rows).unwrap();
         let chart = figures.chart();
         for text in
-            [">1.00 [1.00–1.00]<", ">2.50 [2.25–2.75]<", ">0.80 [0.80–0.80]<", ">a&lt;b<", "at most 0.86."]
+            [">1.00 [1.00–1.00]<", ">2.50 [2.25–2.75]<", ">0.80 [0.80–0.80]<", ">a&lt;b<", "at most 0.90."]
         {
             assert!(chart.contains(text), "{text}: {chart}");
         }
