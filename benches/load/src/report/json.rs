@@ -79,7 +79,10 @@ mod tests {
         described.sort();
         written.sort();
         assert_eq!(written, described);
-        assert_eq!(json["run"]["timeline"]["slices"][0]["failed"], 100, "{json}");
+        // On a busy machine the run can last longer than the first slice.
+        let slices = json["run"]["timeline"]["slices"].as_array().unwrap();
+        let failed: u64 = slices.iter().map(|slice| slice["failed"].as_u64().unwrap()).sum();
+        assert_eq!(failed, 100, "{json}");
         assert_eq!(json["run"]["generator_limited"], measured.busy() > 0.9);
         let page = crate::report::page::run_page(&measured, Some(1e6));
         assert!(page.ends_with("</html>\n") && page.matches("<svg").count() == 3, "{page}");
