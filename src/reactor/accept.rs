@@ -1,9 +1,9 @@
-//! Accepting clients, or receiving datagrams, within a budget: the same for both.
+//! Accepting a client, or receiving a datagram: the same for both.
 
 use std::io;
 use std::time::Instant;
 
-use super::admission::{ACCEPT_BUDGET, AcceptError};
+use super::admission::AcceptError;
 use super::listener::Listener;
 use super::services::Turn;
 use crate::kernel::Kernel;
@@ -34,40 +34,41 @@ pub(crate) trait Accepts<K: Kernel> {
     fn peer_lost(&mut self);
 }
 
-/// Accepts clients from `listener` until none waits, none is admitted, or the budget of the turn is used up.
+/// Accepts the next client of `listener`, if one waits and is admitted. Gives whether another one may be, now.
 ///
 /// Fails if the socket itself is broken.
-pub(crate) fn accept_within_budget<K: Kernel, A: Accepts<K>>(
+pub(crate) fn accept_next<K: Kernel, A: Accepts<K>>(
     service: &mut A,
     listener: &mut Listener<K::Listener>,
     turn: &mut Turn<K>,
-) -> io::Result<()> {
-    let mut any_came = false;
-    for _ in 0..ACCEPT_BUDGET {
-        if !listener.is_ready() || !service.admits(turn) {
-            return Ok(());
+) -> io::Result<bool> {
+    if !listener.is_ready() || !service.admits(turn) {
+        return Ok(false);
+    }
+    let Err(error) = service.accept_one(listener, turn) else {
+        turn.served += 1;
+        listener.served(turn.served);
+        return Ok(service.admits(turn));
+    };
+    match AcceptError::of(&error) {
+        AcceptError::Empty => {
+            listener.clear_ready();
+            return Ok(false);
         }
-        let Err(error) = service.accept_one(listener, turn) else {
-            any_came = true;
-            continue;
-        };
-        match AcceptError::of(&error) {
-            AcceptError::Empty => listener.clear_ready(),
-            AcceptError::Interrupted => {}
-            AcceptError::Exhausted => service.pause(&error, turn.now, turn.closed),
-            AcceptError::Peer => {
-                service.peer_lost();
-                log::debug!("a client was lost before it was {}: {error}", A::WORDS.accepted);
-            }
-            AcceptError::Fatal => {
-                log::error!("cannot {} any more: {error}", A::WORDS.accept);
-                return Err(error);
-            }
+        AcceptError::Interrupted => {}
+        AcceptError::Exhausted => service.pause(&error, turn.now, turn.closed),
+        AcceptError::Peer => {
+            service.peer_lost();
+            log::debug!("a client was lost before it was {}: {error}", A::WORDS.accepted);
+        }
+        AcceptError::Fatal => {
+            log::error!("cannot {} any more: {error}", A::WORDS.accept);
+            return Err(error);
         }
     }
-    if !any_came {
+    if listener.is_asked_in_vain() {
         // Nothing but errors: whatever they are, do not spin on them.
         service.pause_quietly(turn.now, turn.closed);
     }
-    Ok(())
+    Ok(service.admits(turn))
 }

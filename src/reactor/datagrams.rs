@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Instant;
 
-use super::accept::{Accepts, Words, accept_within_budget};
+use super::accept::{Accepts, Words, accept_next};
 use super::admission::Admission;
 use super::breach::Breach;
 use super::counts::Counts;
@@ -153,7 +153,6 @@ impl<S: DatagramService, K: Kernel> Accepts<K> for Datagrams<S> {
                 self.broken(&datagram, Breach::ClosesUndecided);
             }
         }
-        listener.served();
         Ok(())
     }
 
@@ -189,8 +188,13 @@ impl<S: DatagramService, K: Kernel> Services<K> for Datagrams<S> {
 
     fn expire(&mut self, _: &mut Turn<K>) {}
 
-    fn accept(&mut self, _: u8, listener: &mut Listener<K::Listener>, turn: &mut Turn<K>) -> io::Result<()> {
-        accept_within_budget(self, listener, turn)
+    fn accept(
+        &mut self,
+        _: u8,
+        listener: &mut Listener<K::Listener>,
+        turn: &mut Turn<K>,
+    ) -> io::Result<bool> {
+        accept_next(self, listener, turn)
     }
 
     fn accepted(&mut self, waiting: u64) {

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::admission::ACCEPT_BUDGET;
 use super::settings::Settings;
 use super::tables::socket::{Event, Machine, State};
 use crate::kernel::Kernel;
@@ -21,6 +22,10 @@ pub struct Listener<Socket> {
     /// How many clients may still be served while draining.
     last: u32,
     address: Address,
+    /// When it was served last, counted over all clients of the loop.
+    served: u64,
+    /// How often accepting has failed since then.
+    errors: usize,
     /// Readiness is reported once: remembered here until accept would block, it survives a budget that
     /// ran out, a full house and a pause.
     ready: bool,
@@ -49,6 +54,8 @@ impl<Socket> Listener<Socket> {
             // Linux lets in one more than the backlog says.
             last: if connections { settings.backlog.saturating_add(1) } else { LAST_DATAGRAMS },
             address: address.clone(),
+            served: 0,
+            errors: 0,
             ready: false,
         };
         let opened = listener.bind_and_listen(&mut socket, kernel, index, settings);
@@ -129,20 +136,30 @@ impl<Socket> Listener<Socket> {
     where
         K: Kernel<Listener = Socket>,
     {
-        let accepted = kernel.accept(self.socket()?)?;
-        self.served();
-        Ok(accepted)
+        kernel.accept(self.socket()?)
     }
 
-    /// Remembers that a client was accepted, or a datagram answered. While draining they are counted: as many
-    /// as can have come before, and no more are waited for.
-    pub(crate) fn served(&mut self) {
+    /// When it was served last, counted over all clients of the loop.
+    pub(crate) fn last_served(&self) -> u64 {
+        self.served
+    }
+
+    /// Remembers that a client was accepted, or a datagram answered: the one of this number in the loop. While draining
+    /// they are counted: as many as can have come before, and no more are waited for.
+    pub(crate) fn served(&mut self, number: u64) {
+        (self.served, self.errors) = (number, 0);
         if self.state() == State::Draining {
             self.last = self.last.saturating_sub(1);
             if self.last == 0 {
                 self.clear_ready();
             }
         }
+    }
+
+    /// One more error. Whether there was nothing else for as often as the budget of a turn allows.
+    pub(crate) fn is_asked_in_vain(&mut self) -> bool {
+        self.errors = (self.errors + 1) % ACCEPT_BUDGET;
+        self.errors == 0
     }
 
     /// Whether no client is served from here any more.

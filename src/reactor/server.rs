@@ -3,6 +3,7 @@
 use std::io::{self, ErrorKind};
 use std::time::Instant;
 
+use super::admission::ACCEPT_BUDGET;
 use super::connection::READ_BYTES_PER_TURN;
 use super::deadlines::DURATION_MAX;
 use super::listener::Listener;
@@ -20,8 +21,8 @@ pub struct Server<K: Kernel, H> {
     settings: Settings,
     /// Writes the counts to the log.
     report: fn(&H),
-    /// Which listening socket comes first, modulo their number.
-    first_to_accept: usize,
+    /// The sockets that clients wait at, while they are served.
+    waiting: Vec<usize>,
     /// When draining has to be over; `None` as long as the server does not stop.
     drain_by: Option<Instant>,
     /// Whether draining is over, and what is open is being closed.
@@ -39,12 +40,12 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
         let now = kernel.now();
         let buffer = vec![0; READ_BYTES_PER_TURN].into();
         Server {
-            turn: Turn { kernel, buffer, now, start: now, stopping: false, closed: 0 },
+            turn: Turn { kernel, buffer, now, served: 0, start: now, stopping: false, closed: 0 },
             services,
             listeners: Vec::new(),
             settings,
             report: H::report,
-            first_to_accept: 0,
+            waiting: Vec::new(),
             drain_by: None,
             is_stopped: false,
             failure: None,
@@ -165,26 +166,50 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
         self.ready = ready;
     }
 
-    /// Accepts or answers clients that wait, within a budget for each socket. Another socket comes first in each turn:
-    /// when there is room for one client, it is not always the first socket's.
+    /// Accepts or answers clients that wait, one from each socket at a time, within a budget. The socket that was served
+    /// longest ago comes first: where there is room for one client, each socket has its turn.
     fn accept(&mut self) {
-        let count = self.listeners.len();
-        self.first_to_accept += 1;
-        for index in 0..count {
-            self.accept_from((self.first_to_accept + index) % count);
+        let mut waiting = std::mem::take(&mut self.waiting);
+        waiting.extend(
+            (0..self.listeners.len()).filter(|index| self.listener(*index).is_some_and(Listener::is_ready)),
+        );
+        waiting.sort_by_key(|index| self.listener(*index).map(Listener::last_served));
+        let mut refused = 0;
+        for _ in 0..ACCEPT_BUDGET {
+            waiting.retain(|index| self.accept_from(*index, &mut refused));
+            if waiting.is_empty() {
+                break;
+            }
         }
+        waiting.clear();
+        self.waiting = waiting;
         let waiting = self.listeners.iter().filter(|listener| listener.is_ready());
         self.services.accepted(waiting.fold(0, |services, listener| services | (1 << listener.service())));
     }
 
-    fn accept_from(&mut self, index: usize) {
-        let Some(listener) = self.listeners.get_mut(index).filter(|listener| listener.is_ready()) else {
-            return;
-        };
-        if let Err(error) = self.services.accept(listener.service(), listener, &mut self.turn) {
-            listener.on(Event::Failed);
-            self.failure.get_or_insert(error);
-            self.drain();
+    fn listener(&self, index: usize) -> Option<&Listener<K::Listener>> {
+        self.listeners.get(index)
+    }
+
+    /// Accepts or answers one client. Gives whether another one may wait at this socket, and be admitted. A service that
+    /// admits no more is asked for nothing more in this turn: its `refused` bit is set, or a socket would be passed over.
+    fn accept_from(&mut self, index: usize, refused: &mut u64) -> bool {
+        let Some(listener) = self.listeners.get_mut(index) else { return false };
+        let service = 1 << listener.service();
+        if *refused & service != 0 {
+            return false;
+        }
+        match self.services.accept(listener.service(), listener, &mut self.turn) {
+            Ok(goes_on) => {
+                *refused |= if listener.is_ready() && !goes_on { service } else { 0 };
+                goes_on
+            }
+            Err(error) => {
+                listener.on(Event::Failed);
+                self.failure.get_or_insert(error);
+                self.drain();
+                false
+            }
         }
     }
 

@@ -37,6 +37,8 @@ pub struct Turn<K> {
     pub(crate) buffer: Box<[u8]>,
     /// The moment after the wait.
     pub(crate) now: Instant,
+    /// How many clients have been accepted so far, and datagrams answered, of all services.
+    pub(crate) served: u64,
     /// The moment that timers count from.
     pub(crate) start: Instant,
     /// Whether the server stops.
@@ -75,14 +77,14 @@ pub trait Services<K: Kernel> {
     /// Tells sessions of timers that have run out, within a budget.
     fn expire(&mut self, turn: &mut Turn<K>);
 
-    /// Accepts or answers clients that wait at a socket of this service, within a budget. Fails if the socket itself
-    /// is broken.
+    /// Accepts or answers the client that has waited longest at a socket of this service, if it is admitted. Gives
+    /// whether another one may be, now. Fails if the socket itself is broken.
     fn accept(
         &mut self,
         service: u8,
         listener: &mut Listener<K::Listener>,
         turn: &mut Turn<K>,
-    ) -> io::Result<()>;
+    ) -> io::Result<bool>;
 
     /// All sockets were asked. `waiting` has a bit for the number of each service with a client that still waits.
     fn accepted(&mut self, waiting: u64);
@@ -146,7 +148,7 @@ impl<K: Kernel, A: Services<K>, B: Services<K>> Services<K> for (A, B) {
         service: u8,
         listener: &mut Listener<K::Listener>,
         turn: &mut Turn<K>,
-    ) -> io::Result<()> {
+    ) -> io::Result<bool> {
         match service.checked_sub(A::COUNT) {
             None => self.0.accept(service, listener, turn),
             Some(service) => self.1.accept(service, listener, turn),

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use slab::Slab;
 
-use super::accept::{Accepts, Words, accept_within_budget};
+use super::accept::{Accepts, Words, accept_next};
 use super::admission::Admission;
 use super::connection::{Connection, Progress, Shared};
 use super::counts::Counts;
@@ -250,8 +250,13 @@ impl<S: StreamService, K: Kernel> Services<K> for Streams<S, K> {
         }
     }
 
-    fn accept(&mut self, _: u8, listener: &mut Listener<K::Listener>, turn: &mut Turn<K>) -> io::Result<()> {
-        accept_within_budget(self, listener, turn)
+    fn accept(
+        &mut self,
+        _: u8,
+        listener: &mut Listener<K::Listener>,
+        turn: &mut Turn<K>,
+    ) -> io::Result<bool> {
+        accept_next(self, listener, turn)
     }
 
     fn accepted(&mut self, waiting: u64) {

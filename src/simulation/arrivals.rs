@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use super::client::{Client, End, Place};
 use super::faults::{Fault, client_stays};
+use super::promises::{Promise, broken};
+use super::socket::Socket;
 use super::world::World;
 use crate::kernel::Ready;
 use crate::net::ErrorCode;
@@ -73,10 +75,35 @@ impl World {
         }
     }
 
+    /// A client of this socket is given to the loop. Another socket of the same service whose client has waited since
+    /// before the last one from here should have had its turn.
+    pub(super) fn serve_next(&mut self, socket: usize) -> Option<usize> {
+        let index = self.sockets[socket].queue.pop_front()?;
+        let Socket { service, served, .. } = self.sockets[socket];
+        for (other, waiting) in self.sockets.iter().enumerate() {
+            let since =
+                waiting.waits_since.filter(|_| waiting.service == service && !waiting.queue.is_empty());
+            if other != socket && since.is_some_and(|since| since.max(waiting.served) < served) {
+                let how = format!("socket {socket} is served twice, and a client waits at socket {other}");
+                broken(Promise::Fairness, how);
+            }
+        }
+        self.served += 1;
+        self.sockets[socket].served = self.served;
+        Some(index)
+    }
+
+    /// A client of this socket was asked for, in vain.
+    pub(super) fn had_its_turn(&mut self, socket: usize) {
+        let socket = &mut self.sockets[socket];
+        socket.waits_since = socket.waits_since.and(Some(self.served));
+    }
+
     /// An error of accept(2): the client that waited stays or is lost.
     pub(super) fn accept_fails<T>(&mut self, socket: usize, code: ErrorCode) -> io::Result<T> {
         let service = self.sockets[socket].service;
         self.accept_failed(service, code);
+        self.had_its_turn(socket);
         let socket = &mut self.sockets[socket];
         if code == ErrorCode::Again {
             return socket.would_block(&self.weather);
@@ -140,6 +167,7 @@ impl World {
         for (index, socket) in self.sockets.iter_mut().enumerate() {
             if events.contains(&Ready::Listener(index)) {
                 socket.denials = 0;
+                socket.waits_since = socket.waits_since.or(Some(self.served));
             }
         }
         events

@@ -66,9 +66,10 @@ impl Sim {
                     return world.sockets[socket].would_block(&world.weather);
                 }
                 world.accept_failed(world.sockets[socket].service, code);
+                world.had_its_turn(socket);
                 return Err(code.into());
             }
-            let Some(index) = world.sockets[socket].queue.pop_front() else {
+            let Some(index) = world.serve_next(socket) else {
                 return world.sockets[socket].would_block(&world.weather);
             };
             let client = &mut world.clients[index];

@@ -153,7 +153,7 @@ impl State {
         if !world.has_descriptor() {
             return world.accept_fails(socket, ErrorCode::MFile);
         }
-        world.sockets[socket].queue.pop_front();
+        world.serve_next(socket);
         watch.accepted(&mut world.clients[index], world.now);
         let (inside, places) = (world.inside(service), world.places[usize::from(service)]);
         if inside > places {

@@ -14,6 +14,8 @@ pub enum Promise {
     /// With a free place and a client in the accept queue, accept follows within the back-off; a datagram needs no
     /// place; and no client that is ready is forgotten.
     NoStall,
+    /// While a client waits at a socket and the loop has been told, no other socket of the same service is served twice.
+    Fairness,
     /// The loop never turns without progress or a wait.
     NoSpin,
     /// No client, no signal and no error of theirs ends the loop.
@@ -39,6 +41,7 @@ impl fmt::Display for Promise {
             Promise::Deadline => f.write_str("Deadline"),
             Promise::NoLeak => f.write_str("NoLeak"),
             Promise::NoStall => f.write_str("NoStall"),
+            Promise::Fairness => f.write_str("Fairness"),
             Promise::NoSpin => f.write_str("NoSpin"),
             Promise::Survival => f.write_str("Survival"),
             Promise::Counts => f.write_str("Counts"),

@@ -25,6 +25,10 @@ pub(super) struct Socket {
     pub(super) since: Duration,
     /// How often a call has answered that it would block since an event came.
     pub(super) denials: usize,
+    /// How many clients the loop had been given, of all sockets, when it was last given one of this socket, and when it was
+    /// told that one waits here, or asked for one in vain.
+    pub(super) served: u64,
+    pub(super) waits_since: Option<u64>,
     /// How many answers to datagrams fill the send buffer. They leave while the loop waits.
     pub(super) unsent: usize,
 }
@@ -41,6 +45,8 @@ impl Socket {
             edge: false,
             since,
             denials: 0,
+            served: 0,
+            waits_since: None,
             unsent: 0,
         }
     }
@@ -69,6 +75,7 @@ impl Socket {
     /// A call answers that it would block. If that was not so, then what is there is news at once.
     pub(super) fn would_block<T>(&mut self, weather: &Weather) -> io::Result<T> {
         self.blocked = true;
+        self.waits_since = None;
         self.denials += 1;
         if self.denials > DENIALS {
             let how = format!(

@@ -276,3 +276,34 @@ fn clients_that_connect_during_a_standstill_are_welcomed() {
         assert_eq!(answer(client), "welcome ");
     }
 }
+
+#[test]
+fn a_crowd_at_one_socket_does_not_keep_another_waiting() {
+    let name = format!("welcomed-fair-{}", std::process::id());
+    let server = Server::start(&[
+        "--listen",
+        &format!("unix://@{name}"),
+        "--max-connections",
+        "1",
+        "--name-gap",
+        "24h",
+    ]);
+    let other = rustix::net::SocketAddrUnix::new_abstract_name(name.as_bytes()).unwrap();
+    for round in 0..10 {
+        let mut inside = server.send(format!("{round}-inside").as_bytes());
+        until("it is inside", || server.log().matches("full: 1 open").count() > round);
+        let name = |number: usize| format!("{round}-{number}\n");
+        let crowd: Vec<TcpStream> = (0..6).map(|number| server.send(name(number).as_bytes())).collect();
+        let waiting = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+        rustix::net::connect(&waiting, &other).unwrap();
+        waiting.send(format!("{round}-waiting\n").as_bytes()).unwrap();
+        inside.write_all(b"\n").unwrap();
+        for client in crowd.into_iter().chain([inside]) {
+            assert_eq!(answer(client), "welcome ");
+        }
+        let log = server.wait_for_log(&format!(" {round}-waiting\n"));
+        let of_round = |line: &&str| line.contains("connected with") && line.contains(&format!(" {round}-"));
+        let order: Vec<&str> = log.lines().filter(of_round).collect();
+        assert!(order.iter().take(3).any(|line| line.ends_with("waiting")), "{order:#?}");
+    }
+}
