@@ -25,9 +25,9 @@ pub(super) struct Socket {
     pub(super) since: Duration,
     /// How often a call has answered that it would block since an event came.
     pub(super) denials: usize,
-    /// How many clients the loop had been given, of all sockets, when it was last given one of this socket, and when it was
-    /// told that one waits here, or asked for one in vain.
+    /// How many clients the loop had been given, of all sockets, when it was last given one of this socket.
     pub(super) served: u64,
+    /// The same number when it was told that a client waits here, or asked for one in vain.
     pub(super) waits_since: Option<u64>,
     /// How many answers to datagrams fill the send buffer. They leave while the loop waits.
     pub(super) unsent: usize,

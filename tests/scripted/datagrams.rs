@@ -374,6 +374,6 @@ fn no_kind_of_socket_waits_for_another_in_one_loop() {
     let order = &kernel.0.borrow().order;
     assert!(
         order.chunks(3).all(|three| (0..3).all(|index| three.contains(&index))),
-        "one of each: {served:?}"
+        "one of each: {order:?}"
     );
 }
