@@ -51,7 +51,7 @@ fn cargo(package: &Path, arguments: &[&str]) -> Command {
 }
 
 #[test]
-fn from_an_empty_folder_the_page_leads_to_a_server_and_its_proof() {
+fn from_an_empty_folder_the_page_leads_to_a_working_server() {
     let package: PathBuf = std::env::temp_dir().join(format!("welcomed-own-protocol-{}", std::process::id()));
     fs::create_dir_all(package.join("src")).unwrap();
     let manifest = blocks(&read("docs/your-own-protocol.md"), "toml");

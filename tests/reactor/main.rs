@@ -25,3 +25,4 @@ mod stage;
 mod stopping;
 mod timing;
 mod turns;
+mod watched;
