@@ -1,5 +1,5 @@
-//! What is to come, built from outside: a status service that shows the arrows of another service while they are taken,
-//! and a listening socket that outlives its server, so that its successor serves the clients who came in between.
+//! What is to come, built from outside. A status service shows the arrows of another service while they are taken. A
+//! listening socket outlives its server, so that a successor serves the clients who came in between.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -102,11 +102,9 @@ impl StreamService for Status {
         match input {
             Input::Bytes(bytes) => {
                 let arrows = self.0.borrow();
-                asked.answer = arrows
-                    .iter()
-                    .map(|(arrow, count)| format!("{count} {arrow}\n"))
-                    .collect::<String>()
-                    .into();
+                for (arrow, count) in arrows.iter() {
+                    asked.answer.extend_from_slice(format!("{count} {arrow}\n").as_bytes());
+                }
                 Step { taken: bytes.len(), moved: asked.machine.on(Event::Asked) }
             }
             Input::Sent => Step::moved(asked.machine.on(Event::Sent)),
