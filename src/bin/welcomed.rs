@@ -74,6 +74,10 @@ struct Options {
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true, default_value = "5s", value_parser = duration_or_zero)]
     drain_timeout: Duration,
 
+    /// Go on accepting after SIGINT or SIGTERM until no client has come for so long [default: 1s; 0 on loopback and Unix sockets]
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true, value_parser = duration_or_zero)]
+    drain_quiet: Option<Duration>,
+
     /// The most connections at a time; others wait in the backlog [default: what the descriptor limit allows]
     #[arg(long, value_name = "COUNT", allow_hyphen_values = true, value_parser = clap::value_parser!(u32).range(1..))]
     max_connections: Option<u32>,
@@ -203,6 +207,7 @@ fn serve(options: &Options) -> Result<(), String> {
     let kernel = Mio::with_signals().map_err(|error| format!("cannot begin to wait for events: {error}"))?;
     let mut settings = Settings::default();
     settings.drain_timeout = options.drain_timeout;
+    settings.drain_quiet = options.drain_quiet;
     settings.backlog = options.backlog;
     settings.unix_mode = options.unix_mode;
     let mut server = Server::new(kernel, services(options, capacity)?, settings)

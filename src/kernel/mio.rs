@@ -153,6 +153,15 @@ impl Kernel for Mio {
         listener.file.as_mut().map_or(Ok(()), SocketFile::publish)
     }
 
+    fn watch_again(&mut self, listener: &mut Listener, index: usize) -> io::Result<()> {
+        let source = listener.socket.as_raw_fd();
+        SourceFd(&source).reregister(
+            self.poll.registry(),
+            Token(LAST_LISTENER - index),
+            mio::Interest::READABLE,
+        )
+    }
+
     fn accept(&mut self, listener: &Listener) -> io::Result<(Stream, Peer)> {
         let (socket, address) = rustix::net::acceptfrom_with(&listener.socket, SOCKET_FLAGS)?;
         let is_local = listener.kind.semantics().names == Names::Path;

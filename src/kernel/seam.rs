@@ -90,6 +90,9 @@ pub trait Kernel {
     /// [`Ready::Listener`] `(index)`. Now that it is ready for clients its path gets its name.
     fn listen(&mut self, listener: &mut Self::Listener, index: usize, backlog: u32) -> io::Result<()>;
 
+    /// Watches a socket of the server anew: if a client waits there, or a datagram, that is reported again.
+    fn watch_again(&mut self, listener: &mut Self::Listener, index: usize) -> io::Result<()>;
+
     /// accept(2): the client that has waited longest, or `WouldBlock`.
     fn accept(&mut self, listener: &Self::Listener) -> io::Result<(Self::Stream, Peer)>;
 

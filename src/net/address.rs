@@ -48,6 +48,16 @@ pub enum UnixName {
 }
 
 impl Address {
+    /// Whether only this host can reach it: an address of the loopback, or a name of the Unix domain. There connect(2)
+    /// returns when the connection is in the accept queue, and nothing is on its way.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        match self.name {
+            Name::Inet(address) => address.ip().to_canonical().is_loopback(),
+            Name::Unix(_) => true,
+        }
+    }
+
     /// The Internet address, if it is one.
     #[must_use]
     pub fn inet(&self) -> Option<SocketAddr> {

@@ -47,7 +47,7 @@ pub(crate) fn accept_next<K: Kernel, A: Accepts<K>>(
     }
     let Err(error) = service.accept_one(listener, turn) else {
         turn.served += 1;
-        listener.served(turn.served);
+        listener.served(turn.served, turn.now);
         return Ok(service.admits(turn));
     };
     match AcceptError::of(&error) {

@@ -34,7 +34,7 @@ pub(crate) struct Shared<'a, S: StreamService, K> {
     pub(crate) counts: &'a mut Counts<S::Table>,
     /// The moment at which the turn began.
     pub(crate) now: Instant,
-    /// Whether the server stops.
+    /// Whether the session is to be told that the server stops.
     pub(crate) stopping: bool,
 }
 
@@ -213,7 +213,7 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
     /// If the server stops, and the stream has just been read dry: tells the session so, once. Gives whether it did.
     #[inline]
     fn tell_stopping(&mut self, interest: Interest, shared: &mut Shared<'_, S, K>) -> bool {
-        let is_due = S::HEED_STOPPING && shared.stopping && !self.told_stopping;
+        let is_due = shared.stopping && !self.told_stopping;
         if !is_due || interest != Interest::Readable || self.machine.state() != State::Open {
             return false;
         }

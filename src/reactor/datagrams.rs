@@ -217,6 +217,8 @@ impl<S: DatagramService, K: Kernel> Services<K> for Datagrams<S> {
 
     fn stopping(&mut self) {}
 
+    fn give_way(&mut self) {}
+
     fn stop(&mut self) {}
 
     fn sweep(&mut self, _: &mut Turn<K>) {}

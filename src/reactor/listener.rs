@@ -1,6 +1,7 @@
 //! One socket that clients come to, and where it stands.
 
 use std::io;
+use std::time::{Duration, Instant};
 
 use super::admission::ACCEPT_BUDGET;
 use super::settings::Settings;
@@ -29,7 +30,17 @@ pub struct Listener<Socket> {
     /// Readiness is reported once: remembered here until accept would block, it survives a budget that
     /// ran out, a full house and a pause.
     ready: bool,
+    /// Whether the kernel has reported it. When draining begins accept is asked without that.
+    reported: bool,
+    /// Whether the kernel is to report it again, because a client was accepted while draining.
+    asks_kernel: bool,
+    /// How long no client must have come before draining is over, and when the last one came or draining began.
+    quiet: Duration,
+    came: Option<Instant>,
 }
+
+/// How long the handshakes of clients can be on their way.
+const DRAIN_QUIET: Duration = Duration::from_secs(1);
 
 impl<Socket> Listener<Socket> {
     /// Goes from *created* over *bound* to *listening*, or fails on the way. A socket without connections
@@ -57,6 +68,10 @@ impl<Socket> Listener<Socket> {
             served: 0,
             errors: 0,
             ready: false,
+            reported: false,
+            asks_kernel: false,
+            quiet: Duration::ZERO,
+            came: None,
         };
         let opened = listener.bind_and_listen(&mut socket, kernel, index, settings);
         if opened.is_err() {
@@ -80,6 +95,11 @@ impl<Socket> Listener<Socket> {
         K: Kernel<Listener = Socket>,
     {
         self.address = kernel.bind(socket, &self.address, settings.unix_mode)?;
+        let quiet = if self.address.is_local() { Duration::ZERO } else { DRAIN_QUIET };
+        self.quiet = settings.drain_quiet.unwrap_or(quiet);
+        if !self.quiet.is_zero() {
+            self.last = u32::MAX; // the time to drain is the limit
+        }
         self.on(Event::Bind);
         kernel.listen(socket, index, settings.backlog)?;
         if self.has_connections() {
@@ -113,17 +133,55 @@ impl<Socket> Listener<Socket> {
         self.ready && self.socket.is_some()
     }
 
-    /// Remembers that a client may wait.
-    pub(crate) fn mark_ready(&mut self) {
-        self.ready = true;
+    /// Whether the kernel has said so.
+    pub(crate) fn is_reported(&self) -> bool {
+        self.reported && self.is_ready()
     }
 
-    /// Remembers that no client waits. While draining that is the end of serving.
+    /// Remembers that a client may wait.
+    pub(crate) fn mark_ready(&mut self) {
+        (self.ready, self.reported) = (true, true);
+    }
+
+    /// Remembers that no client waits.
     pub(crate) fn clear_ready(&mut self) {
-        self.ready = false;
-        if self.state() == State::Draining {
-            self.socket = None;
+        (self.ready, self.reported) = (false, false);
+    }
+
+    /// Clients that had come when the server was told to stop are served, and then no more. Accept is asked whether there
+    /// are any; where no client is admitted, the kernel is.
+    pub(crate) fn drain(&mut self, now: Instant) {
+        self.on(Event::Stop);
+        (self.ready, self.came) = (true, Some(now));
+        self.ask_kernel();
+    }
+
+    /// Whether a client waits is not known any more.
+    fn ask_kernel(&mut self) {
+        (self.reported, self.asks_kernel) = (false, true);
+    }
+
+    /// While draining: lets the kernel report again whether a client waits, if that is not known.
+    pub(crate) fn watch_again<K>(&mut self, kernel: &mut K, index: usize)
+    where
+        K: Kernel<Listener = Socket>,
+    {
+        if std::mem::take(&mut self.asks_kernel)
+            && let Some(socket) = &mut self.socket
+        {
+            // If that fails, accept is asked all the same when there is room.
+            let _ = kernel.watch_again(socket, index);
         }
+    }
+
+    /// When draining is over if no client comes; `None` if one may wait, or all is over.
+    pub(crate) fn quiet_at(&self) -> Option<Instant> {
+        self.came.filter(|_| self.socket.is_some() && !self.ready)?.checked_add(self.quiet)
+    }
+
+    /// No client is served from here any more.
+    pub(crate) fn shut(&mut self) {
+        self.socket = None;
     }
 
     /// The socket, as long as clients are to be served from here.
@@ -146,12 +204,14 @@ impl<Socket> Listener<Socket> {
 
     /// Remembers that a client was accepted, or a datagram answered: the one of this number in the loop. While draining
     /// they are counted: as many as can have come before, and no more are waited for.
-    pub(crate) fn served(&mut self, number: u64) {
+    pub(crate) fn served(&mut self, number: u64, now: Instant) {
         (self.served, self.errors) = (number, 0);
         if self.state() == State::Draining {
+            self.came = Some(now);
+            self.ask_kernel();
             self.last = self.last.saturating_sub(1);
             if self.last == 0 {
-                self.clear_ready();
+                self.shut();
             }
         }
     }
@@ -174,10 +234,8 @@ impl<Socket> Listener<Socket> {
         let Ok(Some(arrow)) = moved else { return };
         log::trace!("{}: {arrow}", self.address);
         match arrow.to {
-            State::Created | State::Bound | State::Listening => {}
-            // A client that waits has connected, or sent its datagram, already, and is not sent away.
-            State::Draining => self.ready = true,
-            State::Closed => self.socket = None,
+            State::Created | State::Bound | State::Listening | State::Draining => {}
+            State::Closed => self.shut(),
         }
     }
 }

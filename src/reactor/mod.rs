@@ -14,6 +14,7 @@ mod connection;
 mod counts;
 mod datagrams;
 mod deadlines;
+mod drain;
 mod listen;
 mod listener;
 mod reading;

@@ -5,7 +5,6 @@ use std::time::Instant;
 
 use super::admission::ACCEPT_BUDGET;
 use super::connection::READ_BYTES_PER_TURN;
-use super::deadlines::DURATION_MAX;
 use super::listener::Listener;
 use super::services::{Key, Services, Turn};
 use super::settings::Settings;
@@ -15,20 +14,24 @@ use crate::net::{Address, Kind};
 
 /// A server of the services `H` on the kernel `K`.
 pub struct Server<K: Kernel, H> {
-    turn: Turn<K>,
-    services: H,
-    listeners: Vec<Listener<K::Listener>>,
-    settings: Settings,
+    pub(super) turn: Turn<K>,
+    pub(super) services: H,
+    pub(super) listeners: Vec<Listener<K::Listener>>,
+    pub(super) settings: Settings,
     /// Writes the counts to the log.
     report: fn(&H),
     /// The sockets that clients wait at, while they are served.
     waiting: Vec<usize>,
     /// When draining has to be over; `None` as long as the server does not stop.
-    drain_by: Option<Instant>,
-    /// Whether draining is over, and what is open is being closed.
-    is_stopped: bool,
+    pub(super) drain_by: Option<Instant>,
+    /// Whether that moment has come: what is open is closed, and clients that had connected are served if that can be done
+    /// at once.
+    pub(super) is_stopped: bool,
+    /// When sessions that have not begun have to give way to clients that wait; `None` if the time has not begun, or has
+    /// come.
+    pub(super) give_way_at: Option<Instant>,
     /// Why the server stops, if that was an error.
-    failure: Option<io::Error>,
+    pub(super) failure: Option<io::Error>,
     ready: Vec<Ready>,
 }
 
@@ -47,6 +50,7 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
             report: H::report,
             waiting: Vec::new(),
             drain_by: None,
+            give_way_at: None,
             is_stopped: false,
             failure: None,
             ready: Vec::new(),
@@ -136,8 +140,7 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
         let asks_again =
             |listener: &Listener<_>| self.services.asks_again(listener.service(), &self.turn, now);
         let accept = waiting.filter_map(asks_again).min();
-        let drain_by = self.drain_by.filter(|_| !self.is_stopped);
-        let until = [accept, self.services.next(&self.turn), drain_by].into_iter().flatten().min();
+        let until = [accept, self.services.next(&self.turn), self.drains_at()].into_iter().flatten().min();
         let timeout = until.map(|until| until.saturating_duration_since(now));
         let waited = self.turn.kernel.wait(&mut self.ready, timeout);
         self.turn.now = self.turn.kernel.now();
@@ -183,7 +186,7 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
         }
         waiting.clear();
         self.waiting = waiting;
-        let waiting = self.listeners.iter().filter(|listener| listener.is_ready());
+        let waiting = self.listeners.iter().filter(|listener| listener.is_reported());
         self.services.accepted(waiting.fold(0, |services, listener| services | (1 << listener.service())));
     }
 
@@ -210,57 +213,6 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
                 self.drain();
                 false
             }
-        }
-    }
-
-    /// A request to stop: the first lets open connections finish, the second does not.
-    fn stop(&mut self) {
-        if self.drain_by.is_some() {
-            log::info!("stopping at once");
-            self.close_all(Event::StopNow);
-        } else {
-            self.drain();
-        }
-    }
-
-    /// Accepts the clients that have connected, then no more, and gives all of them their time to finish.
-    fn drain(&mut self) {
-        if self.drain_by.is_some() {
-            return;
-        }
-        self.drain_by = Some(self.turn.now + self.settings.drain_timeout.min(DURATION_MAX));
-        self.turn.stopping = true;
-        self.services.stopping();
-        self.all_listeners(Event::Stop);
-        log::info!("stopping: {} open", self.services.open());
-    }
-
-    /// Goes on with draining, within a budget, until all is closed or the time is over.
-    fn drain_on(&mut self) {
-        let Some(drain_by) = self.drain_by else { return };
-        self.services.sweep(&mut self.turn);
-        if self.is_stopped {
-            return;
-        }
-        if self.services.open() == 0 && self.listeners.iter().all(Listener::is_shut) {
-            self.all_listeners(Event::Drained);
-        } else if drain_by <= self.turn.now {
-            log::warn!("stopping: {} did not finish in time", self.services.open());
-            self.close_all(Event::Deadline);
-            self.services.sweep(&mut self.turn);
-        }
-    }
-
-    /// Closes the listening sockets, and lets the services close their connections.
-    fn close_all(&mut self, event: Event) {
-        self.is_stopped = true;
-        self.all_listeners(event);
-        self.services.stop();
-    }
-
-    fn all_listeners(&mut self, event: Event) {
-        for listener in &mut self.listeners {
-            listener.on(event);
         }
     }
 }

@@ -26,8 +26,8 @@
 //!    the same, and starts anew with another generation. A session that comes back to a state, as one that answers again
 //!    and again does, gives its timer another generation: so a count of answers is a good one. The loop tells
 //!    [`Input::Elapsed`] once for each, after a look at the stream.
-//! 8. **Stopping** is told once, when the stream has been read dry, to services that
-//!    [heed it](StreamService::HEED_STOPPING): begin nothing new. [`Input::Stopped`] is the end.
+//! 8. **Stopping** is told once, when the stream has been read dry: begin nothing new.
+//!    [`StreamService::ON_STOP`] says which sessions are told. [`Input::Stopped`] is the end.
 //! 9. **What must lead somewhere.** `Sent` moves. After `End` nothing is read. `Elapsed` ends that timer or changes its
 //!    generation. `Failed` and `Stopped` end in `Close`, and `Close` only follows an arrow that bears an outcome. A full
 //!    room is taken from. No session takes more than it was offered, and none moves for ever without taking or writing
@@ -134,6 +134,16 @@ pub struct Timer {
     pub generation: u32,
 }
 
+/// Which sessions are told that the server stops.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OnStop {
+    /// All of them, at once. It costs a look at each stream.
+    TellAll,
+    /// As many as there have to be, so that clients that have connected get a place, once half of the time to drain is over.
+    /// Conversations are to be finished, and one that has not begun gives way.
+    TellForPlaces,
+}
+
 /// How many timers a session can have at a time, each over a wait of its own.
 pub const TIMERS: usize = 2;
 
@@ -143,8 +153,8 @@ pub trait StreamService {
     type Session: Default;
     /// The table that sessions move along. Its outcomes say what became of a client.
     type Table: Table;
-    /// Whether sessions are told [`Input::Stopping`], which costs a look at each stream.
-    const HEED_STOPPING: bool = true;
+    /// Which sessions are told [`Input::Stopping`].
+    const ON_STOP: OnStop = OnStop::TellAll;
 
     /// The waits there are, constant from the first call on; of more than 254 the rest is unknown. Of timers that are due
     /// at the same moment that of the first wait comes first.

@@ -101,7 +101,10 @@ pub trait Services<K: Kernel> {
     /// From now on sessions are told that the server stops.
     fn stopping(&mut self);
 
-    /// From now on connections are closed.
+    /// From now on sessions are told so that have not been, until the clients that wait have places.
+    fn give_way(&mut self);
+
+    /// Connections are closed, all that there are now.
     fn stop(&mut self);
 
     /// Goes on with telling and closing, within a budget.
@@ -178,6 +181,11 @@ impl<K: Kernel, A: Services<K>, B: Services<K>> Services<K> for (A, B) {
     fn stopping(&mut self) {
         self.0.stopping();
         self.1.stopping();
+    }
+
+    fn give_way(&mut self) {
+        self.0.give_way();
+        self.1.give_way();
     }
 
     fn stop(&mut self) {

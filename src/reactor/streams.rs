@@ -11,7 +11,7 @@ use super::connection::{Connection, Progress, Shared};
 use super::counts::Counts;
 use super::deadlines::NEVER;
 use super::listener::Listener;
-use super::service::StreamService;
+use super::service::{OnStop, StreamService};
 use super::services::{Key, Services, Turn, since};
 use super::timers::Timers;
 use crate::kernel::Kernel;
@@ -41,6 +41,10 @@ pub struct Streams<S: StreamService, K: Kernel> {
     /// The places of connections whose budget is used up, and that can go on without the kernel.
     go_on: Vec<usize>,
     sweep: Option<Sweep>,
+    /// The place of the next session that may have to give way to a client, while the server stops.
+    gives_way: Option<usize>,
+    /// Whether a client waits to be accepted.
+    is_waited_for: bool,
 }
 
 /// What all connections are told one after the other.
@@ -94,6 +98,8 @@ impl<S: StreamService, K: Kernel> Streams<S, K> {
             counts: Counts::default(),
             go_on: Vec::new(),
             sweep: None,
+            gives_way: None,
+            is_waited_for: false,
         }
     }
 
@@ -115,10 +121,16 @@ impl<S: StreamService, K: Kernel> Streams<S, K> {
     /// Serves a connection until it would block. There may be none in this place any more: an earlier
     /// event of the same turn can have ended it.
     fn drive_slot(&mut self, slot: usize, turn: &mut Turn<K>) {
+        let tells = turn.stopping && S::ON_STOP == OnStop::TellAll;
+        self.drive_slot_and_tell(slot, tells, turn);
+    }
+
+    /// The same. A session that has read all there was is told whether the server stops.
+    fn drive_slot_and_tell(&mut self, slot: usize, stopping: bool, turn: &mut Turn<K>) {
         let Streams { service, number, connections, timers, counts, go_on, .. } = self;
         let Some(connection) = connections.get_mut(slot) else { return };
-        let Turn { kernel, buffer, now, start, stopping, .. } = turn;
-        let mut shared = Shared { kernel, service, counts, now: *now, stopping: *stopping };
+        let Turn { kernel, buffer, now, start, .. } = turn;
+        let mut shared = Shared { kernel, service, counts, now: *now, stopping };
         let progress = connection.drive(&mut shared, buffer);
         if progress == Progress::Done {
             return self.close(slot, turn);
@@ -151,8 +163,8 @@ impl<S: StreamService, K: Kernel> Streams<S, K> {
     ) {
         let Streams { service, connections, counts, .. } = self;
         let Some(connection) = connections.get_mut(slot) else { return };
-        let Turn { kernel, now, stopping, .. } = turn;
-        change(connection, &mut Shared { kernel, service, counts, now: *now, stopping: *stopping });
+        let Turn { kernel, now, .. } = turn;
+        change(connection, &mut Shared { kernel, service, counts, now: *now, stopping: false });
     }
 
     /// Closes a connection and gives its place and its descriptor back.
@@ -162,6 +174,22 @@ impl<S: StreamService, K: Kernel> Streams<S, K> {
         turn.closed += 1;
         let closing = connection.closing();
         turn.kernel.close(connection.into_stream(), closing);
+    }
+
+    /// Whether a client waits that cannot be accepted now.
+    fn wants_room(&self, turn: &Turn<K>) -> bool {
+        self.is_waited_for && !self.admission.admits(self.connections.len(), turn.now, turn.closed)
+    }
+
+    /// While the server stops: lets sessions give way, within a budget, until the client that waits has a place.
+    fn make_room(&mut self, turn: &mut Turn<K>) {
+        let Some(mut next) = self.gives_way else { return };
+        let end = self.places_used.min(next + SWEEP_BUDGET);
+        while next < end && self.wants_room(turn) {
+            self.drive_slot_and_tell(next, true, turn);
+            next += 1;
+        }
+        self.gives_way = Some(next);
     }
 
     /// A timer over `wait` has run out.
@@ -194,6 +222,7 @@ impl<S: StreamService, K: Kernel> Accepts<K> for Streams<S, K> {
         let keeps_boundaries = listener.address().kind.semantics().boundaries;
         let slot = self.connections.insert(Connection::new(stream, session, peer, keeps_boundaries));
         self.places_used = self.places_used.max(slot + 1);
+        self.gives_way = self.gives_way.map(|next| next.min(slot));
         self.drive_slot(slot, turn);
         Ok(())
     }
@@ -261,7 +290,8 @@ impl<S: StreamService, K: Kernel> Services<K> for Streams<S, K> {
 
     fn accepted(&mut self, waiting: u64) {
         let open = self.connections.len();
-        if waiting & 1 == 0 {
+        self.is_waited_for = waiting & 1 != 0;
+        if !self.is_waited_for {
             self.admission.queues_are_empty();
         } else if self.admission.is_full(open) && self.admission.take_first_of_episode() {
             log::info!("full: {open} open, the most there may be; others wait");
@@ -273,7 +303,8 @@ impl<S: StreamService, K: Kernel> Services<K> for Streams<S, K> {
     }
 
     fn next(&self, turn: &Turn<K>) -> Option<Instant> {
-        if self.sweep.is_some() || !self.go_on.is_empty() {
+        let gives_way = self.gives_way.is_some_and(|next| next < self.places_used) && self.wants_room(turn);
+        if self.sweep.is_some() || gives_way || !self.go_on.is_empty() {
             return Some(turn.start);
         }
         let first = self.timers.first();
@@ -285,16 +316,23 @@ impl<S: StreamService, K: Kernel> Services<K> for Streams<S, K> {
     }
 
     fn stopping(&mut self) {
-        if S::HEED_STOPPING {
+        if S::ON_STOP == OnStop::TellAll {
             self.sweep = Some(Sweep { told: Told::Stopping, next: 0 });
         }
     }
 
+    fn give_way(&mut self) {
+        self.gives_way = Some(0);
+    }
+
     fn stop(&mut self) {
-        self.sweep = Some(Sweep { told: Told::Stopped, next: 0 });
+        if self.sweep.as_ref().is_none_or(|sweep| sweep.told != Told::Stopped) {
+            self.sweep = Some(Sweep { told: Told::Stopped, next: 0 });
+        }
     }
 
     fn sweep(&mut self, turn: &mut Turn<K>) {
+        self.make_room(turn);
         let Some(Sweep { told, next }) = self.sweep.take() else { return };
         let end = self.places_used.min(next + SWEEP_BUDGET);
         for slot in next..end {

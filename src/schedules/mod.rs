@@ -141,7 +141,7 @@ impl Subject for Welcoming {
             }
             Of::TimedOut => client.has_timed_out(),
             Of::Failed => client.has_failed(),
-            Of::Stopped => client.was_stopped(),
+            Of::Stopped => client.was_stopped() || (client.gave_way() && client.read().is_empty()),
         });
         audit.service(datagrams.counts(), |outcome, client| {
             let is_echo = model::is_echo(self.text, &model::name_of_record(client.sent()).bytes);

@@ -41,6 +41,19 @@ impl World {
     }
 
     fn connect(&mut self, index: usize, at: Duration) {
+        let way = if self.clients[index].is_local() { Duration::ZERO } else { self.weather.way };
+        if self.clients[index].connected_at.is_none() {
+            let client = &mut self.clients[index];
+            let is_open = self.sockets[client.script.socket].is_open;
+            client.connected_at = is_open.then_some(at);
+            if is_open && !way.is_zero() {
+                client.next_at = Some(at + way);
+                return;
+            }
+        }
+        if !self.sockets[self.clients[index].script.socket].is_open {
+            self.is_lost(index, at);
+        }
         let client = &mut self.clients[index];
         let socket = &mut self.sockets[client.script.socket];
         let is_full = socket.queue.len() >= self.backlog;
@@ -49,6 +62,7 @@ impl World {
             (client.place, client.end, client.next_at) = (Place::Over, Some(End::Refused), None);
         } else if is_full {
             client.next_at = Some(at + client.connect_again);
+            client.connected_at = None;
             client.connect_again *= 2;
         } else {
             (client.place, client.next_at) = (Place::Queued, Some(at));
@@ -70,7 +84,7 @@ impl World {
         } else {
             client.arrivals.push((at, client.sent.len()));
             client.records.push(client.sent.len());
-            client.place = Place::Queued;
+            (client.place, client.connected_at) = (Place::Queued, Some(at));
             socket.enter(index, self.now, &self.weather);
         }
     }
@@ -90,6 +104,9 @@ impl World {
         }
         self.served += 1;
         self.sockets[socket].served = self.served;
+        if self.sockets[socket].queue.is_empty() {
+            self.sockets[socket].waits_since = None;
+        }
         Some(index)
     }
 
@@ -123,10 +140,26 @@ impl World {
         let Some(socket) = self.sockets.get_mut(socket) else { return };
         socket.is_open = false;
         for index in std::mem::take(&mut socket.queue) {
+            self.is_lost(index, Duration::ZERO);
             let client = &mut self.clients[index];
             client.excuse("the server stopped listening");
             client.place = Place::Over;
             self.reset_by_server(index);
+        }
+    }
+
+    /// A client that came to the accept queue at this moment finds that the server is gone. It had a right to be served, if it
+    /// had connected when the server was told to stop.
+    fn is_lost(&self, index: usize, at: Duration) {
+        let Client { connected_at, excused, service, script, .. } = &self.clients[index];
+        let (Some(stopped_at), Some(connected_at)) = (self.stopped_at, connected_at) else { return };
+        let was_in_time = *connected_at <= stopped_at && at <= stopped_at.saturating_add(self.drain_timeout);
+        let is_refused = self.pauses[usize::from(*service)] > self.pauses_at_stop[usize::from(*service)];
+        let is_excused =
+            excused.is_some() || self.stopped_again_at.is_some() || self.sockets[script.socket].denied;
+        if was_in_time && !is_excused && !is_refused {
+            let how = format!("client {index} had connected, and was not accepted before the server stopped");
+            broken(Promise::NobodyLost, how);
         }
     }
 

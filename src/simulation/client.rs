@@ -73,6 +73,8 @@ pub(super) struct Client {
     pub(super) step_sent: usize,
     pub(super) next_at: Option<Duration>,
     pub(super) connect_again: Duration,
+    /// When its connect(2) returned, or its datagram was sent.
+    pub(super) connected_at: Option<Duration>,
     /// Whether it waits for room in the server's receive buffer.
     pub(super) stuck: bool,
     /// What it has sent so far, and how much of that the server has read.
@@ -115,6 +117,8 @@ pub(super) struct Client {
     pub(super) excused: Option<&'static str>,
     pub(super) accepted_at: Option<Duration>,
     pub(super) closed_at: Option<Duration>,
+    /// Whether clients waited to be accepted by the same service when the loop closed its stream.
+    pub(super) gave_way: bool,
     /// How many bytes and records it had sent when the loop closed its stream.
     pub(super) sent_at_close: Option<(usize, usize)>,
     pub(super) stage: Stage,
@@ -148,6 +152,7 @@ impl Client {
             step_sent: 0,
             next_at: Some(script.arrives),
             connect_again: CONNECT_AGAIN,
+            connected_at: None,
             stuck: false,
             sent: Vec::new(),
             bytes_read: 0,
@@ -177,6 +182,7 @@ impl Client {
             excused: None,
             accepted_at: None,
             closed_at: None,
+            gave_way: false,
             sent_at_close: None,
             stage: Stage::Input,
             entered: Duration::ZERO,

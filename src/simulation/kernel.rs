@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::client::Place;
 use super::faults::{Call, Fault};
 use super::promises::{Promise, broken};
+use super::socket::Socket;
 use super::watch::Watch;
 use super::world::World;
 use crate::kernel::{Closing, Interest, Kernel, Ready, Record, Signal};
@@ -183,7 +184,10 @@ fn told(closing: Closing) -> &'static str {
 
 impl Drop for SimListener {
     fn drop(&mut self) {
-        self.sim.0.borrow_mut().world.close_socket(self.index);
+        // While a broken promise unwinds the stack, another one has nothing to say.
+        if !std::thread::panicking() {
+            self.sim.0.borrow_mut().world.close_socket(self.index);
+        }
     }
 }
 
@@ -200,6 +204,14 @@ impl Drop for SimStream {
             watch.asks_for_clients(service, world.now); // it can do so from now on
         }
         let client = &mut world.clients[index];
+        let service = client.service;
+        // Or the loop was told so, if not truly.
+        let waits = |socket: &Socket| {
+            socket.service == service && (!socket.queue.is_empty() || socket.waits_since.is_some())
+        };
+        let gave_way = world.sockets.iter().any(waits);
+        let client = &mut world.clients[index];
+        client.gave_way = gave_way;
         if self.closing.is_some() {
             client.closed_at = Some(world.now);
             client.sent_at_close = Some((client.sent.len(), client.records.len()));
@@ -232,6 +244,11 @@ impl Kernel for Sim {
     fn listen(&mut self, socket: &mut SimListener, index: usize, _: u32) -> io::Result<()> {
         socket.index = index;
         self.0.borrow_mut().world.sockets[index].is_open = true;
+        Ok(())
+    }
+
+    fn watch_again(&mut self, socket: &mut SimListener, _: usize) -> io::Result<()> {
+        self.0.borrow_mut().world.sockets[socket.index].watched_again();
         Ok(())
     }
 

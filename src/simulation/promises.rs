@@ -16,6 +16,10 @@ pub enum Promise {
     NoStall,
     /// While a client waits at a socket and the loop has been told, no other socket of the same service is served twice.
     Fairness,
+    /// A client that had connected when the server was told to stop is accepted, and a datagram that had come is received.
+    /// That holds while the handshake is on its way, too, for as long as the loop waits for it. Only a second request and
+    /// a system that lets no client in excuse the server.
+    NobodyLost,
     /// The loop never turns without progress or a wait.
     NoSpin,
     /// No client, no signal and no error of theirs ends the loop.
@@ -41,6 +45,7 @@ impl fmt::Display for Promise {
             Promise::Deadline => f.write_str("Deadline"),
             Promise::NoLeak => f.write_str("NoLeak"),
             Promise::NoStall => f.write_str("NoStall"),
+            Promise::NobodyLost => f.write_str("NobodyLost"),
             Promise::Fairness => f.write_str("Fairness"),
             Promise::NoSpin => f.write_str("NoSpin"),
             Promise::Survival => f.write_str("Survival"),

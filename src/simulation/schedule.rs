@@ -109,9 +109,14 @@ impl<S: Subject> Schedule<S> {
         }
         signals.sort_by_key(|(at, _)| *at);
         let kinds: Vec<Kind> = sockets.iter().map(|socket| socket.kind).collect();
-        let weather = Weather::any(&mut dice, clients, &Call::made_for(&kinds));
+        let mut weather = Weather::any(&mut dice, clients, &Call::made_for(&kinds));
+        let mut settings = Settings { backlog, ..hurried() };
+        if dice.one_in(4) {
+            weather.way = dice.millis_below(200);
+            settings.drain_quiet = Some(weather.way + Duration::from_millis(5));
+        }
         Schedule {
-            settings: Settings { backlog, ..hurried() },
+            settings,
             places: vec![places; usize::from(S::services_count())],
             ..Schedule::calm(&subject, &sockets, scripts)
         }
@@ -151,8 +156,11 @@ impl<S> fmt::Display for Schedule<S> {
         for (call, fault) in &self.weather.plan {
             writeln!(f, "call {call}: {fault}")?;
         }
-        let Weather { send_buffer, receive_buffer, descriptors, .. } = &self.weather;
+        let Weather { send_buffer, receive_buffer, descriptors, way, .. } = &self.weather;
         write!(f, "places {:?}, send buffer {send_buffer}, receive buffer {receive_buffer}", self.places)?;
-        if *descriptors < usize::MAX { write!(f, ", descriptors {descriptors}") } else { Ok(()) }
+        if *descriptors < usize::MAX {
+            write!(f, ", descriptors {descriptors}")?;
+        }
+        if way.is_zero() { Ok(()) } else { write!(f, ", handshakes take {way:?}") }
     }
 }

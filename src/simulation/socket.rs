@@ -29,6 +29,8 @@ pub(super) struct Socket {
     pub(super) served: u64,
     /// The same number when it was told that a client waits here, or asked for one in vain.
     pub(super) waits_since: Option<u64>,
+    /// Whether a call denied a client that waits here, since the last event.
+    pub(super) denied: bool,
     /// How many answers to datagrams fill the send buffer. They leave while the loop waits.
     pub(super) unsent: usize,
 }
@@ -47,6 +49,7 @@ impl Socket {
             denials: 0,
             served: 0,
             waits_since: None,
+            denied: false,
             unsent: 0,
         }
     }
@@ -62,6 +65,12 @@ impl Socket {
             self.blocked = false;
             self.edge = true;
         }
+    }
+
+    /// It is watched anew: what is in the queue is news.
+    pub(super) fn watched_again(&mut self) {
+        self.edge |= !self.queue.is_empty();
+        self.blocked = !self.edge;
     }
 
     pub(super) fn enter(&mut self, index: usize, now: Duration, weather: &Weather) {
@@ -85,6 +94,7 @@ impl Socket {
             broken(Promise::NoSpin, how);
         }
         if !self.queue.is_empty() {
+            self.denied = true;
             self.changed(weather);
         }
         Err(io::ErrorKind::WouldBlock.into())

@@ -260,6 +260,14 @@ impl<'a> Transcript<'a> {
         self.world.gives_up_at().is_some_and(closed_from)
     }
 
+    /// Whether it was closed for a client that waited to be accepted by the same service, once half of the time to drain was
+    /// over.
+    #[must_use]
+    pub fn gave_way(&self) -> bool {
+        let from = self.world.stopped_at.map(|at| at + self.world.drain_timeout / 2);
+        self.client().gave_way && self.closed_at().zip(from).is_some_and(|(closed, from)| closed >= from)
+    }
+
     /// Why it has no right to the whole answer to what it had sent completely at the moment `complete`; `None` if
     /// nothing excuses the server.
     ///

@@ -100,11 +100,10 @@ impl Watch {
         }
         let until = timeout.map(|timeout| world.now + timeout);
         let (now, turn_at) = (world.now, self.turn_at);
-        let late = |due: Duration| {
-            turn_at >= due.saturating_add(SLACK)
-                || until.is_none_or(|until| until > due.max(now).saturating_add(SLACK))
-        };
-        if let Some(at) = world.stopped_at.filter(|at| late(*at + world.drain_timeout)) {
+        let waits = |due: Duration| until.is_none_or(|until| until > due.max(now).saturating_add(SLACK));
+        let late = |due: Duration| turn_at >= due.saturating_add(SLACK) || waits(due);
+        // When the time is over the loop may turn until the accept queues are empty, and not wait.
+        if let Some(at) = world.stopped_at.filter(|at| waits(*at + world.drain_timeout)) {
             broken(Promise::Deadline, format!("draining since {at:?}, the loop waits until {until:?}"));
         }
         for (index, client) in inside(&mut world.clients) {

@@ -24,6 +24,8 @@ pub struct Weather {
     pub(super) sloppy: bool,
     /// Whether what a server sends over a network is late: a segment was lost, or the client's window is full.
     pub(super) late: bool,
+    /// How long a handshake over a network is on its way after connect(2) has returned.
+    pub(super) way: Duration,
     /// How many clients the process has descriptors for.
     pub(super) descriptors: usize,
     /// How many bytes a stream takes that its client has not taken yet.
@@ -62,6 +64,7 @@ impl Weather {
             call_micros: 0,
             sloppy: false,
             late: false,
+            way: Duration::ZERO,
             descriptors: usize::MAX,
             send_buffer: LARGE_BYTES,
             receive_buffer: LARGE_BYTES,
@@ -126,6 +129,7 @@ impl Weather {
             call_micros: dice.pick(&[0, 20, if clients < 6 { 100 } else { 20 }]),
             sloppy: dice.one_in(2),
             late: dice.one_in(2),
+            way: Duration::ZERO,
             descriptors: dice.pick(&[1, 2, 1000, 1000, 1000, 1000]),
             send_buffer: dice.pick(&[1, 3, 7, LARGE_BYTES, LARGE_BYTES]),
             receive_buffer: dice.pick(&[1, 100, LARGE_BYTES, LARGE_BYTES]),

@@ -34,6 +34,7 @@ pub(super) struct World {
     /// Of each service: errors of accept(2) and recvfrom(2) that were a client's, and pauses.
     pub(super) accept_errors: Vec<u64>,
     pub(super) pauses: Vec<u64>,
+    pub(super) pauses_at_stop: Vec<u64>,
     pub(super) signals: VecDeque<(Duration, Signal)>,
     /// When the server was told to stop, or had to; and when it was told again.
     pub(super) stopped_at: Option<Duration>,
@@ -72,6 +73,7 @@ impl World {
             limits,
             accept_errors: vec![0; services],
             pauses: vec![0; services],
+            pauses_at_stop: vec![0; services],
             signals: VecDeque::new(),
             stopped_at: None,
             stopped_again_at: None,
@@ -314,6 +316,7 @@ impl World {
             self.stopped_again_at.get_or_insert(self.now);
         } else {
             self.stopped_at = Some(self.now);
+            self.pauses_at_stop.clone_from(&self.pauses);
         }
     }
 

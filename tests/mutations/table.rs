@@ -165,4 +165,28 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
         suite: Suite::Welcome,
         breaks: &["NothingElse"],
     },
+    Mutation {
+        bug: "a stop does not wait for handshakes",
+        file: "listener.rs",
+        line: "self.quiet = settings.drain_quiet.unwrap_or(quiet);",
+        instead: "self.quiet = quiet;",
+        suite: Suite::Welcome,
+        breaks: &["NobodyLost"],
+    },
+    Mutation {
+        bug: "the end of draining resets the clients that wait",
+        file: "drain.rs",
+        line: "            if is_over || is_lost {",
+        instead: "            if is_over || self.is_stopped {",
+        suite: Suite::Welcome,
+        breaks: &["NobodyLost"],
+    },
+    Mutation {
+        bug: "clients give way where no client waits",
+        file: "listener.rs",
+        line: "            self.ask_kernel();\n            self.last",
+        instead: "            self.last",
+        suite: Suite::Welcome,
+        breaks: &["Counts"],
+    },
 ];

@@ -20,6 +20,14 @@ fn allow(server: &Server, more: u64) {
     prlimit(Some(server.pid()), Resource::Nofile, Rlimit { current, maximum: own_hard_limit() }).unwrap();
 }
 
+/// Waits until the one client that was welcomed is closed. It has its end before its descriptor is free.
+fn wait_for_the_close(server: &Server) {
+    until("the client is closed", || {
+        server.signal(Signal::USR1);
+        server.log().contains(": 1 welcomed")
+    });
+}
+
 /// The processor time that a server has used, in clock ticks of 10 ms.
 fn ticks(server: &Server) -> u64 {
     let stat = fs::read_to_string(format!("/proc/{}/stat", server.pid().as_raw_nonzero())).unwrap();
@@ -32,6 +40,7 @@ fn ticks(server: &Server) -> u64 {
 fn a_server_out_of_descriptors_pauses_and_welcomes_all_later() {
     let server = Server::start(&["--name-gap", "20s"]);
     assert_eq!(answer(server.send(b"Ada\n")), "welcome ");
+    wait_for_the_close(&server);
     allow(&server, 5);
     let before = ticks(&server);
     let mut clients: Vec<TcpStream> = (0..20).map(|_| server.send(b"Rafa")).collect();
@@ -60,6 +69,7 @@ fn a_server_out_of_descriptors_pauses_and_welcomes_all_later() {
 fn a_pause_ends_by_itself_where_no_connection_can_close() {
     let server = Server::start(&[]);
     assert_eq!(answer(server.send(b"Ada\n")), "welcome ");
+    wait_for_the_close(&server);
     allow(&server, 0);
     let clients: Vec<TcpStream> = (0..3).map(|_| server.send(b"Rafatul\n")).collect();
     server.wait_for_log("accepting pauses with 0 open");
@@ -90,6 +100,7 @@ fn every_descriptor_is_close_on_exec_and_non_blocking() {
     let server = Server::start(&[]);
     let _client = server.connect();
     assert_eq!(answer(server.send(b"Ada\n")), "welcome ");
+    wait_for_the_close(&server);
     let process = format!("/proc/{}", server.pid().as_raw_nonzero());
     let mut sockets = 0;
     for entry in fs::read_dir(format!("{process}/fd")).unwrap() {

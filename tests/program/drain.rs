@@ -55,3 +55,50 @@ fn every_datagram_in_the_receive_queue_is_answered() {
         assert_eq!(server.wait().status.code(), Some(0), "{kind}");
     }
 }
+
+#[test]
+fn clients_that_wait_behind_silent_ones_are_welcomed() {
+    let options = ["--max-connections", "10", "--drain-timeout", "2s"];
+    let (server, address) = serve(Kind::Tcp, &options).unwrap();
+    let silent: Vec<SocketClient> = (0..10).map(|_| SocketClient::connect(&address).unwrap()).collect();
+    server.wait_for_log("full: 10 open");
+    let waiting = clients(&address, 50);
+    server.signal(Signal::TERM);
+    all_are_welcomed(waiting);
+    let ended = server.wait();
+    assert!(ended.log.contains("60 accepted: 50 welcomed"), "{}", ended.log);
+    drop(silent);
+}
+
+#[test]
+fn without_time_to_drain_what_can_be_served_at_once_is() {
+    for (kind, count) in [(Kind::Tcp, 400), (Kind::Unix, 400), (Kind::Udp, 150)] {
+        let (server, address) = serve(kind, &["--drain-timeout", "0"]).unwrap();
+        let silent = SocketClient::connect(&address).unwrap();
+        server.signal(Signal::STOP);
+        let clients = clients(&address, count);
+        server.signal(Signal::TERM);
+        server.signal(Signal::CONT);
+        all_are_welcomed(clients);
+        let ended = server.wait();
+        let welcomed = format!("{count} welcomed");
+        assert!(ended.log.contains(&welcomed), "{kind}: {}", ended.log);
+        drop(silent);
+    }
+}
+
+#[test]
+fn a_client_whose_handshake_was_on_its_way_is_accepted() {
+    let mut command = crate::process::welcomed();
+    command.args(["--listen", "0.0.0.0:0", "--drain-quiet", "2s"]);
+    let server = crate::process::Server::spawn(command);
+    server.signal(Signal::TERM);
+    server.wait_for_log("stopping: 0 open");
+    // As if it was on its way for this long.
+    let loopback = std::net::SocketAddr::from(([127, 0, 0, 1], server.address.port()));
+    let late = SocketClient::connect(&loopback.into()).unwrap();
+    late.send(b"Ada\n").unwrap();
+    assert_eq!(late.answer(), "welcome ");
+    let ended = server.wait();
+    assert!(ended.log.contains("1 accepted: 1 welcomed"), "{}", ended.log);
+}

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use welcomed::kernel::Mio;
 use welcomed::machine::{Arrow, ArrowOf, Diagram, NoArrow, Table};
 use welcomed::net::Peer;
-use welcomed::reactor::service::{Input, Step, StreamService, TIMERS, Timer, Want};
+use welcomed::reactor::service::{Input, OnStop, Step, StreamService, TIMERS, Timer, Want};
 use welcomed::reactor::{Server, Settings, Streams};
 
 use crate::echo::{Echo, Mistake};
@@ -138,7 +138,7 @@ fn lift<T: Table>(Step { taken, moved }: Step<T>) -> Step<Before<T>> {
 impl<S: StreamService> StreamService for Behind<S> {
     type Session = Session<S::Session>;
     type Table = Before<S::Table>;
-    const HEED_STOPPING: bool = S::HEED_STOPPING;
+    const ON_STOP: OnStop = S::ON_STOP;
 
     fn waits(&self) -> Vec<Duration> {
         self.0.waits()

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use welcomed::kernel::{Closing, Interest, Kernel, Mio, Ready, Record};
 use welcomed::machine::ArrowOf;
 use welcomed::net::{Address, Peer};
-use welcomed::reactor::service::{Input, Step, StreamService, TIMERS, Then, Timer, Want};
+use welcomed::reactor::service::{Input, OnStop, Step, StreamService, TIMERS, Then, Timer, Want};
 use welcomed::reactor::{Server, Settings, Streams};
 use welcomed::services::welcome::{self, WelcomeStreams};
 
@@ -25,7 +25,7 @@ struct Watched<S>(S, Arrows);
 impl<S: StreamService> StreamService for Watched<S> {
     type Session = S::Session;
     type Table = S::Table;
-    const HEED_STOPPING: bool = S::HEED_STOPPING;
+    const ON_STOP: OnStop = S::ON_STOP;
 
     fn waits(&self) -> Vec<Duration> {
         self.0.waits()
@@ -192,6 +192,10 @@ impl Kernel for Keeping {
 
     fn listen(&mut self, listener: &mut Socket, index: usize, backlog: u32) -> io::Result<()> {
         self.mio.listen(&mut listener.borrow_mut(), index, backlog)
+    }
+
+    fn watch_again(&mut self, listener: &mut Socket, index: usize) -> io::Result<()> {
+        self.mio.watch_again(&mut listener.borrow_mut(), index)
     }
 
     fn accept(&mut self, listener: &Socket) -> io::Result<(Self::Stream, Peer)> {

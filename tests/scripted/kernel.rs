@@ -247,6 +247,18 @@ impl Kernel for Scripted {
         Ok(())
     }
 
+    fn watch_again(&mut self, listener: &mut Listener, index: usize) -> io::Result<()> {
+        let mut world = self.0.borrow_mut();
+        if index == 0 {
+            world.backlog_reported = 0;
+        }
+        if let Some(post) = world.posts.get_mut(index) {
+            post.reported = 0;
+        }
+        let _ = listener;
+        Ok(())
+    }
+
     fn accept(&mut self, listener: &Listener) -> io::Result<(usize, Peer)> {
         let mut world = self.0.borrow_mut();
         world.accepts += 1;

@@ -8,7 +8,7 @@ use super::tables::connection::{Arrow, Event, Machine, State};
 use super::text::Welcome;
 use crate::machine::Moved;
 use crate::net::Peer;
-use crate::reactor::service::{Input, Step, StreamService, TIMERS, Then, Timer, Want};
+use crate::reactor::service::{Input, OnStop, Step, StreamService, TIMERS, Then, Timer, Want};
 use crate::text::Escaped;
 
 /// The waits, in the order of [`StreamService::waits`].
@@ -121,8 +121,8 @@ impl WelcomeStreams {
 impl StreamService for WelcomeStreams {
     type Session = Session;
     type Table = Machine;
-    // Each client has one conversation, and that is finished.
-    const HEED_STOPPING: bool = false;
+    // Each client has one conversation, and that is finished, once it has begun.
+    const ON_STOP: OnStop = OnStop::TellForPlaces;
 
     fn waits(&self) -> Vec<Duration> {
         let Settings { name_timeout, name_gap, write_timeout, .. } = self.settings;
@@ -167,6 +167,9 @@ impl StreamService for WelcomeStreams {
             Input::Elapsed(GAP) => session.name_ended(Event::Silence, welcome),
             Input::Elapsed(_) => session.over(Event::Deadline),
             Input::Sent => session.over(Event::WelcomeSent),
+            Input::Stopping if session.name.is_empty() && session.state() == State::ReadingName => {
+                session.over(Event::Stopped)
+            }
             Input::Stopping => Ok(None),
             Input::Stopped => session.over(Event::Stopped),
             Input::Failed => session.over(Event::Failed),

@@ -34,7 +34,7 @@ pub mod connection {
             Deadline = "deadline",
             /// Reading, writing or watching the stream failed.
             Failed = "failed",
-            /// The server stops and has waited long enough.
+            /// The server stops, and has waited long enough or needs the place of a client that has not begun its name.
             Stopped = "stopped",
         }
         outcomes {

@@ -1,0 +1,103 @@
+//! How the server stops: clients that have connected are served, and the open connections finish.
+
+use std::time::Instant;
+
+use super::deadlines::DURATION_MAX;
+use super::listener::Listener;
+use super::server::Server;
+use super::services::Services;
+use super::tables::socket::Event;
+use crate::kernel::Kernel;
+
+impl<K: Kernel, H: Services<K>> Server<K, H> {
+    /// A request to stop: the first lets open connections finish, the second does not.
+    pub(super) fn stop(&mut self) {
+        if self.drain_by.is_some() {
+            log::info!("stopping at once");
+            self.is_stopped = true;
+            self.all_listeners(Event::StopNow);
+            self.services.stop();
+        } else {
+            self.drain();
+        }
+    }
+
+    /// Accepts the clients that have connected, then no more, and gives all of them their time to finish.
+    pub(super) fn drain(&mut self) {
+        if self.drain_by.is_some() {
+            return;
+        }
+        let timeout = self.settings.drain_timeout.min(DURATION_MAX);
+        (self.drain_by, self.give_way_at) =
+            (Some(self.turn.now + timeout), Some(self.turn.now + timeout / 2));
+        self.turn.stopping = true;
+        self.services.stopping();
+        for listener in &mut self.listeners {
+            listener.drain(self.turn.now);
+        }
+        log::info!("stopping: {} open", self.services.open());
+    }
+
+    /// When draining has to be looked at although nothing happens.
+    pub(super) fn drains_at(&self) -> Option<Instant> {
+        let quiet = self.listeners.iter().filter_map(Listener::quiet_at);
+        quiet.chain(self.drain_by.filter(|_| !self.is_stopped)).chain(self.give_way_at).min()
+    }
+
+    /// Goes on with draining, within a budget, until all is closed or the time is over.
+    pub(super) fn drain_on(&mut self) {
+        let Some(drain_by) = self.drain_by else { return };
+        if self.give_way_at.is_some_and(|at| at <= self.turn.now) {
+            self.give_way_at = None;
+            self.services.give_way();
+        }
+        self.services.sweep(&mut self.turn);
+        if !self.is_stopped && drain_by <= self.turn.now {
+            self.is_stopped = true;
+            if self.services.open() > 0 {
+                log::warn!("stopping: {} did not finish in time", self.services.open());
+            }
+        }
+        self.shut_empty_sockets();
+        if self.is_stopped && self.services.open() > 0 {
+            self.services.stop();
+            self.services.sweep(&mut self.turn);
+        }
+        if self.listeners.iter().all(Listener::is_shut) {
+            if self.is_stopped {
+                self.all_listeners(Event::Deadline);
+            } else if self.services.open() == 0 {
+                self.all_listeners(Event::Drained);
+            }
+        }
+    }
+
+    /// Shuts the sockets that no client comes to any more. When the time is over none is waited for, and where none can be
+    /// accepted those that wait are lost.
+    fn shut_empty_sockets(&mut self) {
+        let now = self.turn.now;
+        for (index, listener) in
+            self.listeners.iter_mut().enumerate().filter(|(_, listener)| !listener.is_shut())
+        {
+            listener.watch_again(&mut self.turn.kernel, index);
+            let is_over = listener.quiet_at().is_some_and(|quiet_at| self.is_stopped || quiet_at <= now);
+            let resumes = self.services.asks_again(listener.service(), &self.turn, now);
+            let is_lost = self.is_stopped && listener.is_ready() && resumes.is_some_and(|at| at > now);
+            if is_lost {
+                log::warn!(
+                    "stopping: clients that wait at {} are lost: none can be accepted",
+                    listener.address()
+                );
+            }
+            if is_over || is_lost {
+                listener.shut();
+            }
+        }
+    }
+
+    fn all_listeners(&mut self, event: Event) {
+        for listener in &mut self.listeners {
+            listener.on(event);
+        }
+    }
+}
