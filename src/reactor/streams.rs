@@ -18,14 +18,10 @@ use crate::kernel::Kernel;
 use crate::machine::Table as _;
 use crate::net::Kind;
 
-/// How many timers of one service may run out in one turn.
-const EXPIRE_BUDGET: usize = 1024;
-
-/// How many connections of one service go on in one turn without the kernel.
-const GO_ON_BUDGET: usize = 1024;
-
-/// How many places of one service are gone over in one turn when the server stops.
-const SWEEP_BUDGET: usize = 1024;
+/// How many connections of one service may be gone over in one turn without an event of their own: those whose timers have
+/// run out, those that go on without the kernel, and those that are told of a stop. Each can take a few calls, and a
+/// client that comes meanwhile waits for all of them.
+const BUDGET: usize = 64;
 
 /// The stream service `S` in a loop on the kernel `K`.
 pub struct Streams<S: StreamService, K: Kernel> {
@@ -184,7 +180,7 @@ impl<S: StreamService, K: Kernel> Streams<S, K> {
     /// While the server stops: lets sessions give way, within a budget, until the client that waits has a place.
     fn make_room(&mut self, turn: &mut Turn<K>) {
         let Some(mut next) = self.gives_way else { return };
-        let end = self.places_used.min(next + SWEEP_BUDGET);
+        let end = self.places_used.min(next + BUDGET);
         while next < end && self.wants_room(turn) {
             self.drive_slot_and_tell(next, true, turn);
             next += 1;
@@ -257,7 +253,7 @@ impl<S: StreamService, K: Kernel> Services<K> for Streams<S, K> {
     }
 
     fn go_on(&mut self, turn: &mut Turn<K>) {
-        let slots: Vec<usize> = self.go_on.drain(..self.go_on.len().min(GO_ON_BUDGET)).collect();
+        let slots: Vec<usize> = self.go_on.drain(..self.go_on.len().min(BUDGET)).collect();
         for slot in slots {
             self.with(slot, turn, |connection, _| connection.goes_on = false);
             self.drive_slot(slot, turn);
@@ -273,7 +269,7 @@ impl<S: StreamService, K: Kernel> Services<K> for Streams<S, K> {
             return;
         }
         let now = since(turn.start, turn.now);
-        for _ in 0..EXPIRE_BUDGET {
+        for _ in 0..BUDGET {
             let Some((slot, wait)) = self.timers.expire(now) else { return };
             self.expire_slot(slot, wait, turn);
         }
@@ -334,7 +330,7 @@ impl<S: StreamService, K: Kernel> Services<K> for Streams<S, K> {
     fn sweep(&mut self, turn: &mut Turn<K>) {
         self.make_room(turn);
         let Some(Sweep { told, next }) = self.sweep.take() else { return };
-        let end = self.places_used.min(next + SWEEP_BUDGET);
+        let end = self.places_used.min(next + BUDGET);
         for slot in next..end {
             match told {
                 // Read dry, the connection is told.

@@ -117,6 +117,8 @@ pub(super) struct Client {
     pub(super) excused: Option<&'static str>,
     pub(super) accepted_at: Option<Duration>,
     pub(super) closed_at: Option<Duration>,
+    /// In how many turns the loop has left it open that it was due.
+    pub(super) due_turns: usize,
     /// Whether clients waited to be accepted by the same service when the loop closed its stream.
     pub(super) gave_way: bool,
     /// How many bytes and records it had sent when the loop closed its stream.
@@ -182,6 +184,7 @@ impl Client {
             excused: None,
             accepted_at: None,
             closed_at: None,
+            due_turns: 0,
             gave_way: false,
             sent_at_close: None,
             stage: Stage::Input,

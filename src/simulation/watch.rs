@@ -17,6 +17,9 @@ const CALLS_PER_TURN: usize = 100_000;
 /// between the loop's two looks at the clock; in another, the wait is interrupted.
 const IDLE_TURNS: usize = 3;
 
+/// How many of the clients that are due the loop ends in one turn, at least.
+const DUE_PER_TURN: usize = 64;
+
 /// How long the loop may let a client wait in the accept queue while it has room.
 const BACK_OFF: Duration = Duration::from_millis(100);
 
@@ -106,12 +109,15 @@ impl Watch {
         if let Some(at) = world.stopped_at.filter(|at| waits(*at + world.drain_timeout)) {
             broken(Promise::Deadline, format!("draining since {at:?}, the loop waits until {until:?}"));
         }
+        let clients = world.clients.len();
         for (index, client) in inside(&mut world.clients) {
             if client.since >= turn_at {
                 client.since = now; // its deadline was set at some moment of this turn
             }
             let due = client.stage.due(client.since, &world.limits[usize::from(client.service)]);
-            if due.is_some_and(late) {
+            let is_due = due.is_some_and(|due| turn_at >= due.saturating_add(SLACK));
+            client.due_turns = if is_due { client.due_turns + 1 } else { 0 };
+            if due.is_some_and(waits) || client.due_turns > clients / DUE_PER_TURN {
                 let how = format!("client {index} is due at {due:?}, and the loop waits until {until:?}");
                 broken(Promise::Deadline, how);
             }

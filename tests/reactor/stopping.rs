@@ -48,7 +48,7 @@ fn a_service_that_ignores_stopping_is_told_once() {
     for count in [1, 1500] {
         let (mut stage, clients) = with_idle_clients("ignores", count, false);
         stage.ask_to_stop();
-        stage.turns(4);
+        stage.turns(30);
         assert_eq!(stoppings(&stage), count);
         for client in &clients {
             client.send(b"one-way\n").unwrap();

@@ -243,3 +243,27 @@ fn a_key_keeps_no_deadline_of_the_connection_before() {
     assert_eq!((kernel.client(0).served(), kernel.client(1).served()), (ms(60), ms(100)));
     assert_eq!((server.stats().welcomed(), server.stats().timed_out()), (1, 1));
 }
+
+#[test]
+fn deadlines_that_pass_together_keep_no_client_waiting_for_all() {
+    // Each look at a stream takes a millisecond. The prompt client comes when 1,000 deadlines pass.
+    let crowd = (0..1000).map(|_| Client::silent());
+    let kernel = Scripted::new(crowd.chain([Client::prompt(b"Ada\n")]));
+    let prompt = kernel.0.borrow_mut().backlog.pop_back().unwrap();
+    let mut server = kernel.server(Settings::default());
+    while server.connections() < 1000 {
+        server.turn().unwrap();
+    }
+    {
+        let mut world = kernel.0.borrow_mut();
+        world.now += Duration::from_secs(61);
+        world.read_takes = ms(1);
+        world.backlog.push_back(prompt);
+    }
+    let before = kernel.0.borrow().now;
+    while server.connections() > 0 {
+        server.turn().unwrap();
+    }
+    assert!(kernel.client(1000).closed_at.unwrap() - before < ms(70));
+    assert_eq!((server.stats().timed_out(), server.stats().welcomed()), (1000, 1));
+}
