@@ -173,6 +173,7 @@ fn log_and_serve(options: &Options) -> ExitCode {
         (false, _) => Some(LevelFilter::Trace),
     };
     let started = kernel::make_standard_output_standard_error()
+        .and_then(|()| kernel::survive_file_size_limit())
         .and_then(|()| logging::start(asked.unwrap_or(LevelFilter::Info)));
     let logging = match started {
         Ok(logging) => logging,

@@ -57,7 +57,8 @@ impl Mio {
         Ok(Mio { poll, events: Events::with_capacity(EVENTS_PER_WAIT), signals: None, handle })
     }
 
-    /// Opens the selector and takes over SIGINT, SIGTERM (stop) and SIGUSR1 (report) of this process. Dropped, it
+    /// Opens the selector and takes over SIGINT, SIGTERM and SIGHUP (stop), SIGUSR1 (report) and SIGUSR2 (nothing) of this
+    /// process; not SIGHUP if the process was started with that ignored. Dropped, it
     /// gives them back: they do what they do by default, and not what a handler did before. A handler that another part
     /// of the program installs meanwhile is not noticed.
     ///

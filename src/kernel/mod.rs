@@ -13,4 +13,4 @@ mod unix;
 pub use self::mio::Mio;
 pub use self::requests::Handle;
 pub use self::seam::{Closing, Interest, Kernel, Ready, Record, Signal};
-pub use self::standard_output::make_standard_output_standard_error;
+pub use self::standard_output::{make_standard_output_standard_error, survive_file_size_limit};

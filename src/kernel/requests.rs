@@ -5,13 +5,21 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
 
 use mio::{Registry, Token, Waker};
-use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook_mio::v1_0::Signals;
 
 use super::seam::Signal;
 
-/// The signals that are taken.
-const SIGNALS: [i32; 3] = [SIGINT, SIGTERM, SIGUSR1];
+/// The signals that are taken. SIGUSR2 means nothing, and does not end the process.
+const SIGNALS: [i32; 5] = [SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2];
+
+/// Those of them that the parent of this process wants it to hear of: under nohup(1) it survives its terminal.
+static WANTED: LazyLock<Vec<i32>> = LazyLock::new(|| {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default(); // proc(5); without it none is ignored
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    SIGNALS.into_iter().filter(|signal| *signal != SIGHUP || ignored & (1 << (SIGHUP - 1)) == 0).collect()
+});
 
 /// Whether a kernel of this process has the signals.
 static TAKEN: AtomicBool = AtomicBool::new(false);
@@ -29,7 +37,7 @@ impl ProcessSignals {
     /// socketpair(2) do.
     pub(super) fn take(registry: &Registry, token: Token) -> io::Result<ProcessSignals> {
         static DEFAULTS: LazyLock<io::Result<()>> = LazyLock::new(|| {
-            for signal in SIGNALS {
+            for signal in WANTED.iter().copied() {
                 signal_hook::flag::register_conditional_default(signal, Arc::clone(&GIVEN_BACK))?;
             }
             Ok(())
@@ -40,7 +48,7 @@ impl ProcessSignals {
         GIVEN_BACK.store(true, Ordering::SeqCst); // until they are taken
         let has_defaults = DEFAULTS.as_ref().map_err(|error| io::Error::from(error.kind()));
         let result = has_defaults.and_then(|()| {
-            let mut signals = Signals::new(SIGNALS)?;
+            let mut signals = Signals::new(WANTED.iter())?;
             registry.register(&mut signals, token, mio::Interest::READABLE)?;
             Ok(ProcessSignals(signals))
         });
@@ -51,7 +59,11 @@ impl ProcessSignals {
 
     /// What they ask for since the last call.
     pub(super) fn pending(&mut self) -> impl Iterator<Item = Signal> {
-        self.0.pending().map(|signal| if signal == SIGUSR1 { Signal::Report } else { Signal::Stop })
+        self.0.pending().filter_map(|signal| match signal {
+            SIGUSR1 => Some(Signal::Report),
+            SIGUSR2 => None,
+            _ => Some(Signal::Stop),
+        })
     }
 }
 

@@ -19,7 +19,7 @@ pub enum Ready {
 /// What an operator can ask for.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Signal {
-    /// SIGINT, SIGTERM or [`Handle::stop`](super::Handle::stop): stop.
+    /// SIGINT, SIGTERM, SIGHUP or [`Handle::stop`](super::Handle::stop): stop.
     Stop,
     /// SIGUSR1 or [`Handle::report`](super::Handle::report): write the counts to the log.
     Report,

@@ -18,8 +18,8 @@ use crate::kernel::Kernel;
 use crate::machine::Table as _;
 use crate::net::Kind;
 
-/// How many connections of one service may be gone over in one turn without an event of their own: those whose timers have
-/// run out, those that go on without the kernel, and those that are told of a stop. Each can take a few calls, and a
+/// How many connections of one service may be gone over in one turn without an event of their own. There are three sorts:
+/// their timers have run out, they go on without the kernel, or they are told of a stop. Each can take a few calls, and a
 /// client that comes meanwhile waits for all of them.
 const BUDGET: usize = 64;
 

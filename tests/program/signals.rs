@@ -1,4 +1,4 @@
-//! The signals: SIGTERM and SIGINT stop the server, SIGUSR1 logs the counts.
+//! The signals: SIGTERM, SIGINT and SIGHUP stop the server, SIGUSR1 logs the counts, others do nothing.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -10,7 +10,7 @@ use crate::process::{Server, answer, now};
 
 #[test]
 fn a_stopping_server_finishes_open_connections_and_exits_with_0() {
-    for signal in [Signal::TERM, Signal::INT] {
+    for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
         let server = Server::start(&["--name-gap", "10s"]);
         let mut clients: Vec<TcpStream> = (0..20).map(|_| server.send(b"Rafa")).collect();
         // Clients are accepted in order: once this one is served, the others are open.
@@ -116,4 +116,44 @@ fn sigusr1_logs_the_counts_and_disturbs_no_client() {
     server.wait_for_log("counts: 2 accepted: 1 welcomed");
     open.write_all(b"tul\n").unwrap();
     assert_eq!(answer(open), "welcome ");
+}
+
+#[test]
+fn signals_that_mean_nothing_do_not_end_the_server() {
+    let server = Server::start(&[]);
+    server.signal(Signal::USR2);
+    server.signal(Signal::XFSZ);
+    assert_eq!(answer(server.send(b"Ada\n")), "welcome ");
+    let mut command = std::process::Command::new("nohup");
+    command.args([env!("CARGO_BIN_EXE_welcomed"), "--listen", "127.0.0.1:0"]).env_remove("RUST_LOG");
+    let detached = Server::spawn(command);
+    detached.signal(Signal::HUP);
+    assert_eq!(answer(detached.send(b"Ada\n")), "welcome ");
+    for server in [server, detached] {
+        assert_eq!(server.stop().status.code(), Some(0));
+    }
+}
+
+#[test]
+fn a_limit_of_file_size_costs_lines_and_no_client() {
+    let log = std::env::temp_dir().join(format!("welcomed-limited-{}.log", std::process::id()));
+    let script = "ulimit -f 4; exec \"$0\" --listen 127.0.0.1:0 -vv 2>\"$1\"";
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", script, env!("CARGO_BIN_EXE_welcomed")]).arg(&log).env_remove("RUST_LOG");
+    let mut child = command.spawn().unwrap();
+    let mut said = String::new();
+    crate::process::until("it listens", || {
+        said = std::fs::read_to_string(&log).unwrap_or_default();
+        said.contains("waiting for connections on tcp://") && said.ends_with('\n')
+    });
+    let address = said.split("on tcp://").nth(1).unwrap().lines().next().unwrap();
+    for _ in 0..200 {
+        let mut client = TcpStream::connect(address).unwrap();
+        client.write_all(b"Rafatul\n").unwrap();
+        assert_eq!(answer(client), "welcome ");
+    }
+    assert!(std::fs::metadata(&log).unwrap().len() <= 4096, "the limit was reached");
+    rustix::process::kill_process(rustix::process::Pid::from_child(&child), Signal::TERM).unwrap();
+    assert_eq!(crate::process::wait(&mut child).code(), Some(0));
+    std::fs::remove_file(&log).unwrap();
 }
