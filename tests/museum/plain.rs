@@ -25,6 +25,7 @@ pub(crate) struct Plain {
     welcome: WelcomeStreams,
     places: usize,
     drain_timeout: Duration,
+    drain_quiet: Duration,
     bug: Option<Bug>,
     listener: Option<SimListener>,
     kind: Kind,
@@ -37,6 +38,8 @@ pub(crate) struct Plain {
     /// What a client under this key has still to be sent: only the bug has use for it.
     left_under_key: Vec<Vec<u8>>,
     drain_by: Option<Instant>,
+    /// When the last client came while it drains.
+    came: Instant,
     /// Where datagrams are received.
     buffer: [u8; NAME_MAX_BYTES],
 }
@@ -49,6 +52,7 @@ impl Plain {
         log_is_read: bool,
     ) -> Plain {
         let kind = schedule.sockets[0].kind;
+        let came = kernel.now();
         let address = Address { kind, name: Name::Unix(UnixName::Abstract(b"museum".to_vec())) };
         let mut listener = kernel.socket(&address).unwrap();
         kernel.listen(&mut listener, 0, schedule.settings.backlog).unwrap();
@@ -59,6 +63,7 @@ impl Plain {
             settings,
             places: schedule.places[0],
             drain_timeout: schedule.settings.drain_timeout,
+            drain_quiet: schedule.settings.drain_quiet.unwrap_or_default(),
             bug,
             listener: Some(listener),
             kind,
@@ -68,6 +73,7 @@ impl Plain {
             connections: Slab::new(),
             left_under_key: Vec::new(),
             drain_by: None,
+            came,
             buffer: [0; NAME_MAX_BYTES],
         }
     }
@@ -82,7 +88,11 @@ impl Plain {
         let accept =
             (self.ready && room && self.listener.is_some()).then(|| self.paused_until.unwrap_or(now));
         let dues = self.connections.iter().flat_map(|(_, c)| [c.due.map(|(_, at)| at), c.gap]);
-        let next = dues.chain([accept, self.drain_by]).flatten().min();
+        let quiet = self
+            .drain_by
+            .filter(|_| self.listener.is_some() && !self.ready)
+            .map(|_| self.came + self.drain_quiet);
+        let next = dues.chain([accept, self.drain_by, quiet]).flatten().min();
         let mut ready = Vec::new();
         let timeout = next.map(|next| next.saturating_duration_since(now));
         match self.kernel.wait(&mut ready, timeout) {
@@ -157,6 +167,7 @@ impl Plain {
                 Ok((stream, _)) => {
                     self.left_under_key.resize(self.connections.vacant_key() + 1, Vec::new());
                     let key = self.connections.insert(Connection::new(stream, self.kind));
+                    self.came = now;
                     self.serve(key);
                 }
                 Err(error) => self.accept_failed(error, now)?,
@@ -223,9 +234,11 @@ impl Plain {
     }
 
     fn stop(&mut self, now: Instant) {
-        self.listener = None;
+        // A client in the accept queue has connected.
+        (self.ready, self.came) = (true, now);
         let again = self.drain_by.replace(self.drain_by.unwrap_or(now + self.drain_timeout));
         if again.is_some() {
+            self.listener = None;
             self.close_all();
         }
     }
@@ -261,8 +274,14 @@ impl EventLoop for Plain {
         }
         self.expire(now);
         self.accept(now)?;
-        if self.drain_by.is_some_and(|by| by <= now) {
-            self.close_all();
+        let is_over = self.drain_by.is_some_and(|by| by <= now);
+        if is_over {
+            self.close_all(); // and accepts the rest in the next turn
+        }
+        let is_paused = self.paused_until.is_some_and(|until| until > now);
+        let is_quiet = is_over || (self.drain_by.is_some() && self.came + self.drain_quiet <= now);
+        if is_quiet && (!self.ready || (is_over && is_paused)) {
+            self.listener = None;
         }
         Ok(())
     }

@@ -41,10 +41,10 @@ fn the_client_is_welcomed_over_every_kind_of_socket() {
 fn only_a_record_may_have_line_feeds_in_its_name() {
     let endpoint = |scheme: &str| format!("{scheme}://@{}", unique_name("lines"));
     let (records, datagrams) = (endpoint("unixpacket"), endpoint("unixgram"));
-    let server = Server::start(&["-l", &records, "-l", &datagrams, "--welcome", "<{name}>"]);
+    let server = Server::start(&["-l", &records, "-l", &datagrams, "--welcome", "<<< {name}>"]);
     server.wait_for_log(&datagrams);
     for endpoint in [&records, &datagrams] {
-        assert_eq!(visit(endpoint, &["a\nb\n", "--timeout", "40s"]).1, "<a\nb\n>");
+        assert_eq!(visit(endpoint, &["a\nb\n", "--timeout", "40s"]).1, "<<< a\nb\n>");
         assert_eq!(
             error_line(visit(endpoint, &[&"x".repeat(1025)]), 2),
             "the name is too long: at most 1024 bytes are accepted"

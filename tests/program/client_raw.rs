@@ -12,7 +12,7 @@ fn a_raw_client_prints_the_welcome_and_not_its_own_name() {
     if !has_own_network() {
         return;
     }
-    for (text, protocol) in [("{name}!", 253), ("welcome ", 254)] {
+    for (text, protocol) in [("{name} !!!", 253), ("welcome ", 254)] {
         let endpoint = format!("raw://127.0.0.1?protocol={protocol}");
         let mut program = welcomed();
         program.args(["-l", "127.0.0.1:0", "-l", &endpoint, "--welcome", text]);

@@ -70,8 +70,10 @@ fn a_welcome_unfit_for_datagrams_is_refused_before_any_socket() {
     let unix = folder.endpoint(Kind::Unix);
     for datagrams in ["udp://localhost:0", &folder.endpoint(Kind::UnixGram), raw] {
         for (welcome, why) in [
-            ("{name}", "needs text beside {name}, or it could be taken for a name"),
-            ("", "needs text beside {name}, or it could be taken for a name"),
+            ("{name}", "needs 4 bytes of text before or behind {name}, or it could be taken for a name"),
+            ("{name}\n", "needs 4 bytes of text before or behind {name}, or it could be taken for a name"),
+            ("", "needs text, or it could be taken for a name"),
+            (&"x".repeat(41), "has 40 bytes of text at most, so that little input never makes much output"),
             ("{name}, dear {name}!", "has {name} once at most, so that little input never makes much output"),
         ] {
             let options = ["-l", &unix, "-l", datagrams, "--welcome", welcome];

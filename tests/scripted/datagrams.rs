@@ -167,12 +167,12 @@ fn rounds(own: &str, other: &str) -> u64 {
 fn two_servers_that_welcome_each_other_fall_silent() {
     assert_eq!(rounds("welcome ", "welcome "), 0);
     assert_eq!(rounds("Hello, {name}!", "Hello, {name}!"), 0);
-    assert_eq!(rounds("hi {name}", "{name}, be welcome"), 1, "its own welcome begins what it hears");
+    assert_eq!(rounds("hi, {name}", "{name}, be welcome"), 1, "its own welcome begins what it hears");
     // One text for everybody: the same comes again and again.
     assert_eq!(rounds("Hello, {name}!", "welcome "), 100);
-    // Each adds its text to the other's, until only the beginning fits into a name.
-    assert_eq!(rounds("Hello, {name}!", "{name}, be welcome"), 51);
-    assert!(rounds("{name}, hello", "{name}, be welcome") < 100 + 1024 / 7);
+    // Each adds its text to the other's, and finds its own in that.
+    assert_eq!(rounds("{name}, hello", "be welcome, {name}"), 1);
+    assert_eq!(rounds("{name}, hello", "{name}, be welcome"), 1);
 }
 
 #[test]

@@ -72,14 +72,10 @@ pub fn reply(text: &str, name: &[u8]) -> Vec<u8> {
     reply
 }
 
-/// Whether `bytes` begin and end as a welcome of this text does, which has at most one place for a name. Such a datagram
-/// is not answered.
+/// Whether `bytes` say a welcome of this text, which has at most one place for a name. Such a datagram is not answered.
 #[must_use]
 pub fn is_echo(text: &str, bytes: &[u8]) -> bool {
-    match text.split_once("{name}") {
-        None => bytes == text.as_bytes(),
-        Some((before, after)) => bytes.strip_prefix(before.as_bytes()).is_some_and(|rest| {
-            rest.ends_with(after.as_bytes()) || (bytes.len() >= 1024 && !before.is_empty())
-        }),
-    }
+    let Some((before, after)) = text.split_once("{name}") else { return bytes == text.as_bytes() };
+    let said = if after.len() >= before.len() { after } else { before };
+    (0..=bytes.len()).any(|start| bytes.get(start..).is_some_and(|rest| rest.starts_with(said.as_bytes())))
 }

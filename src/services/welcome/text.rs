@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::limits::{DATAGRAM_TEXT_MAX_BYTES, NAME_MAX_BYTES, WELCOME_MAX_BYTES};
+use super::limits::{DATAGRAM_TEXT_MAX_BYTES, DATAGRAM_TEXT_MIN_BYTES, NAME_MAX_BYTES, WELCOME_MAX_BYTES};
 
 /// The place in a welcome's text where the name goes.
 const NAME: &str = "{name}";
@@ -40,41 +40,52 @@ impl Welcome {
         welcome
     }
 
-    /// Whether `bytes` are this welcome, to any name, as far as can be known: they begin and end as it does. If there
-    /// are [`NAME_MAX_BYTES`] of them, the end may be missing, and the beginning decides.
+    /// Whether `bytes` are this welcome, or say it: the answer of another server, whose text grows, to this one's. A text without
+    /// `{name}` is the same for all, and said by nothing but itself. Any other is known again by the longest piece of its
+    /// text, wherever that stands.
     ///
     /// ```
     /// use welcomed::services::welcome::Welcome;
     ///
     /// let welcome: Welcome = "Hello, {name}!".parse().unwrap();
     /// assert!(welcome.could_be(b"Hello, Rafatul!"));
+    /// assert!(welcome.could_be(b"welcome, Hello, Rafatul!"));
     /// assert!(!welcome.could_be(b"Rafatul"));
     /// ```
     #[must_use]
     pub fn could_be(&self, bytes: &[u8]) -> bool {
-        let cut = bytes.len() >= NAME_MAX_BYTES;
-        let Some((first, others)) = self.around.split_first() else { return false };
-        match (bytes.strip_prefix(first.as_bytes()), others.last()) {
-            (None, _) => false,
-            (Some(rest), None) => rest.is_empty(),
-            (Some(rest), Some(last)) => rest.ends_with(last.as_bytes()) || (cut && !first.is_empty()),
+        let said = self.longest_piece().as_bytes();
+        match self.around.len() {
+            1 => bytes == said,
+            _ => said.is_empty() || bytes.windows(said.len()).any(|window| window == said),
         }
     }
 
-    /// Whether this can be the answer to datagrams, or why not. It has to be known again as a welcome. And it must not
-    /// be longer than the name by more than its own text. Else a sender that forges its address could use it to send a
-    /// third party more than it has sent itself.
+    fn longest_piece(&self) -> &str {
+        self.around.iter().max_by_key(|piece| piece.len()).map_or("", String::as_str)
+    }
+
+    /// Whether this can be the answer to datagrams, or why not.
+    ///
+    /// It has to be known again as a welcome, however many servers add to it. And no answer may have more than three times the
+    /// bytes of its datagram, with the headers (RFC 9000, section 8.1). Else a sender that forges its address could use it
+    /// to send a third party much more than it has sent itself.
     pub fn suits_datagrams(&self) -> Result<(), &'static str> {
-        if self.around.iter().all(String::is_empty) {
-            Err("over datagrams a welcome needs text beside {name}, or it could be taken for a name")
-        } else if self.around.len() > 2 {
+        if self.around.len() > 2 {
             Err(
                 "over datagrams a welcome has {name} once at most, so that little input never makes much output",
             )
-        } else if self.around.iter().map(String::len).sum::<usize>() > DATAGRAM_TEXT_MAX_BYTES {
-            const { assert!(DATAGRAM_TEXT_MAX_BYTES == 400, "the message names the limit") };
+        } else if self.longest_piece().len() < DATAGRAM_TEXT_MIN_BYTES && self.around.len() > 1 {
+            const { assert!(DATAGRAM_TEXT_MIN_BYTES == 4, "the message names the limit") };
             Err(
-                "over datagrams a welcome has 400 bytes of text at most, so that little input never makes much output",
+                "over datagrams a welcome needs 4 bytes of text before or behind {name}, or it could be taken for a name",
+            )
+        } else if self.longest_piece().is_empty() {
+            Err("over datagrams a welcome needs text, or it could be taken for a name")
+        } else if self.around.iter().map(String::len).sum::<usize>() > DATAGRAM_TEXT_MAX_BYTES {
+            const { assert!(DATAGRAM_TEXT_MAX_BYTES == 40, "the message names the limit") };
+            Err(
+                "over datagrams a welcome has 40 bytes of text at most, so that little input never makes much output",
             )
         } else {
             Ok(())
@@ -141,27 +152,56 @@ mod tests {
     }
 
     #[test]
-    fn a_welcome_is_known_again_wherever_it_is_cut() {
-        for text in ["welcome ", "hi {name}", "{name}, welcome", "hi {name}!"] {
-            for name in [&b""[..], b"Ada", b"{name}", b"hi Ada!"] {
+    fn a_welcome_is_known_again_when_others_add_to_it() {
+        for text in ["welcome ", "hi, {name}", "{name}, welcome", "hi, {name}!"] {
+            for name in [&b""[..], b"Ada", b"{name}", b"hi, Ada!"] {
                 assert!(welcome(text).could_be(&welcome(text).to(name)), "{text} {name:?}");
             }
             assert!(!welcome(text).could_be(b"Ada") && !welcome(text).could_be(b""), "{text}");
         }
-        assert!(welcome("hi {name}!").could_be(&welcome("hi {name}!").to(&[b'x'; 2000])[..NAME_MAX_BYTES]));
-        assert!(!welcome("hi {name}!").could_be(&[b'x'; NAME_MAX_BYTES]));
-        assert!(!welcome("{name}!").could_be(&[b'x'; NAME_MAX_BYTES]), "a long name is a name");
+        let (own, others) = (welcome("hi, {name}!"), ["yo {name}", "{name} there", "({name})"].map(welcome));
+        let said = others.iter().fold(own.to(b"Ada"), |said, other| other.to(&said));
+        assert!(own.could_be(&said));
+        assert!(own.could_be(&own.to(&[b'x'; 2000])[..NAME_MAX_BYTES]));
+        assert!(!own.could_be(&[b'x'; NAME_MAX_BYTES]));
+    }
+
+    #[test]
+    fn a_text_that_is_the_same_for_all_is_said_by_itself_alone() {
+        assert!(
+            !welcome("welcome ").could_be(b"welcome home") && !welcome("welcome ").could_be(b"most welcome ")
+        );
     }
 
     #[test]
     fn a_welcome_to_datagrams_can_be_known_again() {
-        for text in ["welcome ", "hi {name}!", " {name}"] {
+        for text in ["welcome ", "hi, {name}!", "{name}, hi", "!"] {
             assert_eq!(welcome(text).suits_datagrams(), Ok(()), "{text}");
         }
         let most = "x".repeat(DATAGRAM_TEXT_MAX_BYTES);
         assert_eq!(welcome(&format!("{most}{{name}}")).suits_datagrams(), Ok(()));
-        for text in ["", "{name}", "{name}{name}", "{name} and {name}", &format!("{most}{{name}}!")] {
+        for text in [
+            "",
+            "{name}",
+            "{name}\n",
+            "hi {name}!",
+            "{name}{name}",
+            "{name} and {name}",
+            &format!("{most}{{name}}!"),
+        ] {
             assert!(welcome(text).suits_datagrams().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_answer_to_datagrams_is_at_most_three_times_as_long() {
+        let most = welcome(&format!("{}{{name}}", "x".repeat(DATAGRAM_TEXT_MAX_BYTES)));
+        // The headers of IPv4 alone, of UDP over IPv4 and over IPv6 (RFC 791, 768, 8200).
+        for headers in [20, 28, 48] {
+            for name in 0..NAME_MAX_BYTES {
+                let answer = most.to(&vec![b'x'; name]).len();
+                assert!(headers + answer <= 3 * (headers + name), "{headers} {name}");
+            }
         }
     }
 
