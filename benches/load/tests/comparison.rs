@@ -14,6 +14,7 @@ use serde_json::Value;
 const SERVERS: [&str; 10] = [
     "floor",
     "floor again",
+    "safe floor",
     "lab",
     "threads",
     "plain mio",

@@ -6,7 +6,7 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::thread;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_welcomed-load");
@@ -92,4 +92,40 @@ fn the_proof_holds() {
     let receipt = text(&output.stdout);
     assert!(output.status.success(), "{output:?}");
     assert!(receipt.matches("correct").count() == 38 && !receipt.contains("WRONG"), "{receipt}");
+}
+
+#[test]
+fn a_run_in_which_nothing_succeeds_is_a_failure_of_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let wrong = server().to_string();
+    for (options, why) in [
+        (["--connect", &nobody, "--count", "50"].as_slice(), "no visit succeeded: 50 refused"),
+        (&["--connect", &nobody, "--find-knee", "--duration", "100ms"], "no visit succeeded: "),
+        (&["--connect", &wrong, "--count", "50", "--expect", "hello"], "no visit succeeded: 50 wrong reply"),
+    ] {
+        let output = run(Path::new(PROGRAM), folder.path(), options);
+        assert_eq!((output.status.code(), text(&output.stdout)), (Some(1), ""), "{output:?}");
+        let said = text(&output.stderr);
+        assert!(said.lines().last().unwrap().contains(why), "{said}");
+    }
+}
+
+#[test]
+fn an_output_that_is_closed_or_full_is_no_panic() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = server().to_string();
+    let load = |output: Stdio| {
+        let mut command = Command::new(PROGRAM);
+        command.args(["--connect", &server, "--count", "50"]).current_dir(folder.path());
+        command.stdout(output).stderr(Stdio::piped()).output().unwrap()
+    };
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let closed = load(writer.into());
+    assert!(closed.status.code() == Some(1) && !text(&closed.stderr).contains("panicked"), "{closed:?}");
+    let full = load(fs::File::create("/dev/full").unwrap().into());
+    assert_eq!(full.status.code(), Some(1));
+    let said = text(&full.stderr).lines().last();
+    assert_eq!(said, Some("welcomed-load: No space left on device (os error 28)"));
 }

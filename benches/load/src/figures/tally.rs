@@ -212,6 +212,11 @@ impl Tally {
     pub(crate) fn failures(&self) -> u64 {
         self.failures.iter().sum()
     }
+
+    /// How many visits failed in each way, and its name.
+    pub(crate) fn failures_by_name(&self) -> impl Iterator<Item = (u64, &'static str)> {
+        Failure::ALL.into_iter().map(|failure| (self.count(failure), failure.name()))
+    }
 }
 
 /// Times from 1 ns to 100 s in three digits: a fixed 200 KiB or so.

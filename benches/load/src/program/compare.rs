@@ -13,6 +13,7 @@ use crate::program::options::Options;
 use crate::program::outcome::Outcome;
 use crate::program::preflight::{self, Needs};
 use crate::program::progress::progress;
+use crate::program::say::say;
 use crate::report::Figures;
 use crate::system::files::at;
 use crate::{comparison, report};
@@ -30,7 +31,7 @@ pub(super) fn compare(options: &Options, setup: &Setup<'_>) -> io::Result<Outcom
     preflight::complain(&Needs { sockets: scale.held as u64, in_flight: 64, rate: 0.0, sources: 1 });
     let comparison = comparison::compare(setup, scale, &mut |text| progress(&text))?;
     progress(&"");
-    println!("{}", report::comparison(&comparison));
+    say(&report::comparison(&comparison))?;
     let path = options.json.clone().unwrap_or_else(|| setup.folder.join("report.json"));
     let json = serde_json::json!({
         "version": 1, "comparison": comparison, "goals": goals(&comparison.rows),
@@ -38,7 +39,11 @@ pub(super) fn compare(options: &Options, setup: &Setup<'_>) -> io::Result<Outcom
     fs::write(&path, format!("{json:#}\n")).map_err(|error| at(&path, &error))?;
     let page = path.with_extension("html");
     fs::write(&page, report::page(&comparison))?;
-    println!("The same as pictures: {}\nThe figures of every round: {}", page.display(), path.display());
+    say(&format_args!(
+        "The same as pictures: {}\nThe figures of every round: {}",
+        page.display(),
+        path.display()
+    ))?;
     if let Some(files) = &options.figures {
         write_figures(files, &comparison, setup)?;
     }
@@ -49,7 +54,7 @@ pub(super) fn compare(options: &Options, setup: &Setup<'_>) -> io::Result<Outcom
     }
     if let Some(before) = before {
         let change = before.change_to(&now);
-        println!("welcomed --quiet against the baseline: {change}.");
+        say(&format_args!("welcomed --quiet against the baseline: {change}."))?;
         if change.is_regression() {
             return Ok(Outcome::Regression);
         }
@@ -62,12 +67,12 @@ pub(super) fn compare(options: &Options, setup: &Setup<'_>) -> io::Result<Outcom
 /// The figures of the cost and their chart, if the comparison has come to its end.
 fn write_figures(files: &Path, comparison: &Comparison, setup: &Setup<'_>) -> io::Result<()> {
     let Some(figures) = Figures::of(&comparison.rows).filter(|_| setup.goes_on()) else {
-        println!("No chart of the cost is written: not every server was measured.");
+        say(&format_args!("No chart of the cost is written: not every server was measured."))?;
         return Ok(());
     };
     let (json, svg) = (files.with_extension("json"), files.with_extension("svg"));
     fs::write(&json, figures.json()?).map_err(|error| at(&json, &error))?;
     fs::write(&svg, figures.chart()).map_err(|error| at(&svg, &error))?;
-    println!("The chart of the cost: {}\nIts figures: {}", svg.display(), json.display());
+    say(&format_args!("The chart of the cost: {}\nIts figures: {}", svg.display(), json.display()))?;
     Ok(())
 }

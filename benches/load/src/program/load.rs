@@ -20,6 +20,7 @@ use crate::program::options::Options;
 use crate::program::outcome::Outcome;
 use crate::program::preflight::{self, Needs};
 use crate::program::progress::progress;
+use crate::program::say::say;
 use crate::report;
 use crate::system::clock::nanos;
 use crate::system::files::at;
@@ -50,6 +51,7 @@ pub(super) fn load(options: &Options, target: &Target, stop: &AtomicBool) -> io:
     let measured = generator::run(&plan, stop, &mut |glimpse| progress(&live(glimpse, &plan)))?;
     drop(held);
     progress(&"");
+    succeeded(&measured.tally)?;
     let ceiling = ceiling_over(target.kind(), stop)?;
     write_reports(options, &measured, ceiling)?;
     let tally = &measured.tally;
@@ -58,7 +60,10 @@ pub(super) fn load(options: &Options, target: &Target, stop: &AtomicBool) -> io:
     }
     let missed = options.target_p99.is_some_and(|target| !is_good(tally, target));
     if missed {
-        println!("The target is missed: errors, or a p99 over {:?}.", options.target_p99.unwrap_or_default());
+        say(&format_args!(
+            "The target is missed: errors, or a p99 over {:?}.",
+            options.target_p99.unwrap_or_default()
+        ))?;
     }
     Ok(if missed { Outcome::Missed } else { Outcome::Done })
 }
@@ -105,7 +110,7 @@ fn ceiling_over(kind: Kind, stop: &AtomicBool) -> io::Result<Option<f64>> {
 
 /// The table on standard output, and the files that were asked for.
 fn write_reports(options: &Options, measured: &Measured, ceiling: Option<f64>) -> io::Result<()> {
-    println!("{}", report::run(measured, ceiling));
+    say(&report::run(measured, ceiling))?;
     if let Some(path) = &options.json {
         fs::write(path, format!("{:#}\n", report::run_as_json(measured, ceiling)))
             .map_err(|error| at(path, &error))?;
@@ -134,6 +139,19 @@ fn is_good(tally: &Tally, target: Duration) -> bool {
         && tally.latency.value_at_quantile(0.99) <= nanos(target)
 }
 
+/// Fails if no visit succeeded: then no figure says anything about a server.
+fn succeeded(tally: &Tally) -> io::Result<()> {
+    if tally.welcomed + tally.resets > 0 {
+        return Ok(());
+    }
+    let lost = (tally.lost, "lost");
+    let failures = tally.failures_by_name().chain([lost]);
+    match failures.max_by_key(|(count, _)| *count).filter(|(count, _)| *count > 0) {
+        Some((count, name)) => Err(io::Error::other(format!("no visit succeeded: {count} {name}"))),
+        None => Ok(()), // none was made
+    }
+}
+
 /// The highest rate that the server bears.
 fn find_knee(options: &Options, mut plan: Plan, stop: &AtomicBool) -> io::Result<Outcome> {
     let target = options.target_p99.unwrap_or(Duration::from_millis(10));
@@ -144,17 +162,18 @@ fn find_knee(options: &Options, mut plan: Plan, stop: &AtomicBool) -> io::Result
         if stop.load(Ordering::Relaxed) {
             return Err(ErrorKind::Interrupted.into());
         }
+        succeeded(&tally)?;
         let p99 = tally.latency.value_at_quantile(0.99) / 1000;
         let good = is_good(&tally, target) && held_back == 0;
         if !good && tally.is_spoiled() {
             spoiled = Some(rate);
         }
-        println!(
+        say(&format_args!(
             "{rate:>9.0} visits/s: p99 {p99} us, {} errors{}: {}",
             tally.failures(),
             lost(&tally),
             if good { "good" } else { "too much" }
-        );
+        ))?;
         Ok(good)
     });
     let found = match found {
@@ -163,13 +182,15 @@ fn find_knee(options: &Options, mut plan: Plan, stop: &AtomicBool) -> io::Result
     };
     match found {
         Knee::At(rate) => {
-            println!("The knee: {rate:.0} visits a second, with no errors and a p99 under {target:?}.");
+            say(&format_args!(
+                "The knee: {rate:.0} visits a second, with no errors and a p99 under {target:?}."
+            ))?;
         }
         Knee::Above(rate) => {
-            println!("No knee up to {rate:.0} visits a second.");
+            say(&format_args!("No knee up to {rate:.0} visits a second."))?;
         }
         Knee::Below(rate) => {
-            println!("Already {rate:.0} visits a second are too much.");
+            say(&format_args!("Already {rate:.0} visits a second are too much."))?;
         }
     }
     match (spoiled, found) {

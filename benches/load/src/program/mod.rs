@@ -1,6 +1,6 @@
 //! The program: its command line, and what follows from it.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "figures go to standard output")]
+#![expect(clippy::print_stderr, reason = "its progress is for people")]
 
 mod answering;
 mod compare;
@@ -12,6 +12,7 @@ mod options;
 mod outcome;
 mod preflight;
 mod progress;
+mod say;
 
 use std::io;
 use std::path::Path;
@@ -30,6 +31,7 @@ use crate::program::find_welcomed::find_welcomed;
 use crate::program::name::name;
 use crate::program::options::Options;
 use crate::program::outcome::{Outcome, ended};
+use crate::program::say::say;
 use crate::report;
 use crate::system::files::writable;
 use crate::system::processes::raise_descriptor_limit;
@@ -41,7 +43,7 @@ use crate::system::processes::raise_descriptor_limit;
 /// and baselines go to `folder`, which is made if need be. Some runs start this very program again, as one of the
 /// peers, so call it before anything is printed or read.
 ///
-/// Exit codes: 0 done, 1 failure, 2 usage, 3 a target was missed, 4 dearer than the baseline, 5 the measurement is
+/// Exit codes: 0 done, 1 failure, or no visit succeeded, 2 usage, 3 a target was missed, 4 dearer than the baseline, 5 the measurement is
 /// invalid, 130 interrupted.
 #[must_use]
 pub fn main(welcomed: Option<&Path>, folder: &Path) -> ExitCode {
@@ -83,7 +85,7 @@ pub fn main(welcomed: Option<&Path>, folder: &Path) -> ExitCode {
 /// The receipt: what a server did wrong on purpose, and what was reported of it.
 fn prove(stop: &AtomicBool) -> io::Result<Outcome> {
     let proofs = faults::prove(stop)?;
-    println!("{}", report::receipt(&proofs));
+    say(&report::receipt(&proofs))?;
     if proofs.iter().all(Proof::holds) {
         return Ok(Outcome::Done);
     }

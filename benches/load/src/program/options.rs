@@ -155,7 +155,7 @@ pub(crate) struct Options {
     pub(crate) bench: bool,
 
     /// A comparison of a second or two, which measures nothing well: for tests
-    #[arg(long, hide = true)]
+    #[arg(long, hide = true, conflicts_with_all = ["connect", "prove"])]
     pub(crate) smoke: bool,
 }
 

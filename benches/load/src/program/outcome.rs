@@ -22,6 +22,8 @@ pub(super) enum Outcome {
 /// The exit code of a program that ends in this way. Why it ends goes to standard error.
 pub(super) fn ended(result: io::Result<Outcome>, interrupted: bool) -> ExitCode {
     match result {
+        // The reader of the figures has what it wanted.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
         Err(error) => command_line::fail(name(), &error, ExitCode::FAILURE),
         Ok(_) if interrupted => ExitCode::from(130),
         Ok(Outcome::Done) => ExitCode::SUCCESS,
