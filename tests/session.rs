@@ -290,3 +290,19 @@ fn an_idle_session_holds_no_buffer() {
     assert_eq!(Session::default().name(), b"");
     assert!(size_of::<Session>() <= 48, "{}", size_of::<Session>());
 }
+
+#[test]
+fn a_carriage_return_at_the_limit_is_not_part_of_the_name() {
+    for letters in [1022, 1023] {
+        for cut in [1, letters, letters + 1] {
+            let mut service = service(TEXT);
+            let mut conversation = Conversation::new(&mut service, now());
+            let sent = ["x".repeat(letters), "\r\n".to_owned()].concat();
+            conversation.receives(&sent.as_bytes()[..cut]);
+            conversation.receives(&sent.as_bytes()[cut..]);
+            conversation.sends_all();
+            let expected = model::reply(TEXT, "x".repeat(letters).as_bytes());
+            assert_eq!(conversation.output(), expected, "{letters} letters, cut at {cut}");
+        }
+    }
+}

@@ -131,7 +131,7 @@ fn main() -> ExitCode {
         Ok(options) => options,
         Err(code) => return code,
     };
-    match (options.diagram, unsuitable_welcome(&options)) {
+    match (options.diagram, unsuitable_welcome(&options).or_else(|| unsuitable_gap(&options))) {
         (Some(language), _) => {
             ended(draw(language).map_err(|error| format!("cannot write the diagram: {error}")))
         }
@@ -148,6 +148,16 @@ fn unsuitable_welcome(options: &Options) -> Option<String> {
         "this '--welcome' does not suit {endpoint}: {why}; accepted is a text such as 'Hello, {{name}}!' (see \
          {PROGRAM} --help)"
     ))
+}
+
+/// Why the name gap is none, if so: a name would never end by silence.
+fn unsuitable_gap(Options { name_gap, name_timeout, .. }: &Options) -> Option<String> {
+    let (gap, timeout) = (humantime::format_duration(*name_gap), humantime::format_duration(*name_timeout));
+    (name_gap > name_timeout).then(|| {
+        format!(
+            "--name-gap {gap} is longer than --name-timeout {timeout}; accepted is a gap of at most {timeout}"
+        )
+    })
 }
 
 /// The exit code of a program that ends in this way, once it has said why.

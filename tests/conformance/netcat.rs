@@ -12,7 +12,7 @@ fn converses(kind: Kind, options: &[&str], name: &str, escaped: &str) {
     if !is_here("nc.openbsd") {
         return;
     }
-    let server = AllKindsServer::start(&["--welcome", "Hello, {name}!", "--name-gap", "24h"]);
+    let server = AllKindsServer::start(&["--welcome", "Hello, {name}!", "--name-gap", "60s"]);
     let mut command = Command::new("nc.openbsd");
     command.args(options);
     match server.address(kind).as_socket() {

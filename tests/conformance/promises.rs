@@ -91,19 +91,19 @@ impl Promise {
 }
 
 /// The defaults, except that silence ends no name: a busy machine must not change a result.
-const PLAIN: &[&str] = &["--name-gap", "24h", "-vv"];
+const PLAIN: &[&str] = &["--name-gap", "60s", "-vv"];
 
 /// A welcome with the name in it.
-const HELLO: &[&str] = &["--welcome", "Hello, {name}!", "--name-gap", "24h", "-vv"];
+const HELLO: &[&str] = &["--welcome", "Hello, {name}!", "--name-gap", "60s", "-vv"];
 
 /// A short name gap.
 const GAP: &[&str] = &["--welcome", "Hello, {name}!", "--name-gap", "300ms", "-vv"];
 /// A short deadline for the name.
 const SHORT: &[&str] =
-    &["--welcome", "Hello, {name}!", "--name-gap", "24h", "--name-timeout", "400ms", "-vv"];
+    &["--welcome", "Hello, {name}!", "--name-gap", "400ms", "--name-timeout", "400ms", "-vv"];
 /// Ten connections at most.
 const ROOM_FOR_TEN: &[&str] =
-    &["--welcome", "Hello, {name}!", "--name-gap", "24h", "--max-connections", "10", "-vv"];
+    &["--welcome", "Hello, {name}!", "--name-gap", "60s", "--max-connections", "10", "-vv"];
 
 /// All promises.
 #[rustfmt::skip]

@@ -43,7 +43,7 @@ fn python_is_welcomed_over_every_kind() {
     if !is_here("python3") {
         return;
     }
-    let server = AllKindsServer::start(&["--welcome", "Hello, {name}!", "--name-gap", "24h"]);
+    let server = AllKindsServer::start(&["--welcome", "Hello, {name}!", "--name-gap", "60s"]);
     for kind in Kind::ALL.iter().filter(|kind| **kind != Kind::Raw || raw_is_allowed()) {
         let place = match server.address(*kind).as_socket() {
             Some(address) => address.to_string(),

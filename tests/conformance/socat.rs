@@ -33,7 +33,7 @@ fn converses(server: &AllKindsServer, address: &str, name: &str, expected: &str)
 }
 
 fn start() -> Option<AllKindsServer> {
-    is_here("socat").then(|| AllKindsServer::start(&["--welcome", "Hello, {name}!", "--name-gap", "24h"]))
+    is_here("socat").then(|| AllKindsServer::start(&["--welcome", "Hello, {name}!", "--name-gap", "60s"]))
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn serve(then: impl FnOnce(TcpStream) + Send + 'static) -> SocketAddr {
 
 #[test]
 fn a_name_on_the_command_line_prints_the_welcome_and_no_more() {
-    let server = Server::start(&["--welcome", "Hello, {name}!", "--name-gap", "24h"]);
+    let server = Server::start(&["--welcome", "Hello, {name}!", "--name-gap", "60s"]);
     assert_eq!(visit(server.address, &["Rafatul"], b""), (0, "Hello, Rafatul!".into(), String::new()));
     server.wait_for_log(" Rafatul");
 }

@@ -65,6 +65,14 @@ fn invalid_permissions_for_a_socket_are_refused() {
 }
 
 #[test]
+fn a_name_gap_beyond_the_name_timeout_is_refused() {
+    let (code, line) = refused(&["--name-gap", "2m"]);
+    assert_eq!(code, 2);
+    let said = "--name-gap 2m is longer than --name-timeout 1m; accepted is a gap of at most 1m";
+    assert!(line.ends_with(said), "{line}");
+}
+
+#[test]
 fn a_welcome_unfit_for_datagrams_is_refused_before_any_socket() {
     let (folder, raw) = (Folder::new(), "raw://127.0.0.1?protocol=253");
     let unix = folder.endpoint(Kind::Unix);

@@ -42,7 +42,7 @@ fn a_name_that_receive_missed_is_read_later() {
 
     // After that the edge is used up: the name is read with the next byte or at the deadline.
     for more in [&b"tul\n"[..], b""] {
-        let options = ["--name-timeout", "3s", "--name-gap", "24h"];
+        let options = ["--name-timeout", "3s", "--name-gap", "3s"];
         let denial = ["-e", "inject=recvfrom:error=EAGAIN:when=2"];
         let Some((server, tracer)) = traced(&options, &denial) else { return };
         let mut client = server.connect();
@@ -58,7 +58,7 @@ fn a_name_that_receive_missed_is_read_later() {
 #[test]
 fn a_descriptor_that_close_left_open_disturbs_no_other_client() {
     let inject = "inject=close:error=EIO:when=1";
-    let Some((server, tracer)) = traced(&["--name-gap", "24h"], &["-e", inject]) else { return };
+    let Some((server, tracer)) = traced(&["--name-gap", "60s"], &["-e", inject]) else { return };
     let mut left_open = server.connect();
     tracer.wait_for("EPOLL_CTL_ADD");
     left_open.write_all(b"Ada\n").unwrap();

@@ -39,7 +39,7 @@ pub(crate) struct FaultRun {
 impl FaultRun {
     /// Connects the two open clients, and lets strace inject the error from then on.
     pub(crate) fn begin(kind: Kind, inject: &str) -> Option<FaultRun> {
-        let (server, address) = serve(kind, &["--name-gap", "24h"])?;
+        let (server, address) = serve(kind, &["--name-gap", "60s"])?;
         let own_descriptors = descriptors(&server);
         let open = vec![server.send(b"Rafa"), server.send(b"Rafa")];
         // Clients are accepted in order: once this one is served, the others are open.

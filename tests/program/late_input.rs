@@ -20,7 +20,7 @@ const SLOW: &str = "150000";
 fn a_second_piece_before_the_last_calls_costs_no_welcome() {
     for kind in [Kind::Tcp, Kind::Unix, Kind::UnixPacket] {
         for call in ["shutdown", "close"] {
-            let Some((server, address)) = serve(kind, &["--name-gap", "24h"]) else { return };
+            let Some((server, address)) = serve(kind, &["--name-gap", "60s"]) else { return };
             let inject = format!("inject={call}:delay_enter={SLOW}");
             let Some(tracer) = Tracer::attach(&server, &["-e", &inject]) else { return };
             let client = SocketClient::connect(&address).unwrap();
@@ -37,7 +37,7 @@ fn a_second_piece_before_the_last_calls_costs_no_welcome() {
 
 #[test]
 fn an_urgent_byte_behind_the_line_end_costs_no_welcome() {
-    let server = Server::start(&["--name-gap", "24h"]);
+    let server = Server::start(&["--name-gap", "60s"]);
     for _ in 0..20 {
         server.signal(Signal::STOP);
         let client = server.send(b"Ada\n");

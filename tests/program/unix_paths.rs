@@ -276,7 +276,7 @@ fn a_socket_file_of_another_program_is_not_removed() {
 fn a_socket_file_stays_until_the_accept_queue_is_empty() {
     let folder = Folder::new();
     let endpoint = folder.endpoint(Kind::Unix);
-    let server = start(&endpoint, &["--max-connections", "1", "--name-gap", "24h"]);
+    let server = start(&endpoint, &["--max-connections", "1", "--name-gap", "60s"]);
     let first = SocketClient::connect(&address(&endpoint)).unwrap();
     first.send(b"Ra").unwrap();
     let second = SocketClient::connect(&address(&endpoint)).unwrap();

@@ -42,6 +42,9 @@ pub fn name(bytes: &[u8], shuts: bool) -> Option<Name> {
         }
         name.push(*byte);
         if name.len() == 1024 {
+            if *byte == b'\r' {
+                name.pop();
+            }
             return Some(Name { bytes: name, taken: before, ending: Ending::Full });
         }
     }

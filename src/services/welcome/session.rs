@@ -59,8 +59,8 @@ impl Session {
         &self.name
     }
 
-    /// Takes what belongs to the name. It ends at the first line feed (a carriage return before it is dropped)
-    /// or at byte 1,024, whichever comes first.
+    /// Takes what belongs to the name. It ends at the first line feed or at byte 1,024, whichever comes first. A carriage
+    /// return at its end is dropped.
     #[inline]
     fn receive(&mut self, bytes: &[u8], welcome: &Welcome) -> Step<Machine> {
         let bytes = bytes.get(..NAME_MAX_BYTES - self.name.len()).unwrap_or(bytes);
@@ -74,6 +74,10 @@ impl Session {
         self.append(bytes);
         if self.name.len() < NAME_MAX_BYTES {
             return Step::took(bytes.len());
+        }
+        // Its line feed may be on its way.
+        if self.name.last() == Some(&b'\r') {
+            self.name.pop();
         }
         // A name that has to be cut has more behind it as a rule, perhaps still on its way. The loop lingers for a client
         // of which not all was taken: so the last byte is left to it.
