@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use mio::event::Source as _;
 use mio::unix::SourceFd;
 use mio::{Events, Poll, Token};
+use nix::sys::socket::sockopt::PeerCredentials;
 use rustix::io::Errno;
 use rustix::net::{
     RecvAncillaryBuffer, RecvFlags, ReturnFlags, SendFlags, Shutdown, SocketAddrAny, SocketFlags, sockopt,
@@ -311,10 +312,12 @@ fn receive_packet(listener: &Listener, buffer: &mut [u8]) -> io::Result<(Record,
     }
 }
 
-/// The process that has connected, if the kernel tells (unix(7), `SO_PEERCRED`).
+/// The process that has connected, if the kernel tells (unix(7), `SO_PEERCRED`). One of another PID namespace has the number
+/// 0 (`pid_namespaces(7)`), which rustix reads into a type that cannot be 0.
 fn process(socket: &OwnedFd) -> Peer {
-    let pid = sockopt::socket_peercred(socket).map(|credentials| credentials.pid.as_raw_nonzero().get());
-    pid.ok().and_then(|pid| u32::try_from(pid).ok()).map_or(Peer::Unnamed, Peer::Process)
+    let pid = nix::sys::socket::getsockopt(socket, PeerCredentials).map(|credentials| credentials.pid());
+    let pid = pid.ok().and_then(|pid| u32::try_from(pid).ok());
+    pid.filter(|pid| *pid > 0).map_or(Peer::Unnamed, Peer::Process)
 }
 
 /// The peer of a connection or a datagram over the Internet.

@@ -25,12 +25,21 @@ const PUBLISH_TRIES: usize = 16;
 const LOCK_TRIES: u32 = 200;
 const LOCK_WAIT: Duration = Duration::from_millis(10);
 
+/// The longest address of the Unix domain: a family, a path, and the NUL behind it (unix(7)).
+const ADDRESS_MAX_BYTES: usize = 2 + UNIX_NAME_MAX_BYTES + 1;
+
 /// The sender that recvfrom(2) gave. A relative path counts as no name: in this process's directory it can be
-/// another program's socket.
+/// another program's socket. So does a path that leaves no room for its NUL: Linux lets a socket be bound to one, says
+/// that its address is longer than there is room for, and rustix panics over that.
 pub(super) fn peer(address: SocketAddrAny) -> Peer {
+    if usize::try_from(address.addr_len()).map_or(true, |bytes| bytes > ADDRESS_MAX_BYTES) {
+        return Peer::Unnamed;
+    }
     let Ok(address) = SocketAddrUnix::try_from(address) else { return Peer::Unnamed };
     let path = |path| UnixName::Path(PathBuf::from(OsStr::from_bytes(path)));
-    let name = address.path_bytes().filter(|path| path.starts_with(b"/")).map(path);
+    // rustix takes the NUL behind the longest path for a part of it.
+    let bytes = address.path_bytes().map(|path| path.strip_suffix(b"\0").unwrap_or(path));
+    let name = bytes.filter(|path| path.starts_with(b"/")).map(path);
     let name = name.or_else(|| address.abstract_name().map(|name| UnixName::Abstract(name.to_vec())));
     name.map_or(Peer::Unnamed, |name| Peer::Unix(Box::new(name)))
 }

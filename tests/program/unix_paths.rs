@@ -329,3 +329,59 @@ fn a_sender_with_a_relative_path_is_unanswerable() {
     fs::remove_file(folder.path("me")).unwrap();
     stop(server, &folder);
 }
+
+#[test]
+fn no_path_of_a_sender_ends_the_server() {
+    if !is_here("python3") {
+        return;
+    }
+    let folder = Folder::new();
+    let endpoint = folder.endpoint(Kind::UnixGram);
+    let server = start(&endpoint, &["-v"]);
+    // bind(2) itself: 108 bytes leave no room for a NUL, and 107 are the longest path that has one.
+    let script = "import ctypes, os, socket, struct, sys\n\
+                  length, server, folder = int(sys.argv[1]), sys.argv[2], sys.argv[3].encode()\n\
+                  path = (folder + b'/').ljust(length, b'x')\n\
+                  s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)\n\
+                  address = struct.pack('=H', socket.AF_UNIX) + path\n\
+                  assert ctypes.CDLL(None).bind(s.fileno(), address, len(address)) == 0\n\
+                  s.settimeout(20 if length < 108 else 0.01)\n\
+                  s.sendto(b'Ada%d' % length, server)\n\
+                  try: print(s.recv(100).decode())\n\
+                  except TimeoutError: print('no answer')\n\
+                  os.unlink(path)";
+    let path = endpoint.strip_prefix("unixgram://").unwrap();
+    let ask = |length: &str| {
+        let mut python = Command::new("python3");
+        python.args(["-c", script, length, path]).arg(folder.path("."));
+        let (code, printed, said) = run(&mut python, b"");
+        assert_eq!(code, 0, "{said}");
+        printed
+    };
+    assert_eq!(ask("107"), "welcome \n");
+    assert_eq!(ask("108"), "no answer\n");
+    server.wait_for_log("received from (no name) Ada108");
+    assert_eq!(ask("106"), "welcome \n");
+    stop(server, &folder);
+}
+
+#[test]
+fn a_client_of_another_pid_namespace_is_welcomed_without_a_number() {
+    let namespace = ["--user", "--map-root-user", "--pid", "--fork"];
+    let can = Command::new("unshare").args(namespace).arg("true").status();
+    if !can.is_ok_and(|status| status.success()) {
+        return not_tested("a PID namespace cannot be made");
+    }
+    let folder = Folder::new();
+    let endpoint = folder.endpoint(Kind::Unix);
+    // The server is in a namespace of its own, and its client outside.
+    let mut command = Command::new("unshare");
+    command.args(namespace).args(["--kill-child", env!("CARGO_BIN_EXE_welcomed"), "-l", &endpoint]);
+    let server = Process::start(command.env_remove("RUST_LOG"));
+    server.wait_for_log("waiting for connections");
+    visit(&endpoint);
+    server.wait_for_log("connected with (no name) Ada");
+    server.signal(Signal::KILL);
+    server.wait();
+    let _ = fs::remove_file(endpoint.strip_prefix("unix://").unwrap());
+}
