@@ -29,8 +29,8 @@ const LOCK_WAIT: Duration = Duration::from_millis(10);
 const ADDRESS_MAX_BYTES: usize = 2 + UNIX_NAME_MAX_BYTES + 1;
 
 /// The sender that recvfrom(2) gave. A relative path counts as no name: in this process's directory it can be
-/// another program's socket. So does a path that leaves no room for its NUL: Linux lets a socket be bound to one, says
-/// that its address is longer than there is room for, and rustix panics over that.
+/// another program's socket. So does a path that leaves no room for its NUL. Linux lets a socket be bound to one, and says
+/// that its address is longer than there is room for, which rustix panics over.
 pub(super) fn peer(address: SocketAddrAny) -> Peer {
     if usize::try_from(address.addr_len()).map_or(true, |bytes| bytes > ADDRESS_MAX_BYTES) {
         return Peer::Unnamed;

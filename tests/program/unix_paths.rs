@@ -366,7 +366,7 @@ fn no_path_of_a_sender_ends_the_server() {
 }
 
 #[test]
-fn a_client_of_another_pid_namespace_is_welcomed_without_a_number() {
+fn a_client_of_another_pid_namespace_is_shown_without_number() {
     let namespace = ["--user", "--map-root-user", "--pid", "--fork"];
     let can = Command::new("unshare").args(namespace).arg("true").status();
     if !can.is_ok_and(|status| status.success()) {
