@@ -32,6 +32,7 @@ mod program {
     mod signals;
     mod system_calls;
     mod tcp_clients;
+    mod unix_answers;
     mod unix_paths;
     mod unix_races;
 

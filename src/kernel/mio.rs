@@ -20,7 +20,8 @@ use rustix::process::{Resource, Rlimit};
 
 use super::requests::{Handle, ProcessSignals};
 use super::seam::{Closing, Interest, Kernel, Ready, Record};
-use super::unix::{self, SocketFile};
+use super::unix::SocketFile;
+use super::unix_datagrams;
 use crate::net::{Address, Kind, Name, Names, Peer, UnixName};
 use crate::net::{ipv4, socket};
 
@@ -85,6 +86,8 @@ pub struct Listener {
     file: Option<SocketFile>,
     socket: OwnedFd,
     kind: Kind,
+    /// The user who has sent the last datagram, in the Unix domain.
+    sender: unix_datagrams::Sender,
     /// The one host that a raw socket receives packets for, if it is bound to one.
     only_for: Option<Ipv4Addr>,
 }
@@ -110,11 +113,17 @@ impl Kernel for Mio {
 
     fn socket(&mut self, address: &Address) -> io::Result<Listener> {
         let socket = socket::open(address, SOCKET_FLAGS)?;
-        Ok(Listener { file: None, socket, kind: address.kind, only_for: None })
+        Ok(Listener {
+            file: None,
+            socket,
+            kind: address.kind,
+            sender: unix_datagrams::Sender::default(),
+            only_for: None,
+        })
     }
 
     fn bind(&mut self, listener: &mut Listener, address: &Address, unix_mode: u32) -> io::Result<Address> {
-        let Listener { file, socket, kind, only_for } = listener;
+        let Listener { file, socket, kind, only_for, .. } = listener;
         match &address.name {
             Name::Inet(inet) => {
                 if *kind == Kind::Tcp {
@@ -138,8 +147,9 @@ impl Kernel for Mio {
             }
             Name::Unix(name) => rustix::net::bind(&*socket, &socket::unix_address(name)?)?,
         }
-        if kind.semantics().connections && kind.semantics().boundaries {
-            // So that a record can be told from the end of input: see `read_record`. Inherited by accept.
+        if kind.semantics().boundaries {
+            // So that a record can be told from the end of input: see `read_record`. Inherited by accept. Of a datagram
+            // it is known then which user has sent it.
             sockopt::set_socket_passcred(&*socket, true)?;
         }
         Ok(address.clone())
@@ -176,12 +186,11 @@ impl Kernel for Mio {
         if kind.semantics().names == Names::Protocol {
             return receive_packet(listener, buffer);
         }
+        if kind.semantics().names == Names::Path {
+            return unix_datagrams::receive(socket, buffer, &listener.sender);
+        }
         let (bytes, all, sender) = rustix::net::recvfrom(socket, buffer, RecvFlags::TRUNC)?;
-        let peer = match kind.semantics().names {
-            Names::Path => sender.map_or(Peer::Unnamed, unix::peer),
-            Names::Port | Names::Protocol => inet_peer(*kind, sender),
-        };
-        Ok((Record { bytes, truncated: all > bytes }, peer))
+        Ok((Record { bytes, truncated: all > bytes }, inet_peer(*kind, sender)))
     }
 
     fn send(&mut self, listener: &Listener, datagram: &[u8], peer: &Peer) -> io::Result<()> {
@@ -189,7 +198,7 @@ impl Kernel for Mio {
         match peer {
             Peer::Inet(address) => rustix::net::sendto(socket, datagram, flags, address)?,
             Peer::Host(host) => rustix::net::sendto(socket, datagram, flags, &SocketAddrV4::new(*host, 0))?,
-            Peer::Unix(name) => rustix::net::sendto(socket, datagram, flags, &socket::unix_address(name)?)?,
+            Peer::Unix(name) => return unix_datagrams::send(socket, datagram, name, &listener.sender),
             Peer::Process(_) | Peer::Unnamed => return Err(Errno::DESTADDRREQ.into()),
         };
         Ok(())

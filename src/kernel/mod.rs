@@ -9,6 +9,7 @@ mod requests;
 mod seam;
 mod standard_output;
 mod unix;
+mod unix_datagrams;
 
 pub use self::mio::Mio;
 pub use self::requests::Handle;

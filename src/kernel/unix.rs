@@ -1,21 +1,21 @@
-//! Names in the Unix domain, and the files of sockets.
+//! The files of sockets in the Unix domain.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io::{self, ErrorKind};
-use std::os::fd::{AsFd as _, BorrowedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd};
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use rustix::fs::{FlockOperation, Mode};
+use rustix::fs::{FileType, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketAddrAny, SocketAddrUnix, SocketFlags, SocketType};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
-use crate::net::{Peer, UNIX_NAME_MAX_BYTES, UnixName};
+use crate::net::UNIX_NAME_MAX_BYTES;
 
 /// How often publishing a socket is tried, while other programs change its path.
 const PUBLISH_TRIES: usize = 16;
@@ -24,25 +24,6 @@ const PUBLISH_TRIES: usize = 16;
 /// holds the lock for a few system calls.
 const LOCK_TRIES: u32 = 200;
 const LOCK_WAIT: Duration = Duration::from_millis(10);
-
-/// The longest address of the Unix domain: a family, a path, and the NUL behind it (unix(7)).
-const ADDRESS_MAX_BYTES: usize = 2 + UNIX_NAME_MAX_BYTES + 1;
-
-/// The sender that recvfrom(2) gave. A relative path counts as no name: in this process's directory it can be
-/// another program's socket. So does a path that leaves no room for its NUL. Linux lets a socket be bound to one, and says
-/// that its address is longer than there is room for, which rustix panics over.
-pub(super) fn peer(address: SocketAddrAny) -> Peer {
-    if usize::try_from(address.addr_len()).map_or(true, |bytes| bytes > ADDRESS_MAX_BYTES) {
-        return Peer::Unnamed;
-    }
-    let Ok(address) = SocketAddrUnix::try_from(address) else { return Peer::Unnamed };
-    let path = |path| UnixName::Path(PathBuf::from(OsStr::from_bytes(path)));
-    // rustix takes the NUL behind the longest path for a part of it.
-    let bytes = address.path_bytes().map(|path| path.strip_suffix(b"\0").unwrap_or(path));
-    let name = bytes.filter(|path| path.starts_with(b"/")).map(path);
-    let name = name.or_else(|| address.abstract_name().map(|name| UnixName::Abstract(name.to_vec())));
-    name.map_or(Peer::Unnamed, |name| Peer::Unix(Box::new(name)))
-}
 
 /// A file whatever its name: its device and its inode number there.
 type Identity = (u64, u64);
@@ -88,7 +69,7 @@ impl SocketFile {
         rustix::fs::fchmod(socket, Mode::from_raw_mode(mode))?;
         rustix::net::bind(socket, &SocketAddrUnix::new(path.as_os_str())?)?;
         let file = SocketFile { place: place.to_owned(), identity: identity(&path)?, path };
-        fs::set_permissions(&file.path, fs::Permissions::from_mode(mode))?;
+        set_permissions(&file.path, mode)?;
         Ok(file)
     }
 
@@ -113,6 +94,22 @@ impl SocketFile {
         }
         Err(Errno::ADDRINUSE.into())
     }
+}
+
+/// Gives a socket its permissions, if the umask has taken some. Whatever stands at the path by now, no link is followed: the
+/// owner of the directory could lead it to a file of this user's.
+fn set_permissions(path: &Path, mode: u32) -> io::Result<()> {
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let found = rustix::fs::open(path, flags, Mode::empty())?;
+    let file = rustix::fs::fstat(&found)?;
+    if FileType::from_raw_mode(file.st_mode) != FileType::Socket {
+        return Err(Errno::ADDRINUSE.into());
+    }
+    if Mode::from_raw_mode(file.st_mode) == Mode::from_raw_mode(mode) {
+        return Ok(());
+    }
+    let found = format!("/proc/self/fd/{}", found.as_raw_fd());
+    Ok(rustix::fs::chmod(found, Mode::from_raw_mode(mode))?)
 }
 
 impl Drop for SocketFile {
@@ -208,5 +205,25 @@ fn stale(path: &Path) -> io::Result<Option<Identity>> {
             Err(io::Error::new(ErrorKind::AlreadyExists, what))
         }
         Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use super::*;
+
+    #[test]
+    fn permissions_are_given_to_no_file_behind_a_link() {
+        let folder = std::env::temp_dir().join(format!("welcomed-mode-{}", std::process::id()));
+        fs::create_dir(&folder).unwrap();
+        let (file, link) = (folder.join("file"), folder.join("link"));
+        File::create(&file).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+        symlink(&file, &link).unwrap();
+        assert!(set_permissions(&link, 0o666).is_err() && set_permissions(&file, 0o666).is_err());
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -44,7 +44,9 @@ fn visit(kind: Kind) -> &'static [(&'static str, f64)] {
             ("shutdown", 1.0),
             ("close", 1.0),
         ],
-        Kind::Udp | Kind::UnixGram | Kind::Raw => &[("recvfrom", 1.0), ("sendto", 1.0)],
+        Kind::Udp | Kind::Raw => &[("recvfrom", 1.0), ("sendto", 1.0)],
+        // The first is a look at the address; the second takes the datagram, and says which user has sent it.
+        Kind::UnixGram => &[("recvfrom", 1.0), ("recvmsg", 1.0), ("sendto", 1.0)],
     }
 }
 

@@ -94,12 +94,12 @@ fn a_socket_gets_its_name_with_permissions_once_it_listens() {
     }
     let folder = Folder::new();
     let endpoint = folder.endpoint(Kind::Unix);
-    // strace delays the server at its chmod(2). With -D the server is the child of this test.
+    // strace delays the server at its listen(2). With -D the server is the child of this test.
     let mut command = Command::new("strace");
     command.args(["-D", "-f", "-e", "trace=file,network,fchmod"]);
     command.args([
         "-e",
-        "inject=chmod,fchmodat:delay_enter=500000",
+        "inject=listen:delay_enter=500000",
         "sh",
         "-c",
         "umask 000; exec \"$@\"",
@@ -112,7 +112,7 @@ fn a_socket_gets_its_name_with_permissions_once_it_listens() {
     until("the socket is there under another name", || !folder.names().is_empty());
     let prepared = folder.names().remove(0);
     assert!(prepared.starts_with("socket."), "{prepared}");
-    assert_eq!(identity(&folder.path(&prepared)).1 & 0o777, 0o600, "before its chmod(2)");
+    assert_eq!(identity(&folder.path(&prepared)).1 & 0o777, 0o600, "before it listens");
     let log = server.wait_for_log(&format!("waiting for connections on {endpoint}"));
     let place = |call: &str| log.find(call).unwrap_or_else(|| panic!("no {call} in {log}"));
     let link = log.find("linkat(").unwrap_or_else(|| place("link("));

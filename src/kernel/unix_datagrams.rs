@@ -1,0 +1,104 @@
+//! Datagrams in the Unix domain: the user who has sent one, and an answer that walks no path that a stranger names.
+
+use std::cell::Cell;
+use std::ffi::OsStr;
+use std::io::{self, IoSliceMut};
+use std::os::fd::{AsRawFd as _, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+use nix::cmsg_space;
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, UnixCredentials, recvmsg};
+use nix::unistd::close;
+use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags, SocketAddrAny, SocketAddrUnix};
+
+use super::seam::Record;
+use crate::net::{Peer, UNIX_NAME_MAX_BYTES, UnixName, socket};
+
+/// The longest address of the Unix domain: a family, a path, and the NUL behind it (unix(7)).
+const ADDRESS_MAX_BYTES: usize = 2 + UNIX_NAME_MAX_BYTES + 1;
+
+/// The most descriptors that come with one datagram (unix(7), `SCM_RIGHTS`). None is wanted.
+const DESCRIPTORS_MAX: usize = 253;
+
+/// The user who has sent the last datagram (unix(7), `SCM_CREDENTIALS`). It is answered before the next one is received.
+pub(super) type Sender = Cell<Option<u32>>;
+
+/// recvmsg(2): the next datagram, and its sender.
+///
+/// The address comes first, by a look that takes nothing away. No library reads both right, a path of 108 bytes and the
+/// number of a process of another PID namespace.
+pub(super) fn receive(socket: &OwnedFd, buffer: &mut [u8], sender: &Sender) -> io::Result<(Record, Peer)> {
+    let (_, _, address) = rustix::net::recvfrom(socket, &mut [0; 0], RecvFlags::PEEK)?;
+    let mut along = cmsg_space!(UnixCredentials, [RawFd; DESCRIPTORS_MAX]);
+    let mut buffers = [IoSliceMut::new(buffer)];
+    let message =
+        recvmsg::<()>(socket.as_raw_fd(), &mut buffers, Some(&mut along), MsgFlags::MSG_CMSG_CLOEXEC)?;
+    let mut uid = None;
+    for part in message.cmsgs()? {
+        if let ControlMessageOwned::ScmCredentials(credentials) = part {
+            uid = Some(credentials.uid());
+        } else if let ControlMessageOwned::ScmRights(descriptors) = part {
+            // A library that finds no room for them says nothing of the credentials either.
+            for descriptor in descriptors {
+                let _ = close(descriptor);
+            }
+        }
+    }
+    sender.set(uid);
+    let truncated = message.flags.contains(MsgFlags::MSG_TRUNC);
+    Ok((Record { bytes: message.bytes, truncated }, address.map_or(Peer::Unnamed, peer)))
+}
+
+/// sendto(2), with the rights of this process, to a name that a stranger has chosen.
+///
+/// A path could be changed to lead elsewhere: to a file system that does not answer, or to a socket that the sender may
+/// not write to. So it is looked up without links and without waiting (openat2(2), `RESOLVE_CACHED`), and what is found
+/// has to be a socket of the sender's own. Nothing is looked up again: the datagram goes to what was found.
+pub(super) fn send(socket: &OwnedFd, datagram: &[u8], name: &UnixName, sender: &Sender) -> io::Result<()> {
+    let address = match name {
+        UnixName::Abstract(_) => socket::unix_address(name)?,
+        UnixName::Path(path) => {
+            let found = look_up(path)?;
+            let file = rustix::fs::fstat(&found)?;
+            if FileType::from_raw_mode(file.st_mode) != FileType::Socket || sender.get() != Some(file.st_uid)
+            {
+                return Err(io::Error::other("the path is not a socket of the sender's own"));
+            }
+            let address = SocketAddrUnix::new(format!("/proc/self/fd/{}", found.as_raw_fd()))?;
+            rustix::net::sendto(socket, datagram, SendFlags::NOSIGNAL, &address)?;
+            return Ok(());
+        }
+    };
+    rustix::net::sendto(socket, datagram, SendFlags::NOSIGNAL, &address)?;
+    Ok(())
+}
+
+/// What stands at a path, without links, and without waiting for a file system.
+fn look_up(path: &Path) -> io::Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let resolve = ResolveFlags::CACHED | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    match rustix::fs::openat2(CWD, path, flags, Mode::empty(), resolve) {
+        // Not for want of room: it will not do to try again.
+        Err(Errno::AGAIN) => Err(io::Error::other("the path cannot be looked up without waiting")),
+        found => Ok(found?),
+    }
+}
+
+/// The sender that recvfrom(2) gave. A relative path counts as no name: in this process's directory it can be
+/// another program's socket. So does a path that leaves no room for its NUL. Linux lets a socket be bound to one, and says
+/// that its address is longer than there is room for, which rustix panics over.
+fn peer(address: SocketAddrAny) -> Peer {
+    if usize::try_from(address.addr_len()).map_or(true, |bytes| bytes > ADDRESS_MAX_BYTES) {
+        return Peer::Unnamed;
+    }
+    let Ok(address) = SocketAddrUnix::try_from(address) else { return Peer::Unnamed };
+    let path = |path| UnixName::Path(PathBuf::from(OsStr::from_bytes(path)));
+    // rustix takes the NUL behind the longest path for a part of it.
+    let bytes = address.path_bytes().map(|path| path.strip_suffix(b"\0").unwrap_or(path));
+    let name = bytes.filter(|path| path.starts_with(b"/")).map(path);
+    let name = name.or_else(|| address.abstract_name().map(|name| UnixName::Abstract(name.to_vec())));
+    name.map_or(Peer::Unnamed, |name| Peer::Unix(Box::new(name)))
+}

@@ -1,0 +1,111 @@
+//! A Unix datagram is answered at the path that its sender had, and nowhere else: no path that a stranger names is walked.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use welcomed::net::Kind;
+
+use super::folder::Folder;
+use crate::process::{BOUND, Process, not_tested, welcomed};
+
+/// A server at a path of `folder`, and the path.
+fn start(folder: &Folder) -> (Process, std::path::PathBuf) {
+    let endpoint = folder.endpoint(Kind::UnixGram);
+    let server = Process::start(welcomed().args(["-l", &endpoint, "-v"]));
+    server.wait_for_log(&format!(" on {endpoint}"));
+    (server, endpoint.strip_prefix("unixgram://").unwrap().into())
+}
+
+fn bind(path: &Path) -> UnixDatagram {
+    let socket = UnixDatagram::bind(path).unwrap();
+    socket.set_read_timeout(Some(BOUND)).unwrap();
+    socket
+}
+
+/// Whether a sender that comes now is welcomed.
+fn is_served(folder: &Folder, server: &Path) {
+    let path = folder.path("other");
+    let other = bind(&path);
+    other.send_to(b"Ada", server).unwrap();
+    let mut answer = [0; 100];
+    assert_eq!(other.recv(&mut answer).unwrap(), 8);
+    fs::remove_file(path).unwrap();
+}
+
+#[test]
+fn a_path_that_is_changed_leads_the_answer_nowhere() {
+    let folder = Folder::new();
+    let (server, address) = start(&folder);
+    let victim = bind(&folder.path("victim"));
+    let path = folder.path("sender");
+    // What the sender puts in the place of its socket while its datagram waits.
+    let changes: [(&str, &dyn Fn()); 3] = [
+        ("the path is not a socket of the sender's own", &|| symlink(folder.path("victim"), &path).unwrap()),
+        ("the path is not a socket of the sender's own", &|| fs::write(&path, "").unwrap()),
+        ("No such file or directory", &|| {}),
+    ];
+    for (why, change) in changes {
+        let sender = bind(&path);
+        server.signal(Signal::STOP);
+        sender.send_to(b"Eve", &address).unwrap();
+        fs::remove_file(&path).unwrap();
+        change();
+        server.signal(Signal::CONT);
+        server.wait_for_log(why);
+        let _ = fs::remove_file(&path);
+        is_served(&folder, &address);
+    }
+    victim.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+    let got = victim.recv(&mut [0; 100]);
+    assert!(got.is_err_and(|error| error.kind() == ErrorKind::WouldBlock), "the victim got an answer");
+    fs::remove_file(folder.path("victim")).unwrap();
+    server.signal(Signal::TERM);
+    assert!(server.wait().log.contains("6 accepted: 3 welcomed"));
+}
+
+#[test]
+fn a_directory_that_becomes_a_link_leads_the_answer_nowhere() {
+    let folder = Folder::new();
+    let (server, address) = start(&folder);
+    let (own, others) = (folder.path("own"), folder.path("others"));
+    fs::create_dir(&own).unwrap();
+    fs::create_dir(&others).unwrap();
+    let victim = bind(&others.join("socket"));
+    let sender = bind(&own.join("socket"));
+    server.signal(Signal::STOP);
+    sender.send_to(b"Eve", &address).unwrap();
+    fs::remove_dir_all(&own).unwrap();
+    symlink(&others, &own).unwrap();
+    server.signal(Signal::CONT);
+    server.wait_for_log("Too many levels of symbolic links");
+    is_served(&folder, &address);
+    victim.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+    assert!(victim.recv(&mut [0; 100]).is_err(), "the victim got an answer");
+    fs::remove_file(&own).unwrap();
+    fs::remove_dir_all(&others).unwrap();
+    server.signal(Signal::TERM);
+    server.wait();
+}
+
+#[test]
+fn a_socket_of_another_user_gets_no_answer() {
+    let folder = Folder::new();
+    let (server, address) = start(&folder);
+    let path = folder.path("sender");
+    let sender = bind(&path);
+    // As if it was linked here: its file is not the sender's.
+    if let Err(error) = std::os::unix::fs::chown(&path, Some(12_345), None) {
+        return not_tested(&format!("a file cannot be given away: {error}"));
+    }
+    sender.send_to(b"Eve", &address).unwrap();
+    server.wait_for_log("the path is not a socket of the sender's own");
+    fs::remove_file(&path).unwrap();
+    is_served(&folder, &address);
+    server.signal(Signal::TERM);
+    server.wait();
+}
