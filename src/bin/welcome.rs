@@ -27,7 +27,7 @@ Examples:
 ///
 /// Exit codes: 0 with a welcome, 1 without, 2 for a mistake on the command line or in the name.
 #[derive(Parser, Debug)]
-#[command(name = PROGRAM, version, max_term_width = 100, before_help = EXAMPLES, before_long_help = EXAMPLES)]
+#[command(name = PROGRAM, version, max_term_width = 100, after_help = EXAMPLES, after_long_help = EXAMPLES)]
 struct Options {
     /// The server to visit: HOST:PORT, or one of tcp://, unix://, unixpacket://, udp://, unixgram:// and raw://
     #[arg(short, long, value_name = "ENDPOINT", default_value = "tcp://127.0.0.1:9999")]
@@ -67,7 +67,7 @@ fn main() -> ExitCode {
         client::Options { timeout: options.timeout, retries: options.retries.unwrap_or(patience.retries) };
     match client::visit(&options.connect, &name, &patience) {
         Ok(answer) => {
-            if !kind.semantics().delivery {
+            if answer.attempt > 1 {
                 print_attempt(&answer);
             }
             match print(&answer.welcome) {
@@ -103,18 +103,21 @@ fn print_attempt(Answer { attempt, attempts, .. }: &Answer) {
     let _ = writeln!(io::stderr(), "answered at attempt {attempt} of {attempts}");
 }
 
-/// Asks for a name and reads a line. The question is on standard error, so that standard output has the
-/// welcome alone.
+/// Asks for a name, if there is a terminal to ask at, and reads a line. The question is on standard error, so that standard
+/// output has the welcome alone.
 fn ask() -> Result<Vec<u8>, String> {
     let cannot = |error: io::Error| format!("cannot ask for a name: {error}");
     let mut out = io::stderr();
-    out.write_all(b"Enter your name: ").and_then(|()| out.flush()).map_err(cannot)?;
+    let asks = io::stdin().is_terminal();
+    if asks {
+        out.write_all(b"Enter your name: ").and_then(|()| out.flush()).map_err(cannot)?;
+    }
     let mut line = Vec::new();
     // One byte and a line end more than a name may have: enough to see that it is too long.
     let most = u64::try_from(NAME_MAX_BYTES).unwrap_or(u64::MAX) + 3;
     io::stdin().lock().take(most).read_until(b'\n', &mut line).map_err(cannot)?;
-    if !io::stdin().is_terminal() {
-        // Only on a terminal does Enter end the line of the question.
+    if asks && !line.ends_with(b"\n") {
+        // Ctrl-D does not end the line of the question, as Enter does.
         out.write_all(b"\n").map_err(cannot)?;
     }
     if line.is_empty() {

@@ -45,7 +45,7 @@ Examples:
 
 /// Reads a name from every client, answers with a welcome, and closes.
 #[derive(Parser, Debug)]
-#[command(name = PROGRAM, version, max_term_width = 100, before_help = EXAMPLES, before_long_help = EXAMPLES)]
+#[command(name = PROGRAM, version, max_term_width = 100, after_help = EXAMPLES, after_long_help = EXAMPLES)]
 struct Options {
     /// Where to listen, once for each place: HOST:PORT (TCP), udp://HOST:PORT, unix:///PATH, unixpacket:///PATH,
     /// unixgram:///PATH, raw://HOST?protocol=253; @NAME for /PATH is an abstract name. Port 0 takes a free port,

@@ -33,11 +33,10 @@ fn a_name_on_the_command_line_prints_the_welcome_and_no_more() {
 }
 
 #[test]
-fn without_a_name_the_client_asks_and_reads_a_line() {
+fn without_a_name_and_a_terminal_the_client_reads_a_line() {
     let server = Server::start(&["--welcome", "Hello, {name}!"]);
     for input in [&b"Rafatul\n"[..], b"Rafatul\r\n", b"Rafatul", b"Rafatul\nAda\n"] {
-        let prompt = "Enter your name: \n".to_owned();
-        assert_eq!(visit(server.address, &[], input), (0, "Hello, Rafatul!".into(), prompt));
+        assert_eq!(visit(server.address, &[], input), (0, "Hello, Rafatul!".into(), String::new()));
     }
 }
 
@@ -48,7 +47,7 @@ fn an_empty_name_is_welcomed_and_a_missing_one_is_an_error() {
     assert_eq!(visit(server.address, &[], b"\n").1, "welcome ");
     let (code, out, err) = visit(server.address, &[], b"");
     assert_eq!((code, out.as_str()), (1, ""));
-    assert_eq!(err, "Enter your name: \nwelcome: no name was given\n");
+    assert_eq!(err, "welcome: no name was given\n");
 }
 
 #[test]
@@ -201,11 +200,30 @@ fn a_mistake_on_the_command_line_is_one_line_and_exit_code_2() {
 }
 
 #[test]
-fn help_begins_with_examples() {
+fn help_says_what_the_program_is_and_ends_with_examples() {
     let (code, out, _) = run(welcome().arg("--help"), b"");
     assert_eq!(code, 0);
-    assert!(out.starts_with("Examples:\n  welcome "), "{out}");
+    assert!(out.starts_with("Sends a name") && out.contains("\n\nExamples:\n  welcome "), "{out}");
     for option in ["-c, --connect", "--timeout", "--retries", "[NAME]"] {
         assert!(out.contains(option), "{option} is not in\n{out}");
     }
+}
+
+#[test]
+fn the_client_asks_at_a_terminal_and_ends_its_line() {
+    if !is_here("script") {
+        return;
+    }
+    let server = Server::start(&["--welcome", "Hello, {name}!"]);
+    let visit = format!("{} -c {}", env!("CARGO_BIN_EXE_welcome"), server.address);
+    let at_a_terminal = |input: &[u8]| {
+        let mut command = Command::new("script");
+        command.args(["-qefc", &visit, "/dev/null"]).env("SHELL", "/bin/sh");
+        run(&mut command, input)
+    };
+    let (code, out, _) = at_a_terminal(b"Ada\n");
+    assert!(code == 0 && out.contains("Enter your name: ") && out.contains("Hello, Ada!"), "{out:?}");
+    // Ctrl-D.
+    let (code, out, _) = at_a_terminal(b"\x04");
+    assert!(code == 1 && out.contains("Enter your name: \r\nwelcome: no name was given"), "{out:?}");
 }

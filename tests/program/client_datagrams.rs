@@ -233,7 +233,14 @@ fn the_attempts_take_the_addresses_of_a_host_in_turn() {
     let second = at("127.0.0.8:0");
     let free = port(&second);
     let server = answer(second);
-    let answered = |attempt: &str| (0, "welcome ".to_owned(), format!("answered at attempt {attempt}\n"));
+    let answered = |attempt: &str| {
+        let said = if attempt.starts_with("1 ") {
+            String::new()
+        } else {
+            format!("answered at attempt {attempt}\n")
+        };
+        (0, "welcome ".to_owned(), said)
+    };
     assert_eq!(ask(free, "--timeout 40s --retries 0"), answered("1 of 1"));
     server.join().unwrap();
     // The first address is silent: the next attempt begins with the second.

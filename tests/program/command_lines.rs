@@ -256,7 +256,7 @@ fn help_begins_with_examples_and_names_every_option() {
     for option in ["--help", "-h"] {
         let (code, out, err) = run(welcomed().arg(option), b"");
         assert_eq!((code, err.as_str()), (0, ""));
-        assert!(out.starts_with("Examples:\n  welcomed "), "{out}");
+        assert!(out.starts_with("Reads a name") && out.contains("\n\nExamples:\n  welcomed "), "{out}");
         for option in [
             "-l, --listen",
             "--welcome",

@@ -97,14 +97,7 @@ fn a_socket_gets_its_name_with_permissions_once_it_listens() {
     // strace delays the server at its listen(2). With -D the server is the child of this test.
     let mut command = Command::new("strace");
     command.args(["-D", "-f", "-e", "trace=file,network,fchmod"]);
-    command.args([
-        "-e",
-        "inject=listen:delay_enter=500000",
-        "sh",
-        "-c",
-        "umask 000; exec \"$@\"",
-        "sh",
-    ]);
+    command.args(["-e", "inject=listen:delay_enter=500000", "sh", "-c", "umask 000; exec \"$@\"", "sh"]);
     command
         .args([env!("CARGO_BIN_EXE_welcomed"), "-l", &endpoint, "--unix-mode", "0600"])
         .env_remove("RUST_LOG");
