@@ -35,7 +35,8 @@ const HANDLES: Token = Token(usize::MAX - 1);
 const LAST_LISTENER: usize = usize::MAX - 2;
 const FIRST_LISTENER: usize = usize::MAX / 2;
 
-/// More of the same follows at once, so hold back a segment that is not full (send(2)). Only TCP heeds it.
+/// More of the same follows at once, so hold back a segment that is not full (send(2)). Of sockets with connections only TCP
+/// heeds it.
 const MORE_FOLLOWS: SendFlags = SendFlags::NOSIGNAL.union(SendFlags::MORE);
 
 /// Every socket of ours.

@@ -131,7 +131,7 @@ pub trait Kernel {
     /// If input is unread, or comes after it, close(2) resets the connection (RFC 1122, 4.2.2.13). A reset destroys what
     /// `MSG_MORE` holds back, and what has not reached the client. So [`Closing::Delivering`] shuts the write side first:
     /// the output and its FIN are on their way before anything can be reset. Unix sockets know of no FIN: both
-    /// directions are shut, and what came is read. [`Closing::Cut`] resets (socket(7), `SO_LINGER`); over Unix sockets it
+    /// directions are shut, and what came is read. [`Closing::Cut`] resets (`SO_LINGER` with no time); over Unix sockets it
     /// cannot, and the client sees the end of input.
     fn close(&mut self, stream: Self::Stream, closing: Closing);
 }

@@ -65,7 +65,7 @@ impl SocketFile {
             (false, true) => Some(remove_stale(place)?),
             (false, false) => lock(directory(place)).ok(),
         };
-        // The file gets these permissions less the umask, so never too many (unix(7) on Linux).
+        // The file gets these permissions less the umask, so never too many. So Linux does, and no manual page says it.
         rustix::fs::fchmod(socket, Mode::from_raw_mode(mode))?;
         rustix::net::bind(socket, &SocketAddrUnix::new(path.as_os_str())?)?;
         let file = SocketFile { place: place.to_owned(), identity: identity(&path)?, path };

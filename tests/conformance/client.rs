@@ -134,7 +134,7 @@ impl Client {
     /// Closes, over TCP with a reset.
     pub(crate) fn abort(self) {
         if self.kind == Kind::Tcp {
-            // SO_LINGER with no time: closing sends a reset (socket(7)).
+            // With SO_LINGER and no time closing sends a reset: so Linux does, and no manual page says it.
             self.socket.set_linger(Some(Duration::ZERO)).unwrap();
         }
     }

@@ -84,7 +84,7 @@ pub(crate) const EXHIBITS: &[Exhibit] = &[
                that were sent before are still unread. Only sometimes, when data and FIN arrive close together, the \
                last message is gone.",
         met: "netty/netty#4317, \"Epoll level-triggered discards last packets when remote end disconnects\"; \
-              haproxy/haproxy#1863; mio gave up its HUP for the like of it (tokio-rs/mio#958)",
+              haproxy/haproxy#1863",
         breaks: WELCOME,
         scene: || scene(vec![later(half_closing(b"Ada"))], LARGE, &[]),
     },
@@ -118,7 +118,7 @@ pub(crate) const EXHIBITS: &[Exhibit] = &[
         title: "The cure that stalls",
         what: "To be fair to those inside, the loop accepts only so many in a turn, and then waits for news of the rest. \
                There is none: they were part of the old news.",
-        met: "tokio-rs/mio#845, \"cannot accept all connections from client\"; the same with reads in sjanel/aeronet#485",
+        met: "sjanel/aeronet#485",
         breaks: Promise::NoStall,
         scene: || {
             let names = (0..100).map(|number| prompt(format!("N{number}").as_bytes()));
@@ -179,7 +179,7 @@ pub(crate) const EXHIBITS: &[Exhibit] = &[
         title: "One frozen connection",
         what: "The loop watched for bytes, now it has to wait for room to write, and does not say so to the kernel. That \
                one connection freezes, without an error and without a line in the log.",
-        met: "netty/netty#4216, \"Correctly set EPOLLOUT flag\"; pjsip/pjproject#3018; tokio-rs/mio#1126",
+        met: "netty/netty#4216, \"Correctly set EPOLLOUT flag\"; pjsip/pjproject#3018; netty/netty#7730",
         breaks: WELCOME,
         scene: || {
             let bytewise = bytewise(b"Rafatul", Duration::from_millis(5));
@@ -191,7 +191,7 @@ pub(crate) const EXHIBITS: &[Exhibit] = &[
         title: "Somebody else's answer",
         what: "A client is gone while its reply is being sent, and its place in the table goes to the next one together \
                with what was left under that key. A stranger reads the end of a reply that was never for him.",
-        met: "wasmerio/wasmer#6608 (bytes for a socket in a file with its number); joyent/libuv#971, \"fix reopened fd bug\"; \
+        met: "joyent/libuv#971, \"fix reopened fd bug\"; \
               tokio-rs/mio#219; epoll(7), \"If using an event cache\"",
         breaks: Promise::NothingElse,
         scene: || {
@@ -206,7 +206,7 @@ pub(crate) const EXHIBITS: &[Exhibit] = &[
         title: "Slow loris",
         what: "Each byte sets the deadline anew, so a client that sends one now and then is never late. A handful of them \
                hold every place there is, for next to no traffic.",
-        met: "CVE-2007-6750 (Apache); CVE-2018-12122 (Node.js); oven-sh/bun#36145, \"every dripped byte resets the clock\"",
+        met: "CVE-2007-6750 (Apache); CVE-2018-12122 (Node.js)",
         breaks: Promise::Deadline,
         scene: || scene(vec![Script::slow_loris(Duration::from_millis(40), 100)], LARGE, &[]),
     },
@@ -271,7 +271,7 @@ pub(crate) const EXHIBITS: &[Exhibit] = &[
         title: "Nothing, said on purpose",
         what: "A record may be empty, and receiving it gives 0 as the end of input does; the loop that has learnt from \
                streams takes it for the end. A client that says nothing is taken to be gone.",
-        met: "recv(2): datagram sockets \"permit zero-length datagrams. When such a datagram is received, the return value is \
+        met: "cockpit-project/cockpit#5227; recv(2): datagram sockets \"permit zero-length datagrams. When such a datagram is received, the return value is \
               0\", which is what a stream gives at its end; unix(7), SOCK_SEQPACKET",
         breaks: WELCOME,
         scene: || scene_at(Kind::UnixPacket, vec![Script::sends(b"")]),
@@ -301,7 +301,7 @@ pub(crate) const EXHIBITS: &[Exhibit] = &[
         title: "One letter for each ring",
         what: "Edge-triggered, several datagrams that came together are one event, and the loop receives one of them. The \
                others stay until the next one comes, and then they are one behind for ever.",
-        met: "epoll(7), question 9, on reading \"until EAGAIN when using the EPOLLET flag\" (edge-triggered behavior); mio's documentation, \
+        met: "FujiNetWIFI/tnfsd#27; epoll(7), \"Questions and answers\", on reading \"until EAGAIN when using the EPOLLET flag\" (edge-triggered behavior); mio's documentation, \
               \"Draining readiness\"",
         breaks: Promise::NoStall,
         scene: || scene_at(Kind::Udp, vec![Script::sends(b"Ada"), Script::sends(b"Bob")]),

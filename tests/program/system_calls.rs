@@ -13,7 +13,7 @@ use crate::process::Server;
 const CROWD: u32 = 64;
 const CROWDS: u32 = 25;
 
-/// As many as the queue of a Unix datagram socket holds (proc(5), `max_dgram_qlen`).
+/// As many as the queue of a Unix datagram socket holds (`net.unix.max_dgram_qlen`, ip-sysctl in the kernel's documentation).
 const SMALL_CROWD: u32 = 8;
 
 /// A client's share of the waits of its crowd, at most. So a prompt TCP client costs 5.1 calls at most.

@@ -175,7 +175,7 @@ fn a_reset_ends_its_own_connection_only() {
     let open = server.connect();
     for bytes in [&b""[..], b"half a na"] {
         let client = server.send(bytes);
-        // SO_LINGER with no time: closing sends a reset (socket(7)).
+        // With SO_LINGER and no time closing sends a reset: so Linux does, and no manual page says it.
         SockRef::from(&client).set_linger(Some(Duration::ZERO)).unwrap();
         drop(client);
     }

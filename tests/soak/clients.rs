@@ -173,7 +173,7 @@ impl Client<'_> {
                 let bytes = [&b""[..], &line[..line.len() / 2], &line][self.below(3)];
                 client.write_all(bytes)?;
                 self.pause(0, 6);
-                // SO_LINGER with no time: closing sends a reset (socket(7)).
+                // With SO_LINGER and no time closing sends a reset: so Linux does, and no manual page says it.
                 SockRef::from(client).set_linger(Some(Duration::ZERO))
             }
         }

@@ -29,8 +29,9 @@ pub struct Conversation {
     reply: Vec<u8>,
 }
 
-/// Below it are the ports of services (RFC 6335), and no client's. Some of those answer whatever comes and say something
-/// else each time: chargen, daytime. With a forged sender they would converse for ever (CVE-2024-2169).
+/// Below it are the ports of services (RFC 6335). A client that uses one, as some do, is not answered. Some services answer
+/// whatever comes and say something else each time: chargen, daytime. With a forged sender they would converse for ever
+/// (CVE-2024-2169).
 const FIRST_CLIENT_PORT: u16 = 1024;
 
 impl WelcomeDatagrams {

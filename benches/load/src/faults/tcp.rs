@@ -168,7 +168,7 @@ fn treat(mut stream: TcpStream, fault: Fault) -> Option<()> {
     Some(())
 }
 
-/// Lets closing send a reset (socket(7), `SO_LINGER`).
+/// Lets closing send a reset (`SO_LINGER` with no time).
 fn reset(stream: &TcpStream) -> Option<()> {
     SockRef::from(stream).set_linger(Some(Duration::ZERO)).ok()
 }
