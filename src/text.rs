@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 /// Shows bytes from the network as text that can forge neither a log line nor a terminal's state.
 ///
 /// The bytes are read as UTF-8, and invalid ones become U+FFFD. Letters of every script stay as they are.
-/// Escaped are control characters, bidirectional and other invisible format characters, line separators, and
+/// Escaped are control characters, bidirectional and other invisible characters, line separators, and
 /// the backslash, so that no name looks like the escape of another.
 ///
 /// ```
@@ -22,12 +22,17 @@ pub struct Escaped<'a>(pub &'a [u8]);
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for chunk in self.0.utf8_chunks() {
-            // `escape_debug` also escapes quotes, which are harmless in a log line.
-            for part in chunk.valid().split_inclusive(['\'', '"']) {
-                let quote = part.strip_suffix(['\'', '"']);
-                write!(f, "{}", quote.unwrap_or(part).escape_debug())?;
-                if quote.is_some() {
-                    f.write_str(&part[part.len() - 1..])?;
+            // `escape_debug` also escapes quotes, which are harmless in a log line. And it leaves letters that nothing is
+            // seen of.
+            let is_special = |c| matches!(c, '\'' | '"') || is_invisible(c);
+            for part in chunk.valid().split_inclusive(is_special) {
+                let last = part.chars().next_back().filter(|last| is_special(*last));
+                let rest = last.and_then(|last| part.strip_suffix(last)).unwrap_or(part);
+                write!(f, "{}", rest.escape_debug())?;
+                match last {
+                    Some(last) if is_invisible(last) => write!(f, "{}", last.escape_unicode())?,
+                    Some(quote) => f.write_char(quote)?,
+                    None => {}
                 }
             }
             if !chunk.invalid().is_empty() {
@@ -38,9 +43,52 @@ impl fmt::Display for Escaped<'_> {
     }
 }
 
+/// The characters of which nothing is to be seen (`DerivedCoreProperties.txt` of Unicode 16, `Default_Ignorable_Code_Point`):
+/// fillers, joiners, variation selectors, tags.
+const INVISIBLE: [(char, char); 17] = [
+    ('\u{ad}', '\u{ad}'),
+    ('\u{34f}', '\u{34f}'),
+    ('\u{61c}', '\u{61c}'),
+    ('\u{115f}', '\u{1160}'),
+    ('\u{17b4}', '\u{17b5}'),
+    ('\u{180b}', '\u{180f}'),
+    ('\u{200b}', '\u{200f}'),
+    ('\u{202a}', '\u{202e}'),
+    ('\u{2060}', '\u{206f}'),
+    ('\u{3164}', '\u{3164}'),
+    ('\u{fe00}', '\u{fe0f}'),
+    ('\u{feff}', '\u{feff}'),
+    ('\u{ffa0}', '\u{ffa0}'),
+    ('\u{fff0}', '\u{fff8}'),
+    ('\u{1bca0}', '\u{1bca3}'),
+    ('\u{1d173}', '\u{1d17a}'),
+    ('\u{e0000}', '\u{e0fff}'),
+];
+
+fn is_invisible(c: char) -> bool {
+    !c.is_ascii() && INVISIBLE.iter().any(|(first, last)| (*first..=*last).contains(&c))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_invisible_characters_are_those_of_unicode() {
+        let property = regex_syntax::parse(r"\p{Default_Ignorable_Code_Point}").unwrap();
+        let regex_syntax::hir::HirKind::Class(regex_syntax::hir::Class::Unicode(class)) = property.kind()
+        else {
+            panic!("{property:?}")
+        };
+        let ranges: Vec<(char, char)> = class.iter().map(|range| (range.start(), range.end())).collect();
+        assert_eq!(ranges, INVISIBLE);
+    }
+
+    #[test]
+    fn invisible_characters_are_escaped_wherever_they_stand() {
+        assert_eq!(escaped("a\u{3164}b\u{fe0f}".as_bytes()), r"a\u{3164}b\u{fe0f}");
+        assert_eq!(escaped("\u{115f}\u{e0041}'x".as_bytes()), r"\u{115f}\u{e0041}'x");
+    }
 
     fn escaped(bytes: &[u8]) -> String {
         Escaped(bytes).to_string()
