@@ -54,7 +54,7 @@ impl fmt::Display for Dot<'_> {
         for machine in self.0 {
             let id = identifier(machine.title);
             writeln!(f, "    subgraph cluster_{id} {{")?;
-            writeln!(f, "        label=\"{}\"; fontname=\"sans-serif\";", machine.title)?;
+            writeln!(f, "        label=\"{}\"; fontname=\"sans-serif\"; peripheries=0;", machine.title)?;
             for (index, (state, name)) in machine.states.iter().enumerate() {
                 let end = if ends(machine).any(|end| end == *state) { ", peripheries=2" } else { "" };
                 writeln!(f, "        {id}_{state} [label=\"{name}\"{end}];")?;
