@@ -57,7 +57,7 @@ impl<Socket> Listener<Socket> {
     {
         let connections = address.kind.semantics().connections;
         let mut socket = kernel.socket(address)?;
-        log::info!("socket created for {address}");
+        log::info!("socket created");
         let mut listener = Listener {
             machine: Machine::new(),
             service,

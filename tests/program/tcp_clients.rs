@@ -32,7 +32,7 @@ fn the_log_has_the_words_of_the_report() {
     let address = client.local_addr().unwrap();
     assert_eq!(answer(client), "welcome ");
     let log = server.wait_for_log(&format!("connected with {address} Rafatul"));
-    assert!(log.contains("socket created for tcp://127.0.0.1:0\n"), "{log}");
+    assert!(log.contains("socket created"), "{log}");
     assert!(log.contains(&format!("waiting for connections on tcp://{}", server.address)), "{log}");
 }
 
