@@ -9,7 +9,7 @@ use log::LevelFilter;
 use welcomed::DIAGRAMS;
 use welcomed::command_line;
 use welcomed::kernel::mio::{descriptor_limit, raise_descriptor_limit};
-use welcomed::kernel::{self, Mio};
+use welcomed::kernel::{self, Mio, Printed};
 use welcomed::logging;
 use welcomed::machine::diagram::{Dot, Mermaid};
 use welcomed::machine::svg::Svg;
@@ -182,9 +182,9 @@ fn log_and_serve(options: &Options) -> ExitCode {
         (false, 1) => Some(LevelFilter::Debug),
         (false, _) => Some(LevelFilter::Trace),
     };
-    let started = kernel::make_standard_output_standard_error()
-        .and_then(|()| kernel::survive_file_size_limit())
-        .and_then(|()| logging::start(asked.unwrap_or(LevelFilter::Info)));
+    let started = kernel::survive_file_size_limit()
+        .and_then(|()| Printed::capture())
+        .and_then(|printed| logging::start(asked.unwrap_or(LevelFilter::Info), printed));
     let logging = match started {
         Ok(logging) => logging,
         Err(error) => return ended(Err(format!("cannot begin to log: {error}"))),

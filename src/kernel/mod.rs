@@ -14,4 +14,4 @@ mod unix_datagrams;
 pub use self::mio::Mio;
 pub use self::requests::Handle;
 pub use self::seam::{Closing, Interest, Kernel, Ready, Record, Signal};
-pub use self::standard_output::{make_standard_output_standard_error, survive_file_size_limit};
+pub use self::standard_output::{Printed, survive_file_size_limit, write_to_standard_error};

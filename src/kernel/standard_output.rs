@@ -1,18 +1,74 @@
 //! Where a program's output goes.
 
-use std::io;
+use std::io::{self, ErrorKind, Read as _};
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::net::sockopt;
 use signal_hook::consts::SIGXFSZ;
 
-/// Makes standard output *be* standard error, for the whole process (dup2(2)).
-///
-/// `println!` gives a line to the kernel in one piece, where `eprintln!` makes a call for the text and one for its
-/// newline, between which another process can write.
-///
-/// Fails as dup2(2) does.
-pub fn make_standard_output_standard_error() -> io::Result<()> {
-    Ok(rustix::stdio::dup2_stdout(rustix::stdio::stderr())?)
+/// What the process prints to standard output, on its way to another place.
+#[derive(Debug)]
+pub struct Printed {
+    end: UnixStream,
+}
+
+impl Printed {
+    /// The most bytes that may be printed before they are [taken](Self::take): standard output holds no more, and then
+    /// waits for ever.
+    pub const MAX_BYTES: usize = 64 * 1024;
+
+    /// Makes standard output, for the whole process, a socket whose other end this is (socketpair(2), dup2(2)).
+    ///
+    /// A pipe would do, but for a user of many pipes it can be as small as two pages (pipe(7)).
+    ///
+    /// Fails as those calls do, and if the system does not let a socket hold [`MAX_BYTES`](Self::MAX_BYTES) in small
+    /// pieces (socket(7), `wmem_max`).
+    pub fn capture() -> io::Result<Self> {
+        let (output, end) = UnixStream::pair()?;
+        end.set_nonblocking(true)?;
+        // The kernel counts its own headers, too: some 800 bytes for each piece.
+        let enough = 2 * Self::MAX_BYTES;
+        if sockopt::socket_send_buffer_size(&output)? < enough {
+            sockopt::set_socket_send_buffer_size(&output, enough)?;
+            let size = sockopt::socket_send_buffer_size(&output)?;
+            if size < enough {
+                let why = format!("a socket may hold {size} bytes, and takes {enough} (net.core.wmem_max)");
+                return Err(io::Error::other(why));
+            }
+        }
+        rustix::stdio::dup2_stdout(output)?;
+        Ok(Self { end })
+    }
+
+    /// Appends to `text` what was printed since the last time. It does not wait.
+    ///
+    /// Fails as recv(2) does.
+    pub fn take(&mut self, text: &mut Vec<u8>) -> io::Result<()> {
+        match self.end.read_to_end(text) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(()),
+            taken => taken.map(drop),
+        }
+    }
+}
+
+/// Writes `text` to standard error, and waits as long as that takes, though standard error be non-blocking. If it fails
+/// as write(2) does, gives how many bytes were written before.
+pub fn write_to_standard_error(text: &[u8]) -> Result<(), usize> {
+    let standard_error = rustix::stdio::stderr();
+    let mut rest = text;
+    while !rest.is_empty() {
+        match rustix::io::retry_on_intr(|| rustix::io::write(standard_error, rest)) {
+            Ok(written) => rest = rest.get(written..).unwrap_or_default(),
+            Err(rustix::io::Errno::AGAIN) => {
+                // An interrupted wait tries again, too.
+                let _ = poll(&mut [PollFd::new(&standard_error, PollFlags::OUT)], None);
+            }
+            Err(_) => return Err(text.len() - rest.len()),
+        }
+    }
+    Ok(())
 }
 
 /// From now on SIGXFSZ does not end the process: a write beyond its limit of file size fails instead (setrlimit(2),

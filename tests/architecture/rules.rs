@@ -110,7 +110,7 @@ pub(crate) const ROOMS: &[Row] = &[
     row("client", &["machine", "net", "text", "services::welcome"], &["log"], &["std::fs"]),
     row("client::table", &["machine"], &[], SANS_IO),
     row("client::visit", &["machine", "net::kind", "services::welcome", "client::error", "client::table"], &["log"], SANS_IO),
-    row("logging", &["text"], &["log", "simple_logger"], &[]),
+    row("logging", &["kernel"], &["colored", "log", "simple_logger"], &[]),
     row("command_line", &["text"], &["clap", "humantime"], &[]),
 ];
 

@@ -1,13 +1,15 @@
 //! The programs' log: [`log`]'s macros in, [`SimpleLogger`]'s lines out.
 //!
-//! `SimpleLogger` prints with `println!`, which waits on a full pipe and panics on a closed one. The event loop
-//! may do neither. So a call that logs only formats and queues its line, and a thread prints it. A line that
-//! does not fit the queue is dropped and counted, and the count is logged once a line gets through again.
+//! `SimpleLogger` prints with `println!`, which waits on a full pipe, panics on a closed one, and tears a line in two on
+//! a full disk. The event loop may do nothing of the kind. So a call that logs only formats and queues its line. A thread
+//! has it printed into a socket of our own, and writes it from there to standard error. A line that does not fit the
+//! queue, or cannot be written whole, is dropped and counted, and the count is logged once a line gets through again.
 //!
 //! A loop calls [`log::Log::flush`] before it waits. That wakes the printing thread once for all lines of a turn.
 
+mod printer;
+
 use std::io::{self, IsTerminal as _};
-use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -15,56 +17,53 @@ use std::time::Duration;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use simple_logger::SimpleLogger;
 
+use self::printer::{Line, Printer};
+use crate::kernel::Printed;
+
 /// The most text that waits to be printed. The printing thread can hold as much again.
 pub const QUEUE_MAX_BYTES: usize = 1024 * 1024;
+
+/// The most text of one line. A longer one is dropped and counted.
+pub const LINE_MAX_BYTES: usize = Printed::MAX_BYTES / 4;
 
 /// How long the printing thread lets lines gather after it has printed, unless half the queue is full.
 const PRINT_INTERVAL: Duration = Duration::from_millis(10);
 
-/// The name of the printing thread.
-const PRINTER: &str = "log";
-
-/// Starts the log of the whole process at `level`.
+/// Starts the log of the whole process at `level`. Its lines go to standard error, by way of `output`.
 ///
 /// A line has a time stamp (UTC, of the moment of printing), a level and a module. It has colours if standard
 /// error is a terminal and `NO_COLOR` is not set. The lines that say where the server listens, and the counts of
 /// [`Both`](crate::services::welcome::Both), are printed at any level but [`LevelFilter::Off`].
 ///
-/// Lines go to standard output, which a program makes standard error before, see
-/// [`make_standard_output_standard_error`](crate::kernel::make_standard_output_standard_error). Standard output has a
-/// buffer: the first line that cannot be written is counted as dropped, and still appears once there is a reader again.
+/// From now on nothing else may print to standard output.
 ///
 /// Fails if a logger is installed already, or if the thread cannot be started.
-pub fn start(level: LevelFilter) -> io::Result<Logging> {
-    // `SimpleLogger` honours NO_COLOR, but also variables that ask for colours in a file: hence the check.
-    let mut printer = SimpleLogger::new().with_level(level).with_colors(io::stderr().is_terminal());
-    if level != LevelFilter::Off {
-        printer = printer
-            .with_module_level("mio", level.min(LevelFilter::Warn))
-            .with_module_level("welcomed::reactor::listener", level.max(LevelFilter::Info))
-            .with_module_level("welcomed::services::welcome::counts", level.max(LevelFilter::Info));
-    }
-    let max_level = printer.max_level();
+pub fn start(level: LevelFilter, output: Printed) -> io::Result<Logging> {
+    // By itself it would look at standard output, and at variables that ask for colours in a file (https://no-color.org).
+    let asked_not_to = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    colored::control::set_override(io::stderr().is_terminal() && !asked_not_to);
+    let (filter, printer) = (logger(level), Printer::new(logger(level), output));
+    let max_level = filter.max_level();
     let queue =
-        Arc::new(Queue { printer, lines: Mutex::default(), wake: Condvar::new(), idle: Condvar::new() });
-    silence_panics_of_the_printer();
-    thread::Builder::new().name(PRINTER.to_owned()).spawn({
+        Arc::new(Queue { filter, lines: Mutex::default(), wake: Condvar::new(), idle: Condvar::new() });
+    thread::Builder::new().name("log".to_owned()).spawn({
         let queue = Arc::clone(&queue);
-        move || queue.print_for_ever()
+        move || queue.print_for_ever(printer)
     })?;
     log::set_boxed_logger(Box::new(Shared(Arc::clone(&queue)))).map_err(io::Error::other)?;
     log::set_max_level(max_level);
     Ok(Logging { queue })
 }
 
-/// Prints no message for a panic of the printing thread: a `println!` that fails is expected there.
-fn silence_panics_of_the_printer() {
-    let hook = panic::take_hook();
-    panic::set_hook(Box::new(move |panic| {
-        if thread::current().name() != Some(PRINTER) {
-            hook(panic);
-        }
-    }));
+fn logger(level: LevelFilter) -> SimpleLogger {
+    let logger = SimpleLogger::new().with_level(level).with_colors(true);
+    if level == LevelFilter::Off {
+        return logger;
+    }
+    logger
+        .with_module_level("mio", level.min(LevelFilter::Warn))
+        .with_module_level("welcomed::reactor::listener", level.max(LevelFilter::Info))
+        .with_module_level("welcomed::services::welcome::counts", level.max(LevelFilter::Info))
 }
 
 /// The running log.
@@ -85,13 +84,6 @@ impl Logging {
         let (_lines, waited) = waited.unwrap_or_else(PoisonError::into_inner);
         !waited.timed_out()
     }
-}
-
-/// One line that waits to be printed.
-struct Line {
-    level: Level,
-    module: &'static str,
-    text: String,
 }
 
 /// The lines that wait, shared by the threads that log and the thread that prints.
@@ -117,7 +109,8 @@ impl Lines {
 }
 
 struct Queue {
-    printer: SimpleLogger,
+    /// Says which records are logged.
+    filter: SimpleLogger,
     lines: Mutex<Lines>,
     wake: Condvar,
     idle: Condvar,
@@ -130,10 +123,11 @@ impl Queue {
 
     fn push(&self, line: Line) {
         let mut lines = self.lock();
-        if lines.queued_bytes + line.text.len() > QUEUE_MAX_BYTES {
+        let bytes = line.text.len();
+        if bytes > LINE_MAX_BYTES || lines.queued_bytes + bytes > QUEUE_MAX_BYTES {
             lines.dropped += 1;
         } else {
-            lines.queued_bytes += line.text.len();
+            lines.queued_bytes += bytes;
             lines.queued.push(line);
             if lines.is_half_full() {
                 self.wake.notify_one();
@@ -142,14 +136,13 @@ impl Queue {
     }
 
     /// The printing thread.
-    fn print_for_ever(&self) {
+    fn print_for_ever(&self, mut printer: Printer) {
         loop {
             let (queued, dropped) = self.take();
-            let lost = queued.iter().filter(|line| !self.print(line)).count();
-            let missing = dropped + u64::try_from(lost).unwrap_or(u64::MAX);
+            let missing = dropped + printer.print(&queued);
             let text = format!("{missing} log lines were dropped: the log did not take them in time");
-            let reported =
-                missing > 0 && self.print(&Line { level: Level::Warn, module: module_path!(), text });
+            let report = [Line { level: Level::Warn, module: module_path!(), text }];
+            let reported = missing > 0 && printer.print(&report) == 0;
             self.printed(if reported { 0 } else { missing });
         }
     }
@@ -177,16 +170,6 @@ impl Queue {
         let calm = |lines: &mut Lines| !lines.finishing && !lines.is_half_full();
         drop(self.wake.wait_timeout_while(lines, PRINT_INTERVAL, calm));
     }
-
-    /// Prints one line, and waits as long as that takes. Gives whether it could be printed.
-    fn print(&self, line: &Line) -> bool {
-        let Line { level, module, text } = line;
-        panic::catch_unwind(AssertUnwindSafe(|| {
-            self.printer
-                .log(&Record::builder().level(*level).target(module).args(format_args!("{text}")).build());
-        }))
-        .is_ok()
-    }
 }
 
 /// The queue as a [`Log`], which is what [`log`] needs.
@@ -194,13 +177,15 @@ struct Shared(Arc<Queue>);
 
 impl Log for Shared {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        self.0.printer.enabled(metadata)
+        self.0.filter.enabled(metadata)
     }
 
     fn log(&self, record: &Record<'_>) {
         if self.enabled(record.metadata()) {
             let module = record.module_path_static().unwrap_or_default();
-            self.0.push(Line { level: record.level(), module, text: record.args().to_string() });
+            // One record is one line, whatever a library says.
+            let text = record.args().to_string().replace('\n', "\\n");
+            self.0.push(Line { level: record.level(), module, text });
         }
     }
 
