@@ -125,6 +125,12 @@ impl Kernel for Mio {
 
     fn bind(&mut self, listener: &mut Listener, address: &Address, unix_mode: u32) -> io::Result<Address> {
         let Listener { file, socket, kind, only_for, .. } = listener;
+        let semantics = kind.semantics();
+        if semantics.names == Names::Path && semantics.boundaries {
+            // So that a record can be told from the end of input: see `read_record`. Inherited by accept. Of a datagram
+            // it is known then which user has sent it: of the first one too, since nobody can send before bind(2).
+            sockopt::set_socket_passcred(&*socket, true)?;
+        }
         match &address.name {
             Name::Inet(inet) => {
                 if *kind == Kind::Tcp {
@@ -147,11 +153,6 @@ impl Kernel for Mio {
                     Some(SocketFile::prepare(socket.as_fd(), path, kind.semantics().connections, unix_mode)?);
             }
             Name::Unix(name) => rustix::net::bind(&*socket, &socket::unix_address(name)?)?,
-        }
-        if kind.semantics().boundaries {
-            // So that a record can be told from the end of input: see `read_record`. Inherited by accept. Of a datagram
-            // it is known then which user has sent it.
-            sockopt::set_socket_passcred(&*socket, true)?;
         }
         Ok(address.clone())
     }

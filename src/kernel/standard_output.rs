@@ -1,9 +1,10 @@
 //! Where a program's output goes.
 
-use std::io::{self, ErrorKind, Read as _};
+use std::io;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
+use rustix::buffer::spare_capacity;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::net::sockopt;
 use signal_hook::consts::SIGXFSZ;
@@ -44,11 +45,16 @@ impl Printed {
 
     /// Appends to `text` what was printed since the last time. It does not wait.
     ///
-    /// Fails as recv(2) does.
+    /// Fails as read(2) does.
     pub fn take(&mut self, text: &mut Vec<u8>) -> io::Result<()> {
-        match self.end.read_to_end(text) {
-            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(()),
-            taken => taken.map(drop),
+        loop {
+            text.reserve(Self::MAX_BYTES);
+            let room = text.capacity() - text.len();
+            match rustix::io::retry_on_intr(|| rustix::io::read(&self.end, spare_capacity(text))) {
+                Ok(bytes) if bytes == room => {}
+                Ok(_) | Err(rustix::io::Errno::AGAIN) => return Ok(()),
+                Err(error) => return Err(error.into()),
+            }
         }
     }
 }

@@ -3,13 +3,12 @@
 use std::cell::Cell;
 use std::ffi::OsStr;
 use std::io::{self, IoSliceMut};
-use std::os::fd::{AsRawFd as _, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use nix::cmsg_space;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, UnixCredentials, recvmsg};
-use nix::unistd::close;
 use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, SocketAddrAny, SocketAddrUnix};
@@ -20,9 +19,6 @@ use crate::net::{Peer, UNIX_NAME_MAX_BYTES, UnixName, socket};
 /// The longest address of the Unix domain: a family, a path, and the NUL behind it (unix(7)).
 const ADDRESS_MAX_BYTES: usize = 2 + UNIX_NAME_MAX_BYTES + 1;
 
-/// The most descriptors that come with one datagram (unix(7), `SCM_RIGHTS`). None is wanted.
-const DESCRIPTORS_MAX: usize = 253;
-
 /// The user who has sent the last datagram (unix(7), `SCM_CREDENTIALS`). It is answered before the next one is received.
 pub(super) type Sender = Cell<Option<u32>>;
 
@@ -30,21 +26,19 @@ pub(super) type Sender = Cell<Option<u32>>;
 ///
 /// The address comes first, by a look that takes nothing away. No library reads both right, a path of 108 bytes and the
 /// number of a process of another PID namespace.
+///
+/// There is room for the credentials alone, which come first: what else a stranger sends along, descriptors above all, stays
+/// out. Then the library says nothing of the credentials either (`MSG_CTRUNC`), and the datagram has no user.
 pub(super) fn receive(socket: &OwnedFd, buffer: &mut [u8], sender: &Sender) -> io::Result<(Record, Peer)> {
     let (_, _, address) = rustix::net::recvfrom(socket, &mut [0; 0], RecvFlags::PEEK)?;
-    let mut along = cmsg_space!(UnixCredentials, [RawFd; DESCRIPTORS_MAX]);
+    let mut along = cmsg_space!(UnixCredentials);
     let mut buffers = [IoSliceMut::new(buffer)];
     let message =
         recvmsg::<()>(socket.as_raw_fd(), &mut buffers, Some(&mut along), MsgFlags::MSG_CMSG_CLOEXEC)?;
     let mut uid = None;
-    for part in message.cmsgs()? {
+    for part in message.cmsgs().into_iter().flatten() {
         if let ControlMessageOwned::ScmCredentials(credentials) = part {
             uid = Some(credentials.uid());
-        } else if let ControlMessageOwned::ScmRights(descriptors) = part {
-            // A library that finds no room for them says nothing of the credentials either.
-            for descriptor in descriptors {
-                let _ = close(descriptor);
-            }
         }
     }
     sender.set(uid);
