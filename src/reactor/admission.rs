@@ -85,7 +85,7 @@ impl Admission {
         (!self.is_full(open)).then(|| self.resume(closed).unwrap_or(now))
     }
 
-    /// Accepting cannot go on: pause, until another connection closes.
+    /// Accepting cannot go on: pause, until another connection closes, or for 100 ms.
     pub(crate) fn pause(&mut self, now: Instant, closed: u64) {
         (self.resume, self.closed) = (Some(now + BACK_OFF), closed);
     }

@@ -52,7 +52,7 @@ pub(crate) enum Progress {
 /// What is known of the client's input.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Ahead {
-    /// The last read found all there was, and not long ago.
+    /// The last read found all there was, and no output has waited since.
     Nothing,
     /// There may be more, and only a read can tell: the last one filled its room, or found a record, which comes alone;
     /// or an output had to wait since.
@@ -193,10 +193,12 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
     /// the rest, watching again raises the edge anew.
     fn yield_turn(&mut self, interest: Interest) -> Progress {
         self.watched = None;
-        if interest == Interest::Readable && self.untaken.can_be_offered() {
-            return Progress::GoesOn;
+        match interest {
+            Interest::Readable if self.untaken.can_be_offered() => Progress::GoesOn,
+            // The stream has not been read dry, and what is known of the input stays as it is.
+            Interest::Readable => Progress::Blocked(interest),
+            Interest::Writable => self.block(interest),
         }
-        self.block(interest)
     }
 
     /// It has to wait for the kernel. More input may come while an output waits.
@@ -279,6 +281,7 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
         if self.machine.state() == State::Lingering {
             return self.stream_on(Event::Deadline, shared);
         }
+        self.running.ran_out(timer.wait);
         let output = self.output_cut(shared.service);
         let writes = self.is_writing(shared.service);
         self.tell_rarely(Input::Elapsed(timer.wait), shared);

@@ -197,8 +197,8 @@ impl<S: DatagramService, K: Kernel> Services<K> for Datagrams<S> {
         accept_next(self, listener, turn)
     }
 
-    fn accepted(&mut self, waiting: u64) {
-        if waiting & 1 == 0 {
+    fn accepted(&mut self, _: u64, perhaps: u64) {
+        if perhaps & 1 == 0 {
             self.admission.queues_are_empty();
         }
     }

@@ -57,6 +57,7 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
             if self.services.open() > 0 {
                 log::warn!("stopping: {} did not finish in time", self.services.open());
             }
+            self.listeners.iter_mut().for_each(Listener::serve_last);
         }
         self.shut_empty_sockets();
         if self.is_stopped && self.services.open() > 0 {

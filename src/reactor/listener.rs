@@ -4,6 +4,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use super::admission::ACCEPT_BUDGET;
+use super::deadlines::DURATION_MAX;
 use super::settings::Settings;
 use super::tables::socket::{Event, Machine, State};
 use crate::kernel::Kernel;
@@ -20,7 +21,8 @@ pub struct Listener<Socket> {
     service: u8,
     /// Closed, and so gone, as soon as no client is to be served from here any more.
     socket: Option<Socket>,
-    /// How many clients may still be served while draining.
+    /// How many clients can wait at once, and how many may still be served while draining.
+    queue: u32,
     last: u32,
     address: Address,
     /// When it was served last, counted over all clients of the loop.
@@ -63,7 +65,8 @@ impl<Socket> Listener<Socket> {
             service,
             socket: None,
             // Linux lets in one more than the backlog says.
-            last: if connections { settings.backlog.saturating_add(1) } else { LAST_DATAGRAMS },
+            queue: if connections { settings.backlog.saturating_add(1) } else { LAST_DATAGRAMS },
+            last: u32::MAX,
             address: address.clone(),
             served: 0,
             errors: 0,
@@ -96,9 +99,9 @@ impl<Socket> Listener<Socket> {
     {
         self.address = kernel.bind(socket, &self.address, settings.unix_mode)?;
         let quiet = if self.address.is_local() { Duration::ZERO } else { DRAIN_QUIET };
-        self.quiet = settings.drain_quiet.unwrap_or(quiet);
-        if !self.quiet.is_zero() {
-            self.last = u32::MAX; // the time to drain is the limit
+        self.quiet = settings.drain_quiet.unwrap_or(quiet).min(DURATION_MAX);
+        if self.quiet.is_zero() {
+            self.last = self.queue;
         }
         self.on(Event::Bind);
         kernel.listen(socket, index, settings.backlog)?;
@@ -174,9 +177,14 @@ impl<Socket> Listener<Socket> {
         }
     }
 
+    /// The time to drain is over: only those who can be waiting now are served.
+    pub(crate) fn serve_last(&mut self) {
+        self.last = self.last.min(self.queue);
+    }
+
     /// When draining is over if no client comes; `None` if one may wait, or all is over.
     pub(crate) fn quiet_at(&self) -> Option<Instant> {
-        self.came.filter(|_| self.socket.is_some() && !self.ready)?.checked_add(self.quiet)
+        self.came.filter(|_| self.socket.is_some() && !self.ready).map(|came| came + self.quiet)
     }
 
     /// No client is served from here any more.
@@ -203,7 +211,7 @@ impl<Socket> Listener<Socket> {
     }
 
     /// Remembers that a client was accepted, or a datagram answered: the one of this number in the loop. While draining
-    /// they are counted: as many as can have come before, and no more are waited for.
+    /// they are counted: where none is waited for, and once the time is over, as many are served as can wait at once.
     pub(crate) fn served(&mut self, number: u64, now: Instant) {
         (self.served, self.errors) = (number, 0);
         if self.state() == State::Draining {

@@ -186,8 +186,11 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
         }
         waiting.clear();
         self.waiting = waiting;
-        let waiting = self.listeners.iter().filter(|listener| listener.is_reported());
-        self.services.accepted(waiting.fold(0, |services, listener| services | (1 << listener.service())));
+        let services = |is_so: fn(&Listener<_>) -> bool| {
+            let sockets = self.listeners.iter().filter(|listener| is_so(listener));
+            sockets.fold(0, |services, listener| services | (1 << listener.service()))
+        };
+        self.services.accepted(services(Listener::is_reported), services(Listener::is_ready));
     }
 
     fn listener(&self, index: usize) -> Option<&Listener<K::Listener>> {

@@ -23,15 +23,15 @@
 //!    close(2), is not covered. A session whose last answer must survive that says [`Then::Shut`], and reads to the end.
 //! 7. **A timer is a fact, not a call.** [`timers`](StreamService::timers) says which wait runs, and which generation of
 //!    it. The loop starts it when the session first has to wait with it. It goes on as long as wait and generation stay
-//!    the same, and starts anew with another generation. A session that comes back to a state, as one that answers again
+//!    the same, and starts anew with another generation, or when it has run out and is declared again. A session that comes back to a state, as one that answers again
 //!    and again does, gives its timer another generation: so a count of answers is a good one. The loop tells
 //!    [`Input::Elapsed`] once for each, after a look at the stream.
 //! 8. **Stopping** is told once, when the stream has been read dry: begin nothing new.
 //!    [`StreamService::ON_STOP`] says which sessions are told. [`Input::Stopped`] is the end.
 //! 9. **What must lead somewhere.** `Sent` moves. After `End` nothing is read. `Elapsed` ends that timer or changes its
 //!    generation. `Failed` and `Stopped` end in `Close`, and `Close` only follows an arrow that bears an outcome. A full
-//!    room is taken from. No session takes more than it was offered, and none moves for ever without taking or writing
-//!    anything. An event for which the table has no row is not one that is ignored.
+//!    room is taken from. No session takes more than it was offered, and none moves again and again over the same
+//!    bytes without taking or writing any. An event for which the table has no row is not one that is ignored.
 //!
 //! A service that breaks the law is found out: with debug assertions the loop panics with the sentence that was broken
 //! ([`Breach`](super::Breach)). Without, it ends that one connection, logs the sentence as an error, and counts the

@@ -86,8 +86,9 @@ pub trait Services<K: Kernel> {
         turn: &mut Turn<K>,
     ) -> io::Result<bool>;
 
-    /// All sockets were asked. `waiting` has a bit for the number of each service with a client that still waits.
-    fn accepted(&mut self, waiting: u64);
+    /// All sockets were asked. `waiting` has a bit for the number of each service with a client that still waits, and
+    /// `perhaps` one for each where that is not known to be otherwise.
+    fn accepted(&mut self, waiting: u64, perhaps: u64);
 
     /// When it is worth asking again although nothing else happens, if a client waits.
     fn asks_again(&self, service: u8, turn: &Turn<K>, now: Instant) -> Option<Instant>;
@@ -158,9 +159,9 @@ impl<K: Kernel, A: Services<K>, B: Services<K>> Services<K> for (A, B) {
         }
     }
 
-    fn accepted(&mut self, waiting: u64) {
-        self.0.accepted(waiting);
-        self.1.accepted(waiting >> A::COUNT);
+    fn accepted(&mut self, waiting: u64, perhaps: u64) {
+        self.0.accepted(waiting, perhaps);
+        self.1.accepted(waiting >> A::COUNT, perhaps >> A::COUNT);
     }
 
     fn asks_again(&self, service: u8, turn: &Turn<K>, now: Instant) -> Option<Instant> {

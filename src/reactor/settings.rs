@@ -18,7 +18,8 @@ pub struct Settings {
     pub drain_timeout: Duration,
     /// A stopping server goes on accepting until no client has come for so long: the handshake of a client whose connect(2)
     /// has returned can still be on its way. `None` is 1 s at a socket that can be reached from elsewhere, and no time at
-    /// one of the loopback or the Unix domain.
+    /// one of the loopback or the Unix domain. `drain_timeout` ends it, too: then those are served that can be waiting at
+    /// once.
     pub drain_quiet: Option<Duration>,
     /// How many clients can wait to be accepted, for each listening socket (listen(2)). 4,096.
     pub backlog: u32,

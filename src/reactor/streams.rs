@@ -18,7 +18,7 @@ use crate::kernel::Kernel;
 use crate::machine::Table as _;
 use crate::net::Kind;
 
-/// How many connections of one service may be gone over in one turn without an event of their own. There are three sorts:
+/// How many places of one service may be gone over in one turn without an event of their own. There are three sorts:
 /// their timers have run out, they go on without the kernel, or they are told of a stop. Each can take a few calls, and a
 /// client that comes meanwhile waits for all of them.
 const BUDGET: usize = 64;
@@ -117,8 +117,13 @@ impl<S: StreamService, K: Kernel> Streams<S, K> {
     /// Serves a connection until it would block. There may be none in this place any more: an earlier
     /// event of the same turn can have ended it.
     fn drive_slot(&mut self, slot: usize, turn: &mut Turn<K>) {
-        let tells = turn.stopping && S::ON_STOP == OnStop::TellAll;
-        self.drive_slot_and_tell(slot, tells, turn);
+        let gives_way = self.gives_way.is_some() && self.wants_room(turn);
+        self.drive_slot_and_tell(slot, Self::tells_all(turn) || gives_way, turn);
+    }
+
+    /// Whether every session is told that the server stops.
+    fn tells_all(turn: &Turn<K>) -> bool {
+        turn.stopping && S::ON_STOP == OnStop::TellAll
     }
 
     /// The same. A session that has read all there was is told whether the server stops.
@@ -167,6 +172,9 @@ impl<S: StreamService, K: Kernel> Streams<S, K> {
     fn close(&mut self, slot: usize, turn: &mut Turn<K>) {
         let Some(connection) = self.connections.try_remove(slot) else { return };
         connection.forget_timers(slot, &mut self.timers);
+        if connection.goes_on {
+            self.go_on.retain(|place| *place != slot);
+        }
         turn.closed += 1;
         let closing = connection.closing();
         turn.kernel.close(connection.into_stream(), closing);
@@ -177,12 +185,13 @@ impl<S: StreamService, K: Kernel> Streams<S, K> {
         self.is_waited_for && !self.admission.admits(self.connections.len(), turn.now, turn.closed)
     }
 
-    /// While the server stops: lets sessions give way, within a budget, until the client that waits has a place.
+    /// While the server stops: lets sessions give way, within a budget, until the client that waits has a place. One that is
+    /// busy now does so when it is driven next, and has read all there was.
     fn make_room(&mut self, turn: &mut Turn<K>) {
         let Some(mut next) = self.gives_way else { return };
         let end = self.places_used.min(next + BUDGET);
         while next < end && self.wants_room(turn) {
-            self.drive_slot_and_tell(next, true, turn);
+            self.drive_slot(next, turn);
             next += 1;
         }
         self.gives_way = Some(next);
@@ -219,7 +228,8 @@ impl<S: StreamService, K: Kernel> Accepts<K> for Streams<S, K> {
         let slot = self.connections.insert(Connection::new(stream, session, peer, keeps_boundaries));
         self.places_used = self.places_used.max(slot + 1);
         self.gives_way = self.gives_way.map(|next| next.min(slot));
-        self.drive_slot(slot, turn);
+        // It has hardly come, and others may have a place by now.
+        self.drive_slot_and_tell(slot, Self::tells_all(turn), turn);
         Ok(())
     }
 
@@ -284,12 +294,13 @@ impl<S: StreamService, K: Kernel> Services<K> for Streams<S, K> {
         accept_next(self, listener, turn)
     }
 
-    fn accepted(&mut self, waiting: u64) {
+    fn accepted(&mut self, waiting: u64, perhaps: u64) {
         let open = self.connections.len();
         self.is_waited_for = waiting & 1 != 0;
-        if !self.is_waited_for {
+        if perhaps & 1 == 0 {
             self.admission.queues_are_empty();
-        } else if self.admission.is_full(open) && self.admission.take_first_of_episode() {
+        } else if self.is_waited_for && self.admission.is_full(open) && self.admission.take_first_of_episode()
+        {
             log::info!("full: {open} open, the most there may be; others wait");
         }
     }

@@ -15,7 +15,7 @@ const NONE: Wait = Wait::MAX;
 /// The wait over lingering, which is the loop's own. A service has those below it.
 const LINGER: Wait = Wait::MAX - 1;
 
-/// The timers that the loop runs for one connection, or has run: what was declared last.
+/// The timers that the loop runs for one connection.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Running {
     waits: [Wait; TIMERS],
@@ -39,6 +39,13 @@ impl Running {
     fn timers(&self) -> impl Iterator<Item = Option<Timer>> {
         let pairs = self.waits.into_iter().zip(self.generations);
         pairs.map(|(wait, generation)| (wait != NONE).then_some(Timer { wait, generation }))
+    }
+
+    /// The timer over `wait` has run out, and runs no more.
+    pub(crate) fn ran_out(&mut self, wait: Wait) {
+        for running in self.waits.iter_mut().filter(|running| **running == wait) {
+            *running = NONE;
+        }
     }
 
     /// The timer that runs over `wait`.
@@ -168,6 +175,16 @@ mod tests {
         timers.run(4, &mut running, [timer(1, 1), None], MS);
         assert_eq!(timers.expire(NEVER - 1), Some((4, 1)));
         assert_eq!(timers.expire(NEVER - 1), None);
+    }
+
+    #[test]
+    fn a_timer_that_ran_out_starts_anew_when_it_is_declared_again() {
+        let (mut timers, mut running) = timers();
+        timers.run(4, &mut running, [timer(0, 1), timer(1, 1)], 0);
+        assert_eq!(timers.expire(5 * MS), Some((4, 1)));
+        running.ran_out(1);
+        timers.run(4, &mut running, [timer(0, 1), timer(1, 1)], 5 * MS);
+        assert_eq!((timers.expire(8 * MS), timers.expire(10 * MS)), (Some((4, 1)), Some((4, 0))));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Input that came and was not taken.
 
-/// How often the same bytes are offered to a session that takes and writes nothing, and only moves.
+/// How often in a row the same bytes are offered to a session that takes and writes nothing, and only moves.
 const IN_VAIN_MAX: u8 = 100;
 
 /// The bytes of one connection that its session has not taken, oldest first, and whether they can be offered again
@@ -59,7 +59,7 @@ impl Untaken {
     #[must_use]
     pub(crate) fn keep(&mut self, mut bytes: Vec<u8>, taken: usize, moved: bool) -> bool {
         bytes.drain(..taken.min(bytes.len()));
-        let in_vain = if taken > 0 { 0 } else { self.0.take().map_or(0, |held| held.in_vain) };
+        let in_vain = if taken > 0 || !moved { 0 } else { self.0.take().map_or(0, |held| held.in_vain) };
         let offer = taken > 0 || moved;
         self.0 = (!bytes.is_empty()).then(|| Box::new(Held { bytes, offer, in_vain }));
         in_vain < IN_VAIN_MAX
@@ -119,6 +119,17 @@ mod tests {
         untaken.output_left();
         assert!((1..IN_VAIN_MAX).all(|_| in_vain(&mut untaken)));
         assert!(!in_vain(&mut untaken));
+    }
+
+    #[test]
+    fn a_session_that_waits_at_its_bytes_does_not_spin() {
+        let mut untaken = Untaken::default();
+        let _ = untaken.keep(b"half a line".to_vec(), 0, true);
+        for _ in 0..3 * u32::from(IN_VAIN_MAX) {
+            untaken.session_moved(); // by a timer
+            let bytes = untaken.take_with(&[]);
+            assert!(untaken.keep(bytes, 0, false));
+        }
     }
 
     #[test]

@@ -43,6 +43,10 @@ impl<'a> Audit<'a> {
     ///
     /// There has to be a way to give each accepted client one outcome that is explained, such that each outcome is
     /// given as often as it is counted. A client whose stream the loop has not closed can be open.
+    ///
+    /// # Panics
+    ///
+    /// If the table has more than 16 outcomes: all sets of them are gone over.
     pub fn service<T: Table>(
         &mut self,
         counts: &Counts<T>,
@@ -62,6 +66,7 @@ impl<'a> Audit<'a> {
         counts: &Counts<T>,
         explains: impl Fn(T::Outcome, &Transcript<'_>) -> bool,
     ) -> Result<(), Broken> {
+        assert!(T::outcomes().count() <= 16, "a table may have 16 outcomes where its counts are explained");
         if counts.broken() > 0 {
             let how = format!("a conversation was ended because the service broke the law; {counts}");
             return Err(Broken::new(Promise::Law, how));

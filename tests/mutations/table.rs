@@ -168,7 +168,7 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
     Mutation {
         bug: "a stop does not wait for handshakes",
         file: "listener.rs",
-        line: "self.quiet = settings.drain_quiet.unwrap_or(quiet);",
+        line: "self.quiet = settings.drain_quiet.unwrap_or(quiet).min(DURATION_MAX);",
         instead: "self.quiet = quiet;",
         suite: Suite::Welcome,
         breaks: &["NobodyLost"],

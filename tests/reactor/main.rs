@@ -16,6 +16,7 @@ mod breaches;
 mod chatter;
 mod contract;
 mod echo;
+mod endless;
 mod lifecycle;
 mod outputs;
 mod rooms;

@@ -1,0 +1,275 @@
+//! A kernel that does not run dry: input, datagrams and errors without end, and what the loop makes of them.
+
+use std::cell::Cell;
+use std::io::{self, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::rc::Rc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use welcomed::kernel::{Closing, Handle, Interest, Kernel, Mio, Ready, Record, mio};
+use welcomed::net::{Address, ErrorCode, Peer};
+use welcomed::reactor::service::{Input, Step, StreamService, TIMERS, Then, Timer, Want};
+use welcomed::reactor::{Datagrams, Server, Services, Settings, Streams};
+use welcomed::services::welcome::{Welcome, WelcomeDatagrams};
+
+use crate::stage::BOUND;
+
+mod table {
+    welcomed::machine! {
+        "clock"
+        states { Reading = "reading", Writing = "writing", Last = "last words", Closed = "closed", }
+        events { Tick = "tick", Asked = "asked", Late = "late", Sent = "sent", Over = "over", }
+        outcomes { Done = "done", }
+        table {
+            Reading + Tick => Reading,
+            Reading + Asked => Writing,
+            Reading + Late => Last,
+            Reading + Over => Closed: Done,
+            Writing + Sent => Reading,
+            Writing + Over => Closed: Done,
+            Last + Sent => Closed: Done,
+            Last + Over => Closed: Done,
+        }
+    }
+}
+use table::{Event, Machine, State};
+
+/// What its timer does.
+#[derive(Clone, Copy, PartialEq)]
+enum Timed {
+    /// It ticks, beside input that is not taken.
+    Ticks,
+    /// It leads to a word, and is declared again with its old generation.
+    Comes,
+    /// It leads to the last words.
+    Ends,
+}
+
+struct Clock(Timed, Duration);
+
+#[derive(Default)]
+struct Session {
+    machine: Machine,
+    ticks: u32,
+}
+
+impl StreamService for Clock {
+    type Session = Session;
+    type Table = Machine;
+
+    fn waits(&self) -> Vec<Duration> {
+        vec![self.1]
+    }
+
+    fn want<'a>(&'a self, session: &'a Session) -> Want<'a> {
+        match session.machine.state() {
+            State::Reading => Want::Read { room: 65_536 },
+            State::Writing => Want::Write { bytes: b"word\n", then: Then::Read },
+            State::Last => Want::Write { bytes: b"last\n", then: Then::Close },
+            State::Closed => Want::Close,
+        }
+    }
+
+    fn timers(&self, session: &Session) -> [Option<Timer>; TIMERS] {
+        let reads = session.machine.state() == State::Reading;
+        [reads.then_some(Timer { wait: 0, generation: session.ticks }), None]
+    }
+
+    fn on(&mut self, session: &mut Session, input: Input<'_>, _: Instant) -> Step<Machine> {
+        let event = match (input, self.0) {
+            (Input::Bytes(bytes), Timed::Ends) => return Step::took(bytes.len()),
+            (Input::Bytes(_) | Input::Stopping, _) => return Step::took(0),
+            (Input::Elapsed(_), Timed::Ticks) => {
+                session.ticks += 1;
+                Event::Tick
+            }
+            (Input::Elapsed(_), Timed::Comes) => Event::Asked,
+            (Input::Elapsed(_), Timed::Ends) => Event::Late,
+            (Input::Sent, _) => Event::Sent,
+            _ => Event::Over,
+        };
+        Step::moved(session.machine.on(event))
+    }
+}
+
+/// What the kernel has no end of, and what it was asked for.
+#[derive(Default)]
+struct Endless {
+    input: Cell<bool>,
+    datagrams: Cell<bool>,
+    no_descriptor: Cell<bool>,
+    no_watch: Cell<bool>,
+    asked: Cell<u32>,
+    closing: Cell<Option<Closing>>,
+}
+
+struct Real(Mio, Rc<Endless>);
+
+impl Kernel for Real {
+    type Listener = mio::Listener;
+    type Stream = mio::Stream;
+
+    fn now(&self) -> Instant {
+        self.0.now()
+    }
+    fn socket(&mut self, address: &Address) -> io::Result<Self::Listener> {
+        self.0.socket(address)
+    }
+    fn bind(&mut self, socket: &mut Self::Listener, address: &Address, mode: u32) -> io::Result<Address> {
+        self.0.bind(socket, address, mode)
+    }
+    fn listen(&mut self, socket: &mut Self::Listener, index: usize, backlog: u32) -> io::Result<()> {
+        self.0.listen(socket, index, backlog)
+    }
+    fn watch_again(&mut self, socket: &mut Self::Listener, index: usize) -> io::Result<()> {
+        if self.1.no_watch.get() { Err(ErrorCode::NoMem.into()) } else { self.0.watch_again(socket, index) }
+    }
+    fn accept(&mut self, socket: &Self::Listener) -> io::Result<(Self::Stream, Peer)> {
+        self.1.asked.update(|asked| asked + 1);
+        if self.1.no_descriptor.get() { Err(ErrorCode::MFile.into()) } else { self.0.accept(socket) }
+    }
+    fn receive(&mut self, socket: &Self::Listener, buffer: &mut [u8]) -> io::Result<(Record, Peer)> {
+        if !self.1.datagrams.get() {
+            return self.0.receive(socket, buffer);
+        }
+        self.1.asked.update(|asked| asked + 1);
+        buffer[..3].copy_from_slice(b"Ada");
+        let port = u16::try_from(2000 + self.1.asked.get() % 60_000).unwrap();
+        Ok((Record { bytes: 3, truncated: false }, Peer::Inet(([127, 0, 0, 1], port).into())))
+    }
+    fn send(&mut self, socket: &Self::Listener, datagram: &[u8], peer: &Peer) -> io::Result<()> {
+        if self.1.datagrams.get() { Ok(()) } else { self.0.send(socket, datagram, peer) }
+    }
+    fn wait(&mut self, ready: &mut Vec<Ready>, timeout: Option<Duration>) -> io::Result<()> {
+        self.0.wait(ready, timeout)
+    }
+    fn watch(&mut self, stream: &mut Self::Stream, key: usize, interest: Interest) -> io::Result<()> {
+        self.0.watch(stream, key, interest)
+    }
+    fn read(&mut self, stream: &mut Self::Stream, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.1.input.get() { Ok(buffer.len()) } else { self.0.read(stream, buffer) }
+    }
+    fn read_record(&mut self, stream: &mut Self::Stream, buffer: &mut [u8]) -> io::Result<Option<Record>> {
+        self.0.read_record(stream, buffer)
+    }
+    fn write(&mut self, stream: &mut Self::Stream, bytes: &[u8], more: bool) -> io::Result<usize> {
+        self.0.write(stream, bytes, more)
+    }
+    fn shutdown_write(&mut self, stream: &mut Self::Stream) -> io::Result<()> {
+        self.0.shutdown_write(stream)
+    }
+    fn close(&mut self, stream: Self::Stream, closing: Closing) {
+        self.1.closing.set(Some(closing));
+        self.0.close(stream, closing);
+    }
+}
+
+/// A server on such a kernel that is to stop within 50 ms, if it is told to.
+struct Run<H> {
+    server: Server<Real, H>,
+    kernel: Rc<Endless>,
+    handle: Handle,
+    address: SocketAddr,
+}
+
+impl<H: Services<Real>> Run<H> {
+    fn new(services: H, endpoint: &str, drain_quiet: Option<Duration>) -> Run<H> {
+        let (mio, kernel) = (Mio::new().unwrap(), Rc::new(Endless::default()));
+        let handle = mio.handle();
+        let mut settings = Settings::default();
+        (settings.drain_timeout, settings.drain_quiet) = (Duration::from_millis(50), drain_quiet);
+        let mut server = Server::new(Real(mio, Rc::clone(&kernel)), services, settings);
+        let listening = server.listen(&endpoint.parse().unwrap()).unwrap();
+        let address = listening.addresses[0].inet().unwrap();
+        Run { server, kernel, handle, address }
+    }
+
+    /// Turns the loop until it is so, for a bounded time; the loop is woken now and then. Gives whether it came to pass.
+    fn until(&mut self, bound: Duration, is_so: impl Fn(&Run<H>) -> bool) -> bool {
+        let start = Instant::now();
+        let handle = self.handle.clone();
+        let (over, is_over) = std::sync::mpsc::channel::<()>();
+        let waker = thread::spawn(move || {
+            while is_over.recv_timeout(Duration::from_millis(20))
+                == Err(std::sync::mpsc::RecvTimeoutError::Timeout)
+            {
+                let _ = handle.report();
+            }
+        });
+        while !is_so(self) && start.elapsed() < bound {
+            self.server.turn().unwrap();
+        }
+        drop(over);
+        waker.join().unwrap();
+        is_so(self)
+    }
+}
+
+fn clock(timed: Timed, wait: u64) -> Streams<Clock, Real> {
+    Streams::new(Clock(timed, Duration::from_millis(wait)), 8)
+}
+
+#[test]
+fn a_timer_may_tick_for_ever_beside_half_a_line() {
+    let mut run = Run::new(clock(Timed::Ticks, 1), "127.0.0.1:0", None);
+    let mut client = TcpStream::connect(run.address).unwrap();
+    client.write_all(b"half a line").unwrap();
+    let ticks =
+        |run: &Run<Streams<Clock, Real>>| run.server.services().counts().count(State::Reading, Event::Tick);
+    assert!(run.until(BOUND, |run| ticks(run) > 250));
+    assert_eq!(run.server.services().connections(), 1);
+}
+
+#[test]
+fn a_timer_that_ran_out_and_comes_back_runs_again() {
+    let mut run = Run::new(clock(Timed::Comes, 5), "127.0.0.1:0", None);
+    let _client = TcpStream::connect(run.address).unwrap();
+    let words =
+        |run: &Run<Streams<Clock, Real>>| run.server.services().counts().count(State::Writing, Event::Sent);
+    assert!(run.until(BOUND, |run| words(run) > 2));
+}
+
+#[test]
+fn last_words_beside_endless_input_are_lingered_for() {
+    let mut run = Run::new(clock(Timed::Ends, 50), "127.0.0.1:0", None);
+    let mut client = TcpStream::connect(run.address).unwrap();
+    client.write_all(b"x").unwrap();
+    run.kernel.input.set(true);
+    let lingered = |run: &Run<Streams<Clock, Real>>| run.server.services().counts().lingered();
+    assert!(run.until(BOUND, |run| run.kernel.closing.get().is_some() || lingered(run) > 0));
+    assert_eq!((lingered(&run), run.kernel.closing.get()), (1, None));
+}
+
+#[test]
+fn a_stop_ends_though_datagrams_come_without_end() {
+    for endpoint in ["udp://0.0.0.0:0", "udp://127.0.0.1:0"] {
+        let service = Datagrams::new(WelcomeDatagrams::new(Welcome::default()).unwrap());
+        let mut run = Run::new(service, endpoint, None);
+        run.kernel.datagrams.set(true);
+        run.handle.stop().unwrap();
+        assert!(run.until(BOUND, |run| run.server.is_closed()), "{endpoint}");
+    }
+}
+
+#[test]
+fn a_stop_ends_though_it_is_to_be_quiet_for_ever() {
+    let mut run = Run::new(clock(Timed::Ends, 50), "127.0.0.1:0", Some(Duration::MAX));
+    run.handle.stop().unwrap();
+    assert!(run.until(BOUND, |run| run.server.is_closed()));
+}
+
+#[test]
+fn a_pause_for_want_of_descriptors_goes_on_while_draining() {
+    for no_watch in [false, true] {
+        let mut run = Run::new(clock(Timed::Ends, 5000), "127.0.0.1:0", Some(Duration::from_secs(1)));
+        run.kernel.no_descriptor.set(true);
+        run.kernel.no_watch.set(no_watch);
+        let _client = TcpStream::connect(run.address).unwrap();
+        assert!(run.until(BOUND, |run| run.kernel.asked.get() > 0));
+        run.kernel.asked.set(0);
+        run.handle.stop().unwrap();
+        run.until(BOUND, |run| run.server.is_closed());
+        assert!(run.kernel.asked.get() < 8, "{} times in 50 ms", run.kernel.asked.get());
+    }
+}
