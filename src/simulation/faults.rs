@@ -34,20 +34,21 @@ pub enum Call {
 pub enum Fault {
     /// It fails.
     Error(ErrorCode),
-    /// It takes or gives one byte, and no more.
-    Short,
+    /// It takes or gives so many bytes at most. A write can take none.
+    Short(usize),
     /// Events come for every stream, and for keys and sockets that do not exist.
     Spurious,
     /// The process stands still for so long: it was stopped, or the machine slept.
     Leap(Duration),
 }
 
-/// Shown as `EAGAIN`, `short`, `spurious events`, `stands still for 1s`.
+/// Shown as `EAGAIN`, `short` for one byte, `short: 4 bytes`, `spurious events`, `stands still for 1s`.
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Error(code) => code.fmt(f),
-            Short => f.write_str("short"),
+            Short(1) => f.write_str("short"),
+            Short(most) => write!(f, "short: {most} bytes"),
             Spurious => f.write_str("spurious events"),
             Leap(length) => write!(f, "stands still for {length:?}"),
         }
@@ -118,9 +119,11 @@ impl Call {
             Call::Wait => &[Error(ErrorCode::Intr), Spurious, LONG_LEAP],
             Call::Watch => &[Error(ErrorCode::NoSpc)],
             Call::Read => {
-                &[Error(ErrorCode::Intr), Error(ErrorCode::Again), Error(ErrorCode::ConnReset), Short]
+                &[Error(ErrorCode::Intr), Error(ErrorCode::Again), Error(ErrorCode::ConnReset), Short(1)]
             }
-            Call::Write => &[Error(ErrorCode::Intr), Error(ErrorCode::Again), Error(ErrorCode::Pipe), Short],
+            Call::Write => {
+                &[Error(ErrorCode::Intr), Error(ErrorCode::Again), Error(ErrorCode::Pipe), Short(1)]
+            }
             Call::ReadRecord => {
                 &[Error(ErrorCode::Intr), Error(ErrorCode::Again), Error(ErrorCode::ConnReset)]
             }
@@ -194,8 +197,8 @@ const WATCH: &[Fault] = &[
 
 /// recv(2), tcp(7) and ip(7).
 const READ: &[Fault] = &[
-    Short,
-    Short,
+    Short(1),
+    Short(1),
     Error(ErrorCode::Again),
     Error(ErrorCode::BadF),
     Error(ErrorCode::ConnRefused),
@@ -271,8 +274,8 @@ const SEND: &[Fault] = &[
 
 /// send(2), tcp(7) and ip(7).
 const WRITE: &[Fault] = &[
-    Short,
-    Short,
+    Short(1),
+    Short(1),
     Error(ErrorCode::Access),
     Error(ErrorCode::Again),
     Error(ErrorCode::Already),

@@ -45,8 +45,8 @@ impl Sim {
             }
             let World { clients, now, .. } = &mut state.world;
             let client = &mut clients[index];
-            let most = if fault == Some(Fault::Short) { buffer.len().min(1) } else { buffer.len() };
-            let bytes = client.unread().min(most);
+            let most = if let Some(Fault::Short(most)) = fault { most } else { usize::MAX };
+            let bytes = client.unread().min(buffer.len()).min(most);
             buffer[..bytes].copy_from_slice(&client.sent[client.bytes_read..client.bytes_read + bytes]);
             client.bytes_read += bytes;
             client.was_read(*now);
@@ -108,7 +108,7 @@ impl Sim {
             // A record goes whole, wherever there is any room.
             let most = match fault {
                 _ if client.keeps_boundaries() => usize::MAX,
-                Some(Fault::Short) => 1,
+                Some(Fault::Short(most)) => room.min(most),
                 _ => room,
             };
             let taken = bytes.len().min(most);

@@ -133,7 +133,7 @@ pub(crate) const EXHIBITS: &[Exhibit] = &[
         met: "epoll(7) has it as its first example; tokio-rs/mio#45, \"the data will remain forever alone\"; \
               netty/netty#7788 for the short read that is taken for the last",
         breaks: Promise::NoStall,
-        scene: || scene(vec![later(prompt(b"Ada"))], LARGE, &[(6, Fault::Short)]),
+        scene: || scene(vec![later(prompt(b"Ada"))], LARGE, &[(6, Fault::Short(1))]),
     },
     Exhibit {
         bug: Bug::WouldBlockOnWriteIsFatal,
