@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::net::Kind;
 use crate::net::kind::Semantics;
+use crate::net::{Kind, Peer};
 use crate::simulation::{Dice, Reading, Script, Step};
 
 /// Any client of a socket of this kind, called by its number. Names are answered by `text`.
@@ -112,7 +112,7 @@ fn any_datagram(dice: &mut Dice, number: usize, text: &str) -> Script {
     let name = format!("N{number}");
     let script = match dice.below(10) {
         0 => Script::sends(text.replace("{name}", &name).as_bytes()).called("echo"),
-        1 => Script { has_address: false, ..Script::sends(name.as_bytes()).called("unnamed") },
+        1 => Script::sends(name.as_bytes()).called("unnamed").sent_by(Peer::Unnamed),
         2 => Script::sends(b""),
         3 => long(name.as_bytes(), 1000 + dice.below(100)),
         _ => Script::sends(name.as_bytes()),

@@ -145,7 +145,7 @@ impl Subject for Welcoming {
         });
         audit.service(datagrams.counts(), |outcome, client| {
             let is_echo = model::is_echo(self.text, &model::name_of_record(client.sent()).bytes);
-            let has_address = client.script().has_address;
+            let has_address = client.script().has_address();
             outcome
                 == match client.answered() {
                     Answered::Never if is_echo => OfDatagram::Echo,

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 
-use super::client::{Answered, End, Place};
+use super::client::{Answered, Client, End, Place};
 use super::faults::{Call, Fault};
 use super::kernel::{Sim, State, would_block};
 use super::promises::{Promise, broken};
@@ -22,8 +22,10 @@ impl World {
         let client = &self.clients[index];
         let number = u16::try_from(index).unwrap_or(u16::MAX);
         let connections = client.kind.semantics().connections;
+        if let Some(peer) = client.script.sender.as_ref().filter(|_| !connections) {
+            return peer.clone();
+        }
         match client.kind.semantics().names {
-            _ if !connections && !client.script.has_address => Peer::Unnamed,
             Names::Port => Peer::Inet(SocketAddr::from(([127, 0, 0, 1], FIRST_PORT + number))),
             Names::Path if connections => Peer::Process(number.into()),
             Names::Path => Peer::Unix(Box::new(UnixName::Abstract(format!("client {index}").into()))),
@@ -34,8 +36,15 @@ impl World {
         }
     }
 
-    /// The client that a datagram to `peer` goes to.
+    /// The client that a datagram to `peer` goes to. Of those whose scripts have this name it is the last that was received.
     fn client_named(&self, peer: &Peer) -> Option<usize> {
+        let has_name =
+            |client: &Client| client.accepted_at.is_some() && client.script.sender.as_ref() == Some(peer);
+        self.number_of(peer).or_else(|| self.clients.iter().rposition(has_name))
+    }
+
+    /// The client that has this name because of its number.
+    fn number_of(&self, peer: &Peer) -> Option<usize> {
         let number = match peer {
             Peer::Inet(address) => Some(address.port().checked_sub(FIRST_PORT)?.into()),
             Peer::Host(host) => {
@@ -50,7 +59,9 @@ impl World {
             },
             Peer::Process(_) | Peer::Unnamed => None,
         };
-        number.filter(|number| *number < self.clients.len())
+        let is_own =
+            |number: &usize| self.clients.get(*number).is_some_and(|client| client.script.sender.is_none());
+        number.filter(is_own)
     }
 }
 

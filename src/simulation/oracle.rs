@@ -53,7 +53,7 @@ pub fn each(client: &Transcript<'_>, answer: impl Fn(&[u8]) -> Option<Vec<u8>>) 
     if !client.kind().semantics().connections {
         let sent = client.answered() == Answered::Sent;
         let has_right = client.accepted_at().is_some()
-            && client.script().has_address
+            && client.script().has_address()
             && !answers.is_empty()
             && client.excuse(Duration::ZERO).is_none()
             && matches!(client.answered(), Answered::Sent | Answered::Never);

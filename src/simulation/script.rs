@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::dice::Dice;
-use crate::net::Kind;
+use crate::net::{Kind, Peer};
 
 /// One thing that a client does. Shown as `Send("Ada\n")`.
 #[derive(Clone, PartialEq, Eq)]
@@ -69,16 +69,16 @@ pub struct Script {
     pub steps: Vec<Step>,
     /// How it takes what it is sent.
     pub reading: Reading,
-    /// Whether a datagram's sender has a name that it can be answered at.
-    pub has_address: bool,
+    /// The name of a datagram's sender; `None` if it has one of its own. [`Peer::Unnamed`] cannot be answered.
+    pub sender: Option<Peer>,
 }
 
 impl Script {
     /// A client of the first socket that does this from the beginning, and takes at once what it is sent.
     #[must_use]
     pub fn new(label: &'static str, steps: Vec<Step>) -> Script {
-        let (reading, has_address) = (Reading::Prompt, true);
-        Script { label, socket: 0, arrives: Duration::ZERO, steps, reading, has_address }
+        let (reading, sender) = (Reading::Prompt, None);
+        Script { label, socket: 0, arrives: Duration::ZERO, steps, reading, sender }
     }
 
     /// Sends `bytes` at once, and waits. Over a socket that keeps boundaries: sends a record or a datagram.
@@ -143,6 +143,18 @@ impl Script {
         Script { reading, ..self }
     }
 
+    /// The same datagram from the sender of this name.
+    #[must_use]
+    pub fn sent_by(self, sender: Peer) -> Script {
+        Script { sender: Some(sender), ..self }
+    }
+
+    /// Whether a datagram's sender has a name that it can be answered at.
+    #[must_use]
+    pub fn has_address(&self) -> bool {
+        self.sender != Some(Peer::Unnamed)
+    }
+
     /// The same, and each step that it begins with comes so much later.
     #[must_use]
     pub fn after_a_pause(mut self, pause: Duration) -> Script {
@@ -162,7 +174,9 @@ impl Script {
     pub fn any(dice: &mut Dice, kind: Kind, mut request: impl FnMut(&mut Dice) -> Vec<u8>) -> Script {
         let (connections, boundaries) = (kind.semantics().connections, kind.semantics().boundaries);
         if !connections {
-            let script = Script { has_address: !dice.one_in(10), ..Script::sends(&request(dice)) };
+            let is_unnamed = dice.one_in(10);
+            let script = Script::sends(&request(dice));
+            let script = if is_unnamed { script.sent_by(Peer::Unnamed) } else { script };
             return script.arriving_any(dice);
         }
         let requests: Vec<Vec<u8>> = (0..=dice.below(4)).map(|_| request(dice)).collect();

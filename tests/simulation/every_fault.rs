@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use welcomed::net::Kind;
+use welcomed::net::{Kind, Peer};
 use welcomed::schedules::{Welcoming, bytewise, half_closing, long, open, prompt, surplus};
 use welcomed::simulation::{Reading, Schedule, Script, Step, Weather, every_fault};
 
@@ -46,7 +46,7 @@ fn in_records() -> Vec<Script> {
 
 /// One of each, one that cannot be answered, and one that must not be.
 fn datagrams() -> Vec<Script> {
-    let unnamed = Script { has_address: false, ..Script::sends(b"N2") };
+    let unnamed = Script::sends(b"N2").sent_by(Peer::Unnamed);
     vec![Script::sends(b"N0"), Script::sends(b""), unnamed, Script::sends(b"hello N3!")]
 }
 
