@@ -54,13 +54,23 @@ pub struct Welcoming {
     pub text: &'static str,
     /// A name that has begun ends when nothing comes for this long.
     pub name_gap: Duration,
+    /// How long a name may take.
+    pub name_timeout: Duration,
+    /// How long a welcome may take.
+    pub write_timeout: Duration,
     /// The kinds of its sockets.
     pub kinds: &'static [Kind],
 }
 
 impl Default for Welcoming {
     fn default() -> Self {
-        Welcoming { text: "hello {name}!", name_gap: Duration::from_millis(50), kinds: &[Kind::Tcp] }
+        Welcoming {
+            text: "hello {name}!",
+            name_gap: Duration::from_millis(50),
+            name_timeout: Duration::from_millis(1500),
+            write_timeout: Duration::from_millis(500),
+            kinds: &[Kind::Tcp],
+        }
     }
 }
 
@@ -77,8 +87,8 @@ impl Welcoming {
         Settings {
             welcome: self.welcome(),
             name_gap: self.name_gap,
-            name_timeout: Duration::from_millis(1500),
-            write_timeout: Duration::from_millis(500),
+            name_timeout: self.name_timeout,
+            write_timeout: self.write_timeout,
         }
     }
 
@@ -97,6 +107,7 @@ impl Subject for Welcoming {
             kinds,
             text: dice.pick(if streams_alone { TEXTS } else { DATAGRAM_TEXTS }),
             name_gap: Duration::from_millis(if dice.one_in(5) { 0 } else { 50 }),
+            ..Welcoming::default()
         }
     }
 

@@ -102,8 +102,8 @@ impl World {
                 broken(Promise::Fairness, how);
             }
         }
-        self.served += 1;
-        self.sockets[socket].served = self.served;
+        self.served.push(index);
+        self.sockets[socket].served = self.served.len();
         if self.sockets[socket].queue.is_empty() {
             self.sockets[socket].waits_since = None;
         }
@@ -113,7 +113,7 @@ impl World {
     /// A client of this socket was asked for, in vain.
     pub(super) fn had_its_turn(&mut self, socket: usize) {
         let socket = &mut self.sockets[socket];
-        socket.waits_since = socket.waits_since.and(Some(self.served));
+        socket.waits_since = socket.waits_since.and(Some(self.served.len()));
     }
 
     /// An error of accept(2): the client that waited stays or is lost.
@@ -200,7 +200,7 @@ impl World {
         for (index, socket) in self.sockets.iter_mut().enumerate() {
             if events.contains(&Ready::Listener(index)) {
                 socket.denials = 0;
-                socket.waits_since = socket.waits_since.or(Some(self.served));
+                socket.waits_since = socket.waits_since.or(Some(self.served.len()));
             }
         }
         events

@@ -90,7 +90,9 @@ impl Sim {
             (client.bytes_read, client.records_read) = (client.sent.len(), 1);
             Ok((record, world.peer(index)))
         };
-        self.call(Call::Receive, None, does, |_, (record, peer)| format!("{} bytes of {peer}", record.bytes))
+        self.call(Call::Receive, socket, does, |_, (record, peer)| {
+            format!("{} bytes of {peer}", record.bytes)
+        })
     }
 
     pub(super) fn send_from(&self, socket: usize, datagram: &[u8], peer: &Peer) -> io::Result<()> {
@@ -118,7 +120,7 @@ impl Sim {
             (client.end, client.answered) = (Some(End::Clean), Answered::Sent);
             Ok(())
         };
-        self.call(Call::Send, Some(index), does, |_, ()| Quoted(datagram).to_string())
+        self.call(Call::Send, index, does, |_, ()| Quoted(datagram).to_string())
     }
 }
 

@@ -90,6 +90,15 @@ impl Call {
         }
     }
 
+    /// Whether it is a call on the stream of a client, or sends a datagram to one. The others are calls on a socket of the
+    /// server's, or on none.
+    pub(super) fn is_for_a_client(self) -> bool {
+        match self {
+            Call::Watch | Call::Read | Call::ReadRecord | Call::Write | Call::Shut | Call::Send => true,
+            Call::Accept | Call::Wait | Call::Receive => false,
+        }
+    }
+
     /// Everything that can go wrong and that the loop has to survive.
     pub(super) fn faults(self) -> &'static [Fault] {
         match self {

@@ -47,12 +47,12 @@ impl Sim {
         Sim(Rc::new(RefCell::new(State { world, watch, start: Instant::now() })))
     }
 
-    /// Makes a call: time passes, clients may act, and something may go wrong. `shown` is what the trace says of the
-    /// result.
+    /// Makes a call: time passes, clients may act, and something may go wrong. `number` is that of the client, or of the
+    /// socket; 0 for a wait. `shown` is what the trace says of the result.
     pub(super) fn call<T>(
         &self,
         call: Call,
-        client: Option<usize>,
+        number: usize,
         does: impl FnOnce(&mut State, Option<Fault>) -> io::Result<T>,
         shown: impl FnOnce(&State, &T) -> String,
     ) -> io::Result<T> {
@@ -63,15 +63,18 @@ impl Sim {
         if world.weather.concurrent {
             world.deliver();
         }
-        let number = world.calls.len();
+        let (client, place) = (call.is_for_a_client().then_some(number), world.calls.len());
         world.calls.push(call);
-        let fault = world.weather.fault(number, call);
+        let fault = world.weather.fault(place, call, number);
         if let Some(fault) = fault {
-            world.faults.push((number, fault));
+            world.faults.push((place, fault));
             state.watch.progressed(); // whatever the loop does now, it has a reason to
         }
         if let (Some(Fault::Error(code)), Some(index)) = (fault, client) {
             world.endanger(index, call, code);
+        }
+        if let Some(Fault::Leap(length)) = fault.filter(|_| call != Call::Wait) {
+            world.leap(length);
         }
         let result = does(state, fault);
         if state.world.trace.is_some() {
@@ -82,7 +85,7 @@ impl Sim {
             };
             let fault = fault.map_or_else(String::new, |fault| format!(" (fault: {fault})"));
             let whose = client.map_or_else(String::new, |index| format!(" of client {index}"));
-            state.world.note(|| format!("    call {number}: {call:?}{whose}: {outcome}{fault}"));
+            state.world.note(|| format!("    call {place}: {call:?}{whose}: {outcome}{fault}"));
         }
         result
     }
@@ -255,7 +258,7 @@ impl Kernel for Sim {
     fn accept(&mut self, socket: &SimListener) -> io::Result<(SimStream, Peer)> {
         let client = self.call(
             Call::Accept,
-            None,
+            socket.index,
             |state, fault| state.accept(socket.index, fault),
             |state, index| format!("client {index}, {}", state.world.peer(*index)),
         )?;
@@ -270,7 +273,7 @@ impl Kernel for Sim {
         }
         let events = self.call(
             Call::Wait,
-            None,
+            0,
             |state, fault| state.wait(timeout, fault),
             |_, events| format!("{events:?}"),
         )?;
@@ -292,7 +295,7 @@ impl Kernel for Sim {
             client.watch(key, interest, &world.weather);
             Ok(())
         };
-        self.call(Call::Watch, Some(stream.client), does, |_, ()| format!("{interest:?}"))
+        self.call(Call::Watch, stream.client, does, |_, ()| format!("{interest:?}"))
     }
 
     fn read(&mut self, stream: &mut SimStream, buffer: &mut [u8]) -> io::Result<usize> {

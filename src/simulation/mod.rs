@@ -7,6 +7,7 @@
 //!
 //! * random schedules by seed ([`random`]; `SIM_SEEDS` says how many, `SIM_FIRST` from where on),
 //! * every placement of one and of two faults in a small scene ([`every_fault`]),
+//! * a schedule turn by turn, in which the test says what comes and what calls answer ([`Scene`]),
 //! * for a broken promise the shortest schedule that breaks it, with every step, and the command that plays it again
 //!   (`SIM_SEED`).
 //!
@@ -150,6 +151,7 @@ pub mod oracle;
 mod play;
 mod promises;
 mod run;
+mod scene;
 mod schedule;
 mod script;
 mod shrink;
@@ -172,6 +174,7 @@ pub use self::limits::{Limits, ServerSocket};
 pub use self::play::{EventLoop, Failure, Played};
 pub use self::promises::{Broken, Promise};
 pub use self::run::{Found, Sums, every_fault, first_broken, random, random_of};
+pub use self::scene::Scene;
 pub use self::schedule::Schedule;
 pub use self::script::{Reading, Script, Step};
 pub use self::subject::{Right, Subject};

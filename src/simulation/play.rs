@@ -4,7 +4,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::audit::Audit;
-use super::client::Place;
+use super::client::{Client, Place};
 use super::datagrams::address;
 use super::faults::{Call, Fault};
 use super::kernel::Sim;
@@ -82,30 +82,35 @@ impl<S: Subject> Schedule<S> {
     }
 
     fn play_and(&self, telling: Telling) -> Result<Played, Box<Failure>> {
-        let start = |sim: Sim| {
-            let services = self.subject.services(&self.places);
-            let mut server = Server::new(sim, services, self.settings.clone());
-            for socket in &self.sockets {
-                if let Err(error) = server.listen_at(socket.service, &address(socket.kind)) {
-                    broken(
-                        Promise::Survival,
-                        format!("it cannot listen at a socket of {}: {error}", socket.kind),
-                    );
-                }
+        let audit = |server: &Server<Sim, S::Services>, world: &World| self.audit(server, world);
+        play(self, telling, |sim| self.start(sim), audit)
+    }
+
+    /// The real loop, which listens at all its sockets.
+    pub(super) fn start(&self, sim: Sim) -> Server<Sim, S::Services> {
+        let services = self.subject.services(&self.places);
+        let mut server = Server::new(sim, services, self.settings.clone());
+        for socket in &self.sockets {
+            if let Err(error) = server.listen_at(socket.service, &address(socket.kind)) {
+                broken(
+                    Promise::Survival,
+                    format!("it cannot listen at a socket of {}: {error}", socket.kind),
+                );
             }
-            server
-        };
-        let audit = |server: &Server<Sim, S::Services>, world: &World| {
-            let mut audit = Audit::new(world);
-            self.subject.audit(server.services(), &mut audit);
-            let (told, all) = (audit.services(), S::services_count());
-            audit.result.and(if told == all {
-                Ok(())
-            } else {
-                Err(Broken::new(Promise::Counts, format!("{told} of {all} services were audited")))
-            })
-        };
-        play(self, telling, start, audit)
+        }
+        server
+    }
+
+    /// Whether the counts of the real loop are right.
+    pub(super) fn audit(&self, server: &Server<Sim, S::Services>, world: &World) -> Result<(), Broken> {
+        let mut audit = Audit::new(world);
+        self.subject.audit(server.services(), &mut audit);
+        let (told, all) = (audit.services(), S::services_count());
+        audit.result.and(if told == all {
+            Ok(())
+        } else {
+            Err(Broken::new(Promise::Counts, format!("{told} of {all} services were audited")))
+        })
     }
 
     /// Plays it on a loop that `start` gives, which has to open the first of its sockets with the index 0 and so on.
@@ -146,7 +151,7 @@ fn play<S: Subject, L: EventLoop>(
 }
 
 /// The promise that a panic has broken.
-fn of_panic(panic: &(dyn std::any::Any + Send)) -> Broken {
+pub(super) fn of_panic(panic: &(dyn std::any::Any + Send)) -> Broken {
     if let Some(broken) = panic.downcast_ref::<Broken>() {
         return broken.clone();
     }
@@ -161,7 +166,7 @@ fn of_panic(panic: &(dyn std::any::Any + Send)) -> Broken {
 }
 
 /// Turns the loop until every client is gone, or until it has ended if it was told to.
-fn serve(sim: &Sim, subject: &mut impl EventLoop) {
+pub(super) fn serve(sim: &Sim, subject: &mut impl EventLoop) {
     for _ in 0..TURNS {
         let (over, told_to_end) = {
             let state = sim.0.borrow();
@@ -170,27 +175,32 @@ fn serve(sim: &Sim, subject: &mut impl EventLoop) {
         if subject.is_closed() || (over && !told_to_end) {
             return;
         }
-        let turned = subject.turn();
-        let state = sim.0.borrow();
-        if let Err(error) = turned {
+        if let Err(error) = turn(sim, subject) {
+            let state = sim.0.borrow();
             if state.watch.fatal.is_some_and(|code| code.is(&error)) {
                 return; // there was no way to go on
             }
             drop(state);
             broken(Promise::Survival, format!("the loop ended with {error}"));
         }
-        let open = state.world.clients.iter().filter(|client| client.place == Place::Inside).count();
-        drop(state);
-        let connections = subject.connections();
-        if open != connections {
-            broken(Promise::NoLeak, format!("{open} streams are open for {connections} connections"));
-        }
     }
     broken(Promise::NoSpin, format!("the loop turned {TURNS} times"));
 }
 
+/// One turn of the loop, after which each open stream belongs to a connection.
+pub(super) fn turn(sim: &Sim, subject: &mut impl EventLoop) -> io::Result<()> {
+    subject.turn()?;
+    let inside = |client: &&Client| client.place == Place::Inside;
+    let open = sim.0.borrow().world.clients.iter().filter(inside).count();
+    let connections = subject.connections();
+    if open != connections {
+        broken(Promise::NoLeak, format!("{open} streams are open for {connections} connections"));
+    }
+    Ok(())
+}
+
 /// What must hold of the loop when the clients are gone.
-fn check_the_end<L: EventLoop>(
+pub(super) fn check_the_end<L: EventLoop>(
     sim: &Sim,
     subject: &L,
     audit: impl FnOnce(&L, &World) -> Result<(), Broken>,
@@ -204,7 +214,7 @@ fn check_the_end<L: EventLoop>(
 }
 
 /// What must hold when the server is gone, and all clients have taken what was on its way to them.
-fn judge<S: Subject>(subject: &S, world: &mut World) -> Result<Vec<(Kind, Right)>, Broken> {
+pub(super) fn judge<S: Subject>(subject: &S, world: &mut World) -> Result<Vec<(Kind, Right)>, Broken> {
     world.settle();
     let world = &*world;
     let judged = world.clients.iter().enumerate().map(|(number, client)| {

@@ -26,9 +26,9 @@ pub(super) struct Socket {
     /// How often a call has answered that it would block since an event came.
     pub(super) denials: usize,
     /// How many clients the loop had been given, of all sockets, when it was last given one of this socket.
-    pub(super) served: u64,
+    pub(super) served: usize,
     /// The same number when it was told that a client waits here, or asked for one in vain.
-    pub(super) waits_since: Option<u64>,
+    pub(super) waits_since: Option<usize>,
     /// Whether a call denied a client that waits here, since the last event.
     pub(super) denied: bool,
     /// How many answers to datagrams fill the send buffer. They leave while the loop waits.

@@ -52,7 +52,7 @@ impl Sim {
             client.was_read(*now);
             Ok(bytes)
         };
-        self.call(Call::Read, Some(index), does, |state, bytes| {
+        self.call(Call::Read, index, does, |state, bytes| {
             let Client { sent, bytes_read, .. } = &state.world.clients[index];
             if *bytes == 0 {
                 "the end of input".to_owned()
@@ -76,7 +76,7 @@ impl Sim {
             client.was_read(*now);
             Ok(Some(record))
         };
-        self.call(Call::ReadRecord, Some(index), does, |_, record| match record {
+        self.call(Call::ReadRecord, index, does, |_, record| match record {
             None => "the end of input".to_owned(),
             Some(Record { bytes, truncated }) => {
                 format!("a record of {bytes} bytes{}", if *truncated { ", truncated" } else { "" })
@@ -116,7 +116,7 @@ impl Sim {
             client.has_taken(taken == bytes.len(), more, *now);
             Ok(taken)
         };
-        self.call(Call::Write, Some(index), does, |_, taken| {
+        self.call(Call::Write, index, does, |_, taken| {
             let more = if more { ", more follows" } else { "" };
             format!("{}, {taken} bytes taken{more}", Quoted(bytes))
         })
@@ -134,7 +134,7 @@ impl Sim {
             client.out_fin = true;
             Ok(())
         };
-        self.call(Call::Shut, Some(index), does, |_, ()| "done".to_owned())
+        self.call(Call::Shut, index, does, |_, ()| "done".to_owned())
     }
 }
 

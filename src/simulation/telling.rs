@@ -21,6 +21,9 @@ thread_local! {
     static QUIET: Cell<bool> = const { Cell::new(false) };
 }
 
+/// What a line of the trace begins with that the loop has said. No other one does.
+pub(super) const SAID_BY_LOOP: &str = "        ";
+
 /// Hears the log for the schedule that is told on its thread.
 struct Ear;
 
@@ -32,7 +35,7 @@ impl Log for Ear {
     fn log(&self, record: &Record<'_>) {
         SAID.with_borrow_mut(|said| {
             if let Some(said) = said {
-                said.push(format!("        {}", record.args()));
+                said.push(format!("{SAID_BY_LOOP}{}", record.args()));
             }
         });
     }

@@ -109,6 +109,12 @@ impl<'a> Transcript<'a> {
         &sent[..read_at_end.map_or(*bytes_read, |(bytes, _)| bytes)]
     }
 
+    /// How many bytes reads have given to the loop in all, with those that came after the conversation.
+    #[must_use]
+    pub fn bytes_read(&self) -> usize {
+        self.client().bytes_read
+    }
+
     /// How many records reads had given to the loop until then, where boundaries are kept.
     #[must_use]
     pub fn records_read(&self) -> usize {

@@ -1,5 +1,6 @@
 //! What the kernel and the network are like during one schedule.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use super::dice::Dice;
@@ -10,6 +11,8 @@ use super::faults::{Call, Fault};
 pub struct Weather {
     /// Which faults come, and at which calls, counted from 0 over all calls.
     pub(super) plan: Vec<(usize, Fault)>,
+    /// What the next calls answer, of each kind and for each client or socket.
+    pub(super) answers: BTreeMap<(Call, usize), VecDeque<Option<Fault>>>,
     /// Which faults come by chance.
     pub(super) chance: Option<Chance>,
     /// What is left to chance beside faults: how long calls take, how late and in what order events come.
@@ -57,6 +60,7 @@ impl Weather {
     pub fn calm() -> Weather {
         Weather {
             plan: Vec::new(),
+            answers: BTreeMap::new(),
             chance: None,
             whims: None,
             stingy: true,
@@ -123,6 +127,7 @@ impl Weather {
         };
         Weather {
             plan: Vec::new(),
+            answers: BTreeMap::new(),
             chance: (chance.one_in > 0 || chance.spell.is_some()).then_some(chance),
             stingy: dice.one_in(2),
             concurrent: dice.one_in(2),
@@ -138,9 +143,10 @@ impl Weather {
         }
     }
 
-    /// What goes wrong with the call of this number.
-    pub(super) fn fault(&mut self, number: usize, call: Call) -> Option<Fault> {
-        let planned = self.plan.iter().find(|(at, _)| *at == number).map(|(_, fault)| *fault);
+    /// What goes wrong with a call: the one at this place among all calls, for the client or socket of this number.
+    pub(super) fn fault(&mut self, place: usize, call: Call, number: usize) -> Option<Fault> {
+        let planned = self.plan.iter().find(|(at, _)| *at == place).map(|(_, fault)| *fault);
+        let planned = planned.or_else(|| self.answers.get_mut(&(call, number))?.pop_front()?);
         planned.or_else(|| self.chance.as_mut()?.fault(call))
     }
 

@@ -41,8 +41,8 @@ pub(super) struct World {
     pub(super) stopped_again_at: Option<Duration>,
     /// Whether the server has stood still.
     pub(super) leaped: bool,
-    /// How many clients the loop has been given, of all sockets.
-    pub(super) served: u64,
+    /// The clients that the loop has been given, of all sockets, in turn.
+    pub(super) served: Vec<usize>,
     /// Every call so far, and what went wrong with which.
     pub(super) calls: Vec<Call>,
     pub(super) faults: Vec<(usize, Fault)>,
@@ -78,7 +78,7 @@ impl World {
             stopped_at: None,
             stopped_again_at: None,
             leaped: false,
-            served: 0,
+            served: Vec::new(),
             calls: Vec::new(),
             faults: Vec::new(),
             trace: None,
