@@ -247,3 +247,23 @@ impl<Socket> Listener<Socket> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::Mio;
+    use crate::net::Endpoint;
+
+    #[test]
+    fn a_stopped_server_answers_what_had_come_up_to_a_limit() {
+        let address = "udp://127.0.0.1:0".parse::<Endpoint>().unwrap().resolve().unwrap().remove(0);
+        let mut kernel = Mio::new().unwrap();
+        let mut listener = Listener::open(&mut kernel, &address, 0, 0, &Settings::default()).unwrap();
+        listener.drain(kernel.now());
+        for number in 1..=LAST_DATAGRAMS {
+            assert!(!listener.is_shut(), "before datagram {number}");
+            listener.served(number.into(), kernel.now());
+        }
+        assert!(listener.is_shut());
+    }
+}

@@ -3,111 +3,92 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::server::{Server, Settings, Stats};
-use welcomed::kernel::{Ready, Signal};
-use welcomed::net::{ErrorCode, Peer, UnixName};
+use welcomed::kernel::Signal;
+use welcomed::net::{ErrorCode, Kind, Peer, UnixName};
+use welcomed::schedules::Welcoming;
+use welcomed::services::welcome::tables::connection::Outcome as OfStream;
+use welcomed::services::welcome::tables::datagram::Outcome;
 use welcomed::services::welcome::{NAME_MAX_BYTES, Welcome};
+use welcomed::simulation::Fault::Error;
+use welcomed::simulation::{Call, Schedule, Script};
 
-use crate::kernel::Scripted;
-use crate::script::{Accept, Client, Receive};
-use crate::words::said;
+use crate::stage::{
+    INTERRUPTED, Stage, datagrams, got, hello, late, ms, plain, said, schedule, served, stop, stopped,
+    streams, welcomed,
+};
 
-const UDP: &str = "udp://127.0.0.1:9999";
-const TCP: &str = "tcp://127.0.0.1:9999";
-
-const fn ms(millis: u64) -> Duration {
-    Duration::from_millis(millis)
-}
-
-fn settings() -> Settings {
-    Settings { welcome: "Hello, {name}!".parse().unwrap(), ..Settings::default() }
-}
+const BESIDE_TCP: &[Kind] = &[Kind::Tcp, Kind::Udp];
 
 fn sender(number: u16) -> Peer {
-    Peer::Inet(SocketAddr::from(([127, 0, 0, 1], 40_000 + number)))
+    Peer::Inet(SocketAddr::from(([127, 0, 0, 1], 30_000 + number)))
 }
 
 /// A datagram of the sender with that number.
-fn from(number: u16, bytes: &[u8]) -> Receive {
-    Receive::Datagram(sender(number), bytes.to_vec())
+fn from(number: u16, bytes: &[u8]) -> Script {
+    Script::sends(bytes).sent_by(sender(number))
 }
 
 /// So many datagrams, each with a name and a sender of its own.
-fn crowd(count: u16) -> Vec<Receive> {
-    (0..count).map(|number| from(number, format!("N{number}").as_bytes())).collect()
+fn crowd(count: u16) -> impl Iterator<Item = Script> {
+    (0..count).map(|number| Script::sends(format!("N{number}").as_bytes()))
 }
 
-/// A kernel at whose first socket these come.
-fn queue(inbox: impl IntoIterator<Item = Receive>) -> Scripted {
-    let kernel = Scripted::new([]);
-    kernel.0.borrow_mut().posts[0].inbox.extend(inbox);
-    kernel
+/// These datagrams come to a server's only socket.
+fn queue(scripts: impl IntoIterator<Item = Script>) -> Stage {
+    schedule(&hello(), &[Kind::Udp], scripts).begin()
 }
 
-/// Serves them all, and gives what was answered and the counts.
-fn answers(kernel: &Scripted) -> (Vec<String>, Stats) {
-    let server = kernel.serve_at(settings(), UDP);
-    assert_eq!(server.stats().open(), 0);
-    let world = kernel.0.borrow();
-    let answers =
-        world.posts[0].answers().into_iter().map(|answer| String::from_utf8_lossy(answer).into_owned());
-    (answers.collect(), server.stats())
+fn outcome(scene: &Stage, outcome: Outcome) -> u64 {
+    datagrams(scene).outcome(outcome)
 }
 
-/// How long the script has taken so far.
-fn passed(kernel: &Scripted) -> Duration {
-    let world = kernel.0.borrow();
-    world.now - world.start
+/// What each client got.
+fn answers(scene: &Stage, clients: usize) -> Vec<String> {
+    (0..clients).map(|client| String::from_utf8(got(scene, client)).unwrap()).collect()
 }
 
 #[test]
 fn every_datagram_gets_one_answer_and_its_sender_gets_it() {
     let named = Peer::Unix(Box::new(UnixName::Abstract(b"me".to_vec())));
-    let kernel =
-        queue([from(1, b"Ada"), Receive::Datagram(named.clone(), b"Bob\n".to_vec()), from(1, b"Eve")]);
-    let server = kernel.serve_at(settings(), UDP);
-    let expected = [(sender(1), "Hello, Ada!"), (named, "Hello, Bob\n!"), (sender(1), "Hello, Eve!")];
-    let expected = expected.map(|(peer, answer)| (peer, answer.as_bytes().to_vec()));
-    assert_eq!(kernel.0.borrow().posts[0].outbox, expected);
-    assert_eq!((server.stats().accepted(), server.stats().welcomed()), (3, 3));
-    assert_eq!(passed(&kernel), Duration::ZERO);
+    let bob = Script::sends(b"Bob\n").sent_by(named);
+    let scene = served(queue([from(1, b"Ada"), bob, from(1, b"Eve")]));
+    assert_eq!(answers(&scene, 3), ["Hello, Ada!", "Hello, Bob\n!", "Hello, Eve!"]);
+    assert_eq!((datagrams(&scene).accepted(), welcomed(&scene)), (3, 3));
+    assert_eq!(scene.now(), ms(0));
 }
 
 #[test]
 fn an_empty_datagram_is_an_empty_name() {
-    assert_eq!(answers(&queue([from(1, b"")])).0, ["Hello, !"]);
+    assert_eq!(answers(&served(queue([from(1, b"")])), 1), ["Hello, !"]);
 }
 
 #[test]
 fn a_datagram_of_more_than_1024_bytes_is_cut_and_that_is_said() {
     for (length, lines) in [(NAME_MAX_BYTES, 0), (NAME_MAX_BYTES + 1, 1), (60_000, 1)] {
-        let mut answer = Vec::new();
-        let said = said("127.0.0.1:40001: the name is cut", || {
-            answer = answers(&queue([from(1, &vec![b'x'; length])])).0;
-        });
-        assert_eq!(answer, [format!("Hello, {}!", "x".repeat(NAME_MAX_BYTES))]);
-        assert_eq!(said.len(), lines, "{said:?}");
+        let scene = served(queue([from(1, &vec![b'x'; length])]));
+        assert_eq!(answers(&scene, 1), [format!("Hello, {}!", "x".repeat(NAME_MAX_BYTES))]);
+        assert_eq!(said(&scene, "127.0.0.1:30001: the name is cut").len(), lines, "{:?}", scene.said());
     }
 }
 
 #[test]
 fn an_answer_without_room_is_dropped_and_the_next_is_sent() {
     for code in [ErrorCode::Again, ErrorCode::NoBufs] {
-        let kernel = queue(crowd(3));
-        kernel.0.borrow_mut().posts[0].sends.extend([None, Some(code)]);
-        let (answers, stats) = answers(&kernel);
-        assert_eq!(answers, ["Hello, N0!", "Hello, N2!"]);
-        assert_eq!((stats.welcomed(), stats.dropped(), stats.failed()), (2, 1, 0), "{code}");
-        assert_eq!(passed(&kernel), Duration::ZERO, "nobody waits for room");
+        let mut scene = queue(crowd(3));
+        scene.answers(Call::Send, 1, [Some(Error(code))]);
+        let scene = served(scene);
+        assert_eq!(answers(&scene, 3), ["Hello, N0!", "", "Hello, N2!"]);
+        assert_eq!((welcomed(&scene), outcome(&scene, Outcome::Dropped)), (2, 1), "{code}");
+        assert_eq!(scene.now(), ms(0), "nobody waits for room");
     }
 }
 
 #[test]
 fn an_interrupted_send_is_made_again() {
-    let kernel = queue(crowd(2));
-    kernel.0.borrow_mut().posts[0].sends.extend([Some(ErrorCode::Intr); 5]);
-    let (answers, stats) = answers(&kernel);
-    assert_eq!((answers.len(), stats.welcomed(), stats.dropped()), (2, 2, 0));
+    let mut scene = queue(crowd(2));
+    scene.answers(Call::Send, 0, [INTERRUPTED; 5]);
+    let scene = served(scene);
+    assert_eq!((welcomed(&scene), scene.count(Call::Send)), (2, 7));
 }
 
 #[test]
@@ -120,45 +101,41 @@ fn an_answer_that_cannot_be_sent_costs_nobody_else_anything() {
         ErrorCode::NoEnt,
     ];
     for code in errors {
-        let kernel = queue(crowd(3));
-        kernel.0.borrow_mut().posts[0].sends.push_back(Some(code));
-        let (answers, stats) = answers(&kernel);
-        assert_eq!(answers, ["Hello, N1!", "Hello, N2!"], "{code}");
-        assert_eq!((stats.welcomed(), stats.failed(), stats.dropped()), (2, 1, 0), "{code}");
+        let mut scene = queue(crowd(3));
+        scene.answers(Call::Send, 0, [Some(Error(code))]);
+        let scene = served(scene);
+        assert_eq!(answers(&scene, 3), ["", "Hello, N1!", "Hello, N2!"], "{code}");
+        assert_eq!((welcomed(&scene), outcome(&scene, Outcome::Failed)), (2, 1), "{code}");
     }
 }
 
 #[test]
 fn a_sender_without_a_name_is_counted_and_nothing_is_sent() {
-    let kernel = queue([Receive::Datagram(Peer::Unnamed, b"Ada".to_vec()), from(1, b"Bob")]);
-    let (answers, stats) = answers(&kernel);
-    assert_eq!((answers.len(), stats.unanswerable(), stats.failed()), (1, 1, 0));
+    let scene = served(queue([Script::sends(b"Ada").sent_by(Peer::Unnamed), from(1, b"Bob")]));
+    assert_eq!((scene.count(Call::Send), outcome(&scene, Outcome::Unanswerable)), (1, 1));
 }
 
 #[test]
 fn a_welcome_is_not_answered_with_a_welcome() {
     let long = format!("Hello, {}", "x".repeat(NAME_MAX_BYTES));
     let echoes = ["Hello, Ada!", "Hello, !", "Hello, Hello, Ada!!", &long];
-    let kernel = queue(echoes.map(|echo| from(1, echo.as_bytes())));
-    let (answers, stats) = answers(&kernel);
-    assert_eq!((answers.len(), stats.echoes(), stats.accepted()), (0, 4, 4));
+    let scene = served(queue(echoes.map(|echo| from(1, echo.as_bytes()))));
+    assert_eq!((scene.count(Call::Send), outcome(&scene, Outcome::Echo)), (0, 4));
 }
 
 /// How many welcomes a server answers that hears those of another one, whose text is `other`.
-fn rounds(own: &str, other: &str) -> u64 {
+fn rounds(own: &'static str, other: &str) -> u64 {
     let other: Welcome = other.parse().unwrap();
-    let kernel = queue([Receive::Datagram(sender(1), other.to(b"Ada"))]);
-    let settings = Settings { welcome: own.parse().unwrap(), ..Settings::default() };
-    let mut server = kernel.server_at(settings, &[UDP]);
-    for _ in 0..10_000 {
-        kernel.play(&mut server);
-        let mut world = kernel.0.borrow_mut();
-        let Some((peer, answer)) = world.posts[0].outbox.pop() else {
-            assert_eq!((server.stats().echoes(), world.now), (1, world.start));
-            return server.stats().welcomed();
-        };
-        let name = &answer[..answer.len().min(NAME_MAX_BYTES)];
-        world.posts[0].inbox.push_back(Receive::Datagram(peer, other.to(name)));
+    let says = |name: &[u8]| from(1, &other.to(&name[..name.len().min(NAME_MAX_BYTES)]));
+    let mut scene = schedule(&Welcoming { text: own, ..plain() }, &[Kind::Udp], [says(b"Ada")]).begin();
+    for round in 0..10_000 {
+        scene.play();
+        let answer = got(&scene, round);
+        if answer.is_empty() {
+            assert_eq!((outcome(&scene, Outcome::Echo), scene.now()), (1, ms(0)));
+            return welcomed(&scene);
+        }
+        scene.comes(says(&answer));
     }
     panic!("{own:?} and {other:?} welcome each other for ever");
 }
@@ -177,203 +154,173 @@ fn two_servers_that_welcome_each_other_fall_silent() {
 
 #[test]
 fn the_same_datagram_is_answered_100_times_until_a_silence() {
-    let again = || (0..150).map(|_| from(1, b"Ada")).chain([from(1, b"Bob"), from(2, b"Ada")]);
-    let kernel = queue(again());
-    let mut server = kernel.server_at(settings(), &[UDP]);
-    kernel.play(&mut server);
-    assert_eq!((server.stats().welcomed(), server.stats().echoes()), (102, 50));
-    kernel.0.borrow_mut().now += Duration::from_secs(2);
-    kernel.0.borrow_mut().posts[0].inbox.extend(again());
-    kernel.play(&mut server);
-    assert_eq!((server.stats().welcomed(), server.stats().echoes()), (204, 100));
+    let again = || vec![from(1, b"Ada"); 150].into_iter().chain([from(1, b"Bob"), from(2, b"Ada")]);
+    let mut scene = queue(again());
+    scene.play();
+    assert_eq!((welcomed(&scene), outcome(&scene, Outcome::Echo)), (102, 50));
+    scene.stands_still(Duration::from_secs(2));
+    for script in again() {
+        scene.comes(script);
+    }
+    scene.play();
+    assert_eq!((welcomed(&scene), outcome(&scene, Outcome::Echo)), (204, 100));
 }
 
 #[test]
 fn a_service_is_not_answered_whatever_it_says() {
-    let service = |port, said: &[u8]| {
-        let address = SocketAddr::from(([192, 0, 2, 1], port));
-        Receive::Datagram(Peer::Inet(address), said.to_vec())
-    };
-    let kernel = queue([service(19, b" !\"#$%"), service(1023, b"Sun Nov 22"), service(1024, b"Ada")]);
-    let mut server = kernel.server_at(settings(), &[UDP]);
-    kernel.play(&mut server);
-    assert_eq!((server.stats().welcomed(), server.stats().echoes()), (1, 2));
+    let service =
+        |port, said: &[u8]| Script::sends(said).sent_by(Peer::Inet(SocketAddr::from(([192, 0, 2, 1], port))));
+    let mut scene = queue([service(19, b" !\"#$%"), service(1023, b"Sun Nov 22"), service(1024, b"Ada")]);
+    scene.play();
+    assert_eq!((welcomed(&scene), outcome(&scene, Outcome::Echo)), (1, 2));
 }
 
 #[test]
 fn receiving_has_a_budget_and_the_rest_is_remembered() {
-    let kernel = queue(crowd(200));
-    let mut server = kernel.server_at(settings(), &[UDP]);
-    let mut welcomed = Vec::new();
-    for _ in 0..4 {
-        server.turn().unwrap();
-        welcomed.push(server.stats().welcomed());
+    let mut scene = queue(crowd(200));
+    for count in [64, 128, 192, 200] {
+        scene.turn().unwrap();
+        assert_eq!(welcomed(&scene), count);
     }
-    assert_eq!(welcomed, [64, 128, 192, 200]);
-    assert_eq!(passed(&kernel), Duration::ZERO, "no turn waited");
-    assert_eq!(kernel.0.borrow().posts[0].receives, 201, "one for each, and one that would block");
+    assert_eq!(scene.now(), ms(0), "no turn waited");
+    assert_eq!(scene.count(Call::Receive), 201, "one for each, and one that would block");
 }
 
 #[test]
 fn nothing_is_received_without_an_event() {
-    let kernel = queue([from(1, b"Ada")]);
-    let mut server = kernel.server_at(settings(), &[UDP]);
-    kernel.play(&mut server);
-    kernel.0.borrow_mut().signals.push_back((ms(10), Signal::Report));
-    let receives = kernel.0.borrow().posts[0].receives;
-    server.turn().unwrap();
-    assert_eq!(kernel.0.borrow().posts[0].receives, receives);
-}
-
-/// A server whose only place is taken, for good, at a socket beside which there is one for datagrams.
-fn full_house() -> (Scripted, Server<Scripted>) {
-    let kernel = Scripted::new([Client::silent(), Client::prompt(b"Bob\n")]);
-    let settings = Settings { max_connections: 1, ..settings() };
-    let mut server = kernel.server_at(settings, &[TCP, UDP]);
-    server.turn().unwrap();
-    assert_eq!(server.connections(), 1);
-    (kernel, server)
+    let mut scene = queue([from(1, b"Ada")]);
+    scene.play();
+    scene.signal(ms(10), Signal::Report);
+    let receives = scene.count(Call::Receive);
+    scene.turn().unwrap();
+    assert_eq!((scene.now(), scene.count(Call::Receive)), (ms(10), receives));
 }
 
 #[test]
 fn datagrams_are_answered_while_the_house_is_full() {
-    let (kernel, mut server) = full_house();
-    kernel.0.borrow_mut().posts[1].inbox.extend(crowd(100));
-    server.turn().unwrap();
-    server.turn().unwrap();
-    assert_eq!((kernel.0.borrow().posts[1].outbox.len(), server.connections()), (100, 1));
-    assert_eq!(passed(&kernel), Duration::ZERO);
-    let waits = kernel.0.borrow().waits;
-    kernel.play(&mut server);
+    let scripts = [Script::silent(), Script::sends(b"Bob\n")];
+    let mut scene = Schedule { places: vec![1; 2], ..schedule(&hello(), BESIDE_TCP, scripts) }.begin();
+    scene.turn().unwrap();
+    assert_eq!(streams(&scene).open(), 1);
+    for script in crowd(100) {
+        scene.comes(script.at(1));
+    }
+    scene.turn().unwrap();
+    scene.turn().unwrap();
+    assert_eq!((welcomed(&scene), streams(&scene).open(), scene.now()), (100, 1, ms(0)));
+    let waits = scene.count(Call::Wait);
+    let scene = served(scene);
     assert!(
-        kernel.0.borrow().waits < waits + 5,
+        scene.count(Call::Wait) < waits + 5,
         "a full house must not spin for the datagrams that may come"
     );
-    assert_eq!(server.stats().timed_out(), 1);
+    assert_eq!(streams(&scene).outcome(OfStream::TimedOut), 1);
 }
 
 #[test]
 fn datagrams_are_answered_while_accepting_pauses() {
-    let kernel = Scripted::new([Client::prompt(b"Ada\n")]);
-    for _ in 0..10 {
-        kernel.0.borrow_mut().backlog.push_front(Accept::Error(ErrorCode::MFile));
+    let mut scene = schedule(&hello(), BESIDE_TCP, [Script::sends(b"Ada\n")]).begin();
+    scene.answers(Call::Accept, 0, [Some(Error(ErrorCode::MFile)); 10]);
+    scene.turn().unwrap();
+    for script in crowd(100) {
+        scene.comes(script.at(1));
     }
-    let mut server = kernel.server_at(settings(), &[TCP, UDP]);
-    server.turn().unwrap();
-    kernel.0.borrow_mut().posts[1].inbox.extend(crowd(100));
-    server.turn().unwrap();
-    server.turn().unwrap();
-    assert_eq!((kernel.0.borrow().posts[1].outbox.len(), passed(&kernel)), (100, Duration::ZERO));
-    kernel.play(&mut server);
-    assert_eq!((server.stats().welcomed(), server.stats().pauses()), (101, 10));
-    assert_eq!(passed(&kernel), ms(1000), "and whoever pauses does so as long as without them");
+    scene.turn().unwrap();
+    scene.turn().unwrap();
+    assert_eq!((welcomed(&scene), scene.now()), (100, ms(0)));
+    let scene = served(scene);
+    assert_eq!((welcomed(&scene), streams(&scene).pauses()), (101, 10));
+    assert_eq!(scene.now(), ms(1000), "accepting pauses as long as without them");
 }
 
 #[test]
 fn out_of_memory_pauses_receiving_and_accepts_all_the_same() {
     for code in [ErrorCode::NoBufs, ErrorCode::NoMem] {
-        let kernel = Scripted::new([]);
-        kernel.0.borrow_mut().posts[1].inbox.extend([Receive::Error(code), from(1, b"Ada")]);
-        let mut server = kernel.server_at(settings(), &[TCP, UDP]);
-        server.turn().unwrap();
-        {
-            let mut world = kernel.0.borrow_mut();
-            world.clients.push(Client::prompt(b"Bob\n"));
-            world.backlog.push_back(Accept::Client(0));
-        }
-        server.turn().unwrap();
-        assert_eq!((server.stats().welcomed(), passed(&kernel)), (1, Duration::ZERO), "{code}");
-        kernel.play(&mut server);
-        assert_eq!((server.stats().welcomed(), server.stats().pauses()), (2, 1), "{code}");
-        assert_eq!(passed(&kernel), ms(100), "{code}");
+        let mut scene = schedule(&hello(), BESIDE_TCP, [from(1, b"Ada").at(1)]).begin();
+        scene.answers(Call::Receive, 1, [Some(Error(code))]);
+        scene.turn().unwrap();
+        scene.comes(Script::sends(b"Bob\n"));
+        scene.turn().unwrap();
+        assert_eq!((welcomed(&scene), scene.now()), (1, ms(0)), "{code}");
+        let scene = served(scene);
+        assert_eq!((welcomed(&scene), datagrams(&scene).pauses()), (2, 1), "{code}");
+        assert_eq!(scene.now(), ms(100), "{code}");
     }
 }
 
 #[test]
 fn an_error_of_receive_that_is_a_senders_is_skipped_and_counted() {
     let errors = [ErrorCode::ConnRefused, ErrorCode::Intr, ErrorCode::HostUnreach, ErrorCode::NotConn];
-    let kernel = queue(errors.map(Receive::Error).into_iter().chain(crowd(2)));
-    let (answers, stats) = answers(&kernel);
-    assert_eq!((answers.len(), stats.accepted(), stats.accept_errors()), (2, 2, 3));
-    assert_eq!(passed(&kernel), Duration::ZERO);
+    let mut scene = queue(crowd(2));
+    scene.answers(Call::Receive, 0, errors.map(|code| Some(Error(code))));
+    let scene = served(scene);
+    assert_eq!(
+        (welcomed(&scene), datagrams(&scene).accepted(), datagrams(&scene).accept_errors()),
+        (2, 2, 3)
+    );
+    assert_eq!(scene.now(), ms(0));
 }
 
 #[test]
 fn an_error_of_receive_that_never_ends_does_not_spin() {
-    let kernel = queue((0..1000).map(|_| Receive::Error(ErrorCode::ConnRefused)).chain(crowd(1)));
-    answers(&kernel);
-    assert!(passed(&kernel) >= ms(1000), "1000 errors took {:?}", passed(&kernel));
+    let mut scene = queue(crowd(1));
+    scene.answers(Call::Receive, 0, [Some(Error(ErrorCode::ConnRefused)); 1000]);
+    let scene = served(scene);
+    assert!(scene.now() >= ms(1000), "1000 errors took {:?}", scene.now());
 }
 
 #[test]
 fn a_broken_datagram_socket_stops_the_server_in_good_order() {
     for code in [ErrorCode::BadF, ErrorCode::Inval, ErrorCode::NotSock] {
-        let kernel = Scripted::new([Client::late(ms(20), b"Ada\n")]);
-        let mut server = kernel.server_at(settings(), &[TCP, UDP]);
-        server.turn().unwrap();
-        kernel.0.borrow_mut().posts[1].inbox.extend([from(1, b"Bob"), Receive::Error(code)]);
-        let error = server.run().unwrap_err();
+        let mut scene = schedule(&hello(), BESIDE_TCP, [late(ms(20), b"Ada\n")]).begin();
+        scene.turn().unwrap();
+        scene.comes(from(1, b"Bob").at(1));
+        scene.answers(Call::Receive, 1, [None, Some(Error(code))]);
+        let error = scene.run().unwrap_err();
         assert!(code.is(&error), "{error}");
-        assert_eq!((server.stats().welcomed(), kernel.0.borrow().sockets), (2, 0));
+        assert_eq!((welcomed(&scene), scene.open_sockets()), (2, 0));
     }
 }
 
 #[test]
 fn a_stop_answers_what_had_come_and_then_closes() {
-    let kernel = queue(crowd(150));
-    kernel.0.borrow_mut().spurious.push(Ready::Signal(Signal::Stop));
-    let mut server = kernel.server_at(settings(), &[UDP]);
-    assert_eq!(kernel.0.borrow().sockets, 1);
-    let said = said("udp://", || server.run().unwrap());
-    assert_eq!((server.stats().welcomed(), kernel.0.borrow().sockets), (150, 0));
-    assert_eq!(passed(&kernel), Duration::ZERO);
-    let ways: Vec<&str> =
-        said.iter().filter_map(|line| line.strip_prefix("udp://127.0.0.1:9999: ")).collect();
-    assert_eq!(ways.len(), 2, "{ways:?}");
-    assert!(ways[0].contains("bound") && ways[0].contains("draining"), "{ways:?}");
-    assert!(ways[1].contains("draining") && ways[1].contains("closed"), "{ways:?}");
-}
-
-#[test]
-fn a_stopped_server_answers_what_had_come_up_to_a_limit() {
-    let flood = (0..70_000).map(|number| from(1, format!("N{number}").as_bytes()));
-    let kernel = queue(flood);
-    kernel.0.borrow_mut().spurious.push(Ready::Signal(Signal::Stop));
-    let mut server = kernel.server_at(Settings { backlog: 1, ..settings() }, &[UDP]);
-    server.run().unwrap();
-    assert_eq!((server.stats().welcomed(), kernel.0.borrow().posts[0].receives), (65_536, 65_536));
+    let mut scene = queue(crowd(150));
+    assert_eq!(scene.open_sockets(), 1);
+    stop(&mut scene);
+    let scene = stopped(scene);
+    assert_eq!((welcomed(&scene), scene.open_sockets(), scene.now()), (150, 0, ms(0)));
+    let ways = said(&scene, "udp://127.0.0.1:9999: ");
+    assert_eq!(ways.len(), 3, "{ways:?}");
+    assert!(ways[1].contains("bound") && ways[1].contains("draining"), "{ways:?}");
+    assert!(ways[2].contains("draining") && ways[2].contains("closed"), "{ways:?}");
 }
 
 #[test]
 fn a_second_signal_answers_nothing_more() {
-    let kernel = queue(crowd(200));
-    kernel.0.borrow_mut().spurious = vec![Ready::Signal(Signal::Stop), Ready::Signal(Signal::Stop)];
-    let mut server = kernel.server_at(settings(), &[UDP]);
-    server.run().unwrap();
-    assert_eq!((server.stats().accepted(), kernel.0.borrow().sockets), (0, 0));
+    let mut scene = queue(crowd(200));
+    stop(&mut scene);
+    stop(&mut scene);
+    let scene = stopped(scene);
+    assert_eq!((datagrams(&scene).accepted(), scene.open_sockets()), (0, 0));
 }
 
 #[test]
 fn no_kind_of_socket_waits_for_another_in_one_loop() {
-    let clients = (0..200).map(|_| Client::prompt(b"Ada\n")).chain((0..200).map(|_| Client::prompt(b"Ada")));
-    let kernel = Scripted::new(clients);
-    {
-        let mut world = kernel.0.borrow_mut();
-        world.side_doors[0] = (200..400).map(Accept::Client).collect();
-        world.backlog.truncate(200);
-        world.posts[2].inbox.extend(crowd(200));
-        world.spurious.push(Ready::Listener(1));
-    }
-    let mut server = kernel.server_at(settings(), &[TCP, "unixpacket://@welcomed", "unixgram://@welcomed"]);
+    let streams = |bytes: &[u8], socket| vec![Script::sends(bytes).at(socket); 200];
+    let datagrams = crowd(200).map(|script| script.at(2));
+    let scripts = streams(b"Ada\n", 0).into_iter().chain(streams(b"Ada", 1)).chain(datagrams);
+    let mut scene = schedule(&hello(), &[Kind::Tcp, Kind::UnixPacket, Kind::UnixGram], scripts).begin();
+    let order = |scene: &Stage| scene.served().into_iter().map(|client| client / 200).collect::<Vec<_>>();
     for turn in 1..=4 {
-        server.turn().unwrap();
-        let counts = [0, 1, 2].map(|index| kernel.0.borrow().order.iter().filter(|i| **i == index).count());
+        scene.turn().unwrap();
+        let counts = [0, 1, 2].map(|socket| order(&scene).iter().filter(|served| **served == socket).count());
         assert_eq!(counts, [(64 * turn).min(200); 3], "after turn {turn}");
     }
-    assert_eq!((server.stats().welcomed(), passed(&kernel)), (600, Duration::ZERO));
-    let order = &kernel.0.borrow().order;
+    let scene = served(scene);
+    assert_eq!((welcomed(&scene), scene.now()), (600, ms(0)));
+    let order = order(&scene);
     assert!(
-        order.chunks(3).all(|three| (0..3).all(|index| three.contains(&index))),
+        order.chunks(3).all(|three| (0..3).all(|socket| three.contains(&socket))),
         "one of each: {order:?}"
     );
 }

@@ -1,9 +1,7 @@
-//! The event loop on a scripted kernel: what happens at every single step of a conversation.
+//! The event loop turn by turn: what it does at every single call.
 //!
-//! The kernel here does what a test tells it, call by call, in virtual time. The server is the real one. It is not the
-//! simulated kernel of `welcomed::simulation`: that one has queues and buffers, from which the answers to calls follow.
-//! Here the answers are the script. Among them are some that no queue would give: a write that takes nothing, an error
-//! between two clients, a client that sends as fast as it is read.
+//! The server is the real one, on the simulated kernel, in virtual time. A test says when each client does what, and what
+//! goes wrong with which call. Where it plays its scene to the end, all promises of the simulation are checked too.
 
 #![allow(
     clippy::unwrap_used,
@@ -15,11 +13,9 @@
 
 mod datagrams;
 mod faults;
-mod kernel;
 mod listening;
 mod records;
-mod script;
-mod server;
+mod stage;
 mod streams;
 mod time;
 mod words;

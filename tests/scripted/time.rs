@@ -2,268 +2,241 @@
 
 use std::time::Duration;
 
-use crate::server::Settings;
-use welcomed::kernel::Signal;
+use welcomed::net::Kind;
 use welcomed::reactor::tables::stream::{Event as StreamEvent, State as Stream};
-use welcomed::services::welcome::tables::connection::{Event, State};
+use welcomed::schedules::Welcoming;
+use welcomed::services::welcome::tables::connection::{Event, Outcome, State};
+use welcomed::simulation::Fault::{Leap, Short, Spurious};
+use welcomed::simulation::{Call, Reading, Script, Step, Weather};
 
-use crate::kernel::Scripted;
-use crate::script::{Client, Read, Write};
+use crate::stage::{
+    INTERRUPTED, Stage, WOULD_BLOCK, accepted_at, clients, closed_at, got, has_shut, late, ms, plain,
+    schedule, served, stayed, streams, welcomed, with_places,
+};
 
-const fn ms(millis: u64) -> Duration {
-    Duration::from_millis(millis)
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// A scene in which one client comes to a server like this.
+fn client(subject: &Welcoming, script: Script) -> Stage {
+    schedule(subject, &[Kind::Tcp], [script]).begin()
 }
 
 /// A client that sends one byte every `pace`, `count` times, and then nothing.
-fn dripping(pace: Duration, count: usize) -> Client {
-    Client::new((0..count).map(|_| Read::Bytes(b"x".to_vec())), []).paced(pace)
+fn dripping(pace: Duration, count: usize) -> Script {
+    Script::bytewise(&vec![b'x'; count], pace)
+}
+
+/// A client that takes so many bytes of its welcome, and then no more.
+fn taking(bytes: usize, script: Script) -> (Script, Weather) {
+    (script.reading(Reading::Never), Weather::calm().with_send_buffer(bytes))
+}
+
+fn timed_out(scene: &Stage) -> u64 {
+    streams(scene).outcome(Outcome::TimedOut)
 }
 
 #[test]
 fn a_silent_client_is_closed_at_the_name_deadline() {
-    let kernel = Scripted::new([Client::silent()]);
-    let server = kernel.serve(Settings::default());
-    assert_eq!(kernel.client(0).served(), Duration::from_secs(60));
-    assert_eq!((kernel.client(0).written, server.stats().timed_out()), (vec![], 1));
+    let scene = served(clients([Script::silent()]));
+    assert_eq!(stayed(&scene, 0), Duration::from_secs(60));
+    assert_eq!((got(&scene, 0), timed_out(&scene)), (vec![], 1));
 }
 
 #[test]
 fn a_name_without_terminator_ends_at_the_silence_of_the_gap() {
-    let kernel = Scripted::new([Client::prompt(b"Rafatul")]);
-    let server = kernel.serve(Settings::default());
-    assert_eq!(kernel.client(0).served(), ms(50));
-    assert_eq!(server.stats().count(State::ReadingName, Event::Silence), 1);
+    let scene = served(clients([Script::sends(b"Rafatul")]));
+    assert_eq!(stayed(&scene, 0), ms(50));
+    assert_eq!(streams(&scene).count(State::ReadingName, Event::Silence), 1);
 }
 
 #[test]
 fn every_byte_begins_the_gap_anew() {
-    let kernel = Scripted::new([dripping(ms(49), 10)]);
-    let server = kernel.serve(Settings::default());
-    assert_eq!(kernel.client(0).served(), ms(9 * 49 + 50));
-    assert_eq!(server.stats().welcomed(), 1);
+    let scene = served(clients([dripping(ms(49), 10)]));
+    assert_eq!(stayed(&scene, 0), ms(9 * 49 + 50));
+    assert_eq!(welcomed(&scene), 1);
 }
 
 #[test]
 fn the_gap_runs_from_the_byte_also_in_a_long_turn() {
-    let kernel = Scripted::new([Client::prompt(b"Ada\n"), Client::prompt(b"Rafatul")]);
-    kernel.0.borrow_mut().read_takes = ms(16);
-    kernel.serve(Settings::default());
-    assert!(kernel.client(1).served() >= ms(16 + 50), "{:?}", kernel.client(1).served());
+    let mut scene = clients([Script::sends(b"Ada\n"), Script::sends(b"Rafatul")]);
+    scene.answers(Call::Read, 0, [Some(Leap(ms(16)))]);
+    scene.answers(Call::Read, 1, [Some(Leap(ms(16)))]);
+    let scene = served(scene);
+    assert!(stayed(&scene, 1) >= ms(16 + 50), "{:?}", stayed(&scene, 1));
 }
 
 #[test]
 fn a_spurious_event_does_not_extend_the_gap() {
-    let kernel = Scripted::new([Client::prompt(b"Rafatul")]);
-    let mut server = kernel.server(Settings::default());
-    for at in [10, 20, 30, 40] {
-        kernel.0.borrow_mut().signals.push_back((ms(at), Signal::Report));
+    let mut scene = clients([Script::sends(b"Rafatul")]);
+    scene.answers(Call::Wait, 0, [Some(Spurious); 100]);
+    while welcomed(&scene) == 0 {
+        scene.turn().unwrap();
+        scene.stands_still(ms(1));
     }
-    while server.stats().welcomed() == 0 {
-        kernel.0.borrow_mut().spurious.push(welcomed::kernel::Ready::Stream(0));
-        server.turn().unwrap();
-        let mut world = kernel.0.borrow_mut();
-        world.spurious.clear();
-        world.now += ms(1);
-    }
-    assert!(kernel.client(0).served() <= ms(51), "{:?}", kernel.client(0).served());
+    assert!((ms(50)..=ms(52)).contains(&stayed(&scene, 0)), "{:?}", stayed(&scene, 0));
+    assert!(scene.count(Call::Wait) > 40);
 }
 
 #[test]
 fn no_byte_extends_the_deadline_on_the_name() {
-    let kernel = Scripted::new([dripping(ms(49), 1000)]);
-    let settings = Settings { name_timeout: Duration::from_secs(5), ..Settings::default() };
-    let server = kernel.serve(settings);
-    assert_eq!(kernel.client(0).served(), Duration::from_secs(5));
-    assert_eq!((kernel.client(0).written, server.stats().timed_out()), (vec![], 1));
+    let subject = Welcoming { name_timeout: Duration::from_secs(5), ..plain() };
+    let scene = served(client(&subject, dripping(ms(49), 1000)));
+    assert_eq!(stayed(&scene, 0), Duration::from_secs(5));
+    assert_eq!((got(&scene, 0), timed_out(&scene)), (vec![], 1));
 }
 
 #[test]
 fn with_no_gap_a_name_ends_when_the_socket_runs_dry() {
-    let reads = [Read::WouldBlock, Read::Bytes(b"Rafa".to_vec()), Read::Bytes(b"tul".to_vec())];
-    let kernel = Scripted::new([Client::new(reads, [])]);
-    let settings =
-        Settings { name_gap: Duration::ZERO, welcome: "{name}".parse().unwrap(), ..Settings::default() };
-    let server = kernel.serve(settings);
-    assert_eq!(kernel.client(0).written, b"Rafatul");
-    assert_eq!(server.stats().count(State::ReadingName, Event::Silence), 1);
-    assert_eq!(kernel.client(0).served(), Duration::ZERO);
+    let subject = Welcoming { name_gap: Duration::ZERO, text: "{name}", ..plain() };
+    let mut scene = client(&subject, Script::sends(b"Rafatul"));
+    scene.answers(Call::Read, 0, [WOULD_BLOCK, Some(Short(4))]);
+    let scene = served(scene);
+    assert_eq!(got(&scene, 0), b"Rafatul");
+    assert_eq!(streams(&scene).count(State::ReadingName, Event::Silence), 1);
+    assert_eq!(stayed(&scene, 0), ms(0));
 }
 
 #[test]
 fn a_client_that_never_reads_is_closed_at_its_deadline() {
-    let mut client = Client::new([Read::Bytes(b"Rafatul\n".to_vec())], [Write::Takes(3)]);
-    client.takes_no_more = true;
-    let kernel = Scripted::new([client]);
-    let server = kernel.serve(Settings::default());
-    assert_eq!(kernel.client(0).served(), Duration::from_secs(10));
-    assert_eq!((kernel.client(0).written.as_slice(), server.stats().timed_out()), (&b"wel"[..], 1));
+    let (script, weather) = taking(3, Script::sends(b"Rafatul\n"));
+    let scene = served(schedule(&plain(), &[Kind::Tcp], [script]).in_weather(weather).begin());
+    assert_eq!(stayed(&scene, 0), Duration::from_secs(10));
+    assert_eq!((scene.client(0, |client| client.bytes_written()), timed_out(&scene)), (3, 1));
 }
 
 #[test]
 fn a_client_that_never_stops_sending_lingers_two_seconds() {
-    let mut client = dripping(ms(10), 1_000_000);
-    client.reads.push_front(Read::Bytes(b"Rafatul\nmore".to_vec()));
-    let kernel = Scripted::new([client]);
-    let server = kernel.serve(Settings::default());
-    assert_eq!(kernel.client(0).served(), Duration::from_secs(2));
-    assert_eq!(server.stats().stream(Stream::Lingering, StreamEvent::Deadline), 1);
+    let more = dripping(ms(10), 1000).steps;
+    let scene = served(clients([Script::sends(b"Rafatul\nmore").reading(Reading::Never).then(more)]));
+    assert_eq!(stayed(&scene, 0), Duration::from_secs(2));
+    assert_eq!(streams(&scene).stream(Stream::Lingering, StreamEvent::Deadline), 1);
 }
 
 #[test]
 fn a_fast_sender_leaves_every_other_client_its_turn() {
-    let endless = std::iter::repeat_n(Read::Bytes(vec![b'x'; 64 * 1024]), 500);
-    let kernel = Scripted::new([Client::new(endless, []), Client::silent()]);
-    let mut server = kernel.server(Settings::default());
-    server.turn().unwrap();
-    server.turn().unwrap();
-    kernel.0.borrow_mut().clients[1].reads.push_back(Read::Bytes(b"Ada\n".to_vec()));
-    server.turn().unwrap();
-    server.turn().unwrap();
-    assert_eq!(kernel.client(1).written, b"welcome ");
-    assert!(
-        kernel.client(0).reads.len() > 490,
-        "one client was read {} times",
-        500 - kernel.client(0).reads.len()
-    );
+    let endless = vec![Step::Send(vec![b'x'; 64 * 1024]); 20];
+    let scripts = [Script::new("endless", endless), Script::silent()];
+    let weather = Weather::calm().with_receive_buffer(usize::MAX);
+    let mut scene = schedule(&plain(), &[Kind::Tcp], scripts).in_weather(weather).begin();
+    scene.turn().unwrap();
+    scene.turn().unwrap();
+    scene.does(1, Step::Send(b"Ada\n".to_vec()));
+    scene.turn().unwrap();
+    scene.turn().unwrap();
+    assert_eq!(welcomed(&scene), 2);
+    let read = scene.client(0, |client| client.bytes_read());
+    assert!(read <= 4 * 64 * 1024, "{read} bytes of one client were read in four turns");
 }
 
 #[test]
 fn a_fast_sender_of_single_bytes_has_a_budget() {
-    let endless = std::iter::repeat_n(Read::Bytes(b"x".to_vec()), 10_000);
-    let first = Read::Bytes(b"Ada\nmore".to_vec());
-    let kernel = Scripted::new([Client::new(std::iter::once(first).chain(endless), [])]);
-    let mut server = kernel.server(Settings::default());
+    let mut scene = clients([Script::sends(&[b"Ada\nmore", &[b'x'; 10_000][..]].concat())]);
+    scene.answers(Call::Read, 0, [Some(Short(8))]);
+    scene.answers(Call::Read, 0, [Some(Short(1)); 1000]);
     for _ in 0..2 {
-        let before = kernel.client(0).reads.len();
-        server.turn().unwrap();
-        let reads = before - kernel.client(0).reads.len();
+        let before = scene.count(Call::Read);
+        scene.turn().unwrap();
+        let reads = scene.count(Call::Read) - before;
         assert!((1..=65).contains(&reads), "{reads} reads in one turn");
     }
 }
 
 #[test]
 fn the_name_deadline_ends_where_the_welcome_begins() {
-    let mut client = Client::prompt(b"Rafatul\n");
-    client.reads.push_front(Read::WouldBlock);
-    client.takes_no_more = true;
-    client.writes.push_back(Write::Takes(1));
-    let kernel = Scripted::new([client]);
-    let settings = Settings { name_timeout: ms(100), name_gap: ms(50), ..Settings::default() };
-    let server = kernel.serve(settings);
-    assert_eq!(kernel.client(0).served(), Duration::from_secs(10));
-    assert_eq!(server.stats().count(State::WritingWelcome, Event::Deadline), 1);
+    let subject = Welcoming { name_timeout: ms(100), name_gap: ms(50), ..plain() };
+    let (script, weather) = taking(1, Script::sends(b"Rafatul\n"));
+    let mut scene = schedule(&subject, &[Kind::Tcp], [script]).in_weather(weather).begin();
+    scene.answers(Call::Read, 0, [WOULD_BLOCK]);
+    let scene = served(scene);
+    assert_eq!(stayed(&scene, 0), Duration::from_secs(10));
+    assert_eq!(streams(&scene).count(State::WritingWelcome, Event::Deadline), 1);
 }
 
 #[test]
 fn the_deadline_on_the_welcome_does_not_run_on_while_lingering() {
-    let mut client = Client::prompt(b"Rafatul\nmore");
-    client.writes.push_back(Write::WouldBlock);
-    let kernel = Scripted::new([client]);
-    let server = kernel.serve(Settings { write_timeout: ms(100), ..Settings::default() });
-    assert_eq!(kernel.client(0).served(), Duration::from_secs(2));
-    assert_eq!(server.stats().stream(Stream::Lingering, StreamEvent::Deadline), 1);
+    let subject = Welcoming { write_timeout: ms(100), ..plain() };
+    let script = Script::sends(b"Rafatul\nmore").reading(Reading::Never);
+    let mut scene = client(&subject, script);
+    scene.answers(Call::Write, 0, [WOULD_BLOCK]);
+    let scene = served(scene);
+    assert_eq!(stayed(&scene, 0), Duration::from_secs(2));
+    assert_eq!(streams(&scene).stream(Stream::Lingering, StreamEvent::Deadline), 1);
 }
 
-/// Serves `client` for one turn. Then time leaps over every deadline, and the rest of the name comes. The wait that
-/// could tell of it is interrupted, as after SIGSTOP and SIGCONT.
-fn leap(client: Client, rest: &[u8]) -> Scripted {
-    let kernel = Scripted::new([client]);
-    let mut server = kernel.server(Settings::default());
-    server.turn().unwrap();
-    {
-        let mut world = kernel.0.borrow_mut();
-        world.now += Duration::from_secs(3600);
-        world.interrupts = 1;
-        world.clients[0].reads.push_back(Read::Bytes(rest.to_vec()));
+/// Serves one client for one turn. Then time leaps, and the rest of the name comes. The wait that could tell of it is
+/// interrupted, as after SIGSTOP and SIGCONT.
+fn leap(mut scene: Stage, length: Duration, rest: &[u8]) -> Stage {
+    scene.turn().unwrap();
+    if !rest.is_empty() {
+        scene.does(0, Step::Send(rest.to_vec()));
     }
-    while server.connections() > 0 {
-        server.turn().unwrap();
-    }
-    kernel
+    scene.stands_still(length);
+    scene.answers(Call::Wait, 0, [INTERRUPTED]);
+    served(scene)
 }
 
 #[test]
 fn bytes_that_are_here_count_before_a_deadline_that_has_passed() {
-    assert_eq!(leap(Client::prompt(b"Ra"), b"fatul\n").client(0).written, b"welcome ");
-    assert_eq!(leap(Client::silent(), b"Rafatul\n").client(0).written, b"welcome ");
-    assert!(leap(Client::silent(), b"Rafatul\nmore").client(0).shut, "and are no unread input at its close");
-    assert_eq!(leap(Client::prompt(b"Ra"), b"fatul").client(0).written, b"", "but they extend no deadline");
+    let leap = |script, rest| leap(clients([script]), HOUR, rest);
+    assert_eq!(got(&leap(Script::sends(b"Ra"), b"fatul\n"), 0), b"welcome ");
+    assert_eq!(got(&leap(Script::silent(), b"Rafatul\n"), 0), b"welcome ");
+    assert!(has_shut(&leap(Script::silent(), b"Rafatul\nmore")), "and are no unread input at its close");
+    assert_eq!(got(&leap(Script::sends(b"Ra"), b"fatul"), 0), b"", "but they extend no deadline");
 }
 
 #[test]
 fn a_name_that_is_here_at_its_deadline_is_welcomed_in_full() {
-    let mut client = Client::silent();
-    client.takes_no_more = true;
-    let client = leap(client, b"Rafatul\n").client(0);
-    assert_eq!(client.served(), Duration::from_secs(3600 + 10));
+    let (script, weather) = taking(1, Script::silent());
+    let scene = schedule(&plain(), &[Kind::Tcp], [script]).in_weather(weather).begin();
+    let scene = leap(scene, HOUR, b"Rafatul\n");
+    assert_eq!(stayed(&scene, 0), HOUR + Duration::from_secs(10));
 }
 
 #[test]
 fn a_name_ended_by_silence_is_welcomed_after_its_deadline() {
-    let kernel = Scripted::new([Client::prompt(b"Rafatul")]);
-    let mut server = kernel.server(Settings::default());
-    server.turn().unwrap();
-    kernel.0.borrow_mut().now += Duration::from_secs(3600);
-    kernel.0.borrow_mut().interrupts = 1;
-    server.turn().unwrap();
-    assert_eq!((kernel.client(0).written.as_slice(), server.stats().timed_out()), (&b"welcome "[..], 0));
+    let scene = leap(clients([Script::sends(b"Rafatul")]), HOUR, b"");
+    assert_eq!((got(&scene, 0), timed_out(&scene)), (b"welcome ".to_vec(), 0));
 }
 
 #[test]
 fn a_byte_that_is_here_when_the_gap_has_passed_begins_it_anew() {
-    let kernel = Scripted::new([Client::prompt(b"Rafa")]);
-    let mut server = kernel.server(Settings { welcome: "{name}".parse().unwrap(), ..Settings::default() });
-    server.turn().unwrap();
-    {
-        let mut world = kernel.0.borrow_mut();
-        world.now += ms(60);
-        world.interrupts = 1;
-        world.clients[0].reads.push_back(Read::Bytes(b"tul".to_vec()));
-    }
-    while server.connections() > 0 {
-        server.turn().unwrap();
-    }
-    assert_eq!((kernel.client(0).written, kernel.client(0).served()), (b"Rafatul".to_vec(), ms(110)));
+    let subject = Welcoming { text: "{name}", ..plain() };
+    let scene = leap(client(&subject, Script::sends(b"Rafa")), ms(60), b"tul");
+    assert_eq!((got(&scene, 0), stayed(&scene, 0)), (b"Rafatul".to_vec(), ms(110)));
 }
 
 #[test]
 fn a_place_that_a_deadline_frees_is_given_away_in_the_same_turn() {
-    let kernel = Scripted::new([Client::silent(), Client::prompt(b"Ada\n")]);
-    kernel.serve(Settings { max_connections: 1, ..Settings::default() });
-    assert_eq!(kernel.client(0).closed_at, kernel.client(1).accepted_at);
-    assert_eq!(kernel.0.borrow().waits, 2);
+    let scene = served(with_places(1, [Script::silent(), Script::sends(b"Ada\n")]));
+    assert_eq!(closed_at(&scene, 0), accepted_at(&scene, 1));
+    assert_eq!(scene.count(Call::Wait), 2);
 }
 
 #[test]
 fn a_key_keeps_no_deadline_of_the_connection_before() {
     // The first leaves by its welcome after 60 ms, so that its deadline at 100 ms never expires.
-    let kernel = Scripted::new([Client::late(ms(60), b"Ada\n"), Client::silent()]);
-    let settings = Settings { max_connections: 1, name_timeout: ms(100), ..Settings::default() };
-    let server = kernel.serve(settings);
-    assert_eq!((kernel.client(0).served(), kernel.client(1).served()), (ms(60), ms(100)));
-    assert_eq!((server.stats().welcomed(), server.stats().timed_out()), (1, 1));
+    let subject = Welcoming { name_timeout: ms(100), ..plain() };
+    let mut schedule = schedule(&subject, &[Kind::Tcp], [late(ms(60), b"Ada\n"), Script::silent()]);
+    schedule.places = vec![1; 2];
+    let scene = served(schedule.begin());
+    assert_eq!((stayed(&scene, 0), stayed(&scene, 1)), (ms(60), ms(100)));
+    assert_eq!((welcomed(&scene), timed_out(&scene)), (1, 1));
 }
 
 #[test]
 fn deadlines_that_pass_together_keep_no_client_waiting_for_all() {
     // Each look at a stream takes a millisecond. The prompt client comes when 1,000 deadlines pass.
-    let crowd = (0..1000).map(|_| Client::silent());
-    let kernel = Scripted::new(crowd.chain([Client::prompt(b"Ada\n")]));
-    let prompt = kernel.0.borrow_mut().backlog.pop_back().unwrap();
-    let mut server = kernel.server(Settings::default());
-    while server.connections() < 1000 {
-        server.turn().unwrap();
+    let mut scene = clients(vec![Script::silent(); 1000]);
+    while streams(&scene).open() < 1000 {
+        scene.turn().unwrap();
     }
-    {
-        let mut world = kernel.0.borrow_mut();
-        world.now += Duration::from_secs(61);
-        world.read_takes = ms(1);
-        world.backlog.push_back(prompt);
+    for client in 0..1000 {
+        scene.answers(Call::Read, client, [Some(Leap(ms(1))); 2]);
     }
-    let before = kernel.0.borrow().now;
-    while server.connections() > 0 {
-        server.turn().unwrap();
-    }
-    assert!(kernel.client(1000).closed_at.unwrap() - before < ms(70));
-    assert_eq!((server.stats().timed_out(), server.stats().welcomed()), (1000, 1));
+    scene.stands_still(Duration::from_secs(61));
+    let before = scene.now();
+    let prompt = scene.comes(Script::sends(b"Ada\n"));
+    let scene = served(scene);
+    assert!(closed_at(&scene, prompt) < before + ms(70), "{before:?} {:?}", closed_at(&scene, prompt));
+    assert_eq!((timed_out(&scene), welcomed(&scene)), (1000, 1));
 }
