@@ -151,12 +151,13 @@ impl State {
             self.breaks_socket(Call::Accept, code);
             return self.world.accept_fails(socket, code);
         }
-        let Some(index) = world.sockets[socket].queue.front().copied() else {
-            return world.sockets[socket].would_block(&world.weather);
-        };
+        // Linux takes the descriptor before it looks at the queue.
         if !world.has_descriptor() {
             return world.accept_fails(socket, ErrorCode::MFile);
         }
+        let Some(index) = world.sockets[socket].queue.front().copied() else {
+            return world.sockets[socket].would_block(&world.weather);
+        };
         world.serve_next(socket);
         watch.accepted(&mut world.clients[index], world.now);
         let (inside, places) = (world.inside(service), world.places[usize::from(service)]);

@@ -156,11 +156,20 @@ impl<S> fmt::Display for Schedule<S> {
         for (call, fault) in &self.weather.plan {
             writeln!(f, "call {call}: {fault}")?;
         }
-        let Weather { send_buffer, receive_buffer, descriptors, way, .. } = &self.weather;
+        let Weather { send_buffer, receive_buffer, descriptors, way, late, sloppy, concurrent, .. } =
+            &self.weather;
         write!(f, "places {:?}, send buffer {send_buffer}, receive buffer {receive_buffer}", self.places)?;
         if *descriptors < usize::MAX {
             write!(f, ", descriptors {descriptors}")?;
         }
-        if way.is_zero() { Ok(()) } else { write!(f, ", handshakes take {way:?}") }
+        if !way.is_zero() {
+            write!(f, ", handshakes take {way:?}")?;
+        }
+        let also = [
+            (*late, "segments can be late"),
+            (*concurrent, "clients act during calls"),
+            (*sloppy, "the kernel is sloppy"),
+        ];
+        also.iter().filter(|(is_so, _)| *is_so).try_for_each(|(_, what)| write!(f, ", {what}"))
     }
 }

@@ -128,7 +128,8 @@ impl<S: Subject> Shrinking<S> {
     }
 
     fn in_better_weather(&mut self) -> bool {
-        let better: [fn(&mut Weather) -> bool; 6] = [
+        let better: [fn(&mut Weather) -> bool; 7] = [
+            |weather| std::mem::take(&mut weather.late),
             |weather| weather.whims.take().is_some(),
             |weather| std::mem::take(&mut weather.sloppy),
             |weather| std::mem::take(&mut weather.concurrent),

@@ -166,6 +166,14 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
         breaks: &["NothingElse"],
     },
     Mutation {
+        bug: "a stop forgets a pause where accept(2) was never said to have a client",
+        file: "server.rs",
+        line: "self.services.accepted(services(Listener::is_reported), services(Listener::is_ready));",
+        instead: "self.services.accepted(services(Listener::is_reported), services(Listener::is_reported));",
+        suite: Suite::Welcome,
+        breaks: &["NoSpin"],
+    },
+    Mutation {
         bug: "a stop does not wait for handshakes",
         file: "listener.rs",
         line: "self.quiet = settings.drain_quiet.unwrap_or(quiet).min(DURATION_MAX);",
