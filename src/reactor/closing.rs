@@ -8,12 +8,18 @@ use super::service::{Input, StreamService, Want};
 use super::tables::stream::{Event, State};
 use crate::kernel::{Closing, Kernel};
 use crate::machine::Table as _;
+use crate::net::Peer;
+
+/// What the window of any client takes at once: Linux grants no smaller one, unless a reader falls behind (tcp(7),
+/// `SO_RCVBUF` in socket(7)).
+const WINDOW_MIN_BYTES: u32 = 1024;
 
 impl<S: StreamService, K: Kernel> Connection<S, K> {
     /// The conversation is over. A prompt client has sent nothing more, and its stream is closed at once.
     #[inline]
     pub(super) fn end(&mut self, shared: &mut Shared<'_, S, K>, buffer: &mut [u8]) {
         let is_clear = matches!(self.ahead, Ahead::Nothing | Ahead::Ended) && self.untaken.is_empty();
+        let is_clear = is_clear && !self.has_much_on_its_way();
         if is_clear && S::Table::is_decided(self.at) {
             self.stream_on(Event::Over, shared);
         } else {
@@ -33,14 +39,26 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
         }
         let input_left =
             self.ahead == Ahead::More || (self.ahead != Ahead::Ended && !self.untaken.is_empty());
-        if !(has_output && input_left) {
-            return self.stream_on(Event::Over, shared);
+        let event = match (has_output && input_left, self.has_much_on_its_way()) {
+            (true, _) => Event::OverInputLeft,
+            (false, true) => Event::OverMuchSent,
+            (false, false) => Event::Over,
+        };
+        self.stream_on(event, shared);
+        if event == Event::Over {
+            return;
         }
         self.untaken.clear();
-        self.stream_on(Event::OverInputLeft, shared);
         if self.wrote != Wrote::End {
             self.shutdown_write(shared);
         }
+    }
+
+    /// Whether a part of the output may still wait in the kernel, because the client's window has no room for it. If more
+    /// input comes after close(2), it is thrown away.
+    fn has_much_on_its_way(&self) -> bool {
+        let is_safe = self.wrote == Wrote::Part || self.ahead == Ahead::Ended;
+        self.output > WINDOW_MIN_BYTES && !is_safe && matches!(self.peer, Peer::Inet(_))
     }
 
     /// Ends the output: what was written leaves, then a FIN.

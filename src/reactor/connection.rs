@@ -1,20 +1,20 @@
 //! One stream drives one session.
 //!
 //! This file has the drive itself: ask what the session wants, do it, tell it what came of it. Reading is in
-//! `reading.rs`, writing in `writing.rs`, and what ends a connection in `closing.rs`.
+//! `reading.rs`, writing in `writing.rs`, what a session is told in `telling.rs`, and what ends a connection in
+//! `closing.rs`.
 
-use std::fmt;
 use std::io::{self, ErrorKind};
 use std::time::Instant;
 
 use super::breach::Breach;
 use super::counts::Counts;
-use super::service::{Input, Step, StreamService, TIMERS, Then, Timer, Want};
-use super::tables::stream::{Event, Machine, State};
+use super::service::{Input, StreamService, TIMERS, Then, Timer, Want};
+use super::tables::stream::{Machine, State};
 use super::timers::{Running, Timers};
 use super::untaken::Untaken;
 use crate::kernel::{Interest, Kernel};
-use crate::machine::{ArrowOf, Table};
+use crate::machine::Table;
 use crate::net::Peer;
 
 /// The most that is read from one stream in one turn of the loop: one that sends without end gets its
@@ -82,7 +82,7 @@ pub(crate) struct Connection<S: StreamService, K: Kernel> {
     pub(super) peer: Peer,
     pub(super) untaken: Untaken,
     /// The timers that the loop runs for it.
-    running: Running,
+    pub(super) running: Running,
     /// How much of the present output has left.
     pub(super) sent: u32,
     /// What the kernel has been asked to watch the stream for, once it would have blocked.
@@ -94,6 +94,8 @@ pub(crate) struct Connection<S: StreamService, K: Kernel> {
     pub(super) ahead: Ahead,
     pub(super) keeps_boundaries: bool,
     pub(super) wrote: Wrote,
+    /// How many bytes have left, of all outputs.
+    pub(super) output: u32,
     /// Whether it was told that the server stops.
     told_stopping: bool,
     /// Whether it is to go on in the next turn.
@@ -136,6 +138,7 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
             ahead: Ahead::Nothing,
             keeps_boundaries,
             wrote: Wrote::Nothing,
+            output: 0,
             told_stopping: false,
             goes_on: false,
         }
@@ -275,97 +278,13 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
             State::Closed => Ok([None; TIMERS]),
         }
     }
-
-    /// A timer has run out.
-    pub(crate) fn elapsed(&mut self, timer: Timer, shared: &mut Shared<'_, S, K>) {
-        if self.machine.state() == State::Lingering {
-            return self.stream_on(Event::Deadline, shared);
-        }
-        self.running.ran_out(timer.wait);
-        let output = self.output_cut(shared.service);
-        let writes = self.is_writing(shared.service);
-        self.tell_rarely(Input::Elapsed(timer.wait), shared);
-        if shared.service.want(&self.session) == Want::Close {
-            if writes {
-                self.cut(); // perhaps between two outputs
-            }
-            return;
-        }
-        if output.is_some() && output != self.output_cut(shared.service) {
-            self.found_out(Breach::OutputChanged, shared);
-        } else if shared.service.timers(&self.session).contains(&Some(timer)) {
-            self.found_out(Breach::ElapsedMovesNothing, shared);
-        }
-    }
-
-    /// Tells the session of an input that a prompt client does not cause.
-    #[cold]
-    pub(super) fn tell_rarely(&mut self, input: Input<'_>, shared: &mut Shared<'_, S, K>) -> (usize, bool) {
-        self.tell(input, shared)
-    }
-
-    /// Tells the session of an input, and does what follows from the arrow. Gives how many bytes it took, and whether
-    /// it moved. With the input known, what a service does is only what it does with that.
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "a visit costs 60 instructions less")]
-    pub(super) fn tell(&mut self, input: Input<'_>, shared: &mut Shared<'_, S, K>) -> (usize, bool) {
-        let Step { taken, moved } = shared.service.on(&mut self.session, input, shared.now);
-        match moved {
-            Ok(Some(arrow)) => {
-                self.moved(arrow, shared);
-                (taken, true)
-            }
-            Ok(None) => (taken, false),
-            Err(no_arrow) => {
-                self.end_broken(Breach::NoArrow, &no_arrow, shared);
-                (taken, false)
-            }
-        }
-    }
-
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "as above")]
-    fn moved(&mut self, arrow: ArrowOf<S::Table>, shared: &mut Shared<'_, S, K>) {
-        if arrow.from != self.at {
-            return self.found_out(Breach::ArrowFromElsewhere, shared);
-        }
-        if S::Table::leads_to(arrow.from, arrow.event) != Some(arrow.to) {
-            return self.found_out(Breach::UnknownArrow, shared);
-        }
-        self.at = arrow.to;
-        shared.counts.arrow_taken(arrow);
-        log::trace!("{}: {arrow}", self.peer);
-        shared.service.on_transition(&self.session, arrow, &self.peer);
-        self.untaken.session_moved();
-    }
-
-    /// The service has broken the law.
-    #[cold]
-    pub(super) fn found_out(&mut self, breach: Breach, shared: &mut Shared<'_, S, K>) {
-        let at = self.at;
-        self.end_broken(breach, &format_args!("while {at}"), shared);
-    }
-
-    /// The service has broken the law: a panic where that is looked for, and else the end of this connection.
-    #[cold]
-    fn end_broken(&mut self, breach: Breach, circumstance: &dyn fmt::Display, shared: &mut Shared<'_, S, K>) {
-        if self.machine.state() != State::Open {
-            return; // it has been found out already
-        }
-        debug_assert!(false, "{}: {breach}: {circumstance}", self.peer);
-        log::error!("{}: closed, because the service breaks the law: {breach}: {circumstance}", self.peer);
-        shared.counts.conversation_broken(self.at);
-        if self.sent > 0 || self.is_writing(shared.service) {
-            self.cut();
-        }
-        self.stream_on(Event::Over, shared);
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
+    use super::super::service::Step;
     use super::*;
     use crate::kernel::Mio;
 

@@ -79,6 +79,7 @@ impl<T: Table> Counts<T> {
     #[must_use]
     pub fn lingered(&self) -> u64 {
         self.stream(stream::State::Open, stream::Event::OverInputLeft)
+            + self.stream(stream::State::Open, stream::Event::OverMuchSent)
     }
 
     /// Connections that were ended before they had an outcome, because the service broke [the law](super::service).

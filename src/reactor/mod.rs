@@ -24,6 +24,7 @@ mod services;
 mod settings;
 mod streams;
 pub mod tables;
+mod telling;
 mod timers;
 mod untaken;
 mod writing;

@@ -17,10 +17,11 @@
 //!    closes, after [`Then::Close`] it closes. The kernel holds a segment back for it (`MSG_MORE`, send(2)), so a
 //!    promise that is broken costs the client 200 ms or more.
 //! 6. **Closing is the loop's.** Where the client sends more than was taken, the loop shuts the write side and lingers
-//!    until the client's end. Else it ends the output and closes. close(2) with unread input is a reset, which can destroy
+//!    until the client's end. So it does for a client beyond the Unix domain
+//!    that got more than 1,024 bytes: a part may wait for its window. Else it ends the output and closes. close(2) with unread input is a reset, which can destroy
 //!    output that has not reached the client (RFC 1122, 4.2.2.13). A client that got no output is not lingered for, and an
-//!    output that was cut short ends in a reset. A segment that is lost on its way, together with input that comes after
-//!    close(2), is not covered. A session whose last answer must survive that says [`Then::Shut`], and reads to the end.
+//!    output that was cut short ends in a reset. A segment that comes late, together with input that comes after the last
+//!    read, is not covered. A session whose last answer must survive that says [`Then::Shut`], and reads to the end.
 //! 7. **A timer is a fact, not a call.** [`timers`](StreamService::timers) says which wait runs, and which generation of
 //!    it. The loop starts it when the session first has to wait with it. It goes on as long as wait and generation stay
 //!    the same, and starts anew with another generation, or when it has run out and is declared again. A session that comes back to a state, as one that answers again

@@ -202,7 +202,7 @@ fn a_client_that_never_reads_is_closed_at_the_write_deadline() {
     stalled.write_all(b"Rafatul\n").unwrap();
     server.wait_for_log("writing welcome -> closed (deadline)");
     assert_eq!(answer(server.send(b"Ada\n")).len(), 60_000);
-    assert!(server.stop().log.contains("2 accepted: 1 welcomed (0 lingered), 0 without a name, 1 timed out"));
+    assert!(server.stop().log.contains("2 accepted: 1 welcomed (1 lingered), 0 without a name, 1 timed out"));
 }
 
 #[test]
