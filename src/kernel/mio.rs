@@ -128,7 +128,7 @@ impl Kernel for Mio {
         let semantics = kind.semantics();
         if semantics.names == Names::Path && semantics.boundaries {
             // So that a record can be told from the end of input: see `read_record`. Inherited by accept. Of a datagram
-            // it is known then which user has sent it: of the first one too, since nobody can send before bind(2).
+            // it is known then which user has sent it: of the first one too, since none can come before bind(2).
             sockopt::set_socket_passcred(&*socket, true)?;
         }
         match &address.name {

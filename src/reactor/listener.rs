@@ -177,7 +177,7 @@ impl<Socket> Listener<Socket> {
         }
     }
 
-    /// The time to drain is over: only those who can be waiting now are served.
+    /// The time to drain is over: as many clients are served as can wait at once.
     pub(crate) fn serve_last(&mut self) {
         self.last = self.last.min(self.queue);
     }

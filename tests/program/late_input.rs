@@ -48,6 +48,26 @@ fn an_urgent_byte_behind_the_line_end_costs_no_welcome() {
     server.stop();
 }
 
+#[test]
+fn input_behind_a_long_welcome_costs_none_of_it() {
+    let welcome = "x".repeat(60_000);
+    let server = Server::start(&["--welcome", &welcome, "-vv"]);
+    for _ in 0..5 {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.set_recv_buffer_size(4096).unwrap();
+        socket.connect(&server.address.into()).unwrap();
+        let mut client = TcpStream::from(socket);
+        client.set_read_timeout(Some(BOUND)).unwrap();
+        client.write_all(b"Ada\n").unwrap();
+        let peer = client.local_addr().unwrap();
+        // All of it is with the kernel, and most of it waits for the client's window.
+        server.wait_for_log(&format!("{peer}: open -> lingering (over with much output)"));
+        client.write_all(b"more\n").unwrap();
+        assert_eq!(answer(client).len(), welcome.len());
+    }
+    server.stop();
+}
+
 /// A client that takes no more of a long welcome than its small buffers hold.
 fn stalled(server: &Server) -> TcpStream {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
