@@ -80,8 +80,8 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
     Mutation {
         bug: "unread input is closed upon",
         file: "closing.rs",
-        line: "if !(has_output && input_left) {",
-        instead: "if true {",
+        line: "(true, _) => Event::OverInputLeft,",
+        instead: "(true, _) => Event::Over,",
         suite: Suite::Welcome,
         breaks: &["Welcome"],
     },
