@@ -46,7 +46,7 @@ fn a_path_that_is_changed_leads_the_answer_nowhere() {
     // What the sender puts in the place of its socket while its datagram waits.
     let changes: [(&[&str], &dyn Fn()); 3] = [
         (&["the path is not a socket of the sender's own"], &|| {
-            symlink(folder.path("victim"), &path).unwrap()
+            symlink(folder.path("victim"), &path).unwrap();
         }),
         (&["the path is not a socket of the sender's own"], &|| fs::write(&path, "").unwrap()),
         // It depends on the kernel's memory whether it knows without waiting that nothing is there.
