@@ -40,7 +40,7 @@ impl Printer {
         let mut bytes = 0;
         for Line { level, module, text } in lines {
             let line_bytes = BEFORE_TEXT + module.len() + text.len();
-            if bytes + line_bytes > WRITTEN_AT_ONCE {
+            if bytes > 0 && bytes + line_bytes > WRITTEN_AT_ONCE {
                 lost += self.write();
                 bytes = 0;
             }

@@ -18,8 +18,8 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
     /// The conversation is over. A prompt client has sent nothing more, and its stream is closed at once.
     #[inline]
     pub(super) fn end(&mut self, shared: &mut Shared<'_, S, K>, buffer: &mut [u8]) {
-        let is_clear = matches!(self.ahead, Ahead::Nothing | Ahead::Ended) && self.untaken.is_empty();
-        let is_clear = is_clear && !self.has_much_on_its_way();
+        let all_taken = matches!(self.ahead, Ahead::Nothing | Ahead::Ended) && self.untaken.is_empty();
+        let is_clear = all_taken && !self.has_much_on_its_way();
         if is_clear && S::Table::is_decided(self.at) {
             self.stream_on(Event::Over, shared);
         } else {
@@ -57,8 +57,7 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
     /// Whether a part of the output may still wait in the kernel, because the client's window has no room for it. If more
     /// input comes after close(2), it is thrown away.
     fn has_much_on_its_way(&self) -> bool {
-        let is_safe = self.wrote == Wrote::Part || self.ahead == Ahead::Ended;
-        self.output > WINDOW_MIN_BYTES && !is_safe && matches!(self.peer, Peer::Inet(_))
+        self.output > WINDOW_MIN_BYTES && self.ahead != Ahead::Ended && matches!(self.peer, Peer::Inet(_))
     }
 
     /// Ends the output: what was written leaves, then a FIN.
