@@ -110,7 +110,8 @@ fn descriptors_that_come_with_a_datagram_stay_out() {
         let bytes = client.recv(&mut answer).unwrap();
         assert_eq!(&answer[..bytes], b"welcome ");
     }
-    assert_eq!(open(), before);
+    // The last answer comes before the descriptor of its path is closed. What has leaked never is.
+    until("as many are open as before", || open() == before);
     assert_eq!(answer(server.send(b"Ada\n")), "welcome ");
     fs::remove_dir_all(folder).unwrap();
 }
