@@ -33,6 +33,7 @@ mod program {
     mod system_calls;
     mod tcp_clients;
     mod unix_answers;
+    mod unix_crowd;
     mod unix_paths;
     mod unix_races;
 

@@ -87,8 +87,8 @@ pub struct Listener {
     file: Option<SocketFile>,
     socket: OwnedFd,
     kind: Kind,
-    /// The user who has sent the last datagram, in the Unix domain.
-    sender: unix_datagrams::Sender,
+    /// What is known of the senders of datagrams in the Unix domain.
+    senders: unix_datagrams::Senders,
     /// The one host that a raw socket receives packets for, if it is bound to one.
     only_for: Option<Ipv4Addr>,
 }
@@ -118,7 +118,7 @@ impl Kernel for Mio {
             file: None,
             socket,
             kind: address.kind,
-            sender: unix_datagrams::Sender::default(),
+            senders: unix_datagrams::Senders::default(),
             only_for: None,
         })
     }
@@ -189,7 +189,7 @@ impl Kernel for Mio {
             return receive_packet(listener, buffer);
         }
         if kind.semantics().names == Names::Path {
-            return unix_datagrams::receive(socket, buffer, &listener.sender);
+            return unix_datagrams::receive(socket, buffer, &listener.senders);
         }
         let (bytes, all, sender) = rustix::net::recvfrom(socket, buffer, RecvFlags::TRUNC)?;
         Ok((Record { bytes, truncated: all > bytes }, inet_peer(*kind, sender)))
@@ -200,7 +200,7 @@ impl Kernel for Mio {
         match peer {
             Peer::Inet(address) => rustix::net::sendto(socket, datagram, flags, address)?,
             Peer::Host(host) => rustix::net::sendto(socket, datagram, flags, &SocketAddrV4::new(*host, 0))?,
-            Peer::Unix(name) => return unix_datagrams::send(socket, datagram, name, &listener.sender),
+            Peer::Unix(name) => return unix_datagrams::send(socket, datagram, name, &listener.senders),
             Peer::Process(_) | Peer::Unnamed => return Err(Errno::DESTADDRREQ.into()),
         };
         Ok(())

@@ -1,26 +1,42 @@
 //! Datagrams in the Unix domain: the user who has sent one, and an answer that walks no path that a stranger names.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::ffi::OsStr;
 use std::io::{self, IoSliceMut};
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use nix::cmsg_space;
-use nix::sys::socket::{ControlMessageOwned, MsgFlags, UnixCredentials, recvmsg};
+use nix::sys::socket::{ControlMessageOwned, GetSockOpt as _, MsgFlags, UnixCredentials, recvmsg};
+use nix::{cmsg_space, getsockopt_impl, sockopt_impl};
 use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, SocketAddrAny, SocketAddrUnix};
 
+use super::held::{Held, SendBuffer};
 use super::seam::Record;
 use crate::net::{Peer, UNIX_NAME_MAX_BYTES, UnixName, socket};
 
 /// The longest address of the Unix domain: a family, a path, and the NUL behind it (unix(7)).
 const ADDRESS_MAX_BYTES: usize = 2 + UNIX_NAME_MAX_BYTES + 1;
 
-/// The user who has sent the last datagram (unix(7), `SCM_CREDENTIALS`). It is answered before the next one is received.
-pub(super) type Sender = Cell<Option<u32>>;
+/// What a socket knows of its senders.
+#[derive(Debug, Default)]
+pub(super) struct Senders {
+    /// The user who has sent the last datagram (unix(7), `SCM_CREDENTIALS`). It is answered before the next one is received.
+    last: Cell<Option<u32>>,
+    /// The answers that they have not read yet.
+    held: RefCell<Held>,
+}
+
+sockopt_impl!(
+    /// The memory of a socket (sock_diag(7), `SK_MEMINFO_*`).
+    Memory,
+    GetOnly,
+    libc::SOL_SOCKET,
+    libc::SO_MEMINFO,
+    [u32; 9]
+);
 
 /// recvmsg(2): the next datagram, and its sender.
 ///
@@ -29,7 +45,7 @@ pub(super) type Sender = Cell<Option<u32>>;
 ///
 /// There is room for the credentials alone, which come first: what else a stranger sends along, descriptors above all, stays
 /// out. Then the library says nothing of the credentials either (`MSG_CTRUNC`), and the datagram has no user.
-pub(super) fn receive(socket: &OwnedFd, buffer: &mut [u8], sender: &Sender) -> io::Result<(Record, Peer)> {
+pub(super) fn receive(socket: &OwnedFd, buffer: &mut [u8], senders: &Senders) -> io::Result<(Record, Peer)> {
     let (_, _, address) = rustix::net::recvfrom(socket, &mut [0; 0], RecvFlags::PEEK)?;
     let mut along = cmsg_space!(UnixCredentials);
     let mut buffers = [IoSliceMut::new(buffer)];
@@ -41,7 +57,7 @@ pub(super) fn receive(socket: &OwnedFd, buffer: &mut [u8], sender: &Sender) -> i
             uid = Some(credentials.uid());
         }
     }
-    sender.set(uid);
+    senders.last.set(uid);
     let truncated = message.flags.contains(MsgFlags::MSG_TRUNC);
     Ok((Record { bytes: message.bytes, truncated }, address.map_or(Peer::Unnamed, peer)))
 }
@@ -51,23 +67,37 @@ pub(super) fn receive(socket: &OwnedFd, buffer: &mut [u8], sender: &Sender) -> i
 /// A path could be changed to lead elsewhere: to a file system that does not answer, or to a socket that the sender may
 /// not write to. So it is looked up without links and without waiting (openat2(2), `RESOLVE_CACHED`), and what is found
 /// has to be a socket of the sender's own. Nothing is looked up again: the datagram goes to what was found.
-pub(super) fn send(socket: &OwnedFd, datagram: &[u8], name: &UnixName, sender: &Sender) -> io::Result<()> {
-    let address = match name {
-        UnixName::Abstract(_) => socket::unix_address(name)?,
+///
+/// Fails with [`io::ErrorKind::WouldBlock`] if the sender, or its user, leaves too many answers unread.
+pub(super) fn send(socket: &OwnedFd, datagram: &[u8], name: &UnixName, senders: &Senders) -> io::Result<()> {
+    let user = senders.last.get();
+    let mut held = senders.held.borrow_mut();
+    // A system that does not tell what is held has no such bound.
+    if send_buffer(socket).is_some_and(|now| !held.admits(name, user, now)) {
+        return Err(io::Error::new(io::ErrorKind::WouldBlock, "too many answers are unread"));
+    }
+    match name {
+        UnixName::Abstract(_) => {
+            rustix::net::sendto(socket, datagram, SendFlags::NOSIGNAL, &socket::unix_address(name)?)?;
+        }
         UnixName::Path(path) => {
             let found = look_up(path)?;
             let file = rustix::fs::fstat(&found)?;
-            if FileType::from_raw_mode(file.st_mode) != FileType::Socket || sender.get() != Some(file.st_uid)
-            {
+            if FileType::from_raw_mode(file.st_mode) != FileType::Socket || user != Some(file.st_uid) {
                 return Err(io::Error::other("the path is not a socket of the sender's own"));
             }
             let address = SocketAddrUnix::new(format!("/proc/self/fd/{}", found.as_raw_fd()))?;
             rustix::net::sendto(socket, datagram, SendFlags::NOSIGNAL, &address)?;
-            return Ok(());
         }
-    };
-    rustix::net::sendto(socket, datagram, SendFlags::NOSIGNAL, &address)?;
+    }
+    held.sent(name, user);
     Ok(())
+}
+
+/// How full the send buffer is, where the system tells.
+fn send_buffer(socket: &OwnedFd) -> Option<SendBuffer> {
+    let [_, _, held, size, ..] = Memory.get(socket).ok()?;
+    Some(SendBuffer { held: usize::try_from(held).ok()?, size: usize::try_from(size).ok()? })
 }
 
 /// What stands at a path, without links, and without waiting for a file system.

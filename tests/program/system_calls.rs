@@ -45,8 +45,9 @@ fn visit(kind: Kind) -> &'static [(&'static str, f64)] {
             ("close", 1.0),
         ],
         Kind::Udp | Kind::Raw => &[("recvfrom", 1.0), ("sendto", 1.0)],
-        // The first is a look at the address; the second takes the datagram, and says which user has sent it.
-        Kind::UnixGram => &[("recvfrom", 1.0), ("recvmsg", 1.0), ("sendto", 1.0)],
+        // The first is a look at the address; the second takes the datagram, and says which user has sent it. The third says
+        // how many answers are unread.
+        Kind::UnixGram => &[("recvfrom", 1.0), ("recvmsg", 1.0), ("getsockopt", 1.0), ("sendto", 1.0)],
     }
 }
 
