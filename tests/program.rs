@@ -36,6 +36,7 @@ mod program {
     mod unix_crowd;
     mod unix_paths;
     mod unix_races;
+    mod unix_starts;
 
     // The client.
     mod client;

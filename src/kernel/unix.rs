@@ -20,10 +20,13 @@ use crate::net::UNIX_NAME_MAX_BYTES;
 /// How often publishing a socket is tried, while other programs change its path.
 const PUBLISH_TRIES: usize = 16;
 
-/// How often the lock of a directory is tried, and the wait before the next try: two seconds in all. A server
+/// How often the lock of a directory is tried, and the wait before the next try: one second in all. A server
 /// holds the lock for a few system calls.
-const LOCK_TRIES: u32 = 200;
+const LOCK_TRIES: u32 = 100;
 const LOCK_WAIT: Duration = Duration::from_millis(10);
+
+/// What is behind the name of a socket that is prepared: a dot, and eight hexadecimal digits.
+const NUMBER_BYTES: usize = 9;
 
 /// A file whatever its name: its device and its inode number there.
 type Identity = (u64, u64);
@@ -57,18 +60,21 @@ impl SocketFile {
         listens: bool,
         mode: u32,
     ) -> io::Result<SocketFile> {
-        let is_stale = stale(place)?.is_some();
         let path = if listens { beside(place)? } else { place.to_owned() };
         // While bind(2) is at work, the file looks stale. The lock keeps other servers from looking then.
-        let _lock = match (listens, is_stale) {
-            (true, _) => None,
-            (false, true) => Some(remove_stale(place)?),
-            (false, false) => lock(directory(place)).ok(),
-        };
+        let lock = lock(directory(place));
+        if lock.is_some() {
+            remove_leftovers(place);
+        }
+        let is_stale = stale(place)?.is_some();
+        if is_stale && !listens {
+            remove_stale(place)?;
+        }
         // The file gets these permissions less the umask, so never too many. So Linux does, and no manual page says it.
         rustix::fs::fchmod(socket, Mode::from_raw_mode(mode))?;
         rustix::net::bind(socket, &SocketAddrUnix::new(path.as_os_str())?)?;
         let file = SocketFile { place: place.to_owned(), identity: identity(&path)?, path };
+        drop(lock);
         set_permissions(&file.path, mode)?;
         Ok(file)
     }
@@ -78,10 +84,9 @@ impl SocketFile {
         if self.path == self.place {
             return Ok(());
         }
+        let _lock = lock(directory(&self.place));
         for _ in 0..PUBLISH_TRIES {
-            if stale(&self.place)?.is_some() {
-                drop(remove_stale(&self.place)?);
-            }
+            remove_stale(&self.place)?;
             // rename(2) would replace a file that another program has put there meanwhile.
             match fs::hard_link(&self.path, &self.place) {
                 Ok(()) => {
@@ -121,25 +126,33 @@ impl Drop for SocketFile {
     }
 }
 
-/// Removes the stale socket file at `place`, if it is still there. Gives the lock of the directory.
+/// Removes the stale socket file at `place`, if there is one.
 ///
-/// No system call removes a file on condition that it is the one that was checked. The lock makes servers that
-/// start together do this in turn, or the second would remove the socket of the first.
-fn remove_stale(place: &Path) -> io::Result<File> {
-    let lock = lock(directory(place))?;
-    let Some(old) = stale(place)? else { return Ok(lock) };
+/// No system call removes a file on condition that it is the one that was checked. The lock of the directory makes servers
+/// that start together do this in turn, or the second would remove the socket of the first.
+fn remove_stale(place: &Path) -> io::Result<()> {
+    let Some(old) = stale(place)? else { return Ok(()) };
     let aside = beside(place)?;
     match fs::rename(place, &aside) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(lock),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         moved => moved?,
     }
-    if identity(&aside)? == old {
-        fs::remove_file(aside)?;
-    } else {
-        // A program that takes no lock has replaced it: put its file back.
-        fs::rename(aside, place)?;
+    if identity(&aside)? != old {
+        // A program that takes no lock has replaced it: put its file back, unless there is another one by now.
+        fs::hard_link(&aside, place)?;
     }
-    Ok(lock)
+    fs::remove_file(aside)
+}
+
+/// Removes what servers that were killed have left beside `place`: the files of sockets that were prepared, or put aside.
+/// Only under the lock: a socket that is being bound looks stale. What cannot be removed stays, and harms no server.
+fn remove_leftovers(place: &Path) {
+    for entry in fs::read_dir(directory(place)).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if is_beside(&path, place) && stale(&path).is_ok_and(|stale| stale.is_some()) {
+            let _ = fs::remove_file(path);
+        }
+    }
 }
 
 fn directory(place: &Path) -> &Path {
@@ -148,35 +161,46 @@ fn directory(place: &Path) -> &Path {
 
 /// Locks a directory against other servers until the file is closed (flock(2)). The lock ends with the process
 /// at the latest.
-fn lock(directory: &Path) -> io::Result<File> {
-    let directory = File::open(directory).map_err(|error| {
-        let what = format!(
-            "there is a stale socket, and to replace it takes the right to read the directory: {error}"
-        );
-        io::Error::new(ErrorKind::AlreadyExists, what)
-    })?;
+///
+/// It takes the right to read the directory, and so it is not what a start depends on: each program that may read the
+/// directory can keep it locked. Without the lock only servers that start at the same moment can be in each other's way.
+fn lock(directory: &Path) -> Option<File> {
+    let directory = File::open(directory).ok()?;
     for _ in 0..LOCK_TRIES {
         match rustix::fs::flock(&directory, FlockOperation::NonBlockingLockExclusive) {
             Err(Errno::WOULDBLOCK) => thread::park_timeout(LOCK_WAIT),
-            locked => return Ok(locked.map(|()| directory)?),
+            locked => return locked.ok().map(|()| directory),
         }
     }
-    Err(io::Error::new(ErrorKind::ResourceBusy, "another program keeps the directory locked (flock)"))
+    None
 }
 
-/// The name under which a socket for `place` is prepared, in the same directory: its own name, cut where the
-/// kernel has no more room, and a random number.
+/// The name under which a socket for `place` is prepared, in the same directory: its [`stem`], and a random number.
 fn beside(place: &Path) -> io::Result<PathBuf> {
     let number = format!(".{:08x}", RandomState::new().build_hasher().finish() >> 32);
+    let stem = stem(place).ok_or_else(|| {
+        io::Error::new(
+            ErrorKind::InvalidFilename,
+            "the directory's name is too long for a socket to be in it",
+        )
+    })?;
+    Ok(PathBuf::from(OsStr::from_bytes(&[stem, number.as_bytes()].concat())))
+}
+
+/// As much of `place` as the kernel has room for, with a number behind it.
+fn stem(place: &Path) -> Option<&[u8]> {
     let place = place.as_os_str().as_bytes();
-    let kept = place.get(..UNIX_NAME_MAX_BYTES - number.len()).unwrap_or(place);
-    if kept.contains(&b'/') && place.get(kept.len()..).is_none_or(|cut| !cut.contains(&b'/')) {
-        return Ok(PathBuf::from(OsStr::from_bytes(&[kept, number.as_bytes()].concat())));
-    }
-    Err(io::Error::new(
-        ErrorKind::InvalidFilename,
-        "the directory's name is too long for a socket to be in it",
-    ))
+    let kept = place.get(..UNIX_NAME_MAX_BYTES - NUMBER_BYTES).unwrap_or(place);
+    let has_all_folders = place.get(kept.len()..).is_none_or(|cut| !cut.contains(&b'/'));
+    (kept.contains(&b'/') && has_all_folders).then_some(kept)
+}
+
+/// Whether [`beside`] could have given `path` for `place`.
+fn is_beside(path: &Path, place: &Path) -> bool {
+    let path = path.as_os_str().as_bytes();
+    let number =
+        stem(place).and_then(|stem| path.strip_prefix(stem)).and_then(|number| number.strip_prefix(b"."));
+    number.is_some_and(|number| number.len() == NUMBER_BYTES - 1 && number.iter().all(u8::is_ascii_hexdigit))
 }
 
 /// The stale socket at `path`, which no process has open any more; `None` if there is no file.

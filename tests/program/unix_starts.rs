@@ -1,0 +1,101 @@
+//! A server starts at its path, though earlier servers have left files and another program holds the lock of the directory.
+
+use std::fs::File;
+use std::process::Command;
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::process::Signal;
+use welcomed::net::Kind;
+
+use super::folder::{Folder, WITH_PATH};
+use super::socket_client::{SocketClient, address};
+use crate::process::{Process, is_here, not_tested, run, until, welcomed};
+
+/// Waits until `server` serves at its socket in `folder`, tries it, and stops it. Then nothing is left.
+fn serves(server: Process, folder: &Folder, kind: Kind) {
+    let endpoint = folder.endpoint(kind);
+    server.wait_for_log(&format!(" on {endpoint}"));
+    assert_eq!(folder.names(), ["socket"]);
+    let client = SocketClient::connect(&address(&endpoint)).unwrap();
+    client.send(if kind == Kind::Unix { b"Ada\n" } else { b"Ada" }).unwrap();
+    assert_eq!(client.answer(), "welcome ");
+    server.signal(Signal::TERM);
+    assert_eq!(server.wait().status.code(), Some(0));
+    assert_eq!(folder.names(), [""; 0]);
+}
+
+fn kill(server: Process) {
+    server.signal(Signal::KILL);
+    server.wait();
+}
+
+#[test]
+fn a_lock_of_the_directory_keeps_no_server_from_starting() {
+    for kind in WITH_PATH {
+        let folder = Folder::new();
+        let start = || Process::start(welcomed().args(["-l", &folder.endpoint(kind)]));
+        let first = start();
+        first.wait_for_log(&format!(" on {}", folder.endpoint(kind)));
+        kill(first);
+        let directory = File::open(folder.path("")).unwrap();
+        flock(&directory, FlockOperation::LockExclusive).unwrap();
+        serves(start(), &folder, kind);
+    }
+}
+
+#[test]
+fn a_stale_socket_in_an_unreadable_directory_is_replaced() {
+    let unprivileged = || {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid", "65534", "--clear-groups", env!("CARGO_BIN_EXE_welcomed")]);
+        command.env_remove("RUST_LOG");
+        command
+    };
+    if run(unprivileged().arg("--version"), b"").0 != 0 {
+        return not_tested("the program cannot be run as another user");
+    }
+    for kind in WITH_PATH {
+        let folder = Folder::new();
+        let start =
+            || Process::start(unprivileged().args(["-l", &folder.endpoint(kind), "--unix-mode", "0666"]));
+        let first = start();
+        first.wait_for_log(&format!(" on {}", folder.endpoint(kind)));
+        kill(first);
+        folder.allow(0o733);
+        serves(start(), &folder, kind);
+    }
+}
+
+/// The calls between which a server can be killed: its socket is prepared beside its place from the first to the last.
+const CALLS: [&str; 6] = ["fchmod", "bind", "lstat", "listen", "link", "unlink"];
+
+#[test]
+fn a_server_that_is_killed_while_it_starts_leaves_nothing() {
+    if !is_here("strace") {
+        return;
+    }
+    let mut leftovers = 0;
+    for call in CALLS {
+        let folder = Folder::new();
+        // A stale socket is put aside before the new one gets its place.
+        let first = Process::start(welcomed().args(["-l", &folder.endpoint(Kind::Unix)]));
+        first.wait_for_log(" on unix://");
+        kill(first);
+        for when in 1..=3 {
+            let mut command = Command::new("strace");
+            // With -D the server is the child of this test. Some processors have the calls with the name of the directory's descriptor alone.
+            command.args(["-D", "-f", "-e", &format!("inject=/^{call}(at|at2)?$:signal=KILL:when={when}")]);
+            command.args([env!("CARGO_BIN_EXE_welcomed"), "-l", &folder.endpoint(Kind::Unix)]);
+            command.env_remove("RUST_LOG");
+            let server = Process::start(&mut command);
+            let log = || server.log();
+            until("it is killed, or serves", || {
+                log().contains("SIGKILL") || log().contains("waiting for connections")
+            });
+            kill(server);
+            leftovers += usize::from(folder.names().len() > 1);
+        }
+        serves(Process::start(welcomed().args(["-l", &folder.endpoint(Kind::Unix)])), &folder, Kind::Unix);
+    }
+    assert!(leftovers > 0, "no server was killed where it leaves a file");
+}
