@@ -48,8 +48,8 @@ Examples:
 #[command(name = PROGRAM, version, max_term_width = 100, after_help = EXAMPLES, after_long_help = EXAMPLES)]
 struct Options {
     /// Where to listen, once for each place: HOST:PORT (TCP), udp://HOST:PORT, unix:///PATH, unixpacket:///PATH,
-    /// unixgram:///PATH, raw://HOST?protocol=253; @NAME for /PATH is an abstract name. Port 0 takes a free port,
-    /// and the log says which
+    /// unixgram:///PATH, raw://HOST?protocol=253; @NAME for /PATH is an abstract name. The HOST * is every
+    /// address. Port 0 takes a free port, and the log says which
     #[arg(short, long, value_name = "ENDPOINT", default_value = "tcp://127.0.0.1:9999")]
     #[expect(clippy::doc_markdown, reason = "it is shown as it stands")]
     listen: Vec<Endpoint>,

@@ -138,6 +138,10 @@ impl Kernel for Mio {
                     // Inherited by accept. What is held back is held back by MSG_MORE alone.
                     sockopt::set_tcp_nodelay(&*socket, true)?;
                 }
+                if inet.is_ipv6() {
+                    // Each address has a socket of its own: `0.0.0.0` and `[::]` go together.
+                    sockopt::set_ipv6_v6only(&*socket, true)?;
+                }
                 rustix::net::bind(&*socket, inet)?;
                 if *kind == Kind::Raw {
                     socket::forget_strays(socket);

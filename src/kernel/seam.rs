@@ -75,7 +75,8 @@ pub trait Kernel {
     fn socket(&mut self, address: &Address) -> io::Result<Self::Listener>;
 
     /// bind(2). A TCP socket has `SO_REUSEADDR`: a restart does not wait for old connections to time out. It has
-    /// `TCP_NODELAY`: an answer does not wait for the one before to be acknowledged. Port 0 takes a free one. A path in
+    /// `TCP_NODELAY`: an answer does not wait for the one before to be acknowledged. An IPv6 socket serves IPv6 alone
+    /// (ipv6(7), `IPV6_V6ONLY`). Port 0 takes a free one. A path in
     /// the Unix domain gets the permissions `unix_mode`; that of a socket with connections is prepared beside its place.
     /// Gives the address that the socket has.
     fn bind(

@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::io;
-use std::net::ToSocketAddrs as _;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -13,7 +13,12 @@ use super::kind::{Kind, Names};
 /// The protocol numbers for experiments (RFC 3692, IANA). All others are assigned to protocols.
 const PROTOCOLS: [u16; 2] = [253, 254];
 
+/// The host that stands for every address of this machine.
+const EVERY_ADDRESS: &str = "*";
+
 /// The address of a server as a person writes it. Shown in its long form.
+///
+/// The host `*` is every address of this machine, to listen at: `*:9999` is `0.0.0.0:9999` and `[::]:9999`.
 ///
 /// ```
 /// use welcomed::net::Endpoint;
@@ -57,7 +62,7 @@ impl Endpoint {
             Place::Host { host, number } => (host.as_str(), *number),
         };
         let mut addresses = Vec::new();
-        for address in (host, number).to_socket_addrs()? {
+        for address in socket_addresses(host, number)? {
             let fits = kind.semantics().names == Names::Port || address.is_ipv4();
             let address = Address { kind, name: Name::Inet(address) };
             if fits && !addresses.contains(&address) {
@@ -66,6 +71,13 @@ impl Endpoint {
         }
         if addresses.is_empty() { Err(io::ErrorKind::NotFound.into()) } else { Ok(addresses) }
     }
+}
+
+fn socket_addresses(host: &str, number: u16) -> io::Result<Vec<SocketAddr>> {
+    if host == EVERY_ADDRESS {
+        return Ok(vec![(Ipv4Addr::UNSPECIFIED, number).into(), (Ipv6Addr::UNSPECIFIED, number).into()]);
+    }
+    Ok((host, number).to_socket_addrs()?.collect())
 }
 
 impl fmt::Display for Endpoint {
@@ -127,7 +139,7 @@ fn host_and_port(text: &str) -> Result<Place, &'static str> {
     let (host, port) = text.rsplit_once(':').ok_or("the port is missing")?;
     let number = port.parse().map_err(|_| "the port is not a number from 0 to 65535")?;
     let host = match host.strip_prefix('[').map(|host| host.strip_suffix(']')) {
-        Some(Some(address)) if address.parse::<std::net::Ipv6Addr>().is_ok() => address,
+        Some(Some(address)) if address.parse::<Ipv6Addr>().is_ok() => address,
         Some(_) => return Err("what stands in brackets is no IPv6 address"),
         None if host.contains(':') => return Err("an IPv6 address needs brackets"),
         None => host,
@@ -293,5 +305,7 @@ mod tests {
             assert_eq!(shown(text), [text]);
         }
         assert_eq!(shown("raw://localhost?protocol=253"), ["raw://127.0.0.1?protocol=253"]);
+        assert_eq!(shown("udp://*:9999"), ["udp://0.0.0.0:9999", "udp://[::]:9999"]);
+        assert_eq!(shown("raw://*?protocol=253"), ["raw://0.0.0.0?protocol=253"]);
     }
 }

@@ -1,14 +1,14 @@
 //! The server's command line: a mistake gives one clear line and starts no server; valid options work.
 
 use std::io::Write as _;
-use std::net::{TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream, UdpSocket};
 
 use welcomed::net::Kind;
 
 use super::folder::Folder;
 use super::sandbox::{with_two_homes, without};
 use super::socket_client::{SocketClient, address, serve};
-use crate::process::{Server, answer, not_tested, run, welcomed};
+use crate::process::{BOUND, Server, answer, not_tested, run, welcomed};
 
 /// Runs the server with options that it must refuse. Gives the exit code and its one line.
 pub(crate) fn refused(options: &[&str]) -> (i32, String) {
@@ -249,6 +249,35 @@ fn an_ipv6_address_is_served_like_any_other() {
     let peer = client.local_addr().unwrap();
     assert_eq!(answer(client), "welcome ");
     server.wait_for_log(&format!("connected with {peer} Ada"));
+}
+
+#[test]
+fn a_star_is_every_address_and_each_has_a_socket() {
+    if let Err(error) = TcpListener::bind("[::1]:0") {
+        return not_tested(&format!("IPv6 is not here: {error}"));
+    }
+    // The two of them go together, whether one word names both or each is named.
+    let mut command = welcomed();
+    command.args(["--listen", "*:0", "-l", "udp://*:0"]);
+    let server = Server::spawn(command);
+    let port = server.address.port();
+    let log = server.wait_for_log("datagrams on udp://[::]:");
+    for line in
+        [format!("connections on tcp://0.0.0.0:{port}\n"), format!("connections on tcp://[::]:{port}\n")]
+    {
+        assert!(log.contains(&line), "{log}");
+    }
+    let udp = log.rsplit_once("datagrams on udp://[::]:").unwrap().1.lines().next().unwrap();
+    for host in ["127.0.0.1", "[::1]"] {
+        let mut stream = TcpStream::connect(format!("{host}:{port}")).unwrap();
+        stream.write_all(b"Ada\n").unwrap();
+        assert_eq!(answer(stream), "welcome ", "{host}");
+        let datagrams = UdpSocket::bind(format!("{host}:0")).unwrap();
+        datagrams.set_read_timeout(Some(BOUND)).unwrap();
+        datagrams.send_to(b"Ada", format!("{host}:{udp}")).unwrap();
+        assert_eq!(datagrams.recv(&mut [0; 100]).unwrap(), 8, "{host}");
+    }
+    assert_eq!(server.stop().status.code(), Some(0));
 }
 
 #[test]
