@@ -41,7 +41,13 @@ const KINDS: &[&[Kind]] = &[
     &[Kind::UnixPacket, Kind::Raw, Kind::Udp],
 ];
 
-const TEXTS: &[&str] = &["welcome ", "{name}", "hello {name}, and welcome"];
+const TEXTS: &[&str] = &["welcome ", "{name}", "hello {name}, and welcome", LONG_TEXT];
+
+/// More than every client's window has room for.
+const LONG_TEXT: &str = match str::from_utf8(&[b'w'; 1100]) {
+    Ok(text) => text,
+    Err(_) => panic!(),
+};
 
 /// Those that can be told from a name.
 const DATAGRAM_TEXTS: &[&str] = &["welcome ", "{name}, hi", "hello {name}, and welcome"];

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{WELCOME, Welcoming};
 use crate::net::kind::Semantics;
 use crate::services::welcome::model::{self, Ending, Name};
-use crate::simulation::{Answered, Broken, End, Promise, Right, Transcript};
+use crate::simulation::{Answered, Broken, End, Promise, Quoted, Right, Transcript};
 
 fn first_1024(bytes: &[u8]) -> &[u8] {
     bytes.get(..1024).unwrap_or(bytes)
@@ -14,16 +14,16 @@ fn first_1024(bytes: &[u8]) -> &[u8] {
 impl Welcoming {
     /// Whether a client has got what it was owed, and nothing else.
     pub(super) fn judged(&self, client: &Transcript<'_>) -> Result<Right, Broken> {
-        let (number, received) = (client.number(), client.received().escape_ascii());
+        let (number, received) = (client.number(), Quoted(client.received()));
         if !self.could_get(client, false)
             || (client.kind().semantics().boundaries && client.records_written() > 1)
         {
-            return Err(Broken::new(Promise::NothingElse, format!("client {number} got \"{received}\"")));
+            return Err(Broken::new(Promise::NothingElse, format!("client {number} got {received}")));
         }
         let Some(welcome) = self.owed(client) else {
             // A part of a welcome does not end as the whole does.
             let is_all = client.ended_cleanly_by_network() && !client.received().is_empty();
-            let how = || format!("client {number} got \"{received}\", as if it was all");
+            let how = || format!("client {number} got {received}, as if it was all");
             return if !is_all || self.could_get(client, true) {
                 Ok(Right::Excused)
             } else {
@@ -33,9 +33,8 @@ impl Welcoming {
         if client.received() == welcome && client.end() == Some(End::Clean) {
             return Ok(Right::All);
         }
-        let (label, end, welcome) = (client.script().label, client.end(), welcome.escape_ascii());
-        let how =
-            format!("client {number} ({label}) was to get \"{welcome}\" and got \"{received}\", {end:?}");
+        let (label, end, welcome) = (client.script().label, client.end(), Quoted(&welcome));
+        let how = format!("client {number} ({label}) was to get {welcome} and got {received}, {end:?}");
         Err(Broken::new(WELCOME, how))
     }
 
@@ -66,7 +65,7 @@ impl Welcoming {
         let welcome = model::reply(self.text, &name.bytes);
         let in_time = client.is_in_time(complete, Duration::ZERO, client.limits().input);
         let keeps_up = boundaries || client.keeps_up(welcome.len());
-        let can_be_lost = client.can_lose_output() && sends_more_than_is_known(client, &name);
+        let can_be_lost = client.can_lose_output(welcome.len()) && sends_more_than_is_known(client, &name);
         (in_time && keeps_up && !can_be_lost).then_some(welcome)
     }
 

@@ -81,7 +81,8 @@ pub fn each(client: &Transcript<'_>, answer: impl Fn(&[u8]) -> Option<Vec<u8>>) 
 fn sends_behind_the_end(client: &Transcript<'_>, answered: impl Fn(usize) -> usize) -> bool {
     let more = |bytes| answered(bytes) == answered(client.sent().len());
     let unread = client.read().len() < client.sent().len() && more(client.read().len());
-    client.can_lose_output() && (unread || client.sent_before_close().is_some_and(more))
+    client.can_lose_output(answered(client.sent().len()))
+        && (unread || client.sent_before_close().is_some_and(more))
 }
 
 /// Whether every request came within the limit of the one before it. `answered` says how much is due once so many

@@ -30,8 +30,16 @@ impl fmt::Debug for Step {
     }
 }
 
-/// Bytes as text between quotes; of many, the first ones and their number.
-pub(super) struct Quoted<'a>(pub(super) &'a [u8]);
+/// Bytes as text between quotes; of more than 60, the first ones and their number. For what an oracle has to say.
+///
+/// ```
+/// use welcomed::simulation::Quoted;
+///
+/// assert_eq!(Quoted(b"Ada\n").to_string(), "\"Ada\\n\"");
+/// assert!(Quoted(&[b'x'; 2000]).to_string().ends_with("x...\" of 2000 bytes"));
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Quoted<'a>(pub &'a [u8]);
 
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -11,6 +11,9 @@ use crate::net::Kind;
 /// What a limit may be late by: the loop looks for what is due once in a turn, and what follows takes time.
 pub(super) const SLACK: Duration = Duration::from_millis(2);
 
+/// What every client's window has room for.
+const WINDOW_BYTES: usize = 1024;
+
 /// What one client did, what the kernel answered, and when. Moments are counted from the start of the schedule.
 #[derive(Clone, Copy)]
 pub struct Transcript<'a> {
@@ -158,11 +161,12 @@ impl<'a> Transcript<'a> {
         self.client().output_done
     }
 
-    /// Whether a reset by the server can destroy what it has sent: on a network whose segments come late, and only
-    /// there.
+    /// Whether a reset by the server can destroy an answer of so many bytes: on a network whose segments come late, and
+    /// only there. One that any window may have no room for is waited for, as long as that may last.
     #[must_use]
-    pub fn can_lose_output(&self) -> bool {
-        self.world.weather.late && !self.client().is_local()
+    pub fn can_lose_output(&self, bytes: usize) -> bool {
+        let is_waited_for = bytes > WINDOW_BYTES && !self.has_lingered_to_the_limit() && !self.was_stopped();
+        self.world.weather.late && !self.client().is_local() && !is_waited_for
     }
 
     /// What the kernel answered when a datagram's answer was sent.

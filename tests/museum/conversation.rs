@@ -24,6 +24,9 @@ pub(crate) enum Phase {
     Lingering,
 }
 
+/// What every client's window has room for.
+const WINDOW_BYTES: usize = 1024;
+
 #[derive(Default)]
 pub(crate) struct Conversation {
     session: Session,
@@ -95,12 +98,13 @@ impl Conversation {
         }
     }
 
-    /// So many bytes of the welcome have left. Gives whether that was the rest, and the client sends more.
+    /// So many bytes of the welcome have left. Gives whether that was the rest, and a reset could destroy a part of it: the
+    /// client sends more, or its window may not have room for all.
     pub(crate) fn sends(&mut self, bytes: usize, welcome: &mut WelcomeStreams, now: Instant) -> bool {
         self.sent += bytes;
         if self.outgoing(welcome).is_empty() {
             let _ = welcome.on(&mut self.session, Input::Sent, now);
-            self.lingers = self.input_left;
+            self.lingers = self.input_left || self.sent > WINDOW_BYTES;
         }
         self.lingers
     }

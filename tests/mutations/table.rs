@@ -158,6 +158,14 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
         breaks: &["Welcome"],
     },
     Mutation {
+        bug: "no output is too much to be closed upon",
+        file: "closing.rs",
+        line: "let is_clear = all_taken && !self.has_much_on_its_way();",
+        instead: "let is_clear = all_taken;",
+        suite: Suite::Welcome,
+        breaks: &["Welcome"],
+    },
+    Mutation {
         bug: "output that was cut ends as if it was whole",
         file: "closing.rs",
         line: "Wrote::Part => Closing::Cut,",
