@@ -1,39 +1,24 @@
 //! The files of sockets in the Unix domain.
 
-use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::ffi::{OsStr, OsString};
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io::{self, ErrorKind};
-use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd};
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::Duration;
 
-use rustix::fs::{FileType, FlockOperation, Mode, OFlags};
+use rustix::fs::Mode;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
+use super::directory::{Directory, Identity};
 use crate::net::UNIX_NAME_MAX_BYTES;
 
 /// How often publishing a socket is tried, while other programs change its path.
 const PUBLISH_TRIES: usize = 16;
 
-/// How often the lock of a directory is tried, and the wait before the next try: one second in all. A server
-/// holds the lock for a few system calls.
-const LOCK_TRIES: u32 = 100;
-const LOCK_WAIT: Duration = Duration::from_millis(10);
-
 /// What is behind the name of a socket that is prepared: a dot, and eight hexadecimal digits.
 const NUMBER_BYTES: usize = 9;
-
-/// A file whatever its name: its device and its inode number there.
-type Identity = (u64, u64);
-
-fn identity(path: &Path) -> io::Result<Identity> {
-    fs::symlink_metadata(path).map(|file| (file.dev(), file.ino()))
-}
 
 /// The file of a server's socket.
 ///
@@ -44,9 +29,10 @@ fn identity(path: &Path) -> io::Result<Identity> {
 /// Dropping it removes the file, unless another file is there by now.
 #[derive(Debug)]
 pub(super) struct SocketFile {
+    directory: Directory,
     place: PathBuf,
-    /// Where the file is now.
-    path: PathBuf,
+    /// The name that the file has now in the directory.
+    name: OsString,
     identity: Identity,
 }
 
@@ -61,37 +47,42 @@ impl SocketFile {
         mode: u32,
     ) -> io::Result<SocketFile> {
         let path = if listens { beside(place)? } else { place.to_owned() };
+        let directory = Directory::of(place)?;
         // While bind(2) is at work, the file looks stale. The lock keeps other servers from looking then.
-        let lock = lock(directory(place));
-        if lock.is_some() {
-            remove_leftovers(place);
+        let lock = directory.lock();
+        if let Some(locked) = &lock {
+            remove_leftovers(&directory, locked.names(), place);
         }
-        let is_stale = stale(place)?.is_some();
+        let is_stale = stale(&directory, place)?.is_some();
         if is_stale && !listens {
-            remove_stale(place)?;
+            remove_stale(&directory, place)?;
         }
         // The file gets these permissions less the umask, so never too many. So Linux does, and no manual page says it.
         rustix::fs::fchmod(socket, Mode::from_raw_mode(mode))?;
         rustix::net::bind(socket, &SocketAddrUnix::new(path.as_os_str())?)?;
-        let file = SocketFile { place: place.to_owned(), identity: identity(&path)?, path };
+        // bind(2) walks the whole path. If that has led elsewhere, it is not there.
+        let name = name(&path).to_owned();
+        let (identity, _) = directory.find(&name)?.ok_or(Errno::NOENT)?;
+        let file = SocketFile { directory, place: place.to_owned(), name, identity };
         drop(lock);
-        set_permissions(&file.path, mode)?;
+        file.directory.set_permissions(&file.name, mode)?;
         Ok(file)
     }
 
     /// Moves the file to its place, if it is not there yet. Replaces a stale socket; fails if another file is there.
     pub(super) fn publish(&mut self) -> io::Result<()> {
-        if self.path == self.place {
+        let place = name(&self.place).to_owned();
+        if self.name == place {
             return Ok(());
         }
-        let _lock = lock(directory(&self.place));
+        let _lock = self.directory.lock();
         for _ in 0..PUBLISH_TRIES {
-            remove_stale(&self.place)?;
+            remove_stale(&self.directory, &self.place)?;
             // rename(2) would replace a file that another program has put there meanwhile.
-            match fs::hard_link(&self.path, &self.place) {
+            match self.directory.link(&self.name, &place) {
                 Ok(()) => {
-                    let prepared = std::mem::replace(&mut self.path, self.place.clone());
-                    return fs::remove_file(prepared);
+                    let prepared = std::mem::replace(&mut self.name, place);
+                    return self.directory.remove(&prepared);
                 }
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error),
@@ -101,27 +92,11 @@ impl SocketFile {
     }
 }
 
-/// Gives a socket its permissions, if the umask has taken some. Whatever stands at the path by now, no link is followed: the
-/// owner of the directory could lead it to a file of this user's.
-fn set_permissions(path: &Path, mode: u32) -> io::Result<()> {
-    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let found = rustix::fs::open(path, flags, Mode::empty())?;
-    let file = rustix::fs::fstat(&found)?;
-    if FileType::from_raw_mode(file.st_mode) != FileType::Socket {
-        return Err(Errno::ADDRINUSE.into());
-    }
-    if Mode::from_raw_mode(file.st_mode) == Mode::from_raw_mode(mode) {
-        return Ok(());
-    }
-    let found = format!("/proc/self/fd/{}", found.as_raw_fd());
-    Ok(rustix::fs::chmod(found, Mode::from_raw_mode(mode))?)
-}
-
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        if identity(&self.path).is_ok_and(|identity| identity == self.identity) {
+        if self.directory.find(&self.name).is_ok_and(|found| found == Some((self.identity, true))) {
             // If this fails, a stale socket is left, which the next server replaces.
-            let _ = fs::remove_file(&self.path);
+            let _ = self.directory.remove(&self.name);
         }
     }
 }
@@ -130,49 +105,35 @@ impl Drop for SocketFile {
 ///
 /// No system call removes a file on condition that it is the one that was checked. The lock of the directory makes servers
 /// that start together do this in turn, or the second would remove the socket of the first.
-fn remove_stale(place: &Path) -> io::Result<()> {
-    let Some(old) = stale(place)? else { return Ok(()) };
+fn remove_stale(directory: &Directory, place: &Path) -> io::Result<()> {
+    let Some(old) = stale(directory, place)? else { return Ok(()) };
     let aside = beside(place)?;
-    match fs::rename(place, &aside) {
+    let (place, aside) = (name(place), name(&aside));
+    match directory.rename(place, aside) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         moved => moved?,
     }
-    if identity(&aside)? != old {
+    if directory.find(aside)?.is_some_and(|(identity, _)| identity != old) {
         // A program that takes no lock has replaced it: put its file back, unless there is another one by now.
-        fs::hard_link(&aside, place)?;
+        directory.link(aside, place)?;
     }
-    fs::remove_file(aside)
+    directory.remove(aside)
 }
 
 /// Removes what servers that were killed have left beside `place`: the files of sockets that were prepared, or put aside.
 /// Only under the lock: a socket that is being bound looks stale. What cannot be removed stays, and harms no server.
-fn remove_leftovers(place: &Path) {
-    for entry in fs::read_dir(directory(place)).into_iter().flatten().flatten() {
-        let path = entry.path();
-        if is_beside(&path, place) && stale(&path).is_ok_and(|stale| stale.is_some()) {
-            let _ = fs::remove_file(path);
+fn remove_leftovers(directory: &Directory, names: Vec<OsString>, place: &Path) {
+    for name in names {
+        let path = place.with_file_name(&name);
+        if is_beside(&path, place) && stale(directory, &path).is_ok_and(|stale| stale.is_some()) {
+            let _ = directory.remove(&name);
         }
     }
 }
 
-fn directory(place: &Path) -> &Path {
-    place.parent().unwrap_or(Path::new("/"))
-}
-
-/// Locks a directory against other servers until the file is closed (flock(2)). The lock ends with the process
-/// at the latest.
-///
-/// It takes the right to read the directory, and so it is not what a start depends on: each program that may read the
-/// directory can keep it locked. Without the lock only servers that start at the same moment can be in each other's way.
-fn lock(directory: &Path) -> Option<File> {
-    let directory = File::open(directory).ok()?;
-    for _ in 0..LOCK_TRIES {
-        match rustix::fs::flock(&directory, FlockOperation::NonBlockingLockExclusive) {
-            Err(Errno::WOULDBLOCK) => thread::park_timeout(LOCK_WAIT),
-            locked => return locked.ok().map(|()| directory),
-        }
-    }
-    None
+/// The name of a file in its directory.
+fn name(path: &Path) -> &OsStr {
+    path.file_name().unwrap_or_default()
 }
 
 /// The name under which a socket for `place` is prepared, in the same directory: its [`stem`], and a random number.
@@ -206,21 +167,21 @@ fn is_beside(path: &Path, place: &Path) -> bool {
 /// The stale socket at `path`, which no process has open any more; `None` if there is no file.
 ///
 /// Fails if a process has the socket open, or if the file is no socket.
-fn stale(path: &Path) -> io::Result<Option<Identity>> {
-    let file = match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        file => file?,
+fn stale(directory: &Directory, path: &Path) -> io::Result<Option<Identity>> {
+    let identity = match directory.find(name(path))? {
+        None => return Ok(None),
+        Some((identity, true)) => identity,
+        Some((_, false)) => {
+            let what = "there is something that is no socket, and it stays untouched";
+            return Err(io::Error::new(ErrorKind::AlreadyExists, what));
+        }
     };
-    if !file.file_type().is_socket() {
-        let what = "there is something that is no socket, and it stays untouched";
-        return Err(io::Error::new(ErrorKind::AlreadyExists, what));
-    }
     // connect(2) of a datagram socket sends nothing to the other one. It succeeds, or is refused if the other
     // socket is of another type. Unlike a stream it tells a socket that does not listen yet from a stale one.
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let probe = rustix::net::socket_with(AddressFamily::UNIX, SocketType::DGRAM, flags, None)?;
     match rustix::net::connect(probe.as_fd(), &SocketAddrUnix::new(path.as_os_str())?) {
-        Err(Errno::CONNREFUSED) => Ok(Some((file.dev(), file.ino()))),
+        Err(Errno::CONNREFUSED) => Ok(Some(identity)),
         Err(Errno::NOENT) => Ok(None),
         // EPERM: the other socket is connected and receives from its own peer only.
         Ok(()) | Err(Errno::PROTOTYPE | Errno::PERM) => Err(Errno::ADDRINUSE.into()),
@@ -229,25 +190,5 @@ fn stale(path: &Path) -> io::Result<Option<Identity>> {
             Err(io::Error::new(ErrorKind::AlreadyExists, what))
         }
         Err(error) => Err(error.into()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::os::unix::fs::{PermissionsExt as _, symlink};
-
-    use super::*;
-
-    #[test]
-    fn permissions_are_given_to_no_file_behind_a_link() {
-        let folder = std::env::temp_dir().join(format!("welcomed-mode-{}", std::process::id()));
-        fs::create_dir(&folder).unwrap();
-        let (file, link) = (folder.join("file"), folder.join("link"));
-        File::create(&file).unwrap();
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
-        symlink(&file, &link).unwrap();
-        assert!(set_permissions(&link, 0o666).is_err() && set_permissions(&file, 0o666).is_err());
-        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
-        fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -1,6 +1,7 @@
 //! A server starts at its path, though earlier servers have left files and another program holds the lock of the directory.
 
-use std::fs::File;
+use std::fs::{self, File};
+use std::os::unix::fs::symlink;
 use std::process::Command;
 
 use rustix::fs::{FlockOperation, flock};
@@ -9,6 +10,7 @@ use welcomed::net::Kind;
 
 use super::folder::{Folder, WITH_PATH};
 use super::socket_client::{SocketClient, address};
+use super::tracer::traced;
 use crate::process::{Process, is_here, not_tested, run, until, welcomed};
 
 /// Waits until `server` serves at its socket in `folder`, tries it, and stops it. Then nothing is left.
@@ -98,4 +100,32 @@ fn a_server_that_is_killed_while_it_starts_leaves_nothing() {
         serves(Process::start(welcomed().args(["-l", &folder.endpoint(Kind::Unix)])), &folder, Kind::Unix);
     }
     assert!(leftovers > 0, "no server was killed where it leaves a file");
+}
+
+#[test]
+fn a_directory_that_is_swapped_leads_a_stop_to_no_other_file() {
+    if traced(&[], &[]).is_none() {
+        return;
+    }
+    let folder = Folder::new();
+    let (own, other) = (folder.path("own"), folder.path("other"));
+    fs::create_dir(&own).unwrap();
+    fs::create_dir(&other).unwrap();
+    fs::write(other.join("socket"), "precious").unwrap();
+    let endpoint = format!("unix://{}", own.join("socket").display());
+    // strace holds the server up between its look at the file and its removal. With -D the server is the child of this
+    // test.
+    let mut command = Command::new("strace");
+    command.args(["-D", "-f", "-e", "trace=/stat,/unlink", "-e", "inject=/^unlink:delay_enter=500000"]);
+    command.args([env!("CARGO_BIN_EXE_welcomed"), "-l", &endpoint]).env_remove("RUST_LOG");
+    let server = Process::start(&mut command);
+    server.wait_for_log("waiting for connections");
+    server.signal(Signal::TERM);
+    let looks = || server.log().split_once("--- SIGTERM").is_some_and(|(_, rest)| rest.contains("socket\","));
+    until("the server has looked at its file", looks);
+    fs::rename(&own, folder.path("moved")).unwrap();
+    symlink(&other, &own).unwrap();
+    server.wait();
+    assert_eq!(fs::read_to_string(other.join("socket")).unwrap(), "precious");
+    assert!(!folder.path("moved/socket").exists(), "its own file is removed where it is now");
 }

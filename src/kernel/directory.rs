@@ -1,0 +1,130 @@
+//! A directory with files of sockets in it, held by a descriptor.
+//!
+//! A path leads elsewhere when the owner of one of its directories changes it, and an operation with the rights of this
+//! process must not follow. So the path of the directory is walked once, and each name is looked up in what was found.
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use rustix::fs::{AtFlags, CWD, Dir, FileType, FlockOperation, Mode, OFlags};
+use rustix::io::Errno;
+
+/// How often the lock of a directory is tried, and the wait before the next try: one second in all. A server
+/// holds the lock for a few system calls.
+const LOCK_TRIES: u32 = 100;
+const LOCK_WAIT: Duration = Duration::from_millis(10);
+
+/// A file whatever its name: its device and its inode number there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Identity(u64, u64);
+
+#[derive(Debug)]
+pub(super) struct Directory(OwnedFd);
+
+/// A directory that can be read, and is locked until this is dropped.
+pub(super) struct Locked(OwnedFd);
+
+impl Directory {
+    /// The directory of `place`. Fails as open(2) does.
+    pub(super) fn of(place: &Path) -> io::Result<Directory> {
+        let path = place.parent().unwrap_or(Path::new("/"));
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        Ok(Directory(rustix::fs::openat(CWD, path, flags, Mode::empty())?))
+    }
+
+    /// What is there under this name, if something is: which file, and whether it is a socket. No link is followed.
+    pub(super) fn find(&self, name: &OsStr) -> io::Result<Option<(Identity, bool)>> {
+        match rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Err(Errno::NOENT) => Ok(None),
+            found => {
+                let file = found?;
+                let is_socket = FileType::from_raw_mode(file.st_mode) == FileType::Socket;
+                Ok(Some((Identity(file.st_dev, file.st_ino), is_socket)))
+            }
+        }
+    }
+
+    /// unlink(2).
+    pub(super) fn remove(&self, name: &OsStr) -> io::Result<()> {
+        Ok(rustix::fs::unlinkat(&self.0, name, AtFlags::empty())?)
+    }
+
+    /// link(2): a second name for a file. Fails if something has that name.
+    pub(super) fn link(&self, name: &OsStr, second: &OsStr) -> io::Result<()> {
+        Ok(rustix::fs::linkat(&self.0, name, &self.0, second, AtFlags::empty())?)
+    }
+
+    /// rename(2).
+    pub(super) fn rename(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
+        Ok(rustix::fs::renameat(&self.0, from, &self.0, to)?)
+    }
+
+    /// Gives a socket its permissions, if the umask has taken some. If a link is there by now, it is not followed: it could
+    /// lead to any file of this user's.
+    pub(super) fn set_permissions(&self, name: &OsStr, mode: u32) -> io::Result<()> {
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let found = rustix::fs::openat(&self.0, name, flags, Mode::empty())?;
+        let file = rustix::fs::fstat(&found)?;
+        if FileType::from_raw_mode(file.st_mode) != FileType::Socket {
+            return Err(Errno::ADDRINUSE.into());
+        }
+        if Mode::from_raw_mode(file.st_mode) == Mode::from_raw_mode(mode) {
+            return Ok(());
+        }
+        let found = format!("/proc/self/fd/{}", found.as_raw_fd());
+        Ok(rustix::fs::chmod(found, Mode::from_raw_mode(mode))?)
+    }
+
+    /// Locks it against other servers (flock(2)), if that can be.
+    ///
+    /// It takes the right to read the directory, and so it is not what a start depends on: each program that may read the
+    /// directory can keep it locked. Without the lock only servers that start at the same moment can be in each other's
+    /// way.
+    pub(super) fn lock(&self) -> Option<Locked> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let file = rustix::fs::openat(&self.0, ".", flags, Mode::empty()).ok()?;
+        for _ in 0..LOCK_TRIES {
+            match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Err(Errno::WOULDBLOCK) => thread::park_timeout(LOCK_WAIT),
+                locked => return locked.ok().map(|()| Locked(file)),
+            }
+        }
+        None
+    }
+}
+
+impl Locked {
+    /// The names in it.
+    pub(super) fn names(&self) -> Vec<OsString> {
+        let entries = Dir::read_from(self.0.as_fd()).into_iter().flatten().flatten();
+        entries.map(|entry| OsStr::from_bytes(entry.file_name().to_bytes()).to_owned()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use super::*;
+
+    #[test]
+    fn permissions_are_given_to_no_file_behind_a_link() {
+        let folder = std::env::temp_dir().join(format!("welcomed-mode-{}", std::process::id()));
+        fs::create_dir(&folder).unwrap();
+        let (file, link) = (folder.join("file"), folder.join("link"));
+        File::create(&file).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+        symlink(&file, &link).unwrap();
+        let directory = Directory::of(&file).unwrap();
+        let set = |name: &str| directory.set_permissions(OsStr::new(name), 0o666);
+        assert!(set("link").is_err() && set("file").is_err());
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        fs::remove_dir_all(folder).unwrap();
+    }
+}
