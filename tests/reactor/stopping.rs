@@ -77,6 +77,16 @@ fn a_second_request_to_stop_ends_every_connection_once() {
 }
 
 #[test]
+fn two_requests_to_stop_before_a_turn_are_two() {
+    let (mut stage, _clients) = with_idle_clients("quick", 1, false);
+    stage.ask_to_stop();
+    stage.ask_to_stop();
+    stage.until_within(AT_ONCE, Server::is_closed);
+    let counts = stage.services().counts();
+    assert_eq!((counts.outcome(Outcome::Stopped), counts.open()), (1, 0), "{counts}");
+}
+
+#[test]
 fn stopping_is_told_after_what_has_come_was_read() {
     let (mut stage, clients) = with_idle_clients("dry", 1, true);
     clients[0].send(&b"one-way\n".repeat(100)).unwrap();

@@ -13,9 +13,13 @@
 
 mod datagrams;
 mod faults;
+mod giving_way;
 mod listening;
+mod pairs;
 mod records;
 mod stage;
 mod streams;
+mod taker;
 mod time;
+mod turns;
 mod words;

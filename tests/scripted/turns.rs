@@ -1,0 +1,128 @@
+//! How much one turn does for a client, and for all clients together: the budgets of reading, writing and going on.
+
+use welcomed::net::Kind;
+use welcomed::simulation::Fault::Short;
+use welcomed::simulation::{Call, Scene, Schedule, Script, ServerSocket, Step, Weather};
+
+use crate::stage::ms;
+use crate::taker::Taking;
+
+/// What is read from a client in one turn at most, and what is read and written.
+const READ_BYTES: usize = 64 * 1024;
+const BYTES: usize = 4 * READ_BYTES;
+
+/// A call counts for so many bytes at least, so there are never more calls than these.
+const READS: usize = READ_BYTES / 1024;
+const CALLS: usize = BYTES / 1024;
+
+/// How many clients go on in one turn without an event of their own.
+const PLACES: usize = 64;
+
+/// A scene in which these clients come, all with buffers as large as they need.
+fn takes(kind: Kind, scripts: Vec<Script>) -> Scene<Taking> {
+    let weather = Weather::calm().with_receive_buffer(usize::MAX).with_send_buffer(usize::MAX);
+    Schedule::calm(&Taking, &[ServerSocket::new(kind, 0)], scripts).in_weather(weather).begin()
+}
+
+fn sends(bytes: &[u8]) -> Scene<Taking> {
+    takes(Kind::Tcp, vec![Script::sends(bytes)])
+}
+
+/// How much of `done` each turn does, until all is done, without any time between two turns.
+fn by_turns(scene: &mut Scene<Taking>, all: usize, done: impl Fn(&Scene<Taking>) -> usize) -> Vec<usize> {
+    let mut turns = Vec::new();
+    let mut before = 0;
+    while before < all {
+        scene.turn().unwrap();
+        let now = done(scene);
+        assert!(now > before, "a turn does nothing after {turns:?}");
+        turns.push(now - before);
+        before = now;
+    }
+    assert_eq!(scene.now(), ms(0), "the loop went on by itself");
+    turns
+}
+
+fn taken(scene: &Scene<Taking>) -> usize {
+    scene.services().service().taken
+}
+
+/// That no turn does more than `most`, and none but the last does less.
+fn assert_full(turns: &[usize], most: usize) {
+    let (last, others) = turns.split_last().unwrap();
+    assert!(others.iter().all(|done| *done == most) && *last <= most, "{turns:?}");
+}
+
+#[test]
+fn reads_of_single_bytes_are_64_a_turn() {
+    let mut scene = sends(&[b'.'; 1000]);
+    scene.answers(Call::Read, 0, [Some(Short(1)); 1000]);
+    assert_full(&by_turns(&mut scene, 1000, taken), READS);
+}
+
+#[test]
+fn records_of_any_length_are_64_a_turn() {
+    for record in [&b""[..], b"x", &[b'x'; 1024]] {
+        let steps = vec![Step::Send(record.to_vec()); 1000];
+        let mut scene = takes(Kind::UnixPacket, vec![Script::new("records", steps)]);
+        assert_full(&by_turns(&mut scene, 1000, taken), READS);
+    }
+}
+
+#[test]
+fn what_was_not_taken_is_offered_64_times_a_turn() {
+    let mut scene = sends(&b"!x".repeat(500));
+    assert_full(&by_turns(&mut scene, 1000, taken), READS);
+    assert_eq!(scene.count(Call::Read), 2, "all came at once, and then it would block");
+}
+
+fn written(scene: &Scene<Taking>) -> usize {
+    scene.client(0, |client| client.bytes_written())
+}
+
+#[test]
+fn outputs_of_a_byte_are_at_most_256_a_turn() {
+    let mut scene = sends(b"m");
+    let turns = by_turns(&mut scene, 1000, written);
+    assert!(turns.iter().all(|written| *written <= CALLS), "{turns:?}");
+    assert!(turns.len() <= 1000 / CALLS + 2, "{turns:?}: each turn does about as much as it may");
+}
+
+#[test]
+fn writes_of_a_byte_are_at_most_256_a_turn() {
+    let mut scene = sends(b"b");
+    scene.answers(Call::Write, 0, vec![Some(Short(1)); 1000]);
+    for _ in 0..3 {
+        let before = scene.count(Call::Write);
+        scene.turn().unwrap();
+        let writes = scene.count(Call::Write) - before;
+        assert!((CALLS - 1..=CALLS).contains(&writes), "{writes} writes in one turn");
+    }
+}
+
+#[test]
+fn an_output_leaves_by_256_kib_a_turn() {
+    const PIECE: usize = 16 * 1024;
+    let mut scene = sends(b"b");
+    scene.answers(Call::Write, 0, vec![Some(Short(PIECE)); 4096]);
+    let turns = by_turns(&mut scene, 4 << 20, written);
+    assert!(turns.iter().all(|written| *written <= BYTES), "{turns:?}");
+    assert_eq!(turns.len(), (4 << 20) / BYTES, "{turns:?}: each turn does as much as it may");
+}
+
+#[test]
+fn no_more_than_64_clients_go_on_in_a_turn_each_in_its_turn() {
+    // Each has enough for three turns. All but the first 64 of a turn are accepted in the next ones.
+    let all = 3 * READS;
+    let mut scene = takes(Kind::Tcp, vec![Script::sends(&vec![b'x'; all]); 200]);
+    while scene.served().len() < 200 {
+        scene.turn().unwrap();
+    }
+    while taken(&scene) < 200 * all {
+        let before = taken(&scene);
+        scene.turn().unwrap();
+        let taken = taken(&scene) - before;
+        assert!((1..=PLACES * READS).contains(&taken), "{taken} bytes in one turn");
+    }
+    assert_eq!(scene.now(), ms(0), "the loop went on by itself");
+}
