@@ -110,3 +110,40 @@ pub(super) fn follows(then: Then, want: &Want<'_>) -> bool {
         Then::Read => true,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_breach_has_a_sentence_of_its_own() {
+        let sentences: HashSet<String> = Breach::ALL.iter().map(Breach::to_string).collect();
+        assert_eq!(sentences.len(), Breach::ALL.len());
+        assert!(sentences.iter().all(|sentence| sentence.split(' ').count() > 4), "{sentences:?}");
+    }
+
+    #[test]
+    fn what_may_follow_an_output_is_what_was_said() {
+        let write = |bytes, then| Want::Write { bytes, then };
+        let read = Want::Read { room: 1 };
+        let wants = [
+            read,
+            write(b"more", Then::Read),
+            write(b"", Then::Read),
+            write(b"", Then::More),
+            write(b"", Then::Shut),
+            write(b"", Then::Close),
+            Want::Close,
+        ];
+        for (then, follow) in [
+            (Then::More, [false, true, false, false, true, true, false]),
+            (Then::Read, [true; 7]),
+            (Then::Shut, [true, false, false, false, false, false, true]),
+            (Then::Close, [false, false, false, false, false, false, true]),
+        ] {
+            assert_eq!(wants.map(|want| follows(then, &want)), follow, "{then:?}");
+        }
+    }
+}

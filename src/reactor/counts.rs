@@ -151,3 +151,85 @@ impl<T: Table> fmt::Display for Counts<T> {
         write!(f, "{open} open; {lingered} lingered; {accept_errors} accept errors, {pauses} accept pauses")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[allow(unreachable_pub, reason = "the macro declares what other modules use")]
+    mod table {
+        crate::machine! {
+            "visit"
+            states { Open = "open", Parting = "parting", Closed = "closed" }
+            events { Done = "done", Left = "left", Failed = "failed" }
+            outcomes { Done = "done", Failed = "failed" }
+            table {
+                Open    + Done   => Parting: Done,
+                Parting + Left   => Closed,
+                Open    + Failed => Closed: Failed,
+            }
+        }
+    }
+    use table::{Event, Machine, Outcome, State};
+
+    /// One more client takes the arrows for these events. Gives where it stands.
+    fn visit(counts: &mut Counts<Machine>, events: &[Event]) -> State {
+        counts.client_accepted();
+        let mut machine = Machine::new();
+        for event in events {
+            counts.arrow_taken(machine.on(*event).unwrap().unwrap());
+        }
+        machine.state()
+    }
+
+    #[test]
+    fn a_client_is_counted_under_one_outcome_or_as_open() {
+        let mut counts = Counts::default();
+        for events in [&[Event::Done, Event::Left][..], &[Event::Done], &[Event::Failed], &[], &[]] {
+            visit(&mut counts, events);
+        }
+        assert_eq!((counts.outcome(Outcome::Done), counts.outcome(Outcome::Failed)), (2, 1));
+        assert_eq!((counts.accepted(), counts.open(), counts.broken()), (5, 2, 0));
+        assert_eq!((counts.count(State::Open, Event::Done), counts.count(State::Open, Event::Left)), (2, 0));
+    }
+
+    #[test]
+    fn a_breach_counts_a_client_that_has_no_outcome_yet() {
+        let mut counts = Counts::default();
+        let (parting, open) = (visit(&mut counts, &[Event::Done]), visit(&mut counts, &[]));
+        counts.conversation_broken(parting);
+        assert_eq!((counts.open(), counts.broken()), (1, 0), "it has an outcome");
+        counts.conversation_broken(open);
+        assert_eq!((counts.open(), counts.broken()), (0, 1));
+    }
+
+    #[test]
+    fn streams_are_counted_beside_the_conversations() {
+        let mut counts = Counts::<Machine>::default();
+        for events in
+            [&[stream::Event::OverInputLeft, stream::Event::EndOfInput][..], &[stream::Event::OverMuchSent]]
+        {
+            let mut machine = stream::Machine::new();
+            for event in events {
+                counts.stream_moved(machine.on(*event).unwrap().unwrap());
+            }
+        }
+        assert_eq!(counts.lingered(), 2);
+        let ended = (stream::State::Lingering, stream::Event::EndOfInput);
+        assert_eq!((counts.stream(ended.0, ended.1), counts.accepted()), (1, 0));
+    }
+
+    #[test]
+    fn the_counts_are_one_line_and_name_what_was_broken() {
+        let mut counts = Counts::default();
+        let [_, _, open] = [&[Event::Done][..], &[], &[]].map(|events| visit(&mut counts, events));
+        counts.accept_failed();
+        let line = "3 accepted: 1 done, 0 failed, 2 open; 0 lingered; 1 accept errors, 0 accept pauses";
+        assert_eq!(counts.to_string(), line);
+        counts.conversation_broken(open);
+        let line =
+            "3 accepted: 1 done, 0 failed, 1 broken, 1 open; 0 lingered; 1 accept errors, 0 accept pauses";
+        assert_eq!(counts.to_string(), line);
+        assert_eq!(counts.clone(), counts);
+    }
+}

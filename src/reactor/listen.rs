@@ -93,3 +93,31 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use super::*;
+
+    #[test]
+    fn why_it_listens_nowhere_is_one_line() {
+        let failure = |port| {
+            let address = Address::from(SocketAddr::from(([127, 0, 0, 1], port)));
+            (address, io::Error::new(io::ErrorKind::AddrInUse, "in use"))
+        };
+        let endpoint: Endpoint = "127.0.0.1:9999".parse().unwrap();
+        let unresolved = ListenError::Unresolved(endpoint.clone(), io::ErrorKind::TimedOut.into());
+        for (error, line) in [
+            (ListenError::NotServed(endpoint), "no service of this server serves tcp://127.0.0.1:9999"),
+            (unresolved, "cannot resolve tcp://127.0.0.1:9999: timed out"),
+            (ListenError::Failed(vec![failure(1)]), "cannot listen on tcp://127.0.0.1:1: in use"),
+            (
+                ListenError::Failed(vec![failure(1), failure(2)]),
+                "cannot listen on tcp://127.0.0.1:1: in use; cannot listen on tcp://127.0.0.1:2: in use",
+            ),
+        ] {
+            assert_eq!((error.to_string().as_str(), format!("{error:?}").as_str()), (line, line));
+        }
+    }
+}

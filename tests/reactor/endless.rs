@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::io::{self, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 use welcomed::kernel::{Closing, Handle, Interest, Kernel, Mio, Ready, Record, mio};
 use welcomed::net::{Address, ErrorCode, Peer};
 use welcomed::reactor::service::{Input, Step, StreamService, TIMERS, Then, Timer, Want};
-use welcomed::reactor::{Datagrams, Server, Services, Settings, Streams};
+use welcomed::reactor::{Breach, Datagrams, Server, Services, Settings, Streams};
 use welcomed::services::welcome::{Welcome, WelcomeDatagrams};
 
 use crate::stage::BOUND;
@@ -46,7 +47,11 @@ enum Timed {
     Ends,
 }
 
-struct Clock(Timed, Duration);
+struct Clock {
+    timed: Timed,
+    wait: Duration,
+    word: &'static [u8],
+}
 
 #[derive(Default)]
 struct Session {
@@ -59,13 +64,13 @@ impl StreamService for Clock {
     type Table = Machine;
 
     fn waits(&self) -> Vec<Duration> {
-        vec![self.1]
+        vec![self.wait]
     }
 
     fn want<'a>(&'a self, session: &'a Session) -> Want<'a> {
         match session.machine.state() {
             State::Reading => Want::Read { room: 65_536 },
-            State::Writing => Want::Write { bytes: b"word\n", then: Then::Read },
+            State::Writing => Want::Write { bytes: self.word, then: Then::Read },
             State::Last => Want::Write { bytes: b"last\n", then: Then::Close },
             State::Closed => Want::Close,
         }
@@ -77,7 +82,7 @@ impl StreamService for Clock {
     }
 
     fn on(&mut self, session: &mut Session, input: Input<'_>, _: Instant) -> Step<Machine> {
-        let event = match (input, self.0) {
+        let event = match (input, self.timed) {
             (Input::Bytes(bytes), Timed::Ends) => return Step::took(bytes.len()),
             (Input::Bytes(_) | Input::Stopping, _) => return Step::took(0),
             (Input::Elapsed(_), Timed::Ticks) => {
@@ -97,6 +102,8 @@ impl StreamService for Clock {
 #[derive(Default)]
 struct Endless {
     input: Cell<bool>,
+    /// Whether it takes all that is written but for one byte.
+    output: Cell<bool>,
     datagrams: Cell<bool>,
     no_descriptor: Cell<bool>,
     no_watch: Cell<bool>,
@@ -154,7 +161,7 @@ impl Kernel for Real {
         self.0.read_record(stream, buffer)
     }
     fn write(&mut self, stream: &mut Self::Stream, bytes: &[u8], more: bool) -> io::Result<usize> {
-        self.0.write(stream, bytes, more)
+        if self.1.output.get() { Ok(bytes.len() - 1) } else { self.0.write(stream, bytes, more) }
     }
     fn shutdown_write(&mut self, stream: &mut Self::Stream) -> io::Result<()> {
         self.0.shutdown_write(stream)
@@ -207,7 +214,13 @@ impl<H: Services<Real>> Run<H> {
 }
 
 fn clock(timed: Timed, wait: u64) -> Streams<Clock, Real> {
-    Streams::new(Clock(timed, Duration::from_millis(wait)), 8)
+    Streams::new(Clock { timed, wait: Duration::from_millis(wait), word: b"word\n" }, 8)
+}
+
+/// So many zeros, as addresses without memory behind them; `None` where the system has not even those.
+fn zeros(bytes: usize) -> Option<&'static [u8]> {
+    Vec::<u8>::new().try_reserve_exact(bytes).ok()?;
+    Some(Box::leak(vec![0; bytes].into()))
 }
 
 #[test]
@@ -228,6 +241,26 @@ fn a_timer_that_ran_out_and_comes_back_runs_again() {
     let words =
         |run: &Run<Streams<Clock, Real>>| run.server.services().counts().count(State::Writing, Event::Sent);
     assert!(run.until(BOUND, |run| words(run) > 2));
+}
+
+#[test]
+#[cfg(target_pointer_width = "64")]
+fn an_output_of_more_than_4_gib_is_found_out() {
+    let Some(word) = zeros((1 << 32) + 1) else {
+        return eprintln!("NOT TESTED: an output of 4 GiB, which this system has no addresses for");
+    };
+    let service = Clock { timed: Timed::Comes, wait: Duration::from_millis(5), word };
+    let mut run = Run::new(Streams::new(service, 8), "127.0.0.1:0", None);
+    run.kernel.output.set(true);
+    let _client = TcpStream::connect(run.address).unwrap();
+    let broken = |run: &Run<Streams<Clock, Real>>| run.server.services().counts().broken() == 1;
+    match catch_unwind(AssertUnwindSafe(|| run.until(BOUND, broken))) {
+        Ok(found_out) => assert!(found_out && !cfg!(debug_assertions)),
+        Err(panic) => {
+            let said = panic.downcast::<String>().unwrap();
+            assert!(said.contains(&Breach::OutputTooLong.to_string()), "{said}");
+        }
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use welcomed::net::{ErrorCode, Kind};
 use welcomed::reactor::Counts;
 use welcomed::reactor::tables::stream::{Event as StreamEvent, State as Stream};
+use welcomed::schedules::Welcoming;
 use welcomed::services::welcome::tables::connection::{Event, Machine, Outcome, State};
 use welcomed::simulation::Fault::{Error, Short};
 use welcomed::simulation::{Call, Script, Step, Weather};
@@ -251,4 +252,24 @@ fn an_interrupted_look_for_more_input_is_made_again() {
     let scene = serve(script, [Some(Short(4)), INTERRUPTED], [WOULD_BLOCK]);
     assert!(has_shut(&scene), "closing on what was not read would have reset it");
     assert_eq!((welcomed(&scene), streams(&scene).lingered()), (1, 1));
+}
+
+#[test]
+fn a_welcome_of_more_than_1024_bytes_is_lingered_for() {
+    const MUCH: &str = "{name}, you are welcome here!";
+    // Beyond the Unix domain, a part may still wait for the client's window; not if the client's end was read.
+    let ends = |shuts| if shuts { vec![Step::Shut] } else { vec![Step::Send(b"\n".to_vec())] };
+    for (text, kind, shuts, lingers) in [
+        ("{name}, you are welcome here", Kind::Tcp, false, false),
+        (MUCH, Kind::Tcp, false, true),
+        (MUCH, Kind::Tcp, true, false),
+        (MUCH, Kind::Unix, false, false),
+    ] {
+        let script = Script::sends(&[b'x'; 1002]).then(ends(shuts));
+        let scene = served(schedule(&Welcoming { text, ..hello() }, &[kind], [script]).begin());
+        let expected = text.replace("{name}", &"x".repeat(1002)).into_bytes();
+        assert_eq!((got(&scene, 0), has_shut(&scene)), (expected, lingers), "{text}, {kind}, {shuts}");
+        let much = streams(&scene).stream(Stream::Open, StreamEvent::OverMuchSent);
+        assert_eq!((much, streams(&scene).lingered()), (u64::from(lingers), u64::from(lingers)));
+    }
 }
