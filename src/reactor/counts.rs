@@ -24,7 +24,7 @@ pub struct Counts<T> {
 
 impl<T> Clone for Counts<T> {
     fn clone(&self) -> Self {
-        Counts { arrows: self.arrows.clone(), table: PhantomData, ..*self }
+        Counts { arrows: self.arrows.clone(), ..*self }
     }
 }
 

@@ -41,7 +41,7 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
     /// When draining has to be looked at although nothing happens.
     pub(super) fn drains_at(&self) -> Option<Instant> {
         let quiet = self.listeners.iter().filter_map(Listener::quiet_at);
-        quiet.chain(self.drain_by.filter(|_| !self.is_stopped)).chain(self.give_way_at).min()
+        quiet.chain(self.drain_by).chain(self.give_way_at).min()
     }
 
     /// Goes on with draining, within a budget, until all is closed or the time is over.
@@ -60,7 +60,7 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
             self.listeners.iter_mut().for_each(Listener::serve_last);
         }
         self.shut_empty_sockets();
-        if self.is_stopped && self.services.open() > 0 {
+        if self.is_stopped {
             self.services.stop();
             self.services.sweep(&mut self.turn);
         }

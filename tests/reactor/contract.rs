@@ -128,6 +128,8 @@ fn every_mistake_with_a_datagram_is_found_out() {
         (DatagramMistake::MovesNothing, Breach::DatagramMovesNothing),
         (DatagramMistake::EndsUndecided, Breach::ClosesUndecided),
         (DatagramMistake::UnknownArrow, Breach::UnknownArrow),
+        (DatagramMistake::ArrowFromElsewhere, Breach::ArrowFromElsewhere),
+        (DatagramMistake::NoArrow, Breach::NoArrow),
     ] {
         let (mut server, address, handle) =
             server(Datagrams::new(EchoDatagrams::new(mistake)), "udp://127.0.0.1:0");

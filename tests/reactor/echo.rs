@@ -163,6 +163,8 @@ pub(crate) enum DatagramMistake {
     MovesNothing,
     EndsUndecided,
     UnknownArrow,
+    ArrowFromElsewhere,
+    NoArrow,
 }
 
 impl EchoDatagrams {
@@ -198,6 +200,11 @@ impl DatagramService for EchoDatagrams {
                 let arrow = AnyArrow { from: State::Received, event: Event::Sent, to: State::Closed };
                 return Ok(Some(arrow));
             }
+            News::Received { .. } if self.mistake == DatagramMistake::ArrowFromElsewhere => {
+                let arrow = AnyArrow { from: State::Answering, event: Event::Sent, to: State::Closed };
+                return Ok(Some(arrow));
+            }
+            News::Received { .. } if self.mistake == DatagramMistake::NoArrow => Event::Sent,
             News::Received { bytes, .. } => {
                 session.answer = bytes.to_vec();
                 Event::Came

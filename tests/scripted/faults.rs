@@ -245,6 +245,17 @@ fn who_is_not_finished_after_the_drain_timeout_is_closed() {
 }
 
 #[test]
+fn clients_that_had_connected_are_served_though_no_time_is_left() {
+    // More than are accepted in one turn.
+    let mut schedule = schedule(&plain(), &[Kind::Tcp], prompt(200));
+    schedule.settings.drain_timeout = Duration::ZERO;
+    let mut scene = schedule.begin();
+    stop(&mut scene);
+    let scene = stopped(scene);
+    assert_eq!((welcomed(&scene), scene.now()), (200, ms(0)));
+}
+
+#[test]
 fn an_idle_server_stops_in_the_turn_it_is_told_to() {
     let mut scene = clients([]);
     scene.signal(ms(100), Signal::Stop);

@@ -33,7 +33,7 @@ pub(crate) mod table {
 use table::{Event, Machine, State};
 
 /// How long a conversation may take: longer than any test.
-const HOUR: Duration = Duration::from_secs(3600);
+pub(crate) const HOUR: Duration = Duration::from_secs(3600);
 
 /// How many bytes of a client may lie untaken.
 const ROOM: usize = 4096;

@@ -5,7 +5,7 @@ use welcomed::simulation::Fault::Short;
 use welcomed::simulation::{Call, Scene, Schedule, Script, ServerSocket, Step, Weather};
 
 use crate::stage::ms;
-use crate::taker::Taking;
+use crate::taker::{HOUR, Taking};
 
 /// What is read from a client in one turn at most, and what is read and written.
 const READ_BYTES: usize = 64 * 1024;
@@ -125,4 +125,22 @@ fn no_more_than_64_clients_go_on_in_a_turn_each_in_its_turn() {
         assert!((1..=PLACES * READS).contains(&taken), "{taken} bytes in one turn");
     }
     assert_eq!(scene.now(), ms(0), "the loop went on by itself");
+}
+
+#[test]
+fn a_client_whose_time_is_over_takes_no_turn_of_another() {
+    let mut scene = sends(&[b'x'; 1000]);
+    scene.turn().unwrap();
+    scene.stands_still(ms(1000));
+    let other = scene.comes(Script::sends(&b"!x".repeat(500)));
+    scene.turn().unwrap();
+    scene.stands_still(HOUR - ms(500));
+    // Both go on in this turn, and in the same turn the first one's time is over.
+    scene.turn().unwrap();
+    assert!(scene.client(0, |client| client.closed_at().is_some()));
+    let begun = scene.now();
+    while scene.client(other, |client| client.bytes_written() < 500) {
+        scene.turn().unwrap();
+        assert_eq!(scene.now(), begun, "the loop goes on by itself");
+    }
 }

@@ -1,11 +1,13 @@
 //! What the loop says to its operator, and how often.
 
+use std::time::Duration;
+
 use welcomed::kernel::Signal;
 use welcomed::net::{ErrorCode, Kind, Peer};
 use welcomed::simulation::Fault::Error;
 use welcomed::simulation::{Call, Script};
 
-use crate::stage::{Stage, clients, late, ms, plain, said, schedule, served, with_places};
+use crate::stage::{Stage, clients, late, ms, plain, said, schedule, served, stopped, with_places};
 
 #[test]
 fn that_the_house_is_full_is_said_once_for_all_who_have_to_wait() {
@@ -23,6 +25,19 @@ fn a_crowd_accepted_in_several_turns_does_not_fill_the_house() {
 fn where_the_server_listens_is_said() {
     let scene = clients([]);
     assert_eq!(said(&scene, "waiting"), ["waiting for connections on tcp://127.0.0.1:9999"]);
+}
+
+#[test]
+fn how_many_are_open_at_a_stop_and_do_not_finish_is_said() {
+    for (clients, lines) in
+        [(0, &["stopping: 0 open"][..]), (2, &["stopping: 2 open", "stopping: 2 did not finish in time"])]
+    {
+        let mut schedule = schedule(&plain(), &[Kind::Tcp], vec![Script::silent(); clients]);
+        schedule.settings.drain_timeout = Duration::ZERO;
+        let mut scene = schedule.begin();
+        scene.signal(ms(1), Signal::Stop);
+        assert_eq!(said(&stopped(scene), "stopping"), lines);
+    }
 }
 
 #[test]
