@@ -68,7 +68,7 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
 
     /// The same for the service of this number: they count from 0, in the order in which they stand in the pair.
     pub fn listen_for(&mut self, service: u8, endpoint: &Endpoint) -> Result<Listening, ListenError> {
-        if !self.can_serve(service, endpoint.kind()) {
+        if !self.services.serves(service, endpoint.kind()) {
             return Err(ListenError::NotServed(endpoint.clone()));
         }
         let resolved = endpoint.resolve();

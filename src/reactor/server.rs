@@ -71,12 +71,7 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
 
     /// The number of the first service that can serve this kind of socket.
     pub(super) fn service_for(&self, kind: Kind) -> Option<u8> {
-        (0..H::COUNT).find(|service| self.can_serve(*service, kind))
-    }
-
-    /// Whether there is a service of this number that can serve this kind of socket.
-    pub(super) fn can_serve(&self, service: u8, kind: Kind) -> bool {
-        service < H::COUNT && self.services.serves(service, kind)
+        (0..H::COUNT).find(|service| self.services.serves(*service, kind))
     }
 
     /// Lets the service of this number listen at one address, and gives the one it really got: port 0 takes a free
@@ -85,7 +80,7 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
     /// Fails with what socket(2), bind(2) or listen(2) fail with, or with [`ErrorKind::InvalidInput`] if the service
     /// does not serve this kind of socket, or if the server stops. It goes on to listen where it did before.
     pub fn listen_at(&mut self, service: u8, address: &Address) -> io::Result<Address> {
-        let refused = if !self.can_serve(service, address.kind) {
+        let refused = if !self.services.serves(service, address.kind) {
             Some("the service does not serve this kind of socket")
         } else if self.drain_by.is_some() {
             Some("the server stops")

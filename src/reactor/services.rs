@@ -65,7 +65,7 @@ pub trait Services<K: Kernel> {
     /// The first of them has this number among all services of the loop. It goes into the tokens.
     fn number(&mut self, first: u8);
 
-    /// Whether the service of this number can serve a socket of this kind, and has a place for a client.
+    /// Whether there is a service of this number, it can serve a socket of this kind, and has a place for a client.
     fn serves(&self, service: u8, kind: Kind) -> bool;
 
     /// Drives connections whose budget was used up in the turn before, within a budget.

@@ -11,6 +11,7 @@ use welcomed::reactor::{Datagrams, Server, Settings, Streams};
 use welcomed::services::welcome::{self, Welcome, WelcomeDatagrams, WelcomeStreams};
 
 use crate::echo::{DatagramMistake, Echo, EchoDatagrams, Mistake};
+use crate::stage::Stage;
 
 const BOUND: Duration = Duration::from_secs(10);
 
@@ -139,6 +140,26 @@ fn a_crowd_at_one_service_takes_no_place_of_another() {
         drop(crowd);
     });
     assert!(counts.contains("| 4 accepted: 4 welcomed, "), "{counts}");
+}
+
+#[test]
+fn an_endpoint_goes_to_the_first_service_that_can_serve_it() {
+    let streams = |places| Streams::<Echo, Mio>::new(Echo(Mistake::None), places);
+    let datagrams = Datagrams::new(EchoDatagrams::new(DatagramMistake::None));
+    // The first has no places.
+    let services = (streams(0), ((streams(8), streams(8)), datagrams));
+    let mut stage = Stage::new(services, &[]);
+    for endpoint in ["127.0.0.1:0", "udp://127.0.0.1:0"] {
+        stage.addresses.extend(stage.server.listen(&endpoint.parse().unwrap()).unwrap().addresses);
+    }
+    let _client = stage.connect();
+    let datagram = UdpSocket::bind("127.0.0.1:0").unwrap();
+    datagram.send_to(b"datagram", stage.addresses[1].inet().unwrap()).unwrap();
+    stage.until(|server| {
+        let (first, ((second, third), datagrams)) = server.services();
+        let accepted = [first, second, third].map(|streams| streams.counts().accepted());
+        accepted == [0, 1, 0] && datagrams.counts().accepted() == 1
+    });
 }
 
 #[test]

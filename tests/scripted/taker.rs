@@ -32,7 +32,7 @@ pub(crate) mod table {
 }
 use table::{Event, Machine, State};
 
-/// How long a conversation may take: longer than any test.
+/// How long a conversation may take. An answer goes on all the same.
 pub(crate) const HOUR: Duration = Duration::from_secs(3600);
 
 /// How many bytes of a client may lie untaken.
@@ -50,6 +50,8 @@ pub(crate) struct Session {
     answer: Vec<u8>,
     /// How many more answers follow.
     more: usize,
+    /// How often its timer has run out while it answered.
+    ticks: u32,
 }
 
 impl Taker {
@@ -86,8 +88,8 @@ impl StreamService for Taker {
         }
     }
 
-    fn timers(&self, _: &Session) -> [Option<Timer>; TIMERS] {
-        [Some(Timer { wait: 0, generation: 0 }), None]
+    fn timers(&self, session: &Session) -> [Option<Timer>; TIMERS] {
+        [Some(Timer { wait: 0, generation: session.ticks }), None]
     }
 
     fn on(&mut self, session: &mut Session, input: Input<'_>, _: Instant) -> Step<Machine> {
@@ -95,6 +97,10 @@ impl StreamService for Taker {
             Input::Bytes(bytes) => return self.command(session, bytes),
             Input::Record { .. } => {
                 self.taken += 1;
+                return Step::took(0);
+            }
+            Input::Elapsed(_) if session.machine.state() == State::Answering => {
+                session.ticks += 1;
                 return Step::took(0);
             }
             Input::Stopping => return Step::took(0),
@@ -122,7 +128,7 @@ impl Subject for Taking {
     }
 
     fn limits(&self, _: u8) -> Limits {
-        Limits::new(HOUR, HOUR)
+        Limits::new(HOUR, HOUR * 10)
     }
 
     fn request(&self, _: u8, _: &mut Dice, _: usize) -> Vec<u8> {

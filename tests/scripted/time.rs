@@ -7,14 +7,13 @@ use welcomed::reactor::tables::stream::{Event as StreamEvent, State as Stream};
 use welcomed::schedules::Welcoming;
 use welcomed::services::welcome::tables::connection::{Event, Outcome, State};
 use welcomed::simulation::Fault::{Leap, Short, Spurious};
-use welcomed::simulation::{Call, Reading, Script, Step, Weather};
+use welcomed::simulation::{Call, Reading, Schedule, Script, ServerSocket, Step, Weather};
 
 use crate::stage::{
     INTERRUPTED, Stage, WOULD_BLOCK, accepted_at, clients, closed_at, got, has_shut, late, ms, plain,
     schedule, served, stayed, streams, welcomed, with_places,
 };
-
-const HOUR: Duration = Duration::from_secs(3600);
+use crate::taker::{HOUR, Taking};
 
 /// A scene in which one client comes to a server like this.
 fn client(subject: &Welcoming, script: Script) -> Stage {
@@ -239,4 +238,19 @@ fn deadlines_that_pass_together_keep_no_client_waiting_for_all() {
     let scene = served(scene);
     assert!(closed_at(&scene, prompt) < before + ms(70), "{before:?} {:?}", closed_at(&scene, prompt));
     assert_eq!((timed_out(&scene), welcomed(&scene)), (1000, 1));
+}
+
+#[test]
+fn a_timer_that_begins_anew_takes_no_output_back() {
+    let script = Script::sends(b"b").reading(Reading::Never);
+    let weather = Weather::calm().with_send_buffer(1000);
+    let schedule = Schedule::calm(&Taking, &[ServerSocket::new(Kind::Tcp, 0)], vec![script]);
+    let mut scene = schedule.in_weather(weather).begin();
+    for hours in 1..=3 {
+        while scene.now() < HOUR * hours {
+            scene.turn().unwrap();
+        }
+        let written = scene.client(0, |client| client.bytes_written());
+        assert_eq!((written, scene.services().connections()), (1000, 1));
+    }
 }
