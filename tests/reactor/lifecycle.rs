@@ -49,6 +49,18 @@ fn a_server_that_listens_nowhere_does_not_run() {
 }
 
 #[test]
+fn a_stop_that_may_take_for_ever_ends_when_no_client_is_left() {
+    let kernel = Mio::new().unwrap();
+    let handle = kernel.handle();
+    let mut settings = Settings::default();
+    settings.drain_timeout = Duration::MAX;
+    let mut server = Server::new(kernel, Streams::new(Echo(Mistake::None), 8), settings);
+    server.listen(&"127.0.0.1:0".parse().unwrap()).unwrap();
+    handle.stop().unwrap();
+    server.run().unwrap();
+}
+
+#[test]
 fn a_service_without_places_cannot_listen() {
     let refused = server(Mio::new().unwrap(), 0).listen(&"127.0.0.1:0".parse().unwrap());
     assert!(matches!(refused, Err(ListenError::NotServed(_))), "{refused:?}");

@@ -256,6 +256,19 @@ fn clients_that_had_connected_are_served_though_no_time_is_left() {
 }
 
 #[test]
+fn each_client_that_comes_while_draining_renews_the_quiet() {
+    // Handshakes may take a second. The last client comes when it has been quiet for more than that.
+    let arrives = [800, 1600, 2400, 3500];
+    let scripts = arrives.map(|at| Script::sends(b"Ada\n").arriving(ms(at)));
+    let mut schedule = schedule(&plain(), &[Kind::Tcp], scripts);
+    schedule.settings.drain_quiet = Some(ms(1000));
+    let mut scene = schedule.begin();
+    stop(&mut scene);
+    scene.run().unwrap();
+    assert_eq!((welcomed(&scene), scene.now()), (3, ms(3400)));
+}
+
+#[test]
 fn an_idle_server_stops_in_the_turn_it_is_told_to() {
     let mut scene = clients([]);
     scene.signal(ms(100), Signal::Stop);

@@ -7,6 +7,7 @@
 //! | `!` | an answer of one byte |
 //! | `m` | a thousand answers of one byte, each of which more follows but the last |
 //! | `b` | an answer of 4 MiB |
+//! | `r` | two hundred answers of one byte; the command itself is taken with the last |
 //! | any other | nothing |
 
 use std::time::{Duration, Instant};
@@ -50,16 +51,23 @@ pub(crate) struct Session {
     answer: Vec<u8>,
     /// How many more answers follow.
     more: usize,
+    /// How often a command was answered that is still to be taken.
+    answered: usize,
     /// How often its timer has run out while it answered.
     ticks: u32,
 }
 
 impl Taker {
     fn command(&mut self, session: &mut Session, bytes: &[u8]) -> Step<Machine> {
+        if bytes.starts_with(b"r") && session.answered < 199 {
+            session.answered += 1;
+            session.answer = vec![b'!'];
+            return Step::moved(session.machine.on(Event::Asked));
+        }
         let taken = if bytes.starts_with(b".") { bytes.len() } else { 1 };
         self.taken += taken;
         let (length, more) = match bytes.first() {
-            Some(b'!') => (1, 0),
+            Some(b'!' | b'r') => (1, 0),
             Some(b'm') => (1, 999),
             Some(b'b') => (4 << 20, 0),
             _ => return Step::took(taken),

@@ -144,3 +144,10 @@ fn a_client_whose_time_is_over_takes_no_turn_of_another() {
         assert_eq!(scene.now(), begun, "the loop goes on by itself");
     }
 }
+
+#[test]
+fn a_command_that_is_answered_and_not_yet_taken_does_not_spin() {
+    let mut scene = sends(b"r");
+    by_turns(&mut scene, 200, written);
+    assert_eq!((taken(&scene), scene.services().connections()), (1, 1));
+}

@@ -55,3 +55,68 @@ impl fmt::Display for Both<'_> {
         if broken > 0 { write!(f, "; {broken} broken") } else { Ok(()) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::Table;
+    use crate::reactor::tables::stream;
+
+    /// So many more clients take the arrows for these events.
+    fn visit<T: Table>(counts: &mut Counts<T>, clients: u64, events: &[T::Event]) {
+        for _ in 0..clients {
+            counts.client_accepted();
+            let mut from = T::START;
+            for &event in events {
+                let to = T::leads_to(from, event).unwrap();
+                counts.arrow_taken(crate::machine::Arrow { from, event, to });
+                from = to;
+            }
+        }
+    }
+
+    #[test]
+    fn each_count_of_both_services_is_said_once() {
+        use connection::{Event, State};
+        use datagram::Event as Of;
+        let mut streams = Counts::<connection::Machine>::default();
+        for (clients, events) in [
+            (1, &[Event::LineEnd, Event::WelcomeSent][..]),
+            (2, &[Event::NoName]),
+            (3, &[Event::Deadline]),
+            (4, &[Event::Failed]),
+            (5, &[Event::Stopped]),
+            (13, &[]),
+        ] {
+            visit(&mut streams, clients, events);
+        }
+        let mut datagrams = Counts::<datagram::Machine>::default();
+        for (clients, event) in
+            [(10, Of::WelcomeSent), (20, Of::NoRoom), (30, Of::NoReturnAddress), (50, Of::Failed)]
+        {
+            visit(&mut datagrams, clients, &[Of::Record, event]);
+        }
+        visit(&mut datagrams, 40, &[Of::Echo]);
+        let both = Both::of(&streams, &datagrams).to_string();
+        assert!(both.ends_with(
+            ", 13 open; 20 dropped, 30 unanswerable, 40 echoes; 0 accept errors, 0 accept pauses"
+        ));
+
+        let (from, event) = (stream::State::Open, stream::Event::OverInputLeft);
+        for _ in 0..8 {
+            streams.stream_moved(stream::Arrow { from, event, to: stream::State::Lingering });
+        }
+        (0..7).for_each(|_| streams.conversation_broken(State::ReadingName));
+        visit(&mut datagrams, 60, &[]);
+        (0..60).for_each(|_| datagrams.conversation_broken(datagram::State::ReadingName));
+        (0..9).for_each(|_| streams.accept_failed());
+        (0..90).for_each(|_| datagrams.accept_failed());
+        (0..11).for_each(|_| streams.accept_paused());
+        (0..110).for_each(|_| datagrams.accept_paused());
+        assert_eq!(
+            Both::of(&streams, &datagrams).to_string(),
+            "238 accepted: 11 welcomed (8 lingered), 2 without a name, 3 timed out, 54 failed, 5 stopped, 6 open; \
+             20 dropped, 30 unanswerable, 40 echoes; 99 accept errors, 121 accept pauses; 67 broken"
+        );
+    }
+}
