@@ -71,7 +71,20 @@ fn an_error_of_accept_that_never_ends_does_not_spin() {
     scene.answers(Call::Accept, 0, [Some(Error(ErrorCode::Perm)); 1000]);
     let scene = served(scene);
     assert_eq!(welcomed(&scene), 1);
-    assert!(scene.now() >= ms(1000), "1000 errors took {:?}", scene.now());
+    // A pause of 100 ms for every 64 of them.
+    assert_eq!(scene.now(), ms(1500), "for 1000 errors");
+}
+
+#[test]
+fn errors_of_accept_between_clients_pause_nothing() {
+    let mut scene = clients(prompt(3));
+    let errors = [Some(Error(ErrorCode::Perm)); 63];
+    for _ in 0..3 {
+        scene.answers(Call::Accept, 0, errors.into_iter().chain([None]));
+    }
+    let scene = served(scene);
+    assert_eq!((welcomed(&scene), streams(&scene).accept_errors()), (3, 3 * 63));
+    assert_eq!(scene.now(), ms(0));
 }
 
 #[test]

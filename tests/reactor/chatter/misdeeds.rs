@@ -39,6 +39,11 @@ pub(crate) fn line(session: &mut Session, line: &str, taken: usize) -> Step<Mach
             session.outputs = outputs(&[("bye", Then::Shut)]);
             Event::Asked
         }
+        "sent nowhere" => {
+            session.misdeed = Some(Misdeed::SentNowhere);
+            session.outputs = outputs(&[("bye", Then::Read)]);
+            Event::Asked
+        }
         "give up" => {
             session.misdeed = Some(Misdeed::GivesUp);
             session.outputs.push_back((vec![b'x'; 8 << 20], Then::Read));
@@ -53,6 +58,7 @@ pub(crate) fn line(session: &mut Session, line: &str, taken: usize) -> Step<Mach
 pub(crate) fn on(session: &mut Session, input: Input<'_>) -> Option<Step<Machine>> {
     match (session.misdeed?, input) {
         (Misdeed::Spins, Input::Bytes(_)) => Some(Step::moved(session.machine.on(Event::Turned))),
+        (Misdeed::SentNowhere, Input::Sent) => Some(Step::moved(session.machine.on(Event::Woken))),
         (Misdeed::GivesUp, Input::Elapsed(_)) => {
             session.outputs.clear();
             Some(Step::moved(session.machine.on(Event::GivenUp)))

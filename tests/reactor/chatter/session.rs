@@ -15,6 +15,8 @@ pub(crate) enum Misdeed {
     Gone,
     /// It is gone once it has shut its output.
     GoneOnceShut,
+    /// Its output has left, and it has no arrow for that.
+    SentNowhere,
     /// It moves, and takes nothing.
     Spins,
     /// Its timer takes back an output that has left in part.
