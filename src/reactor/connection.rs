@@ -100,6 +100,8 @@ pub(crate) struct Connection<S: StreamService, K: Kernel> {
     told_stopping: bool,
     /// Whether it is to go on in the next turn.
     pub(super) goes_on: bool,
+    /// At which look for sessions that give way it came: the number of the last one before it.
+    pub(super) came: u8,
 }
 
 /// How much a connection has done in this turn.
@@ -141,6 +143,7 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
             output: 0,
             told_stopping: false,
             goes_on: false,
+            came: 0,
         }
     }
 

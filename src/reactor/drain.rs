@@ -1,6 +1,6 @@
 //! How the server stops: clients that have connected are served, and the open connections finish.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::deadlines::DURATION_MAX;
 use super::listener::Listener;
@@ -8,6 +8,9 @@ use super::server::Server;
 use super::services::Services;
 use super::tables::socket::Event;
 use crate::kernel::Kernel;
+
+/// A client that has not begun keeps its place at least this long, or a tenth of the time to drain, before it gives way.
+const GRACE: Duration = Duration::from_millis(100);
 
 impl<K: Kernel, H: Services<K>> Server<K, H> {
     /// A request to stop: the first lets open connections finish, the second does not.
@@ -48,7 +51,8 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
     pub(super) fn drain_on(&mut self) {
         let Some(drain_by) = self.drain_by else { return };
         if self.give_way_at.is_some_and(|at| at <= self.turn.now) {
-            self.give_way_at = None;
+            let grace = GRACE.min(self.settings.drain_timeout / 10);
+            self.give_way_at = Some(self.turn.now + grace).filter(|_| !self.is_stopped);
             self.services.give_way();
         }
         self.services.sweep(&mut self.turn);
@@ -73,7 +77,7 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
         }
     }
 
-    /// Shuts the sockets that no client comes to any more. When the time is over none is waited for, and where none can be
+    /// Shuts the sockets that no client comes to any more. When the time is over none is waited for. Where none can be
     /// accepted those that wait are lost.
     fn shut_empty_sockets(&mut self) {
         let now = self.turn.now;

@@ -27,8 +27,8 @@ pub struct Server<K: Kernel, H> {
     /// Whether that moment has come: what is open is closed, and clients that had connected are served if that can be done
     /// at once.
     pub(super) is_stopped: bool,
-    /// When sessions that have not begun have to give way to clients that wait; `None` if the time has not begun, or has
-    /// come.
+    /// When sessions that have not begun have to give way to clients that wait, the next time; `None` if the server does
+    /// not stop, or its time is over.
     pub(super) give_way_at: Option<Instant>,
     /// Why the server stops, if that was an error.
     pub(super) failure: Option<io::Error>,

@@ -141,7 +141,7 @@ pub enum OnStop {
     /// All of them, at once. It costs a look at each stream.
     TellAll,
     /// As many as there have to be, so that clients that have connected get a place, once half of the time to drain is over.
-    /// Conversations are to be finished, and one that has not begun gives way.
+    /// Conversations are to be finished, and one that has not begun gives way, after 100 ms or a tenth of that time.
     TellForPlaces,
 }
 

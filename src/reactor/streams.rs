@@ -39,6 +39,8 @@ pub struct Streams<S: StreamService, K: Kernel> {
     sweep: Option<Sweep>,
     /// The place of the next session that may have to give way to a client, while the server stops.
     gives_way: Option<usize>,
+    /// The number of the last look for sessions that give way.
+    look: u8,
     /// Whether a client waits to be accepted.
     is_waited_for: bool,
 }
@@ -95,6 +97,7 @@ impl<S: StreamService, K: Kernel> Streams<S, K> {
             go_on: Vec::new(),
             sweep: None,
             gives_way: None,
+            look: 0,
             is_waited_for: false,
         }
     }
@@ -117,7 +120,9 @@ impl<S: StreamService, K: Kernel> Streams<S, K> {
     /// Serves a connection until it would block. There may be none in this place any more: an earlier
     /// event of the same turn can have ended it.
     fn drive_slot(&mut self, slot: usize, turn: &mut Turn<K>) {
-        let gives_way = self.gives_way.is_some() && self.wants_room(turn);
+        // It has had the time between two looks to begin.
+        let had_time = |connection: &Connection<S, K>| self.look.wrapping_sub(connection.came) > 1;
+        let gives_way = self.connections.get(slot).is_some_and(had_time) && self.wants_room(turn);
         self.drive_slot_and_tell(slot, Self::tells_all(turn) || gives_way, turn);
     }
 
@@ -185,8 +190,9 @@ impl<S: StreamService, K: Kernel> Streams<S, K> {
         self.is_waited_for && !self.admission.admits(self.connections.len(), turn.now, turn.closed)
     }
 
-    /// While the server stops: lets sessions give way, within a budget, until the client that waits has a place. One that is
-    /// busy now does so when it is driven next, and has read all there was.
+    /// While the server stops: lets sessions give way, within a budget, until the client that waits has a place. One that has
+    /// just come has the time between two looks to begin. One that is busy now gives way when it is driven next, and has
+    /// read all there was.
     fn make_room(&mut self, turn: &mut Turn<K>) {
         let Some(mut next) = self.gives_way else { return };
         let end = self.places_used.min(next + BUDGET);
@@ -225,9 +231,10 @@ impl<S: StreamService, K: Kernel> Accepts<K> for Streams<S, K> {
         // would have to be asked to watch them.
         let session = self.service.open(&peer, turn.now);
         let keeps_boundaries = listener.address().kind.semantics().boundaries;
-        let slot = self.connections.insert(Connection::new(stream, session, peer, keeps_boundaries));
+        let mut connection = Connection::new(stream, session, peer, keeps_boundaries);
+        connection.came = self.look;
+        let slot = self.connections.insert(connection);
         self.places_used = self.places_used.max(slot + 1);
-        self.gives_way = self.gives_way.map(|next| next.min(slot));
         // It has hardly come, and others may have a place by now.
         self.drive_slot_and_tell(slot, Self::tells_all(turn), turn);
         Ok(())
@@ -330,6 +337,7 @@ impl<S: StreamService, K: Kernel> Services<K> for Streams<S, K> {
 
     fn give_way(&mut self) {
         self.gives_way = Some(0);
+        self.look = self.look.wrapping_add(1);
     }
 
     fn stop(&mut self) {

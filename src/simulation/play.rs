@@ -18,7 +18,7 @@ use crate::net::Kind;
 use crate::reactor::{Breach, Server, Services};
 
 /// The most turns of a schedule: far more than any needs.
-const TURNS: usize = 100_000;
+const TURNS: usize = 2_000_000;
 
 /// An event loop on the simulated kernel.
 pub trait EventLoop {

@@ -271,11 +271,13 @@ impl<'a> Transcript<'a> {
     }
 
     /// Whether it was closed for a client that waited to be accepted by the same service, once half of the time to drain was
-    /// over.
+    /// over, and after it had its place for a tenth of that time, or 100 ms.
     #[must_use]
     pub fn gave_way(&self) -> bool {
-        let from = self.world.stopped_at.map(|at| at + self.world.drain_timeout / 2);
-        self.client().gave_way && self.closed_at().zip(from).is_some_and(|(closed, from)| closed >= from)
+        let timeout = self.world.drain_timeout;
+        let half = self.world.stopped_at.map(|at| at + timeout / 2);
+        let grace = self.accepted_at().map(|at| at + (timeout / 10).min(Duration::from_millis(100)));
+        self.client().gave_way && self.closed_at().map(|at| at + SLACK) >= half.max(grace)
     }
 
     /// Why it has no right to the whole answer to what it had sent completely at the moment `complete`; `None` if

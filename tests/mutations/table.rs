@@ -198,6 +198,14 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
         breaks: &["NobodyLost"],
     },
     Mutation {
+        bug: "clients that have just come give way",
+        file: "streams.rs",
+        line: "self.look.wrapping_sub(connection.came) > 1",
+        instead: "self.look != 0 && connection.came <= self.look",
+        suite: Suite::Welcome,
+        breaks: &["Counts"],
+    },
+    Mutation {
         bug: "clients give way where no client waits",
         file: "listener.rs",
         line: "            self.ask_kernel();\n            self.last",
