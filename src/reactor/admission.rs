@@ -90,9 +90,14 @@ impl Admission {
         (self.resume, self.closed) = (Some(now + BACK_OFF), closed);
     }
 
+    /// Accepting is to be tried again now.
+    pub(crate) fn end_pause(&mut self) {
+        self.resume = None;
+    }
+
     /// The accept queues are empty: what comes next is another episode.
     pub(crate) fn queues_are_empty(&mut self) {
-        self.resume = None;
+        self.end_pause();
         self.logged = false;
     }
 

@@ -217,6 +217,10 @@ impl<S: DatagramService, K: Kernel> Services<K> for Datagrams<S> {
 
     fn stopping(&mut self) {}
 
+    fn end_pauses(&mut self) {
+        self.admission.end_pause();
+    }
+
     fn give_way(&mut self) {}
 
     fn stop(&mut self) {}

@@ -62,6 +62,7 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
                 log::warn!("stopping: {} did not finish in time", self.services.open());
             }
             self.listeners.iter_mut().for_each(Listener::serve_last);
+            self.services.end_pauses();
         }
         self.shut_empty_sockets();
         if self.is_stopped {
@@ -78,16 +79,17 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
     }
 
     /// Shuts the sockets that no client comes to any more. When the time is over none is waited for. Where none can be
-    /// accepted those that wait are lost.
+    /// accepted, although nothing is open that could make room, those that wait are lost.
     fn shut_empty_sockets(&mut self) {
         let now = self.turn.now;
+        let is_last_try = self.is_stopped && self.services.open() == 0;
         for (index, listener) in
             self.listeners.iter_mut().enumerate().filter(|(_, listener)| !listener.is_shut())
         {
             listener.watch_again(&mut self.turn.kernel, index);
             let is_over = listener.quiet_at().is_some_and(|quiet_at| self.is_stopped || quiet_at <= now);
             let resumes = self.services.asks_again(listener.service(), &self.turn, now);
-            let is_lost = self.is_stopped && listener.is_ready() && resumes.is_some_and(|at| at > now);
+            let is_lost = is_last_try && listener.is_ready() && resumes.is_some_and(|at| at > now);
             if is_lost {
                 log::warn!(
                     "stopping: clients that wait at {} are lost: none can be accepted",

@@ -102,6 +102,9 @@ pub trait Services<K: Kernel> {
     /// From now on sessions are told that the server stops.
     fn stopping(&mut self);
 
+    /// The time to drain is over: clients that wait are asked for once more, whatever pause there is.
+    fn end_pauses(&mut self);
+
     /// From now on sessions are told so that have not been, until the clients that wait have places.
     fn give_way(&mut self);
 
@@ -182,6 +185,11 @@ impl<K: Kernel, A: Services<K>, B: Services<K>> Services<K> for (A, B) {
     fn stopping(&mut self) {
         self.0.stopping();
         self.1.stopping();
+    }
+
+    fn end_pauses(&mut self) {
+        self.0.end_pauses();
+        self.1.end_pauses();
     }
 
     fn give_way(&mut self) {

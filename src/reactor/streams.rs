@@ -335,6 +335,10 @@ impl<S: StreamService, K: Kernel> Services<K> for Streams<S, K> {
         }
     }
 
+    fn end_pauses(&mut self) {
+        self.admission.end_pause();
+    }
+
     fn give_way(&mut self) {
         self.gives_way = Some(0);
         self.look = self.look.wrapping_add(1);

@@ -104,6 +104,7 @@ impl World {
         }
         self.served.push(index);
         self.sockets[socket].served = self.served.len();
+        self.sockets[socket].errors = 0;
         if self.sockets[socket].queue.is_empty() {
             self.sockets[socket].waits_since = None;
         }
@@ -118,8 +119,7 @@ impl World {
 
     /// An error of accept(2): the client that waited stays or is lost.
     pub(super) fn accept_fails<T>(&mut self, socket: usize, code: ErrorCode) -> io::Result<T> {
-        let service = self.sockets[socket].service;
-        self.accept_failed(service, code);
+        self.accept_failed(socket, code);
         self.had_its_turn(socket);
         let socket = &mut self.sockets[socket];
         if code == ErrorCode::Again {
@@ -154,7 +154,12 @@ impl World {
         let Client { connected_at, excused, service, script, .. } = &self.clients[index];
         let (Some(stopped_at), Some(connected_at)) = (self.stopped_at, connected_at) else { return };
         let was_in_time = *connected_at <= stopped_at && at <= stopped_at.saturating_add(self.drain_timeout);
-        let is_refused = self.pauses[usize::from(*service)] > self.pauses_at_stop[usize::from(*service)];
+        // The last try that could succeed was refused: when the time was over, and no stream was closed later.
+        let over_at = stopped_at.saturating_add(self.drain_timeout);
+        let takes_room = self.sockets[script.socket].has_connections();
+        let is_last =
+            |(at, closed): &(Duration, usize)| *at >= over_at && (!takes_room || *closed == self.closed);
+        let is_refused = self.refused[usize::from(*service)].as_ref().is_some_and(is_last);
         let is_excused =
             excused.is_some() || self.stopped_again_at.is_some() || self.sockets[script.socket].denied;
         if was_in_time && !is_excused && !is_refused {

@@ -76,7 +76,7 @@ impl Sim {
                 if code == ErrorCode::Again {
                     return world.sockets[socket].would_block(&world.weather);
                 }
-                world.accept_failed(world.sockets[socket].service, code);
+                world.accept_failed(socket, code);
                 world.had_its_turn(socket);
                 return Err(code.into());
             }

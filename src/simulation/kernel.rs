@@ -221,6 +221,7 @@ impl Drop for SimStream {
             client.sent_at_close = Some((client.sent.len(), client.records.len()));
         }
         let (unread, closing) = (client.unread(), self.closing.unwrap_or(Closing::AtOnce));
+        world.closed += 1;
         world.note(|| format!("    close of client {index}, {}, {unread} bytes unread", told(closing)));
         world.close(index, closing);
     }
@@ -291,6 +292,8 @@ impl Kernel for Sim {
                 // A reason to let clients wait from now on.
                 watch.asks_for_clients(client.service, world.now);
                 world.pauses[usize::from(client.service)] += 1;
+                // That this one is closed makes no room for the next.
+                world.refused[usize::from(client.service)] = Some((world.now, world.closed + 1));
                 return Err(client.fails(code));
             }
             client.watch(key, interest, &world.weather);

@@ -33,6 +33,8 @@ pub(super) struct Socket {
     pub(super) denied: bool,
     /// How many answers to datagrams fill the send buffer. They leave while the loop waits.
     pub(super) unsent: usize,
+    /// How often accept(2) or recvfrom(2) has failed in a row.
+    pub(super) errors: usize,
 }
 
 impl Socket {
@@ -51,6 +53,7 @@ impl Socket {
             waits_since: None,
             denied: false,
             unsent: 0,
+            errors: 0,
         }
     }
 

@@ -34,7 +34,11 @@ pub(super) struct World {
     /// Of each service: errors of accept(2) and recvfrom(2) that were a client's, and pauses.
     pub(super) accept_errors: Vec<u64>,
     pub(super) pauses: Vec<u64>,
-    pub(super) pauses_at_stop: Vec<u64>,
+    /// Of each service: when the system was last out of what it takes to serve one more, and how many streams had been
+    /// closed by then.
+    pub(super) refused: Vec<Option<(Duration, usize)>>,
+    /// How many streams the server has closed.
+    pub(super) closed: usize,
     pub(super) signals: VecDeque<(Duration, Signal)>,
     /// When the server was told to stop, or had to; and when it was told again.
     pub(super) stopped_at: Option<Duration>,
@@ -48,6 +52,9 @@ pub(super) struct World {
     pub(super) faults: Vec<(usize, Fault)>,
     pub(super) trace: Option<Vec<String>>,
 }
+
+/// A loop need not go on asking where accept(2) fails so often, and does nothing else.
+const ERRORS_MAX: usize = 64;
 
 impl World {
     /// A world in which these clients come to these sockets, of services with these limits.
@@ -73,7 +80,8 @@ impl World {
             limits,
             accept_errors: vec![0; services],
             pauses: vec![0; services],
-            pauses_at_stop: vec![0; services],
+            refused: vec![None; services],
+            closed: 0,
             signals: VecDeque::new(),
             stopped_at: None,
             stopped_again_at: None,
@@ -295,11 +303,21 @@ impl World {
     }
 
     /// An error of accept(2) or recvfrom(2), for the counts.
-    pub(super) fn accept_failed(&mut self, service: u8, code: ErrorCode) {
-        let service = usize::from(service);
-        match Cause::of(&code.into()) {
+    pub(super) fn accept_failed(&mut self, socket: usize, code: ErrorCode) {
+        let socket = &mut self.sockets[socket];
+        let service = usize::from(socket.service);
+        let cause = Cause::of(&code.into());
+        socket.errors += usize::from(cause != Cause::WouldBlock);
+        if socket.errors >= ERRORS_MAX {
+            socket.errors = 0;
+            self.refused[service] = Some((self.now, self.closed));
+        }
+        match cause {
             Cause::WouldBlock | Cause::Interrupted | Cause::Socket => {}
-            Cause::Exhausted | Cause::NoBuffers => self.pauses[service] += 1,
+            Cause::Exhausted | Cause::NoBuffers => {
+                self.pauses[service] += 1;
+                self.refused[service] = Some((self.now, self.closed));
+            }
             Cause::Refused
             | Cause::NoSuchSocket
             | Cause::OtherKind
@@ -316,7 +334,6 @@ impl World {
             self.stopped_again_at.get_or_insert(self.now);
         } else {
             self.stopped_at = Some(self.now);
-            self.pauses_at_stop.clone_from(&self.pauses);
         }
     }
 

@@ -198,6 +198,14 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
         breaks: &["NobodyLost"],
     },
     Mutation {
+        bug: "a pause outlasts the time to drain",
+        file: "drain.rs",
+        line: "            self.services.end_pauses();\n",
+        instead: "",
+        suite: Suite::Welcome,
+        breaks: &["NobodyLost"],
+    },
+    Mutation {
         bug: "clients that have just come give way",
         file: "streams.rs",
         line: "self.look.wrapping_sub(connection.came) > 1",
