@@ -1,5 +1,5 @@
-//! Starts the programs as processes, reads their logs, and connects plain TCP clients. The suites `program` and
-//! `conformance` share this module.
+//! Starts the programs as processes, reads their logs, and connects plain TCP clients. The suites `program`,
+//! `conformance` and `relay` share this module.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
