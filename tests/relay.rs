@@ -47,5 +47,7 @@ mod relay {
     // The tests.
     mod crowd;
     mod itself;
+    mod late_input;
+    mod loss;
     mod stopping;
 }

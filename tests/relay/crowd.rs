@@ -27,6 +27,11 @@ pub(crate) struct Crowd<'a> {
 }
 
 impl Crowd<'_> {
+    /// As many clients as are to say something, all at the same time.
+    pub(crate) fn at_once<'a>(count: u32, says: &'a [&'a [u8]]) -> Crowd<'a> {
+        Crowd { most: count, pace: Duration::ZERO, says }
+    }
+
     /// Lets them come until connect(2) has returned to `enough` or more, and gives these in that order. The others are
     /// closed.
     pub(crate) fn comes_to(&self, server: SocketAddr, enough: usize) -> Vec<TcpStream> {

@@ -34,6 +34,13 @@ pub(crate) struct Packet {
     pub(crate) nth: usize,
 }
 
+impl Packet {
+    /// Whether it is the `nth` packet with data that `from` sends in its flow.
+    pub(crate) fn is(&self, from: Side, nth: usize) -> bool {
+        (self.from, self.nth) == (from, nth)
+    }
+}
+
 /// The ports of a flow, the client's first; whether it is TCP, and whether it is IPv6.
 type Key = (u16, u16, bool, bool);
 
