@@ -46,6 +46,7 @@ mod relay {
 
     // The tests.
     mod crowd;
+    mod datagrams;
     mod itself;
     mod late_input;
     mod loss;
