@@ -166,7 +166,7 @@ macro_rules! machine {
                 }
             }
 
-            #[expect(clippy::indexing_slicing, reason = "the array has a cell for every pair")]
+            #[allow(clippy::indexing_slicing, reason = "the array has a cell for every pair")]
             const fn cell(self, event: Event) -> $crate::machine::Cell<State> {
                 CELLS[self as usize][event as usize]
             }
@@ -214,7 +214,7 @@ macro_rules! machine {
     (@proofs) => {
         /// What every event does in every state. Built at compile time, and with it the proof that no state has two
         /// rows for one event.
-        #[expect(clippy::indexing_slicing, reason = "it runs while the crate compiles")]
+        #[allow(clippy::indexing_slicing, reason = "it runs while the crate compiles")]
         const CELLS: [[$crate::machine::Cell<State>; Event::ALL.len()]; State::ALL.len()] = {
             use $crate::machine::{Arrow, Cell};
             let mut cells = [[Cell::Illegal; Event::ALL.len()]; State::ALL.len()];
@@ -238,7 +238,7 @@ macro_rules! machine {
         };
 
         /// What each arrow means for the counts, by state and event.
-        #[expect(clippy::indexing_slicing, reason = "it runs while the crate compiles")]
+        #[allow(clippy::indexing_slicing, reason = "it runs while the crate compiles")]
         const OUTCOMES: [[Option<Outcome>; Event::ALL.len()]; State::ALL.len()] = {
             let mut outcomes = [[None; Event::ALL.len()]; State::ALL.len()];
             let mut row = 0;
@@ -251,7 +251,7 @@ macro_rules! machine {
 
         /// Whether a client has its outcome where its machine stands. With it comes the proof that a way leads to
         /// every state, and that every way from the start to an end bears exactly one outcome, if there are any.
-        #[expect(clippy::indexing_slicing, reason = "it runs while the crate compiles")]
+        #[allow(clippy::indexing_slicing, reason = "it runs while the crate compiles")]
         const DECIDED: [bool; State::ALL.len()] = {
             // For each state: whether it is reached without an outcome, and whether with one.
             let mut reached = [[false; 2]; State::ALL.len()];
@@ -364,13 +364,13 @@ macro_rules! machine {
                 state.next(event)
             }
 
-            #[expect(clippy::indexing_slicing, reason = "the array has a cell for every pair")]
+            #[allow(clippy::indexing_slicing, reason = "the array has a cell for every pair")]
             fn outcome(state: State, event: Event) -> Option<Outcome> {
                 OUTCOMES[state as usize][event as usize]
             }
 
             #[inline]
-            #[expect(clippy::indexing_slicing, reason = "there is a place for every state")]
+            #[allow(clippy::indexing_slicing, reason = "there is a place for every state")]
             fn is_decided(state: State) -> bool {
                 DECIDED[state as usize]
             }
