@@ -41,6 +41,8 @@ const ROOM: usize = 4096;
 
 #[derive(Default)]
 pub(crate) struct Taker {
+    /// Whether sessions end when they are told that the server stops.
+    heeds: bool,
     /// How many commands were taken, of all clients.
     pub(crate) taken: usize,
 }
@@ -111,7 +113,7 @@ impl StreamService for Taker {
                 session.ticks += 1;
                 return Step::took(0);
             }
-            Input::Stopping => return Step::took(0),
+            Input::Stopping if !self.heeds => return Step::took(0),
             Input::Sent => match session.more.checked_sub(1) {
                 Some(more) => {
                     session.more = more;
@@ -119,20 +121,25 @@ impl StreamService for Taker {
                 }
                 None => Event::Sent,
             },
-            Input::End(_) | Input::Elapsed(_) | Input::Stopped | Input::Failed => Event::Over,
+            Input::End(_) | Input::Elapsed(_) | Input::Stopping | Input::Stopped | Input::Failed => {
+                Event::Over
+            }
         }))
     }
 }
 
 /// The service under simulation. Its tests count what the loop does, and nothing is owed to its clients.
-#[derive(Clone)]
-pub(crate) struct Taking;
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Taking {
+    /// Whether sessions end when they are told that the server stops.
+    pub(crate) heeds: bool,
+}
 
 impl Subject for Taking {
     type Services = Streams<Taker, Sim>;
 
     fn services(&self, places: &[usize]) -> Self::Services {
-        Streams::new(Taker::default(), places[0])
+        Streams::new(Taker { heeds: self.heeds, taken: 0 }, places[0])
     }
 
     fn limits(&self, _: u8) -> Limits {

@@ -244,7 +244,7 @@ fn deadlines_that_pass_together_keep_no_client_waiting_for_all() {
 fn a_timer_that_begins_anew_takes_no_output_back() {
     let script = Script::sends(b"b").reading(Reading::Never);
     let weather = Weather::calm().with_send_buffer(1000);
-    let schedule = Schedule::calm(&Taking, &[ServerSocket::new(Kind::Tcp, 0)], vec![script]);
+    let schedule = Schedule::calm(&Taking::default(), &[ServerSocket::new(Kind::Tcp, 0)], vec![script]);
     let mut scene = schedule.in_weather(weather).begin();
     for hours in 1..=3 {
         while scene.now() < HOUR * hours {

@@ -21,7 +21,7 @@ const PLACES: usize = 64;
 /// A scene in which these clients come, all with buffers as large as they need.
 fn takes(kind: Kind, scripts: Vec<Script>) -> Scene<Taking> {
     let weather = Weather::calm().with_receive_buffer(usize::MAX).with_send_buffer(usize::MAX);
-    Schedule::calm(&Taking, &[ServerSocket::new(kind, 0)], scripts).in_weather(weather).begin()
+    Schedule::calm(&Taking::default(), &[ServerSocket::new(kind, 0)], scripts).in_weather(weather).begin()
 }
 
 fn sends(bytes: &[u8]) -> Scene<Taking> {
