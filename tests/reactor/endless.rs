@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::io::{self, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::thread;
@@ -272,6 +272,25 @@ fn last_words_beside_endless_input_are_lingered_for() {
     let lingered = |run: &Run<Streams<Clock, Real>>| run.server.services().counts().lingered();
     assert!(run.until(BOUND, |run| run.kernel.closing.get().is_some() || lingered(run) > 0));
     assert_eq!((lingered(&run), run.kernel.closing.get()), (1, None));
+}
+
+#[test]
+fn a_stream_is_closed_at_once_where_its_end_was_read() {
+    for (shuts, closing) in [(true, Closing::AtOnce), (false, Closing::Delivering)] {
+        let mut run = Run::new(clock(Timed::Comes, 5), "127.0.0.1:0", None);
+        let client = TcpStream::connect(run.address).unwrap();
+        let words = |run: &Run<Streams<Clock, Real>>| {
+            run.server.services().counts().count(State::Writing, Event::Sent)
+        };
+        assert!(run.until(BOUND, |run| words(run) > 0));
+        if shuts {
+            client.shutdown(Shutdown::Write).unwrap()
+        } else {
+            run.handle.stop().unwrap()
+        }
+        assert!(run.until(BOUND, |run| run.kernel.closing.get().is_some()));
+        assert_eq!(run.kernel.closing.get(), Some(closing), "{shuts}");
+    }
 }
 
 #[test]

@@ -134,7 +134,7 @@ fn a_client_whose_time_is_over_takes_no_turn_of_another() {
     scene.stands_still(ms(1000));
     let other = scene.comes(Script::sends(&b"!x".repeat(500)));
     scene.turn().unwrap();
-    scene.stands_still(HOUR - ms(500));
+    scene.stands_still(HOUR.saturating_sub(ms(500)));
     // Both go on in this turn, and in the same turn the first one's time is over.
     scene.turn().unwrap();
     assert!(scene.client(0, |client| client.closed_at().is_some()));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use welcomed::kernel::Signal;
 use welcomed::net::{ErrorCode, Kind, Peer};
 use welcomed::simulation::Fault::Error;
-use welcomed::simulation::{Call, Script};
+use welcomed::simulation::{Call, Script, Step};
 
 use crate::stage::{Stage, clients, late, ms, plain, said, schedule, served, stopped, with_places};
 
@@ -25,6 +25,20 @@ fn a_crowd_accepted_in_several_turns_does_not_fill_the_house() {
 fn where_the_server_listens_is_said() {
     let scene = clients([]);
     assert_eq!(said(&scene, "waiting"), ["waiting for connections on tcp://127.0.0.1:9999"]);
+}
+
+#[test]
+fn that_a_stream_lingers_is_said_and_that_it_closes_at_once_is_not() {
+    for (sent, lines) in [
+        (&b"Ada\n"[..], &[][..]),
+        (b"Ada\nmore", &["open -> lingering (over with input left)", "lingering -> closed (end of input)"]),
+    ] {
+        let scene = served(clients([Script::sends(sent).then([Step::Shut])]));
+        let client = "127.0.0.1:40000: ";
+        let said = said(&scene, client).into_iter().map(|line| line.replace(client, ""));
+        let of_stream: Vec<_> = said.filter(|line| !line.contains("welcome")).collect();
+        assert_eq!(of_stream, lines);
+    }
 }
 
 #[test]
