@@ -31,14 +31,19 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
             return;
         }
         let timeout = self.settings.drain_timeout.min(DURATION_MAX);
+        // The first look is for those that have come by then, so that they can give way when half of the time is over.
         (self.drain_by, self.give_way_at) =
-            (Some(self.turn.now + timeout), Some(self.turn.now + timeout / 2));
+            (Some(self.turn.now + timeout), Some(self.turn.now + timeout / 2 - self.grace()));
         self.turn.stopping = true;
         self.services.stopping();
         for listener in &mut self.listeners {
             listener.drain(self.turn.now);
         }
         log::info!("stopping: {} open", self.services.open());
+    }
+
+    fn grace(&self) -> Duration {
+        GRACE.min(self.settings.drain_timeout / 10)
     }
 
     /// When draining has to be looked at although nothing happens.
@@ -51,8 +56,7 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
     pub(super) fn drain_on(&mut self) {
         let Some(drain_by) = self.drain_by else { return };
         if self.give_way_at.is_some_and(|at| at <= self.turn.now) {
-            let grace = GRACE.min(self.settings.drain_timeout / 10);
-            self.give_way_at = Some(self.turn.now + grace).filter(|_| !self.is_stopped);
+            self.give_way_at = Some(self.turn.now + self.grace()).filter(|_| !self.is_stopped);
             self.services.give_way();
         }
         self.services.sweep(&mut self.turn);

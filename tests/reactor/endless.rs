@@ -284,9 +284,9 @@ fn a_stream_is_closed_at_once_where_its_end_was_read() {
         };
         assert!(run.until(BOUND, |run| words(run) > 0));
         if shuts {
-            client.shutdown(Shutdown::Write).unwrap()
+            client.shutdown(Shutdown::Write).unwrap();
         } else {
-            run.handle.stop().unwrap()
+            run.handle.stop().unwrap();
         }
         assert!(run.until(BOUND, |run| run.kernel.closing.get().is_some()));
         assert_eq!(run.kernel.closing.get(), Some(closing), "{shuts}");

@@ -6,7 +6,7 @@ use welcomed::kernel::Signal;
 use welcomed::net::Kind;
 use welcomed::schedules::Welcoming;
 use welcomed::services::welcome::tables::connection::Outcome;
-use welcomed::simulation::{Schedule, Script};
+use welcomed::simulation::{Schedule, Script, Step};
 
 use crate::stage::{Stage, accepted_at, got, ms, plain, schedule, stayed, stopped, streams, welcomed};
 
@@ -32,11 +32,23 @@ fn as_many_silent_clients_give_way_as_there_wait() {
     assert_eq!((stayed(&scene, 0), stayed(&scene, 1)), (HALF, 2 * HALF), "one place is enough");
 }
 
+/// From when a client has taken the place of another one, until it gives way itself at the latest.
+const GRACE: Duration = Duration::from_millis(200);
+
 #[test]
 fn a_silent_client_that_takes_the_place_gives_way_too() {
     let scene = stopped(stops(1, vec![Script::silent(), Script::silent(), Script::sends(b"Ada\n")]));
-    assert_eq!((accepted_at(&scene, 1), accepted_at(&scene, 2)), (HALF, HALF));
+    assert_eq!((accepted_at(&scene, 1), accepted_at(&scene, 2)), (HALF, HALF + GRACE));
     assert_eq!((given_up(&scene), welcomed(&scene)), (2, 1));
+}
+
+#[test]
+fn a_client_that_has_just_come_has_time_to_begin() {
+    // Its name comes 90 ms after the place was free. A third one waits for the place.
+    let late = Script::silent().after_a_pause(HALF + ms(90)).then([Step::Send(b"Ada\n".to_vec())]);
+    let scene = stopped(stops(1, vec![Script::silent(), late, Script::sends(b"Bob\n")]));
+    assert_eq!((got(&scene, 1), accepted_at(&scene, 2)), (b"welcome ".to_vec(), HALF + ms(90)));
+    assert_eq!((given_up(&scene), welcomed(&scene)), (1, 2));
 }
 
 #[test]
