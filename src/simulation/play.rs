@@ -161,7 +161,7 @@ pub(super) fn of_panic(panic: &(dyn std::any::Any + Send)) -> Broken {
     if breaks_the_law {
         Broken::new(Promise::Law, text)
     } else {
-        Broken::new(Promise::Survival, format!("a panic: {text}"))
+        Broken::new(Promise::Survival, format!("a panic at {}: {text}", telling::place_of_panic()))
     }
 }
 

@@ -19,6 +19,8 @@ thread_local! {
     static SAID: RefCell<Option<Vec<String>>> = const { RefCell::new(None) };
     /// Whether a panic on this thread is caught and told elsewhere.
     static QUIET: Cell<bool> = const { Cell::new(false) };
+    /// The file, line and column of the last panic of this thread that was not printed.
+    static PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
 /// What a line of the trace begins with that the loop has said. No other one does.
@@ -83,10 +85,17 @@ pub(super) fn quietly() -> Quietly {
     HOOK.call_once(|| {
         let others = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
-            if !QUIET.get() {
+            if QUIET.get() {
+                PLACE.set(info.location().map(ToString::to_string));
+            } else {
                 others(info);
             }
         }));
     });
     Quietly(QUIET.replace(true))
+}
+
+/// Where the panic happened that this thread has caught last.
+pub(super) fn place_of_panic() -> String {
+    PLACE.take().unwrap_or_else(|| "an unknown place".to_owned())
 }
