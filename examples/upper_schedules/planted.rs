@@ -236,3 +236,13 @@ fn a_bug_is_shown_by_the_shortest_schedule() {
         shortest.schedule.scripts.iter().map(|script| format!("{:?}", script.steps)).collect();
     assert_eq!((&steps[..], shortest.failure.faults.len()), (&["[Send(\"d\"), Shut]".to_owned()][..], 0));
 }
+
+/// The server that is dropped after that closes what is open, and a reader would take it for the loop's doing.
+#[test]
+fn a_trace_ends_with_the_step_that_breaks_a_promise() {
+    let found = first_broken(&Faulties(Some(Bug::SaysCloseAndReads)), SEEDS).unwrap();
+    let failure = found.shortest().schedule.play_step_by_step().unwrap_err();
+    let trace = failure.trace.join("\n");
+    assert!(trace.contains("Accept: client 0"), "{trace}");
+    assert!(!trace.contains("close of client 0") && !trace.contains("clean end"), "{trace}");
+}

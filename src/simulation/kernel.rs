@@ -197,6 +197,10 @@ impl Drop for SimListener {
 
 impl Drop for SimStream {
     fn drop(&mut self) {
+        // A server that is dropped because a promise is broken closes nothing of its own accord.
+        if std::thread::panicking() {
+            return;
+        }
         let (index, state) = (self.client, &mut *self.sim.0.borrow_mut());
         state.watch.progressed();
         let State { world, watch, .. } = state;
