@@ -184,8 +184,8 @@ fn unix_name(text: &str) -> Result<UnixName, &'static str> {
     }
 }
 
-/// A text that is no endpoint. Shown as what is wrong with it, and which forms are accepted.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// A text that is no endpoint. Shown as what is wrong with it, and which forms are accepted, also where `main` returns it.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct BadEndpoint {
     what: &'static str,
     /// The kind that was meant, if the text shows it.
@@ -205,6 +205,13 @@ impl fmt::Display for BadEndpoint {
                 f.write_str(&forms.join(", "))
             }
         }
+    }
+}
+
+/// As shown.
+impl fmt::Debug for BadEndpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
@@ -289,6 +296,8 @@ mod tests {
         assert_eq!(error("raw://a"), "the protocol is missing; accepted is raw://HOST?protocol=253");
         assert!(error("ftp://a").ends_with("tcp://HOST:PORT, unix:///PATH or unix://@NAME, unixpacket:///PATH or \
             unixpacket://@NAME, udp://HOST:PORT, unixgram:///PATH or unixgram://@NAME, raw://HOST?protocol=253"));
+        let from_main = format!("{:?}", "raw://a".parse::<Endpoint>().unwrap_err());
+        assert_eq!(from_main, error("raw://a"));
     }
 
     #[test]
