@@ -24,6 +24,8 @@ pub struct Listening {
 pub enum ListenError {
     /// No service of this server can serve the kind of socket, or the one that could has no places for clients.
     NotServed(Endpoint),
+    /// The service of this number cannot serve the kind of socket, has no places for clients, or there is none.
+    NotServedBy(u8, Endpoint),
     /// The endpoint's host has no address.
     Unresolved(Endpoint, io::Error),
     /// No address could be listened at.
@@ -34,6 +36,9 @@ impl fmt::Display for ListenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ListenError::NotServed(endpoint) => write!(f, "no service of this server serves {endpoint}"),
+            ListenError::NotServedBy(service, endpoint) => {
+                write!(f, "service {service} of this server does not serve {endpoint}")
+            }
             ListenError::Unresolved(endpoint, error) => write!(f, "cannot resolve {endpoint}: {error}"),
             ListenError::Failed(failures) => {
                 for (index, (address, error)) in failures.iter().enumerate() {
@@ -69,7 +74,7 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
     /// The same for the service of this number: they count from 0, in the order in which they stand in the pair.
     pub fn listen_for(&mut self, service: u8, endpoint: &Endpoint) -> Result<Listening, ListenError> {
         if !self.services.serves(service, endpoint.kind()) {
-            return Err(ListenError::NotServed(endpoint.clone()));
+            return Err(ListenError::NotServedBy(service, endpoint.clone()));
         }
         let resolved = endpoint.resolve();
         let addresses = resolved.map_err(|error| ListenError::Unresolved(endpoint.clone(), error))?;

@@ -172,5 +172,5 @@ fn an_endpoint_that_no_service_serves_is_refused() {
     let refused = server.listen(&"udp://127.0.0.1:0".parse().unwrap()).unwrap_err();
     assert_eq!(refused.to_string(), "no service of this server serves udp://127.0.0.1:0");
     let refused = server.listen_for(1, &"127.0.0.1:0".parse().unwrap()).unwrap_err();
-    assert_eq!(refused.to_string(), "no service of this server serves tcp://127.0.0.1:0");
+    assert_eq!(refused.to_string(), "service 1 of this server does not serve tcp://127.0.0.1:0");
 }

@@ -133,7 +133,7 @@ fn a_service_that_is_not_there_cannot_listen() {
     let mut stage: Stage<(Streams<Chatter, Mio>, Streams<Chatter, Mio>)> = Stage::new(services, &[]);
     for service in [2, 3, 63, 64, 255] {
         let refused = stage.server.listen_for(service, &"127.0.0.1:0".parse().unwrap());
-        assert!(matches!(refused, Err(ListenError::NotServed(_))), "{service}: {refused:?}");
+        assert!(matches!(refused, Err(ListenError::NotServedBy(..))), "{service}: {refused:?}");
         let address = "127.0.0.1:0".parse::<std::net::SocketAddr>().unwrap().into();
         assert!(stage.server.listen_at(service, &address).is_err(), "{service}");
     }
