@@ -246,3 +246,10 @@ fn a_trace_ends_with_the_step_that_breaks_a_promise() {
     assert!(trace.contains("Accept: client 0"), "{trace}");
     assert!(!trace.contains("close of client 0") && !trace.contains("clean end"), "{trace}");
 }
+
+#[test]
+fn a_wait_without_end_is_told_in_words() {
+    let found = first_broken(&Faulties(Some(Bug::HasNoTimers)), SEEDS).unwrap();
+    let how = found.shortest().failure.broken.how.clone();
+    assert_eq!(how, "client 0 is due at 1.5s, and the loop waits for ever");
+}

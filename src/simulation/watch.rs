@@ -107,7 +107,7 @@ impl Watch {
         let late = |due: Duration| turn_at >= due.saturating_add(SLACK) || waits(due);
         // When the time is over the loop may turn until the accept queues are empty, and not wait.
         if let Some(at) = world.stopped_at.filter(|at| waits(*at + world.drain_timeout)) {
-            broken(Promise::Deadline, format!("draining since {at:?}, the loop waits until {until:?}"));
+            broken(Promise::Deadline, format!("draining since {at:?}, the loop waits {}", told(until)));
         }
         let clients = world.clients.len();
         for (index, client) in inside(&mut world.clients) {
@@ -118,7 +118,8 @@ impl Watch {
             let is_due = due.is_some_and(|due| turn_at >= due.saturating_add(SLACK));
             client.due_turns = if is_due { client.due_turns + 1 } else { 0 };
             if due.is_some_and(waits) || client.due_turns > clients / DUE_PER_TURN {
-                let how = format!("client {index} is due at {due:?}, and the loop waits until {until:?}");
+                let due = due.unwrap_or_default();
+                let how = format!("client {index} is due at {due:?}, and the loop waits {}", told(until));
                 broken(Promise::Deadline, how);
             }
             // A loop that only polls has not gone to sleep: it can have work of its own left.
@@ -147,13 +148,17 @@ impl Watch {
             }
             // A datagram takes no room.
             if !socket.has_connections() || world.has_room(socket.service) {
-                let how = format!(
-                    "{waiting} wait to be accepted, there is room, and the loop waits for {timeout:?}"
-                );
+                let until = told(timeout.map(|timeout| world.now + timeout));
+                let how = format!("{waiting} wait to be accepted, there is room, and the loop waits {until}");
                 broken(Promise::NoStall, how);
             }
         }
     }
+}
+
+/// How long the loop waits, in words.
+fn told(until: Option<Duration>) -> String {
+    until.map_or_else(|| "for ever".to_owned(), |until| format!("until {until:?}"))
 }
 
 fn inside(clients: &mut [Client]) -> impl Iterator<Item = (usize, &mut Client)> {
