@@ -62,7 +62,8 @@
 //! # Features
 //!
 //! * `programs` (default): what only the programs need, `command_line` and `logging`.
-//! * `simulation`: services on a simulated kernel, for tests: `simulation`, and `schedules` with those of the welcome.
+//! * `simulation`: services on a simulated kernel, for tests: `simulation`, and `schedules` with those of the welcome. `cargo doc
+//!   --no-deps --features simulation` documents them.
 
 pub mod client;
 #[cfg(feature = "programs")]

@@ -72,6 +72,7 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
     }
 
     /// The same for the service of this number: they count from 0, in the order in which they stand in the pair.
+    /// Those of `((a, b), (c, d))` are 0, 1, 2 and 3.
     pub fn listen_for(&mut self, service: u8, endpoint: &Endpoint) -> Result<Listening, ListenError> {
         if !self.services.serves(service, endpoint.kind()) {
             return Err(ListenError::NotServedBy(service, endpoint.clone()));

@@ -97,7 +97,8 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
         Ok(address)
     }
 
-    /// Serves until it is asked to stop, and writes the counts to the log.
+    /// Serves until it is asked to stop, and writes the counts to the log. [`Mio`](crate::kernel::Mio) is asked by a signal, or
+    /// by a [`Handle`](crate::kernel::Handle) that was taken from it before it became this server's.
     ///
     /// Fails with [`ErrorKind::InvalidInput`] if it listens nowhere, if waiting fails, or with the error of a listening
     /// socket that broke. In the last case the open connections finish first, and the counts are written.

@@ -27,7 +27,7 @@
 //!    the same, and starts anew with another generation, or when it has run out and is declared again. A session that comes back to a state, as one that answers again
 //!    and again does, gives its timer another generation: so a count of answers is a good one. The loop tells
 //!    [`Input::Elapsed`] once for each, after a look at the stream.
-//! 8. **Stopping** is told once, when the stream has been read dry: begin nothing new.
+//! 8. **Stopping** is told once, when the stream has been read dry, and so never while a session writes: begin nothing new.
 //!    [`StreamService::ON_STOP`] says which sessions are told. [`Input::Stopped`] is the end.
 //! 9. **What must lead somewhere.** `Sent` moves. After `End` nothing is read. `Elapsed` ends that timer or changes its
 //!    generation. `Failed` and `Stopped` end in `Close`, and `Close` only follows an arrow that bears an outcome. A full

@@ -83,7 +83,7 @@ impl<'a> Transcript<'a> {
         records.iter().map(take).collect()
     }
 
-    /// When the first `bytes` of that had come, if they have.
+    /// When the first `bytes` of that had come, if they have; of 0 bytes, when the first of all came.
     #[must_use]
     pub fn came_at(&self, bytes: usize) -> Option<Duration> {
         let Client { arrivals, .. } = self.client();
@@ -284,6 +284,8 @@ impl<'a> Transcript<'a> {
     /// nothing excuses the server.
     ///
     /// That it was in time, and takes what it is sent, is for the oracle to see: [`keeps_up`](Transcript::keeps_up).
+    /// So is a reset that it causes by what it sends when its conversation is over:
+    /// [`can_lose_output`](Transcript::can_lose_output).
     #[must_use]
     pub fn excuse(&self, complete: Duration) -> Option<&'static str> {
         let Client { excused, denied, closed_on_unread, accepted_at, script, .. } = self.client();
