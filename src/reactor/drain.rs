@@ -32,8 +32,8 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
         }
         let timeout = self.settings.drain_timeout.min(DURATION_MAX);
         // The first look is for those that have come by then, so that they can give way when half of the time is over.
-        (self.drain_by, self.give_way_at) =
-            (Some(self.turn.now + timeout), Some(self.turn.now + timeout / 2 - self.grace()));
+        let first_look = (timeout / 2).saturating_sub(self.grace());
+        (self.drain_by, self.give_way_at) = (Some(self.turn.now + timeout), Some(self.turn.now + first_look));
         self.turn.stopping = true;
         self.services.stopping();
         for listener in &mut self.listeners {
