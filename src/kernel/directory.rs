@@ -76,8 +76,14 @@ impl Directory {
         if Mode::from_raw_mode(file.st_mode) == Mode::from_raw_mode(mode) {
             return Ok(());
         }
+        // Only a name can be given permissions without following a link there: fchmod(2) refuses an `O_PATH` descriptor.
         let found = format!("/proc/self/fd/{}", found.as_raw_fd());
-        Ok(rustix::fs::chmod(found, Mode::from_raw_mode(mode))?)
+        rustix::fs::chmod(found, Mode::from_raw_mode(mode)).map_err(|error| match error {
+            Errno::NOENT => {
+                io::Error::new(io::ErrorKind::Unsupported, "it takes /proc to give a socket its permissions")
+            }
+            error => error.into(),
+        })
     }
 
     /// Locks it against other servers (flock(2)), if that can be.

@@ -1,5 +1,7 @@
 //! Lines on their way from `SimpleLogger` to standard error: each whole, or ended where it was cut.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use log::{Level, Log as _, Record};
 use simple_logger::SimpleLogger;
 
@@ -45,8 +47,14 @@ impl Printer {
                 bytes = 0;
             }
             bytes += line_bytes;
-            self.logger
-                .log(&Record::builder().level(*level).target(module).args(format_args!("{text}")).build());
+            let logger = &self.logger;
+            let print = || {
+                logger.log(
+                    &Record::builder().level(*level).target(module).args(format_args!("{text}")).build(),
+                );
+            };
+            // `println!` panics where the kernel has no memory for the line. Then this line is lost, and no other.
+            lost += u64::from(catch_unwind(AssertUnwindSafe(print)).is_err());
         }
         lost + self.write()
     }

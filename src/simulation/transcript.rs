@@ -271,7 +271,7 @@ impl<'a> Transcript<'a> {
     }
 
     /// Whether it was closed for a client that waited to be accepted by the same service, once half of the time to drain was
-    /// over, and after it had its place for a tenth of that time, or 100 ms.
+    /// over. Before that it has to have its place for a tenth of that time, or 100 ms.
     #[must_use]
     pub fn gave_way(&self) -> bool {
         let timeout = self.world.drain_timeout;

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 
+use super::tracer::Tracer;
 use crate::process::{BOUND, Log, Server, answer, is_here, now, until, wait, welcomed};
 
 /// So many clients with long names fill a pipe and the queue behind it several times.
@@ -229,6 +230,19 @@ fn a_line_that_a_full_disk_cuts_is_ended_and_counted() {
         assert!(dropped > 0 && log.ends_with('\n'), "{dropped} dropped");
     }
     std::fs::remove_file(&path).unwrap();
+}
+
+#[test]
+fn a_line_that_the_kernel_has_no_memory_for_is_counted_alone() {
+    let server = Server::start(&[]);
+    let Some(tracer) = Tracer::attach(&server, &["-e", "inject=write:error=ENOBUFS:when=1"]) else { return };
+    assert_eq!(answer(server.send(b"Ada\n")), "welcome ");
+    tracer.wait_for("INJECTED");
+    assert_eq!(answer(server.send(b"Bob\n")), "welcome ");
+    server.wait_for_log(" Bob\n");
+    server.wait_for_log("1 log lines were dropped");
+    drop(tracer);
+    assert_eq!(server.stop().status.code(), Some(0));
 }
 
 #[test]

@@ -129,3 +129,28 @@ fn a_directory_that_is_swapped_leads_a_stop_to_no_other_file() {
     assert_eq!(fs::read_to_string(other.join("socket")).unwrap(), "precious");
     assert!(!folder.path("moved/socket").exists(), "its own file is removed where it is now");
 }
+
+#[test]
+fn without_proc_a_path_is_served_or_the_cause_is_named() {
+    let folder = Folder::new();
+    let endpoint = folder.endpoint(Kind::Unix);
+    let start = |umask: &str| {
+        let mut command = Command::new("unshare");
+        let script = format!("umask {umask}; mount -t tmpfs none /proc && exec \"$@\"");
+        command.args(["--mount", "sh", "-c", &script, "sh", env!("CARGO_BIN_EXE_welcomed"), "-l", &endpoint]);
+        command.env_remove("RUST_LOG");
+        command
+    };
+    if run(Command::new("unshare").args(["--mount", "true"]), b"").0 != 0 {
+        return not_tested("no mounts of one's own can be made");
+    }
+    // The permissions are as asked for only where the umask takes nothing.
+    serves(Process::start(&mut start("0117")), &folder, Kind::Unix);
+    let (code, _, why) = run(&mut start("0177"), b"");
+    assert_eq!(code, 1);
+    assert!(
+        why.ends_with(&format!("{endpoint}: it takes /proc to give a socket its permissions\n")),
+        "{why}"
+    );
+    assert_eq!(folder.names(), [""; 0]);
+}

@@ -28,7 +28,7 @@ fn where_the_server_listens_is_said() {
 }
 
 #[test]
-fn that_a_stream_lingers_is_said_and_that_it_closes_at_once_is_not() {
+fn lingering_is_said_and_closing_at_once_is_not() {
     for (sent, lines) in [
         (&b"Ada\n"[..], &[][..]),
         (b"Ada\nmore", &["open -> lingering (over with input left)", "lingering -> closed (end of input)"]),
