@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use welcomed::kernel::Signal;
 use welcomed::net::Kind;
 use welcomed::reactor::tables::stream::{Event as StreamEvent, State as Stream};
 use welcomed::schedules::Welcoming;
@@ -11,7 +12,7 @@ use welcomed::simulation::{Call, Reading, Schedule, Script, ServerSocket, Step, 
 
 use crate::stage::{
     INTERRUPTED, Stage, WOULD_BLOCK, accepted_at, clients, closed_at, got, has_shut, late, ms, plain,
-    schedule, served, stayed, streams, welcomed, with_places,
+    schedule, served, stayed, stopped, streams, welcomed, with_places,
 };
 use crate::taker::{HOUR, Taking};
 
@@ -253,4 +254,13 @@ fn a_timer_that_begins_anew_takes_no_output_back() {
         let written = scene.client(0, |client| client.bytes_written());
         assert_eq!((written, scene.services().connections()), (1000, 1));
     }
+}
+
+#[test]
+fn an_idle_loop_wakes_for_no_deadline_of_a_client_that_is_gone() {
+    let mut scene = clients([late(ms(20), b"Ada\n")]);
+    scene.signal(HOUR, Signal::Stop);
+    let scene = stopped(scene);
+    assert_eq!((welcomed(&scene), scene.now()), (1, HOUR));
+    assert_eq!(scene.count(Call::Wait), 3, "for the client, for its name, and for the signal");
 }

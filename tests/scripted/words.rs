@@ -81,6 +81,16 @@ fn who_has_sent_a_datagram_and_what_is_said_once() {
 }
 
 #[test]
+fn who_has_sent_a_datagram_is_said_before_what_became_of_it() {
+    let mut scene = datagram(b"Ada\n");
+    scene.answers(Call::Send, 0, [Some(Error(ErrorCode::ConnRefused))]);
+    let scene = served(scene);
+    let said = scene.said();
+    let place = |what: &str| said.iter().position(|line| line.contains(what)).unwrap();
+    assert!(place("received from pid 7") < place("while writing welcome"), "{said:?}");
+}
+
+#[test]
 fn that_receiving_pauses_is_said_once_in_each_episode() {
     let mut scene = datagram(b"Ada\n");
     for episode in 1..=2 {

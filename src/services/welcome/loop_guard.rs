@@ -88,9 +88,9 @@ mod tests {
         for round in [1, 7, 50, 333, 900].map(Duration::from_millis) {
             let (mut guard, now, peer) = (LoopGuard::default(), start(), Peer::Process(1));
             let answered =
-                (0..u32::MAX).take_while(|n| !guard.is_repeated_too_often(&peer, b"Ada", now + round * *n));
+                (0..=1000).take_while(|n| !guard.is_repeated_too_often(&peer, b"Ada", now + round * *n));
             let rounds = answered.count();
-            assert!((100..=1000).contains(&rounds), "{rounds} rounds of {round:?}");
+            assert!((100..1000).contains(&rounds), "{rounds} rounds of {round:?}");
         }
     }
 
