@@ -150,6 +150,14 @@ mod tests {
     }
 
     #[test]
+    fn a_deadline_beyond_all_time_is_one_all_the_same() {
+        let mut list = list();
+        list.arm(1, NEVER - 2);
+        assert_eq!(list.first(), NEVER - 1);
+        assert_eq!((list.expire(NEVER - 1), list.first()), (Some(1), NEVER));
+    }
+
+    #[test]
     fn a_node_has_16_bytes() {
         assert_eq!(size_of::<Node>(), 16);
     }

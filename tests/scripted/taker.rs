@@ -8,6 +8,7 @@
 //! | `m` | a thousand answers of one byte, each of which more follows but the last |
 //! | `b` | an answer of 4 MiB |
 //! | `r` | two hundred answers of one byte; the command itself is taken with the last |
+//! | `(` | nothing; it is taken with all up to the next `)` |
 //! | any other | nothing |
 
 use std::time::{Duration, Instant};
@@ -37,7 +38,7 @@ use table::{Event, Machine, State};
 pub(crate) const HOUR: Duration = Duration::from_secs(3600);
 
 /// How many bytes of a client may lie untaken.
-const ROOM: usize = 4096;
+pub(crate) const ROOM: usize = 4096;
 
 #[derive(Default)]
 pub(crate) struct Taker {
@@ -45,6 +46,9 @@ pub(crate) struct Taker {
     heeds: bool,
     /// How many commands were taken, of all clients.
     pub(crate) taken: usize,
+    /// The most bytes that a session was offered, and how often one was offered any.
+    pub(crate) offered: usize,
+    pub(crate) offers: usize,
 }
 
 #[derive(Default)]
@@ -61,6 +65,12 @@ pub(crate) struct Session {
 
 impl Taker {
     fn command(&mut self, session: &mut Session, bytes: &[u8]) -> Step<Machine> {
+        (self.offered, self.offers) = (self.offered.max(bytes.len()), self.offers + 1);
+        if bytes.starts_with(b"(") {
+            let end = bytes.iter().position(|byte| *byte == b')').map_or(0, |end| end + 1);
+            self.taken += end;
+            return Step::took(end);
+        }
         if bytes.starts_with(b"r") && session.answered < 199 {
             session.answered += 1;
             session.answer = vec![b'!'];
@@ -139,7 +149,7 @@ impl Subject for Taking {
     type Services = Streams<Taker, Sim>;
 
     fn services(&self, places: &[usize]) -> Self::Services {
-        Streams::new(Taker { heeds: self.heeds, taken: 0 }, places[0])
+        Streams::new(Taker { heeds: self.heeds, ..Taker::default() }, places[0])
     }
 
     fn limits(&self, _: u8) -> Limits {

@@ -5,7 +5,7 @@ use welcomed::simulation::Fault::Short;
 use welcomed::simulation::{Call, Scene, Schedule, Script, ServerSocket, Step, Weather};
 
 use crate::stage::ms;
-use crate::taker::{HOUR, Taking};
+use crate::taker::{HOUR, ROOM, Taker, Taking};
 
 /// What is read from a client in one turn at most, and what is read and written.
 const READ_BYTES: usize = 64 * 1024;
@@ -150,4 +150,18 @@ fn a_command_that_is_answered_and_not_yet_taken_does_not_spin() {
     let mut scene = sends(b"r");
     by_turns(&mut scene, 200, written);
     assert_eq!((taken(&scene), scene.services().connections()), (1, 1));
+}
+
+#[test]
+fn no_more_than_the_room_lies_untaken() {
+    let begun = [b"(", &[b'x'; 2999][..]].concat();
+    let rest = [&vec![b'x'; ROOM - 3001][..], b")", &[b'x'; 2000]].concat();
+    let script = Script::sends(&begun).then([Step::Pause(ms(1)), Step::Send(rest)]);
+    let mut scene = takes(Kind::Tcp, vec![script]);
+    scene.turn().unwrap();
+    let Taker { taken: nothing, offered, offers, .. } = scene.services().service();
+    assert_eq!((*nothing, *offered, *offers), (0, 3000, 1), "nothing was taken, and nothing more came");
+    scene.turn().unwrap();
+    assert!(taken(&scene) >= ROOM, "{}", taken(&scene));
+    assert_eq!(scene.services().service().offered, ROOM);
 }
