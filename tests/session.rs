@@ -306,3 +306,10 @@ fn a_carriage_return_at_the_limit_is_not_part_of_the_name() {
         }
     }
 }
+
+#[test]
+fn the_settings_are_those_that_were_chosen() {
+    let mut settings = Settings::default();
+    settings.name_gap *= 2;
+    assert_eq!(WelcomeStreams::new(settings.clone()).settings(), &settings);
+}

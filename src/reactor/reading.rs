@@ -87,16 +87,11 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
         Ok(bytes.len().max(CALL_BYTES_MIN))
     }
 
-    /// No more input comes.
+    /// No more input comes. A session that wants to read all the same is found out when it is asked next.
     fn input_ended(&mut self, shared: &mut Shared<'_, S, K>) {
         self.ahead = Ahead::Ended;
         let rest = self.untaken.take_with(&[]);
         self.tell_rarely(Input::End(&rest), shared);
-        if self.machine.state() == State::Open
-            && let Want::Read { .. } = shared.service.want(&self.session)
-        {
-            self.found_out(Breach::ReadsAfterEnd, shared);
-        }
     }
 
     /// There may be more input by now, which closing would answer by a reset. A broken stream is for the next call to
