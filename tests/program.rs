@@ -34,6 +34,7 @@ mod program {
     mod tcp_clients;
     mod unix_answers;
     mod unix_crowd;
+    mod unix_hung;
     mod unix_paths;
     mod unix_races;
     mod unix_starts;

@@ -153,10 +153,9 @@ fn unsuitable_welcome(options: &Options) -> Option<String> {
 /// Why the name gap is none, if so: a name would never end by silence.
 fn unsuitable_gap(Options { name_gap, name_timeout, .. }: &Options) -> Option<String> {
     let (gap, timeout) = (humantime::format_duration(*name_gap), humantime::format_duration(*name_timeout));
-    (name_gap >= name_timeout).then(|| {
+    (name_gap > name_timeout).then(|| {
         format!(
-            "--name-gap {gap} is not shorter than --name-timeout {timeout}: no name would end by silence; \
-             accepted is a gap below {timeout}"
+            "--name-gap {gap} is longer than --name-timeout {timeout}; accepted is a gap of at most {timeout}"
         )
     })
 }

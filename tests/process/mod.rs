@@ -4,6 +4,7 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::ops::Deref;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
@@ -220,8 +221,16 @@ pub(crate) fn run(command: &mut Command, input: &[u8]) -> (i32, String, String) 
     (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
 }
 
-/// Whether a program that a test needs is installed. If not, [`not_tested`] says so.
+/// Whether a program that a test needs is installed. If not, [`not_tested`] says so. Or whether a device in `/dev` is here.
+/// Many containers are not given it: that is said, and is no failure.
 pub(crate) fn is_here(program: &str) -> bool {
+    if program.starts_with('/') {
+        let here = Path::new(program).exists();
+        if !here {
+            say_not_tested(&format!("there is no {program}"));
+        }
+        return here;
+    }
     let which = Command::new("which").arg(program).stdout(Stdio::null()).status();
     let here = which.is_ok_and(|found| found.success());
     if !here {
@@ -233,6 +242,10 @@ pub(crate) fn is_here(program: &str) -> bool {
 /// Prints that a test cannot run here. Fails where `CI` is set.
 pub(crate) fn not_tested(why: &str) {
     assert!(std::env::var_os("CI").is_none(), "CI needs this: {why}");
+    say_not_tested(why);
+}
+
+fn say_not_tested(why: &str) {
     // The test harness would hide the output of `eprintln!`.
     let _ = writeln!(std::io::stderr(), "NOT TESTED: {why}");
 }

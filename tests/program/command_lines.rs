@@ -66,15 +66,10 @@ fn invalid_permissions_for_a_socket_are_refused() {
 
 #[test]
 fn a_name_gap_beyond_the_name_timeout_is_refused() {
-    for gap in ["2m", "1m"] {
-        let (code, line) = refused(&["--name-gap", gap]);
-        assert_eq!(code, 2);
-        let said = format!(
-            "--name-gap {gap} is not shorter than --name-timeout 1m: no name would end by silence; \
-             accepted is a gap below 1m"
-        );
-        assert!(line.ends_with(&said), "{line}");
-    }
+    let (code, line) = refused(&["--name-gap", "2m"]);
+    assert_eq!(code, 2);
+    let said = "--name-gap 2m is longer than --name-timeout 1m; accepted is a gap of at most 1m";
+    assert!(line.ends_with(said), "{line}");
 }
 
 #[test]

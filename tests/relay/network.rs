@@ -1,8 +1,7 @@
 //! Two hosts and the way between them.
 
-use std::io::{self, PipeWriter, Write as _};
+use std::io::{self, PipeWriter};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -43,12 +42,7 @@ impl Network {
         delay: Duration,
         rule: impl FnMut(&Packet) -> Fate + Send + 'static,
     ) -> Option<Network> {
-        if !Path::new(TUN).exists() {
-            // The test harness would hide the output of `eprintln!`.
-            let _ = writeln!(io::stderr(), "NOT TESTED: there is no {TUN}");
-            return None;
-        }
-        if !is_here("ip") {
+        if !is_here(TUN) || !is_here("ip") {
             return None;
         }
         let made = Network::make(delay, rule);
