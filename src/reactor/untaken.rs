@@ -122,6 +122,16 @@ mod tests {
     }
 
     #[test]
+    fn bytes_that_are_taken_one_by_one_are_offered_to_the_last() {
+        let mut untaken = Untaken::default();
+        let mut rest = vec![b'x'; 3 * usize::from(IN_VAIN_MAX)];
+        while !rest.is_empty() {
+            assert!(untaken.keep(rest, 1, true));
+            rest = untaken.take_with(&[]);
+        }
+    }
+
+    #[test]
     fn a_session_that_waits_at_its_bytes_does_not_spin() {
         let mut untaken = Untaken::default();
         let _ = untaken.keep(b"half a line".to_vec(), 0, true);
@@ -130,6 +140,15 @@ mod tests {
             let bytes = untaken.take_with(&[]);
             assert!(untaken.keep(bytes, 0, false));
         }
+    }
+
+    #[test]
+    fn what_is_forgotten_is_offered_no_more() {
+        let mut untaken = Untaken::default();
+        let _ = untaken.keep(b"abcd".to_vec(), 0, true);
+        assert!(!untaken.is_empty() && untaken.can_be_offered());
+        untaken.clear();
+        assert!(untaken.is_empty() && !untaken.can_be_offered());
     }
 
     #[test]

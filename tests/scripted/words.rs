@@ -22,6 +22,12 @@ fn a_crowd_accepted_in_several_turns_does_not_fill_the_house() {
 }
 
 #[test]
+fn who_has_connected_is_said_once_by_its_name() {
+    let scene = served(clients([Script::sends(b"Ada\n"), Script::silent(), Script::scanning()]));
+    assert_eq!(said(&scene, "connected"), ["connected with 127.0.0.1:40000 Ada"]);
+}
+
+#[test]
 fn where_the_server_listens_is_said() {
     let scene = clients([]);
     assert_eq!(said(&scene, "waiting"), ["waiting for connections on tcp://127.0.0.1:9999"]);

@@ -59,11 +59,10 @@ impl Session {
         &self.name
     }
 
-    /// Takes what belongs to the name. It ends at the first line feed or at byte 1,024, whichever comes first. A carriage
-    /// return at its end is dropped.
+    /// Takes what belongs to the name, of at most as many bytes as it has room for. It ends at the first line feed or at
+    /// byte 1,024, whichever comes first. A carriage return at its end is dropped.
     #[inline]
     fn receive(&mut self, bytes: &[u8], welcome: &Welcome) -> Step<Machine> {
-        let bytes = bytes.get(..NAME_MAX_BYTES - self.name.len()).unwrap_or(bytes);
         if let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
             self.append(bytes.get(..end).unwrap_or_default());
             if self.name.last() == Some(&b'\r') {
@@ -162,7 +161,7 @@ impl StreamService for WelcomeStreams {
         Step::moved(match input {
             Input::Bytes(bytes) => return session.receive(bytes, welcome),
             Input::Record { bytes, truncated } => {
-                session.name.extend(bytes.iter().take(NAME_MAX_BYTES - session.name.len()));
+                session.name = bytes.to_vec();
                 session.cut = truncated;
                 session.name_ended(Event::Record, welcome)
             }
