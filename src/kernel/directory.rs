@@ -26,6 +26,13 @@ pub(super) struct Identity(u64, u64);
 #[derive(Debug)]
 pub(super) struct Directory(OwnedFd);
 
+/// A file, whatever becomes of its name.
+pub(super) struct Found {
+    file: OwnedFd,
+    pub(super) identity: Identity,
+    mode: u32,
+}
+
 /// A directory that can be read, and is locked until this is dropped.
 pub(super) struct Locked(OwnedFd);
 
@@ -37,16 +44,22 @@ impl Directory {
         Ok(Directory(rustix::fs::openat(CWD, path, flags, Mode::empty())?))
     }
 
-    /// What is there under this name, if something is: which file, and whether it is a socket. No link is followed.
-    pub(super) fn find(&self, name: &OsStr) -> io::Result<Option<(Identity, bool)>> {
-        match rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Err(Errno::NOENT) => Ok(None),
-            found => {
-                let file = found?;
-                let is_socket = FileType::from_raw_mode(file.st_mode) == FileType::Socket;
-                Ok(Some((Identity(file.st_dev, file.st_ino), is_socket)))
-            }
-        }
+    /// What is there under this name, if something is. No link is followed.
+    pub(super) fn find(&self, name: &OsStr) -> io::Result<Option<Found>> {
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = match rustix::fs::openat(&self.0, name, flags, Mode::empty()) {
+            Err(Errno::NOENT) => return Ok(None),
+            file => file?,
+        };
+        let status = rustix::fs::fstat(&file)?;
+        let mode = status.st_mode;
+        Ok(Some(Found { file, identity: Identity(status.st_dev, status.st_ino), mode }))
+    }
+
+    /// Whether this file is there under this name. It takes no descriptor.
+    pub(super) fn has(&self, name: &OsStr, identity: Identity) -> bool {
+        let status = rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW);
+        status.is_ok_and(|status| Identity(status.st_dev, status.st_ino) == identity)
     }
 
     /// unlink(2).
@@ -64,28 +77,6 @@ impl Directory {
         Ok(rustix::fs::renameat(&self.0, from, &self.0, to)?)
     }
 
-    /// Gives a socket its permissions, if the umask has taken some. If a link is there by now, it is not followed: it could
-    /// lead to any file of this user's.
-    pub(super) fn set_permissions(&self, name: &OsStr, mode: u32) -> io::Result<()> {
-        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let found = rustix::fs::openat(&self.0, name, flags, Mode::empty())?;
-        let file = rustix::fs::fstat(&found)?;
-        if FileType::from_raw_mode(file.st_mode) != FileType::Socket {
-            return Err(Errno::ADDRINUSE.into());
-        }
-        if Mode::from_raw_mode(file.st_mode) == Mode::from_raw_mode(mode) {
-            return Ok(());
-        }
-        // Only a name can be given permissions without following a link there: fchmod(2) refuses an `O_PATH` descriptor.
-        let found = format!("/proc/self/fd/{}", found.as_raw_fd());
-        rustix::fs::chmod(found, Mode::from_raw_mode(mode)).map_err(|error| match error {
-            Errno::NOENT => {
-                io::Error::new(io::ErrorKind::Unsupported, "it takes /proc to give a socket its permissions")
-            }
-            error => error.into(),
-        })
-    }
-
     /// Locks it against other servers (flock(2)), if that can be.
     ///
     /// It takes the right to read the directory, and so it is not what a start depends on: each program that may read the
@@ -101,6 +92,34 @@ impl Directory {
             }
         }
         None
+    }
+}
+
+impl Found {
+    pub(super) fn is_socket(&self) -> bool {
+        FileType::from_raw_mode(self.mode) == FileType::Socket
+    }
+
+    /// A path that leads to it and to nothing else, where `/proc` is.
+    pub(super) fn path(&self) -> String {
+        format!("/proc/self/fd/{}", self.file.as_raw_fd())
+    }
+
+    /// Gives a socket these permissions, if the umask has taken some.
+    pub(super) fn set_permissions(&self, mode: u32) -> io::Result<()> {
+        if !self.is_socket() {
+            return Err(Errno::ADDRINUSE.into());
+        }
+        if Mode::from_raw_mode(self.mode) == Mode::from_raw_mode(mode) {
+            return Ok(());
+        }
+        // Only a path is taken here: fchmod(2) refuses a descriptor that was opened with `O_PATH`.
+        rustix::fs::chmod(self.path(), Mode::from_raw_mode(mode)).map_err(|error| match error {
+            Errno::NOENT => {
+                io::Error::new(io::ErrorKind::Unsupported, "it takes /proc to give a socket its permissions")
+            }
+            error => error.into(),
+        })
     }
 }
 
@@ -128,7 +147,7 @@ mod tests {
         fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
         symlink(&file, &link).unwrap();
         let directory = Directory::of(&file).unwrap();
-        let set = |name: &str| directory.set_permissions(OsStr::new(name), 0o666);
+        let set = |name: &str| directory.find(OsStr::new(name)).unwrap().unwrap().set_permissions(0o666);
         assert!(set("link").is_err() && set("file").is_err());
         assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
         fs::remove_dir_all(folder).unwrap();

@@ -62,10 +62,10 @@ impl SocketFile {
         rustix::net::bind(socket, &SocketAddrUnix::new(path.as_os_str())?)?;
         // bind(2) walks the whole path. If that has led elsewhere, it is not there.
         let name = name(&path).to_owned();
-        let (identity, _) = directory.find(&name)?.ok_or(Errno::NOENT)?;
-        let file = SocketFile { directory, place: place.to_owned(), name, identity };
+        let found = directory.find(&name)?.ok_or(Errno::NOENT)?;
+        let file = SocketFile { directory, place: place.to_owned(), name, identity: found.identity };
         drop(lock);
-        file.directory.set_permissions(&file.name, mode)?;
+        found.set_permissions(mode)?;
         Ok(file)
     }
 
@@ -94,7 +94,7 @@ impl SocketFile {
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        if self.directory.find(&self.name).is_ok_and(|found| found == Some((self.identity, true))) {
+        if self.directory.has(&self.name, self.identity) {
             // If this fails, a stale socket is left, which the next server replaces.
             let _ = self.directory.remove(&self.name);
         }
@@ -113,7 +113,7 @@ fn remove_stale(directory: &Directory, place: &Path) -> io::Result<()> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         moved => moved?,
     }
-    if directory.find(aside)?.is_some_and(|(identity, _)| identity != old) {
+    if !directory.has(aside, old) {
         // A program that takes no lock has replaced it: put its file back, unless there is another one by now.
         directory.link(aside, place)?;
     }
@@ -168,20 +168,23 @@ fn is_beside(path: &Path, place: &Path) -> bool {
 ///
 /// Fails if a process has the socket open, or if the file is no socket.
 fn stale(directory: &Directory, path: &Path) -> io::Result<Option<Identity>> {
-    let identity = match directory.find(name(path))? {
-        None => return Ok(None),
-        Some((identity, true)) => identity,
-        Some((_, false)) => {
-            let what = "there is something that is no socket, and it stays untouched";
-            return Err(io::Error::new(ErrorKind::AlreadyExists, what));
-        }
-    };
+    let Some(found) = directory.find(name(path))? else { return Ok(None) };
+    if !found.is_socket() {
+        let what = "there is something that is no socket, and it stays untouched";
+        return Err(io::Error::new(ErrorKind::AlreadyExists, what));
+    }
     // connect(2) of a datagram socket sends nothing to the other one. It succeeds, or is refused if the other
     // socket is of another type. Unlike a stream it tells a socket that does not listen yet from a stale one.
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let probe = rustix::net::socket_with(AddressFamily::UNIX, SocketType::DGRAM, flags, None)?;
-    match rustix::net::connect(probe.as_fd(), &SocketAddrUnix::new(path.as_os_str())?) {
-        Err(Errno::CONNREFUSED) => Ok(Some(identity)),
+    let connect = |path: &OsStr| rustix::net::connect(probe.as_fd(), &SocketAddrUnix::new(path)?);
+    // By its path this could be another socket, where the path was changed meanwhile.
+    let connected = match connect(OsStr::new(&found.path())) {
+        Err(Errno::NOENT) => connect(path.as_os_str()), // `/proc` is not here
+        connected => connected,
+    };
+    match connected {
+        Err(Errno::CONNREFUSED) => Ok(Some(found.identity)),
         Err(Errno::NOENT) => Ok(None),
         // EPERM: the other socket is connected and receives from its own peer only.
         Ok(()) | Err(Errno::PROTOTYPE | Errno::PERM) => Err(Errno::ADDRINUSE.into()),

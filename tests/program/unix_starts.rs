@@ -8,7 +8,7 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::process::Signal;
 use welcomed::net::Kind;
 
-use super::folder::{Folder, WITH_PATH};
+use super::folder::{Folder, WITH_PATH, identity};
 use super::socket_client::{SocketClient, address};
 use super::tracer::traced;
 use crate::process::{Process, is_here, not_tested, run, until, welcomed};
@@ -128,6 +128,49 @@ fn a_directory_that_is_swapped_leads_a_stop_to_no_other_file() {
     server.wait();
     assert_eq!(fs::read_to_string(other.join("socket")).unwrap(), "precious");
     assert!(!folder.path("moved/socket").exists(), "its own file is removed where it is now");
+}
+
+#[test]
+fn a_directory_that_is_swapped_leads_a_start_to_no_other_socket() {
+    if traced(&[], &[]).is_none() {
+        return;
+    }
+    for (kind, scheme) in [(Kind::Unix, "unix"), (Kind::UnixGram, "unixgram")] {
+        let folder = Folder::new();
+        let (path, own, other) = (folder.path("path"), folder.path("own"), folder.path("other"));
+        fs::create_dir(&own).unwrap();
+        fs::create_dir(&other).unwrap();
+        let victim =
+            Process::start(welcomed().args(["-l", &format!("{scheme}://{}/socket", other.display())]));
+        victim.wait_for_log(&format!(" on {scheme}://"));
+        let before = identity(&other.join("socket"));
+        // The path leads to the other directory, until the server has opened that. strace holds up its look whether the
+        // socket there is in use.
+        symlink(&other, &path).unwrap();
+        let mut command = Command::new("strace");
+        command.args([
+            "-D",
+            "-f",
+            "-e",
+            "trace=/stat,openat,connect",
+            "-e",
+            "inject=connect:delay_enter=500000",
+        ]);
+        command.args([env!("CARGO_BIN_EXE_welcomed"), "--unix-mode", "0666", "-l"]);
+        command.arg(format!("{scheme}://{}/socket", path.display())).env_remove("RUST_LOG");
+        let server = Process::start(&mut command);
+        until("the server has found the socket", || server.log().contains(" \"socket\","));
+        fs::remove_file(&path).unwrap();
+        fs::rename(&own, &path).unwrap();
+        until("it says that it is in use, or serves", || {
+            server.log().contains("Address already in use") || server.log().contains("waiting for")
+        });
+        server.signal(Signal::TERM);
+        assert_eq!(server.wait().status.code(), Some(1), "{kind}");
+        assert_eq!(identity(&other.join("socket")), before, "{kind}");
+        victim.signal(Signal::TERM);
+        victim.wait();
+    }
 }
 
 #[test]
