@@ -35,14 +35,16 @@ struct Datagram {
 /// The datagrams that may not have been read yet, the oldest first. Together they have exactly as many bytes as the kernel
 /// says.
 ///
-/// The share of a user, and that of an address, depends on what is free, as in switches with shared memory ("Dynamic Queue
+/// Where more is free than is held, nothing is refused. Else the share of a user, and that of an address, depends on what is
+/// free, as in switches with shared memory ("Dynamic Queue
 /// Length Thresholds for Shared-Memory Packet Switches", Choudhury and Hahne, 1998). So there is always something free:
 /// beside n users that hold all they may, a part in 4 n + 1 of the buffer. A client with one address alone is held to its
 /// share, and so is one that takes a new address for each datagram.
 ///
-/// What is read is taken to be the newest, because a client that is silent lets its datagrams grow old. So a client that
-/// reads is never charged for silent ones. One that was silent, and has read at last, is answered again when the others
-/// have read, too, or are gone.
+/// What is read is taken to be the newest, because a client that is silent lets its datagrams grow old. Where a client reads
+/// after a silent one was answered, this is wrong: then it is charged for that one. So where half of the buffer is full, and
+/// silent clients go on asking, a client that asks often from one address can be refused there. That lasts until those have
+/// read or are gone. A new address is not refused for it.
 #[derive(Debug, Default)]
 pub(super) struct Held {
     datagrams: VecDeque<Datagram>,
@@ -56,6 +58,9 @@ impl Held {
     pub(super) fn admits(&mut self, to: &UnixName, user: Option<u32>, now: SendBuffer) -> bool {
         self.learn(now.held);
         let free = now.size.saturating_sub(now.held);
+        if free >= now.held {
+            return true;
+        }
         let held_by = |of: &dyn Fn(&Datagram) -> bool| {
             self.datagrams
                 .iter()
@@ -163,7 +168,16 @@ mod tests {
     }
 
     #[test]
-    fn a_client_that_reads_is_always_answered_beside_silent_ones() {
+    fn nothing_is_refused_as_long_as_half_is_free() {
+        let mut buffer = Buffer::default();
+        while buffer.held <= SIZE / 2 {
+            assert!(buffer.send(1, 1), "{} bytes", buffer.held);
+        }
+        assert!(!buffer.send(1, 1));
+    }
+
+    #[test]
+    fn a_client_that_reads_at_once_is_answered_beside_silent_ones() {
         let mut buffer = Buffer::default();
         for round in 0..3_000 {
             buffer.send(round % 1_000, 1);
