@@ -11,7 +11,7 @@ use crate::kernel::Ready;
 use crate::net::ErrorCode;
 
 /// How many calls one turn may make: far more than any schedule needs.
-const CALLS_PER_TURN: usize = 100_000;
+const CALLS_PER_TURN: usize = 1_000_000;
 
 /// How many turns may follow each other in which nothing happens and nothing is waited for. In one, a moment passes
 /// between the loop's two looks at the clock; in another, the wait is interrupted.
