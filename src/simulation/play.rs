@@ -137,9 +137,9 @@ fn play<S: Subject, L: EventLoop>(
     let played = catch_unwind(AssertUnwindSafe(|| {
         let mut subject = start(sim.clone());
         serve(&sim, &mut subject);
-        check_the_end(&sim, &subject, audit)?;
+        let counts = check_the_end(&sim, &subject, audit)?;
         drop(subject);
-        judge(&schedule.subject, &mut sim.0.borrow_mut().world)
+        judge(&schedule.subject, &mut sim.0.borrow_mut().world, counts)
     }));
     let world = &mut sim.0.borrow_mut().world;
     let (calls, faults) = (std::mem::take(&mut world.calls), std::mem::take(&mut world.faults));
@@ -199,27 +199,36 @@ pub(super) fn turn(sim: &Sim, subject: &mut impl EventLoop) -> io::Result<()> {
     Ok(())
 }
 
-/// What must hold of the loop when the clients are gone.
+/// What must hold of the loop when the clients are gone. Gives whether its counts are right: a wrong answer, which makes
+/// them wrong as a rule, is told before them.
 pub(super) fn check_the_end<L: EventLoop>(
     sim: &Sim,
     subject: &L,
     audit: impl FnOnce(&L, &World) -> Result<(), Broken>,
-) -> Result<(), Broken> {
+) -> Result<Result<(), Broken>, Broken> {
     let state = sim.0.borrow();
     let left = subject.connections();
     if state.watch.fatal.is_none() && left > 0 {
         return Err(Broken::new(Promise::NoLeak, format!("{left} connections are left")));
     }
-    audit(subject, &state.world)
+    match audit(subject, &state.world) {
+        Err(broken) if broken.promise != Promise::Counts => Err(broken),
+        counts => Ok(counts),
+    }
 }
 
-/// What must hold when the server is gone, and all clients have taken what was on its way to them.
-pub(super) fn judge<S: Subject>(subject: &S, world: &mut World) -> Result<Vec<(Kind, Right)>, Broken> {
+/// What must hold when the server is gone, and all clients have taken what was on its way to them; and of its `counts`.
+pub(super) fn judge<S: Subject>(
+    subject: &S,
+    world: &mut World,
+    counts: Result<(), Broken>,
+) -> Result<Vec<(Kind, Right)>, Broken> {
     world.settle();
     let world = &*world;
     let judged = world.clients.iter().enumerate().map(|(number, client)| {
         let right = subject.judge(&Transcript { world, number, before: 0 })?;
         Ok((client.kind, right))
     });
-    judged.collect()
+    let rights = judged.collect::<Result<Vec<_>, Broken>>()?;
+    counts.and(Ok(rights))
 }

@@ -75,7 +75,7 @@ impl<S: Subject> Scene<S> {
         let Scene { schedule, sim, server } = self;
         watched(sim, || {
             let judged = check_the_end(sim, server, |server, world| schedule.audit(server, world))
-                .and_then(|()| judge(&schedule.subject, &mut sim.0.borrow_mut().world));
+                .and_then(|counts| judge(&schedule.subject, &mut sim.0.borrow_mut().world, counts));
             if let Err(broken) = judged {
                 resume_unwind(Box::new(broken));
             }

@@ -4,7 +4,11 @@ use std::io;
 
 use welcomed::net::Kind;
 use welcomed::schedules::Welcoming;
-use welcomed::simulation::{EventLoop, Schedule, Script, Telling};
+use welcomed::services::welcome::tables::{connection, datagram};
+use welcomed::simulation::{
+    Audit, Broken, Dice, EventLoop, Limits, Promise, Right, Schedule, Script, ServerSocket, Subject, Telling,
+    Transcript,
+};
 
 /// A loop with a mistake.
 struct Mistaken(u32);
@@ -24,6 +28,49 @@ impl EventLoop for Mistaken {
     }
 }
 
+/// The welcome, held to another text, and to counts of which only these explain anything.
+#[derive(Clone)]
+struct Doubted {
+    text: &'static str,
+    explained: &'static [connection::Outcome],
+}
+
+impl Subject for Doubted {
+    type Services = <Welcoming as Subject>::Services;
+
+    fn services(&self, places: &[usize]) -> Self::Services {
+        Welcoming::default().services(places)
+    }
+
+    fn limits(&self, service: u8) -> Limits {
+        Welcoming::default().limits(service)
+    }
+
+    fn request(&self, service: u8, dice: &mut Dice, number: usize) -> Vec<u8> {
+        Welcoming::default().request(service, dice, number)
+    }
+
+    fn sockets(&self, _: &mut Dice) -> Vec<ServerSocket> {
+        vec![Welcoming::socket(Kind::Tcp)]
+    }
+
+    fn judge(&self, client: &Transcript<'_>) -> Result<Right, Broken> {
+        Welcoming { text: self.text, ..Welcoming::default() }.judge(client)
+    }
+
+    fn audit(&self, (streams, datagrams): &Self::Services, audit: &mut Audit<'_>) {
+        audit.service(streams.counts(), |outcome, _| self.explained.contains(&outcome));
+        audit.service(datagrams.counts(), |_: datagram::Outcome, _| false);
+    }
+}
+
+/// What is said of so many clients that are welcomed.
+fn told(doubted: &Doubted, clients: usize) -> Option<Broken> {
+    let scripts = vec![Script::sends(b"Ada\n"); clients];
+    let schedule = Schedule::calm(doubted, &[Welcoming::socket(Kind::Tcp)], scripts);
+    schedule.play().err().map(|failure| failure.broken)
+}
+
 #[test]
 fn a_panic_is_told_with_its_file_and_line() {
     let socket = Welcoming::socket(Kind::Tcp);
@@ -32,4 +79,14 @@ fn a_panic_is_told_with_its_file_and_line() {
     let told = failure.broken.to_string();
     assert!(told.contains("a panic at tests/simulation/reports.rs:"), "{told}");
     assert!(told.contains("too large"), "{told}");
+}
+
+#[test]
+fn a_wrong_answer_is_told_before_wrong_counts() {
+    use connection::Outcome::{Failed, Welcomed};
+    let broken = told(&Doubted { text: "hello {name}?", explained: &[Failed] }, 1).unwrap();
+    assert!(broken.how.contains("\"hello Ada!\""), "{broken}");
+    let broken = told(&Doubted { text: "hello {name}!", explained: &[Failed] }, 1).unwrap();
+    assert_eq!(broken.promise, Promise::Counts, "{broken}");
+    assert_eq!(told(&Doubted { text: "hello {name}!", explained: &[Welcomed] }, 1), None);
 }
