@@ -1,5 +1,7 @@
 //! Counts as an exact sum: every accepted client under one outcome, and each outcome explained.
 
+use std::fmt;
+
 use super::promises::{Broken, Promise};
 use super::transcript::Transcript;
 use super::world::World;
@@ -16,11 +18,14 @@ pub struct Audit<'a> {
     pub(super) result: Result<(), Broken>,
 }
 
-/// The clients that the same set of outcomes explains.
+/// The clients that the same set of outcomes explains, by their numbers.
 struct Alike {
     outcomes: u32,
-    clients: u64,
+    clients: Vec<usize>,
 }
+
+/// How many clients are named of those that are alike.
+const NAMED: usize = 8;
 
 impl<'a> Audit<'a> {
     pub(super) fn new(world: &'a World) -> Audit<'a> {
@@ -77,8 +82,8 @@ impl<'a> Audit<'a> {
             Ok(alike) => alike,
             Err(how) => return wrong(how),
         };
-        let clients: u64 = alike.iter().map(|alike| alike.clients).sum();
-        if counts.accepted() != clients {
+        let clients: usize = alike.iter().map(|alike| alike.clients.len()).sum();
+        if counts.accepted() != clients as u64 {
             return wrong(format!("{clients} were accepted, and {} are counted", counts.accepted()));
         }
         let of_service = |of_each: &[u64]| of_each[usize::from(service)];
@@ -88,16 +93,15 @@ impl<'a> Audit<'a> {
         }
         let mut numbers: Vec<u64> = T::outcomes().map(|outcome| counts.outcome(outcome)).collect();
         numbers.push(counts.open());
-        match unexplained(&numbers, &alike) {
-            None => Ok(()),
-            Some((outcomes, counted, possible)) => {
-                let all = T::outcomes().map(|outcome| outcome.to_string()).chain(["open".to_owned()]);
-                let among = all.enumerate().filter(|(bit, _)| outcomes & (1 << bit) != 0);
-                let among: Vec<String> = among.map(|(_, name)| name).collect();
-                let names = among.join(" or ");
-                wrong(format!("{counted} are counted as {names}, and {possible} can have become that"))
-            }
-        }
+        let Some((outcomes, counted, possible)) = unexplained(&numbers, &alike) else { return Ok(()) };
+        let are_counted = if counted == 1 { "1 client is" } else { &format!("{counted} clients are") };
+        let of = if possible == 0 { "none" } else { &possible.to_string() };
+        let can_be = alike.iter().map(|alike| format!("{alike} can be {}", names::<T>(alike.outcomes)));
+        wrong(format!(
+            "{are_counted} counted as {}, and what happened explains that of {of}: {}",
+            names::<T>(outcomes),
+            can_be.collect::<Vec<_>>().join(", "),
+        ))
     }
 
     /// The sets of outcomes that explain the service's clients. The last bit is that of open ones.
@@ -121,11 +125,34 @@ impl<'a> Audit<'a> {
                 return Err(format!("nothing explains what became of client {number}"));
             }
             match alike.iter_mut().find(|alike| alike.outcomes == outcomes) {
-                Some(alike) => alike.clients += 1,
-                None => alike.push(Alike { outcomes, clients: 1 }),
+                Some(alike) => alike.clients.push(number),
+                None => alike.push(Alike { outcomes, clients: vec![number] }),
             }
         }
         Ok(alike)
+    }
+}
+
+/// The outcomes of a set, in words.
+fn names<T: Table>(outcomes: u32) -> String {
+    let all = T::outcomes().map(|outcome| outcome.to_string()).chain(["open".to_owned()]);
+    let among = all.enumerate().filter(|(bit, _)| outcomes & (1 << bit) != 0);
+    among.map(|(_, name)| name).collect::<Vec<_>>().join(" or ")
+}
+
+/// Shown as `client 3`, or as `clients 0, 2 and 5`.
+impl fmt::Display for Alike {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let named = &self.clients[..self.clients.len().min(NAMED)];
+        let mut named: Vec<String> = named.iter().map(usize::to_string).collect();
+        if self.clients.len() > NAMED {
+            named.push(format!("{} others", self.clients.len() - NAMED));
+        }
+        match named.split_last() {
+            Some((last, [])) => write!(f, "client {last}"),
+            Some((last, others)) => write!(f, "clients {} and {last}", others.join(", ")),
+            None => Ok(()),
+        }
     }
 }
 
@@ -136,7 +163,7 @@ fn unexplained(numbers: &[u64], alike: &[Alike]) -> Option<(u32, u64, u64)> {
         let counted = numbers.iter().enumerate().filter(|(bit, _)| outcomes & (1 << bit) != 0);
         let counted: u64 = counted.map(|(_, number)| number).sum();
         let possible = alike.iter().filter(|alike| alike.outcomes & outcomes != 0);
-        let possible: u64 = possible.map(|alike| alike.clients).sum();
+        let possible = possible.map(|alike| alike.clients.len()).sum::<usize>() as u64;
         (counted > possible).then_some((outcomes, counted, possible))
     })
 }
@@ -145,8 +172,20 @@ fn unexplained(numbers: &[u64], alike: &[Alike]) -> Option<(u32, u64, u64)> {
 mod tests {
     use super::*;
 
-    fn clients(sets: &[(u32, u64)]) -> Vec<Alike> {
-        sets.iter().map(|(outcomes, clients)| Alike { outcomes: *outcomes, clients: *clients }).collect()
+    fn clients(sets: &[(u32, usize)]) -> Vec<Alike> {
+        let alike = |(outcomes, clients): &(u32, usize)| Alike {
+            outcomes: *outcomes,
+            clients: (0..*clients).collect(),
+        };
+        sets.iter().map(alike).collect()
+    }
+
+    #[test]
+    fn clients_that_are_alike_are_named_up_to_a_limit() {
+        let told = |clients| Alike { outcomes: 1, clients }.to_string();
+        assert_eq!(told(vec![3]), "client 3");
+        assert_eq!(told(vec![0, 2, 5]), "clients 0, 2 and 5");
+        assert_eq!(told((0..20).collect()), "clients 0, 1, 2, 3, 4, 5, 6, 7 and 12 others");
     }
 
     #[test]

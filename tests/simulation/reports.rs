@@ -90,3 +90,15 @@ fn a_wrong_answer_is_told_before_wrong_counts() {
     assert_eq!(broken.promise, Promise::Counts, "{broken}");
     assert_eq!(told(&Doubted { text: "hello {name}!", explained: &[Welcomed] }, 1), None);
 }
+
+#[test]
+fn wrong_counts_name_clients_and_what_they_can_be() {
+    use connection::Outcome::{Failed, TimedOut};
+    let broken = told(&Doubted { text: "hello {name}!", explained: &[TimedOut, Failed] }, 1).unwrap();
+    let says = "1 client is counted as welcomed, and what happened explains that of none: \
+                client 0 can be timed out or failed; 1 accepted:";
+    assert!(broken.how.contains(says), "{broken}");
+    let broken = told(&Doubted { text: "hello {name}!", explained: &[TimedOut, Failed] }, 3).unwrap();
+    assert!(broken.how.contains("3 clients are counted"), "{broken}");
+    assert!(broken.how.contains("clients 0, 1 and 2 can be timed out or failed"), "{broken}");
+}
