@@ -86,7 +86,7 @@ pub fn random_of<S: Subject>(subject: &S, seeds: u64) -> Sums {
         return replay(subject, seed);
     }
     let (first, seeds) = (number("SIM_FIRST").unwrap_or(0), number("SIM_SEEDS").unwrap_or(seeds));
-    let sums = all(subject, first, seeds).unwrap_or_else(|found| panic!("{}", found.report()));
+    let sums = all(subject, first, seeds).unwrap_or_else(|found| panic!("{}", found.report_with_command()));
     println!("{sums:?}");
     let Sums { schedules, clients, faults, answered, .. } = sums;
     let tame = clients < schedules || faults < schedules || answered.iter().sum::<u64>() * 10 < clients;
@@ -95,7 +95,7 @@ pub fn random_of<S: Subject>(subject: &S, seeds: u64) -> Sums {
 }
 
 /// Plays random schedules of `subject` until one breaks a promise, at most so many, one after the other. Gives the
-/// first that does.
+/// first that does. It heeds none of the variables that [`random`] does: a test may call it for many subjects.
 pub fn first_broken<S: Subject>(subject: &S, seeds: u64) -> Option<Found<S>> {
     (0..seeds).find_map(|seed| {
         let schedule = Schedule::from_seed(subject, seed);
@@ -152,7 +152,7 @@ fn replay<S: Subject>(subject: &S, seed: u64) -> Sums {
         }
         (Err(failure), _) | (_, Err(failure)) => {
             println!("{}\n{}", failure.trace.join("\n"), failure.broken);
-            panic!("{}", Found { schedule, failure, seed: Some(seed) }.report())
+            panic!("{}", Found { schedule, failure, seed: Some(seed) }.report_with_command())
         }
     }
 }
@@ -211,10 +211,32 @@ impl<S: Subject> Found<S> {
         Found { schedule, failure, seed: None }
     }
 
-    /// What was broken, for a person: the shortest schedule that does it with every step, and the command that plays it
-    /// again.
+    /// What was broken, for a person: the shortest schedule that does it with every step, and the seed of the schedule as
+    /// it was drawn.
     #[must_use]
     pub fn report(&self) -> String {
+        let mut text = self.told();
+        if let Some(seed) = self.seed {
+            let _ = writeln!(
+                text,
+                "\nThe schedule as it was drawn is that of seed {seed}: `Schedule::from_seed`."
+            );
+        }
+        text
+    }
+
+    /// The same for a test that heeds `SIM_SEED`, with the command that plays the schedule again.
+    fn report_with_command(&self) -> String {
+        let mut text = self.told();
+        if let Some(seed) = self.seed {
+            let _ =
+                writeln!(text, "\nTo play it again, and to see every step of the schedule as it was drawn:");
+            let _ = writeln!(text, "SIM_SEED={seed} {}", command());
+        }
+        text
+    }
+
+    fn told(&self) -> String {
         let Found { schedule: shortest, .. } = self.shortest();
         let mut text =
             format!("{}\n\nThe shortest schedule that breaks it:\n{shortest}\n\n", self.failure.broken);
@@ -222,11 +244,6 @@ impl<S: Subject> Found<S> {
             Err(failure) => writeln!(text, "{}\n{}", failure.trace.join("\n"), failure.broken),
             Ok(_) => writeln!(text, "It depends on more than its schedule: played again, it breaks nothing."),
         };
-        if let Some(seed) = self.seed {
-            let _ =
-                writeln!(text, "\nTo play it again, and to see every step of the schedule as it was drawn:");
-            let _ = writeln!(text, "SIM_SEED={seed} {}", command());
-        }
         text
     }
 }

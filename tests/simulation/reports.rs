@@ -7,7 +7,7 @@ use welcomed::schedules::Welcoming;
 use welcomed::services::welcome::tables::{connection, datagram};
 use welcomed::simulation::{
     Audit, Broken, Dice, EventLoop, Limits, Promise, Right, Schedule, Script, ServerSocket, Subject, Telling,
-    Transcript,
+    Transcript, first_broken,
 };
 
 /// A loop with a mistake.
@@ -64,11 +64,15 @@ impl Subject for Doubted {
     }
 }
 
-/// What is said of so many clients that are welcomed.
-fn told(doubted: &Doubted, clients: usize) -> Option<Broken> {
+/// So many clients that are welcomed.
+fn schedule(doubted: &Doubted, clients: usize) -> Schedule<Doubted> {
     let scripts = vec![Script::sends(b"Ada\n"); clients];
-    let schedule = Schedule::calm(doubted, &[Welcoming::socket(Kind::Tcp)], scripts);
-    schedule.play().err().map(|failure| failure.broken)
+    Schedule::calm(doubted, &[Welcoming::socket(Kind::Tcp)], scripts)
+}
+
+/// What is said of them.
+fn told(doubted: &Doubted, clients: usize) -> Option<Broken> {
+    schedule(doubted, clients).play().err().map(|failure| failure.broken)
 }
 
 #[test]
@@ -101,4 +105,12 @@ fn wrong_counts_name_clients_and_what_they_can_be() {
     let broken = told(&Doubted { text: "hello {name}!", explained: &[TimedOut, Failed] }, 3).unwrap();
     assert!(broken.how.contains("3 clients are counted"), "{broken}");
     assert!(broken.how.contains("clients 0, 1 and 2 can be timed out or failed"), "{broken}");
+}
+
+#[test]
+fn a_report_has_no_command_that_would_not_be_heeded() {
+    let found = first_broken(&Doubted { text: "hello {name}!", explained: &[] }, 10).unwrap();
+    let (report, seed) = (found.report(), found.seed.unwrap());
+    assert!(!report.contains("SIM_SEED"), "{report}");
+    assert!(report.contains(&format!("that of seed {seed}")), "{report}");
 }
