@@ -72,6 +72,7 @@ fn number(variable: &str) -> Option<u64> {
 /// If a promise is broken: with the promise, the shortest schedule that breaks it and its steps, and the command that
 /// plays it again. And if the schedules are so tame that they prove nothing: fewer clients or faults than schedules, or
 /// less than one client in ten with a right to an answer.
+#[track_caller]
 pub fn random<S: Subject>(subject: &S) -> Sums {
     random_of(subject, SEEDS)
 }
@@ -81,12 +82,16 @@ pub fn random<S: Subject>(subject: &S) -> Sums {
 /// # Panics
 ///
 /// As [`random`] does.
+#[track_caller]
 pub fn random_of<S: Subject>(subject: &S, seeds: u64) -> Sums {
     if let Some(seed) = number("SIM_SEED") {
         return replay(subject, seed);
     }
     let (first, seeds) = (number("SIM_FIRST").unwrap_or(0), number("SIM_SEEDS").unwrap_or(seeds));
-    let sums = all(subject, first, seeds).unwrap_or_else(|found| panic!("{}", found.report_with_command()));
+    let sums = match all(subject, first, seeds) {
+        Ok(sums) => sums,
+        Err(found) => panic!("{}", found.report_with_command()),
+    };
     println!("{sums:?}");
     let Sums { schedules, clients, faults, answered, .. } = sums;
     let tame = clients < schedules || faults < schedules || answered.iter().sum::<u64>() * 10 < clients;
@@ -139,6 +144,7 @@ fn all<S: Subject>(subject: &S, first: u64, seeds: u64) -> Result<Sums, Box<Foun
 }
 
 /// Plays one seed's schedule twice, which has to be the same, and prints every step.
+#[track_caller]
 fn replay<S: Subject>(subject: &S, seed: u64) -> Sums {
     let schedule = Schedule::from_seed(subject, seed);
     println!("{schedule}");
@@ -165,31 +171,35 @@ fn replay<S: Subject>(subject: &S, seed: u64) -> Sums {
 /// # Panics
 ///
 /// As [`random`] does if a promise is broken.
+#[track_caller]
 pub fn every_fault<S: Subject>(schedule: &Schedule<S>) -> usize {
-    let calls = |plan: &[(usize, Fault)]| -> Vec<Call> {
-        let planned = schedule.clone().with_faults(plan);
-        match planned.play() {
-            Ok(played) => played.calls,
-            Err(failure) => panic!("{}", Found { schedule: planned, failure, seed: None }.report()),
-        }
-    };
     let mut played = 1;
-    for (at, call) in calls(&[]).into_iter().enumerate() {
+    for (at, call) in calls(schedule, &[]).into_iter().enumerate() {
         let deadly = call.deadly().iter().map(|code| Fault::Error(*code));
         for fault in call.faults().iter().copied().chain(deadly) {
-            calls(&[(at, fault)]);
+            calls(schedule, &[(at, fault)]);
             played += 1;
         }
         for first in call.kinds_of_faults() {
-            for (later, call) in calls(&[(at, *first)]).into_iter().enumerate().skip(at + 1) {
+            for (later, call) in calls(schedule, &[(at, *first)]).into_iter().enumerate().skip(at + 1) {
                 for second in call.kinds_of_faults() {
-                    calls(&[(at, *first), (later, *second)]);
+                    calls(schedule, &[(at, *first), (later, *second)]);
                     played += 1;
                 }
             }
         }
     }
     played
+}
+
+/// The calls that are made in `schedule` with these faults. Panics if a promise is broken.
+#[track_caller]
+fn calls<S: Subject>(schedule: &Schedule<S>, plan: &[(usize, Fault)]) -> Vec<Call> {
+    let schedule = schedule.clone().with_faults(plan);
+    match schedule.play() {
+        Ok(played) => played.calls,
+        Err(failure) => panic!("{}", Found { schedule, failure, seed: None }.report()),
+    }
 }
 
 /// A schedule that breaks a promise.

@@ -44,6 +44,7 @@ pub struct Scene<S: Subject> {
 
 impl<S: Subject> Schedule<S> {
     /// Starts the real loop in this schedule, and lets the test turn it.
+    #[track_caller]
     pub fn begin(&self) -> Scene<S> {
         let mut world = self.world();
         world.trace = Telling::Everything.trace();
@@ -55,22 +56,26 @@ impl<S: Subject> Schedule<S> {
 
 impl<S: Subject> Scene<S> {
     /// One turn of the loop. Fails if the loop does.
+    #[track_caller]
     pub fn turn(&mut self) -> io::Result<()> {
         watched(&self.sim, || turn(&self.sim, &mut self.server))
     }
 
     /// Turns until every client is gone, or until the loop has ended if it was told to.
+    #[track_caller]
     pub fn play(&mut self) {
         watched(&self.sim, || serve(&self.sim, &mut self.server));
     }
 
     /// Lets the loop run until it has stopped: see [`Server::run`].
+    #[track_caller]
     pub fn run(&mut self) -> io::Result<()> {
         watched(&self.sim, || self.server.run())
     }
 
     /// When all clients are gone: holds the counts and what each client got to the oracles of the subject. Panics if a
     /// promise is broken.
+    #[track_caller]
     pub fn judge(&self) {
         let Scene { schedule, sim, server } = self;
         watched(sim, || {
@@ -155,12 +160,16 @@ impl<S: Subject> Scene<S> {
 }
 
 /// Does something in which a promise may be broken, and lets clients take what has reached them.
+#[track_caller]
 fn watched<T>(sim: &Sim, does: impl FnOnce() -> T) -> T {
     let quiet = telling::quietly();
     let done = catch_unwind(AssertUnwindSafe(does));
     drop(quiet);
     sim.0.borrow_mut().world.deliver();
-    done.unwrap_or_else(|panic| panic!("{}\n{}", trace(sim).join("\n"), of_panic(&*panic)))
+    match done {
+        Ok(done) => done,
+        Err(panic) => panic!("{}\n{}", trace(sim).join("\n"), of_panic(&*panic)),
+    }
 }
 
 /// Every step so far: what clients did, every call and its result, and what the loop said.

@@ -1,13 +1,14 @@
 //! What is said of a schedule in which a promise is broken.
 
 use std::io;
+use std::process::Command;
 
 use welcomed::net::Kind;
 use welcomed::schedules::Welcoming;
 use welcomed::services::welcome::tables::{connection, datagram};
 use welcomed::simulation::{
     Audit, Broken, Dice, EventLoop, Limits, Promise, Right, Schedule, Script, ServerSocket, Subject, Telling,
-    Transcript, first_broken,
+    Transcript, every_fault, first_broken, random_of,
 };
 
 /// A loop with a mistake.
@@ -105,6 +106,40 @@ fn wrong_counts_name_clients_and_what_they_can_be() {
     let broken = told(&Doubted { text: "hello {name}!", explained: &[TimedOut, Failed] }, 3).unwrap();
     assert!(broken.how.contains("3 clients are counted"), "{broken}");
     assert!(broken.how.contains("clients 0, 1 and 2 can be timed out or failed"), "{broken}");
+}
+
+#[test]
+fn a_broken_promise_is_told_at_the_line_of_the_test() {
+    let doubted = Doubted { text: "hello {name}!", explained: &[] };
+    match std::env::var("BREAKS_IN").as_deref() {
+        Ok("random") => drop(random_of(&doubted, 1)),
+        Ok("every fault") => drop(every_fault(&schedule(&doubted, 1))),
+        Ok("a scene") => {
+            let mut scene = schedule(&doubted, 1).begin();
+            scene.play();
+            scene.judge();
+        }
+        _ => {
+            for breaks_in in ["random", "every fault", "a scene"] {
+                let told = in_a_process(breaks_in);
+                assert!(told.contains("panicked at tests/simulation/reports.rs:"), "{told}");
+                assert!(told.contains("Counts is broken"), "{told}");
+                let command = "SIM_SEED=0 cargo test --test simulation reports::a_broken_promise";
+                assert_eq!(told.contains(command), breaks_in == "random", "{told}");
+            }
+        }
+    }
+}
+
+/// What the test above prints where it fails.
+fn in_a_process(breaks_in: &str) -> String {
+    let mut test = Command::new(std::env::current_exe().unwrap());
+    let name = "reports::a_broken_promise_is_told_at_the_line_of_the_test";
+    test.args([name, "--exact", "--nocapture"]).env("BREAKS_IN", breaks_in);
+    let output =
+        test.env_remove("SIM_SEED").env_remove("SIM_FIRST").env_remove("SIM_SEEDS").output().unwrap();
+    assert!(!output.status.success(), "{breaks_in}");
+    [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat()
 }
 
 #[test]
