@@ -101,6 +101,12 @@ impl Weather {
         Weather { concurrent: true, ..self }
     }
 
+    /// The same, but a handshake over a network is on its way for so long after connect(2) has returned.
+    #[must_use]
+    pub fn with_way(self, way: Duration) -> Weather {
+        Weather { way, ..self }
+    }
+
     /// The same, but there is room for so many answers to datagrams until the loop waits.
     #[must_use]
     pub fn with_unsent(self, unsent: usize) -> Weather {

@@ -13,3 +13,4 @@ mod every_fault;
 mod one_at_a_time;
 mod random;
 mod reports;
+mod shortest;
