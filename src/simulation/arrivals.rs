@@ -29,19 +29,27 @@ impl World {
         if self.trace.is_none() {
             return;
         }
-        let Client { place, script, kind, .. } = &self.clients[index];
+        let Client { place, script, kind, connected_at, .. } = &self.clients[index];
+        let way = self.way(index);
         let where_to = match place {
+            Place::Outside if connected_at.is_some() => &format!("connects, and its handshake takes {way:?}"),
             Place::Outside => "finds the accept queue full, and will try again",
-            Place::Queued if kind.semantics().connections => "connects",
-            Place::Queued => "has sent a datagram",
+            Place::Queued if !kind.semantics().connections => "has sent a datagram",
+            Place::Queued if way.is_zero() => "connects",
+            Place::Queued => "has connected",
             Place::Inside | Place::Over => "is refused, or its datagram is lost",
         };
         let line = format!("client {index} ({}, {kind}) {where_to}", script.label);
         self.note(|| line);
     }
 
+    /// How long the handshake of this client is on its way.
+    fn way(&self, index: usize) -> Duration {
+        if self.clients[index].is_local() { Duration::ZERO } else { self.weather.way }
+    }
+
     fn connect(&mut self, index: usize, at: Duration) {
-        let way = if self.clients[index].is_local() { Duration::ZERO } else { self.weather.way };
+        let way = self.way(index);
         if self.clients[index].connected_at.is_none() {
             let client = &mut self.clients[index];
             let is_open = self.sockets[client.script.socket].is_open;

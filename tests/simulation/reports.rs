@@ -2,13 +2,14 @@
 
 use std::io;
 use std::process::Command;
+use std::time::Duration;
 
 use welcomed::net::Kind;
 use welcomed::schedules::Welcoming;
 use welcomed::services::welcome::tables::{connection, datagram};
 use welcomed::simulation::{
     Audit, Broken, Dice, EventLoop, Limits, Promise, Right, Schedule, Script, ServerSocket, Subject, Telling,
-    Transcript, every_fault, first_broken, random_of,
+    Transcript, Weather, every_fault, first_broken, random_of,
 };
 
 /// A loop with a mistake.
@@ -148,4 +149,21 @@ fn a_report_has_no_command_that_would_not_be_heeded() {
     let (report, seed) = (found.report(), found.seed.unwrap());
     assert!(!report.contains("SIM_SEED"), "{report}");
     assert!(report.contains(&format!("that of seed {seed}")), "{report}");
+}
+
+/// The lines of the trace that say what client 0 does.
+fn does(schedule: &Schedule<Welcoming>) -> Vec<String> {
+    let trace = schedule.play_step_by_step().unwrap().trace;
+    let of_client = |line: &String| line.split_once("s  client 0").map(|(_, does)| does.to_owned());
+    trace.iter().filter_map(of_client).collect()
+}
+
+#[test]
+fn a_handshake_on_its_way_is_told_as_one() {
+    let weather = Weather::calm().with_way(Duration::from_millis(181));
+    let sockets = [Welcoming::socket(Kind::Tcp)];
+    let schedule = Schedule::calm(&Welcoming::default(), &sockets, vec![Script::sends(b"Ada\n")]);
+    let does = does(&schedule.in_weather(weather));
+    assert_eq!(does[0], " (prompt, tcp) connects, and its handshake takes 181ms", "{does:?}");
+    assert_eq!(does[1], " (prompt, tcp) has connected", "{does:?}");
 }
