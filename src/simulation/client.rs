@@ -1,10 +1,11 @@
 //! One client and the two directions of its connection, with the edges that the kernel tells of.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use super::script::Script;
+use super::script::{Script, Step};
 use super::weather::Weather;
 use crate::kernel::Interest;
 use crate::net::kind::Names;
@@ -59,6 +60,26 @@ pub enum Answered {
     NoRoom,
     /// It failed otherwise.
     Failed,
+}
+
+/// A part of what a step sends.
+pub(super) struct Part {
+    /// How many bytes went before.
+    before: usize,
+    bytes: usize,
+    /// Whether it is the rest.
+    done: bool,
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Part { done: true, .. } => f.write_str("the rest"),
+            Part { bytes: 0, .. } => f.write_str("no room yet"),
+            Part { before: 0, bytes, .. } => write!(f, "the first {bytes} bytes"),
+            Part { bytes, .. } => write!(f, "{bytes} bytes more"),
+        }
+    }
 }
 
 /// A client and the two directions of its connection.
@@ -314,6 +335,28 @@ impl Client {
             self.blocked = false;
             self.edge = true;
         }
+    }
+
+    /// Sends as much of the present step's bytes as there is room for; a record goes whole, wherever there is any room. If
+    /// that is not all of them, gives how much it is.
+    pub(super) fn sends(&mut self, receive_buffer: usize, at: Duration) -> Option<Part> {
+        let boundaries = self.keeps_boundaries();
+        let room = receive_buffer.saturating_sub(self.unread());
+        let Some(Step::Send(bytes)) = self.script.steps.get(self.step) else { return None };
+        let rest = &bytes[self.step_sent..];
+        let goes = if boundaries && room > 0 { rest.len() } else { rest.len().min(room) };
+        let done = goes == rest.len() && (room > 0 || !boundaries);
+        let part = Part { before: self.step_sent, bytes: goes, done };
+        self.sent.extend(&rest[..goes]);
+        if goes > 0 || done {
+            self.arrivals.push((at, self.sent.len()));
+        }
+        if done && boundaries {
+            self.records.push(bytes.len());
+        }
+        self.step_sent = if done { 0 } else { self.step_sent + goes };
+        self.stuck = !done;
+        (part.before > 0 || !done).then_some(part)
     }
 
     /// The server has read: a client that waited for room goes on.

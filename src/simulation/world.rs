@@ -163,27 +163,11 @@ impl World {
             client.next_at = None;
             return;
         };
-        let mut done = true;
         let mut pause = Duration::ZERO;
+        let mut part = None;
         match step {
             Step::Pause(length) => pause = *length,
-            Step::Send(bytes) => {
-                let room = self.weather.receive_buffer.saturating_sub(client.sent.len() - client.bytes_read);
-                let rest = &bytes[client.step_sent..];
-                // A record goes whole, wherever there is any room.
-                let boundaries = client.kind.semantics().boundaries;
-                let goes = if boundaries && room > 0 { rest.len() } else { rest.len().min(room) };
-                client.sent.extend(&rest[..goes]);
-                done = goes == rest.len() && (room > 0 || !boundaries);
-                if goes > 0 || done {
-                    client.arrivals.push((at, client.sent.len()));
-                }
-                client.step_sent = if done { 0 } else { client.step_sent + goes };
-                if done && boundaries {
-                    client.records.push(bytes.len());
-                }
-                client.stuck = !done;
-            }
+            Step::Send(_) => part = client.sends(self.weather.receive_buffer, at),
             Step::Shut => client.shut_at = Some(at),
             Step::Reset => {
                 client.reset = true;
@@ -191,8 +175,11 @@ impl World {
                 client.excused.get_or_insert("it reset its connection");
             }
         }
-        let did = self.trace.is_some().then(|| format!("client {index}: {step:?}"));
-        client.step += usize::from(done);
+        let did = self.trace.is_some().then(|| {
+            let (step, part) = (&client.script.steps[client.step], part.map(|part| format!(", {part}")));
+            format!("client {index}: {step:?}{}", part.unwrap_or_default())
+        });
+        client.step += usize::from(!client.stuck);
         let goes_on = client.step < client.script.steps.len() && !client.reset && !client.stuck;
         client.next_at = goes_on.then_some(at + pause);
         client.changed(Interest::Readable, &self.weather);

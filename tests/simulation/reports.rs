@@ -167,3 +167,14 @@ fn a_handshake_on_its_way_is_told_as_one() {
     assert_eq!(does[0], " (prompt, tcp) connects, and its handshake takes 181ms", "{does:?}");
     assert_eq!(does[1], " (prompt, tcp) has connected", "{does:?}");
 }
+
+#[test]
+fn what_a_client_sends_in_parts_is_told_in_parts() {
+    let weather = Weather::calm().with_receive_buffer(2);
+    let sockets = [Welcoming::socket(Kind::Tcp)];
+    let schedule = Schedule::calm(&Welcoming::default(), &sockets, vec![Script::sends(b"Grace\n")]);
+    let does = does(&schedule.in_weather(weather));
+    let send = r#": Send("Grace\n"), "#;
+    let parts: Vec<&str> = does.iter().filter_map(|does| does.strip_prefix(send)).collect();
+    assert_eq!(parts, ["the first 2 bytes", "2 bytes more", "the rest"], "{does:?}");
+}
