@@ -16,6 +16,9 @@ use crate::net::{ErrorCode, Kind, Names, Peer, UnixName};
 /// The port of the first client; those below are services'.
 const FIRST_PORT: u16 = 40_000;
 
+/// A protocol number for experiments (RFC 3692).
+const PROTOCOL: u16 = 253;
+
 impl World {
     /// A client as the kernel names it.
     pub(super) fn peer(&self, index: usize) -> Peer {
@@ -129,7 +132,8 @@ pub(super) fn address(kind: Kind) -> crate::net::Address {
     use crate::net::{Address, Name};
     let name = match kind.semantics().names {
         Names::Path => Name::Unix(UnixName::Abstract(b"simulated".to_vec())),
-        Names::Port | Names::Protocol => Name::Inet(SocketAddr::from(([127, 0, 0, 1], 9999))),
+        Names::Port => Name::Inet(SocketAddr::from(([127, 0, 0, 1], 9999))),
+        Names::Protocol => Name::Inet(SocketAddr::from(([127, 0, 0, 1], PROTOCOL))),
     };
     Address { kind, name }
 }

@@ -178,3 +178,11 @@ fn what_a_client_sends_in_parts_is_told_in_parts() {
     let parts: Vec<&str> = does.iter().filter_map(|does| does.strip_prefix(send)).collect();
     assert_eq!(parts, ["the first 2 bytes", "2 bytes more", "the rest"], "{does:?}");
 }
+
+#[test]
+fn a_raw_socket_is_told_with_a_protocol_that_there_is() {
+    let sockets = [Welcoming::socket(Kind::Raw)];
+    let schedule = Schedule::calm(&Welcoming::default(), &sockets, vec![Script::sends(b"Ada")]);
+    let trace = schedule.play_step_by_step().unwrap().trace.join("\n");
+    assert!(trace.contains("raw://127.0.0.1?protocol=253"), "{trace}");
+}
