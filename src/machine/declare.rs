@@ -10,7 +10,8 @@
 ///   row is illegal: `Machine::on` answers it with [`NoArrow`](crate::machine::NoArrow).
 ///
 /// The build stops if two rows share state and event, or if no way leads to a state. Where there are outcomes, it also
-/// stops if any way from the start to an end bears none or more than one.
+/// stops if any way from the start to an end bears none or more than one. The error names the row or the state.
+/// [Examples](crate::machine#what-does-not-compile) are in the module.
 ///
 /// `Machine` keeps its state private, so that `Machine::on`, which asks the table, is the only way to change it.
 ///
@@ -37,69 +38,6 @@
 /// lamp.on(Event::Fall).unwrap();
 /// assert_eq!(lamp.on(Event::Press), Ok(None), "ignored");
 /// assert_eq!(lamp.on(Event::Fall).unwrap_err().to_string(), "no arrow leaves \"broken\" on \"fall\"");
-/// ```
-///
-/// Two arrows that leave one state on the same event do not compile:
-///
-/// ```compile_fail,E0080
-/// welcomed::machine! {
-///     "lamp"
-///     states { Off = "off", On = "on", }
-///     events { Press = "press", }
-///     table { Off + Press => On, Off + Press => Off, }
-/// }
-/// # fn main() {}
-/// ```
-///
-/// Nor does a way on which a client is in no count:
-///
-/// ```compile_fail,E0080
-/// welcomed::machine! {
-///     "lamp"
-///     states { Off = "off", Broken = "broken", }
-///     events { Press = "press", Fall = "fall", }
-///     outcomes { Wasted = "wasted", }
-///     table { Off + Press => Broken, Off + Fall => Broken: Wasted, }
-/// }
-/// # fn main() {}
-/// ```
-///
-/// Nor one on which it is counted twice:
-///
-/// ```compile_fail,E0080
-/// welcomed::machine! {
-///     "lamp"
-///     states { Off = "off", On = "on", Broken = "broken", }
-///     events { Press = "press", Fall = "fall", }
-///     outcomes { Used = "used", Wasted = "wasted", }
-///     table { Off + Press => On: Used, On + Fall => Broken: Wasted, }
-/// }
-/// # fn main() {}
-/// ```
-///
-/// Nor a state that no way leads to:
-///
-/// ```compile_fail,E0080
-/// welcomed::machine! {
-///     "lamp"
-///     states { Off = "off", On = "on", Broken = "broken", }
-///     events { Press = "press", }
-///     table { Off + Press => On, Broken + Press => On, }
-/// }
-/// # fn main() {}
-/// ```
-///
-/// Nor an event that is ignored where it has an arrow:
-///
-/// ```compile_fail,E0080
-/// welcomed::machine! {
-///     "lamp"
-///     states { Off = "off", On = "on", }
-///     events { Press = "press", }
-///     table { Off + Press => On, }
-///     ignored { Off + Press, }
-/// }
-/// # fn main() {}
 /// ```
 #[macro_export]
 macro_rules! machine {
@@ -145,7 +83,12 @@ macro_rules! machine {
             arrows: &[ $( (stringify!($from), Event::$on.name(), stringify!($to)), )+ ],
         };
 
-        $crate::machine!(@proofs);
+        $crate::machine!(
+            @proofs
+            states { $( $state )+ }
+            table { $( ($from $on $to) )+ }
+            ignored { $( $( ($at $nothing) )+ )? }
+        );
 
         impl State {
             /// Every state, the start first.
@@ -211,18 +154,34 @@ macro_rules! machine {
         }
     };
 
-    (@proofs) => {
+    // What an error of a proof says of a row.
+    (@row $says:literal $from:ident $on:ident $($to:ident)?) => {
+        concat!($says, ": ", stringify!($from), " + ", stringify!($on) $(, " => ", stringify!($to))?)
+    };
+
+    (
+        @proofs
+        states { $( $state:ident )+ }
+        table { $( ($from:ident $on:ident $to:ident) )+ }
+        ignored { $( ($at:ident $nothing:ident) )* }
+    ) => {
         /// What every event does in every state. Built at compile time, and with it the proof that no state has two
         /// rows for one event.
         #[allow(clippy::indexing_slicing, reason = "it runs while the crate compiles")]
         const CELLS: [[$crate::machine::Cell<State>; Event::ALL.len()]; State::ALL.len()] = {
             use $crate::machine::{Arrow, Cell};
+            const TWICE: [&str; TABLE.len()] = [ $(
+                $crate::machine!(@row "two arrows leave one state on the same event" $from $on $to),
+            )+ ];
+            const BESIDE: [&str; IGNORED.len()] = [ $(
+                $crate::machine!(@row "an event that is ignored has another row" $at $nothing),
+            )* ];
             let mut cells = [[Cell::Illegal; Event::ALL.len()]; State::ALL.len()];
             let mut row = 0;
             while row < TABLE.len() {
                 let Arrow { from, event, to } = TABLE[row];
                 let cell = &mut cells[from as usize][event as usize];
-                assert!(matches!(cell, Cell::Illegal), "two arrows leave one state on the same event");
+                assert!(matches!(cell, Cell::Illegal), "{}", TWICE[row]);
                 *cell = Cell::To(to);
                 row += 1;
             }
@@ -230,7 +189,7 @@ macro_rules! machine {
             while row < IGNORED.len() {
                 let (state, event) = IGNORED[row];
                 let cell = &mut cells[state as usize][event as usize];
-                assert!(matches!(cell, Cell::Illegal), "an event that is ignored has another row");
+                assert!(matches!(cell, Cell::Illegal), "{}", BESIDE[row]);
                 *cell = Cell::Ignored;
                 row += 1;
             }
@@ -253,6 +212,16 @@ macro_rules! machine {
         /// every state, and that every way from the start to an end bears exactly one outcome, if there are any.
         #[allow(clippy::indexing_slicing, reason = "it runs while the crate compiles")]
         const DECIDED: [bool; State::ALL.len()] = {
+            const TWICE: [&str; TABLE.len()] = [ $(
+                $crate::machine!(@row "a client is counted twice on a way" $from $on $to),
+            )+ ];
+            const UNREACHED: [&str; State::ALL.len()] =
+                [ $( concat!("no way leads to a state: ", stringify!($state)), )+ ];
+            const UNCOUNTED: [&str; State::ALL.len()] =
+                [ $( concat!("a client reaches an end and is in no count: ", stringify!($state)), )+ ];
+            const BOTH: [&str; TABLE.len()] = [ $( $crate::machine!(
+                @row "a state is reached both counted and uncounted, uncounted by" $from $on $to
+            ), )+ ];
             // For each state: whether it is reached without an outcome, and whether with one.
             let mut reached = [[false; 2]; State::ALL.len()];
             reached[0][0] = true;
@@ -262,7 +231,7 @@ macro_rules! machine {
                 while row < TABLE.len() {
                     let (from, to) = (TABLE[row].from as usize, TABLE[row].to as usize);
                     if BEARS[row].is_some() {
-                        assert!(!reached[from][1], "a client is counted twice on a way");
+                        assert!(!reached[from][1], "{}", TWICE[row]);
                         reached[to][1] |= reached[from][0];
                     } else {
                         reached[to][0] |= reached[from][0];
@@ -275,15 +244,18 @@ macro_rules! machine {
             let mut decided = [false; State::ALL.len()];
             let mut state = 0;
             while state < State::ALL.len() {
+                let [without, with] = reached[state];
+                assert!(without || with, "{}", UNREACHED[state]);
                 let (mut row, mut is_end) = (0, true);
                 while row < TABLE.len() {
-                    is_end = is_end && TABLE[row].from as usize != state;
+                    let (from, to) = (TABLE[row].from as usize, TABLE[row].to as usize);
+                    is_end = is_end && from != state;
+                    let is_uncounted = to == state && BEARS[row].is_none() && reached[from][0];
+                    assert!(!(with && is_uncounted), "{}", BOTH[row]);
                     row += 1;
                 }
-                let [without, with] = reached[state];
-                assert!(without || with, "no way leads to a state");
-                assert!(!(without && with), "a state is reached both counted and uncounted");
-                assert!(!is_end || with || Outcome::ALL.is_empty(), "a client reaches an end and is in no count");
+                assert!(!(without && with), "a way leads back to the start, and a client on it is counted");
+                assert!(!is_end || with || Outcome::ALL.is_empty(), "{}", UNCOUNTED[state]);
                 decided[state] = with;
                 state += 1;
             }

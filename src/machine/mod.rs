@@ -2,6 +2,71 @@
 //!
 //! [`machine!`](crate::machine!) declares a machine. [`Table`] is what the loop asks of one that it does not know.
 //! [`diagram`] and [`svg`] draw tables as pictures.
+//!
+//! # What does not compile
+//!
+//! Two arrows that leave one state on the same event do not compile:
+//!
+//! ```compile_fail,E0080
+//! welcomed::machine! {
+//!     "lamp"
+//!     states { Off = "off", On = "on", }
+//!     events { Press = "press", }
+//!     table { Off + Press => On, Off + Press => Off, }
+//! }
+//! # fn main() {}
+//! ```
+//!
+//! Nor does a way on which a client is in no count:
+//!
+//! ```compile_fail,E0080
+//! welcomed::machine! {
+//!     "lamp"
+//!     states { Off = "off", Broken = "broken", }
+//!     events { Press = "press", Fall = "fall", }
+//!     outcomes { Wasted = "wasted", }
+//!     table { Off + Press => Broken, Off + Fall => Broken: Wasted, }
+//! }
+//! # fn main() {}
+//! ```
+//!
+//! Nor one on which it is counted twice:
+//!
+//! ```compile_fail,E0080
+//! welcomed::machine! {
+//!     "lamp"
+//!     states { Off = "off", On = "on", Broken = "broken", }
+//!     events { Press = "press", Fall = "fall", }
+//!     outcomes { Used = "used", Wasted = "wasted", }
+//!     table { Off + Press => On: Used, On + Fall => Broken: Wasted, }
+//! }
+//! # fn main() {}
+//! ```
+//!
+//! Nor a state that no way leads to:
+//!
+//! ```compile_fail,E0080
+//! welcomed::machine! {
+//!     "lamp"
+//!     states { Off = "off", On = "on", Broken = "broken", }
+//!     events { Press = "press", }
+//!     table { Off + Press => On, Broken + Press => On, }
+//! }
+//! # fn main() {}
+//! ```
+//!
+//! Nor an event that is ignored where it has an arrow:
+//!
+//! ```compile_fail,E0080
+//! welcomed::machine! {
+//!     "lamp"
+//!     states { Off = "off", On = "on", }
+//!     events { Press = "press", }
+//!     table { Off + Press => On, }
+//!     ignored { Off + Press, }
+//! }
+//! # fn main() {}
+//! ```
 
 mod declare;
 pub mod diagram;
