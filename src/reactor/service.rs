@@ -16,17 +16,22 @@
 //! 5. **What follows an output is kept.** After [`Then::More`] the session writes, after [`Then::Shut`] it only reads and
 //!    closes, after [`Then::Close`] it closes. The kernel holds a segment back for it (`MSG_MORE`, send(2)), so a
 //!    promise that is broken costs the client 200 ms or more.
-//! 6. **Closing is the loop's.** Where the client sends more than was taken, the loop shuts the write side and lingers
-//!    until the client's end. So it does for a client beyond the Unix domain
-//!    that got more than 1,024 bytes: a part may wait for its window. Else it ends the output and closes. close(2) with unread input is a reset, which can destroy
-//!    output that has not reached the client (RFC 1122, 4.2.2.13). A client that got no output is not lingered for, and an
-//!    output that was cut short ends in a reset. A segment that comes late, together with input that comes after the last
-//!    read, is not covered. A session whose last answer must survive that says [`Then::Shut`], and reads to the end.
-//! 7. **A timer is a fact, not a call.** [`timers`](StreamService::timers) says which wait runs, and which generation of
-//!    it. The loop starts it when the session first has to wait with it. It goes on as long as wait and generation stay
-//!    the same, and starts anew with another generation, or when it has run out and is declared again. A session that comes back to a state, as one that answers again
-//!    and again does, gives its timer another generation: so a count of answers is a good one. The loop tells
-//!    [`Input::Elapsed`] once for each, after a look at the stream.
+//! 6. **Closing is the loop's.** When a session closes, the first case that holds says what the loop does:
+//!     * The output was cut short: the stream ends in a reset.
+//!     * The client got no output, or its end was read: the stream is closed at once.
+//!     * The client sends more than was taken: the loop shuts the write side, and lingers until the client's end, for 2 s
+//!       at most. A stream that is closed with unread input is reset, which can destroy output that has not reached the
+//!       client (RFC 1122, 4.2.2.13).
+//!     * The client is beyond the Unix domain, and got more than 1,024 bytes: the same. A part may wait for its window.
+//!     * Else the loop ends the output and closes.
+//!
+//!    Not covered is a segment that comes late, together with input that comes after the last read. A session whose
+//!    last answer must survive that says [`Then::Shut`], and reads to the end.
+//! 7. **A timer is a fact, not a call.** [`timers`](StreamService::timers) says which waits run, and which generation of
+//!    each. The loop looks when the session has to wait. A timer that was there at the last look goes on, another one
+//!    starts, and one that is not there any more ends. So a session that comes back to a state, as one that answers again
+//!    and again does, gives its timer another generation: a count of answers is a good one. The loop tells
+//!    [`Input::Elapsed`] once for each, after a look at the stream. What has run out starts anew where it is there later.
 //! 8. **Stopping** is told once, when the stream has been read dry, and so never while a session writes: begin nothing new.
 //!    [`StreamService::ON_STOP`] says which sessions are told. [`Input::Stopped`] is the end.
 //! 9. **What must lead somewhere.** `Sent` moves. After `End` nothing is read. `Elapsed` ends that timer or changes its
