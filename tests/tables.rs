@@ -3,10 +3,6 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on has to fail")]
 
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-
 use welcomed::DIAGRAMS;
 use welcomed::machine::diagram::{Dot, Mermaid};
 
@@ -153,66 +149,4 @@ fn both_pictures_show_where_each_machine_begins_and_ends() {
         let end = lines(Dot(&[machine]).to_string(), "peripheries=2");
         assert_eq!(end, [format!("{id}_Closed [label=\"closed\", peripheries=2];")]);
     }
-}
-
-/// What the compiler says of a table with these rows, in which `Off` is the start and `Broken` an end.
-fn refused(states: &str, outcomes: &str, rows: &str) -> String {
-    let source = format!(
-        "welcomed::machine! {{ \"lamp\" states {{ {states} }} \
-         events {{ Press = \"press\", Fall = \"fall\" }} {outcomes} table {{ {rows} }} }}"
-    );
-    let program = std::env::current_exe().unwrap();
-    let built = program.parent().unwrap();
-    let files = std::fs::read_dir(built).unwrap().map(|file| file.unwrap().path());
-    let is_library = |path: &PathBuf| {
-        let (name, end) = (path.file_stem().unwrap().to_str().unwrap(), path.extension());
-        name.starts_with("libwelcomed-") && end.is_some_and(|end| end == "rlib")
-    };
-    let library = files.filter(is_library).max_by_key(|path| path.metadata().unwrap().modified().unwrap());
-    let mut compiler = Command::new(Path::new(env!("CARGO")).with_file_name("rustc"));
-    compiler.args(["-", "--crate-name=lamp", "--crate-type=lib", "--edition=2024", "--emit=metadata"]);
-    compiler.arg("--out-dir").arg(env!("CARGO_TARGET_TMPDIR")).arg("-L").arg(built);
-    compiler.arg("--extern").arg(format!("welcomed={}", library.unwrap().display()));
-    let mut compiler = compiler.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    compiler.stdin.take().unwrap().write_all(source.as_bytes()).unwrap();
-    String::from_utf8(compiler.wait_with_output().unwrap().stderr).unwrap()
-}
-
-#[test]
-fn a_table_that_is_refused_names_the_row_or_the_state() {
-    let (two, three) = ("Off = \"off\", On = \"on\"", "Off = \"off\", On = \"on\", Broken = \"broken\"");
-    let outcomes = "outcomes { Used = \"used\", Wasted = \"wasted\" }";
-    let ignored = "Off + Press => On } ignored { Off + Fall, Off + Press";
-    for (states, outcomes, rows, says) in [
-        (two, "", "Off + Press => On, Off + Press => Off", "same event: Off + Press => Off"),
-        (two, "", ignored, "has another row: Off + Press"),
-        (three, "", "Off + Press => On, Broken + Press => On", "no way leads to a state: Broken"),
-        (
-            three,
-            outcomes,
-            "Off + Press => On: Used, On + Fall => Broken: Wasted",
-            "on a way: On + Fall => Broken",
-        ),
-        (three, outcomes, "Off + Press => Broken, Off + Fall => On: Used", "in no count: Broken"),
-        (
-            three,
-            outcomes,
-            "Off + Press => On, On + Press => Broken, Off + Fall => Broken: Wasted",
-            "uncounted by: On + Press => Broken",
-        ),
-        (
-            three,
-            outcomes,
-            "Broken + Press => Off: Used, On + Press => Broken, Off + Press => On",
-            "a way leads back to the start, and a client on it is counted",
-        ),
-    ] {
-        let told = refused(states, outcomes, rows);
-        assert!(told.contains("error[E0080]") && told.contains(&format!("{says}\n")), "{says}: {told}");
-    }
-    assert_eq!(
-        refused(three, outcomes, "Off + Press => On, On + Fall => Broken: Wasted"),
-        "",
-        "a sound table"
-    );
 }

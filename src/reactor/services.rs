@@ -55,9 +55,13 @@ pub(crate) fn since(start: Instant, moment: Instant) -> u64 {
 /// What a turn of the loop asks of the services. [`Streams`](super::Streams), [`Datagrams`](super::Datagrams) and pairs
 /// of services implement it.
 ///
-/// Numbers of services count from 0 in each; a pair takes off those of its first. A service of one's own is a
-/// [`StreamService`](super::service::StreamService) or a [`DatagramService`](super::service::DatagramService), and never
-/// this: what a [`Turn`] has is the loop's.
+/// Services have numbers from 0 on, in the order in which they stand in the pair: those of `((a, b), (c, d))` are 0, 1, 2
+/// and 3. A service of one's own is a [`StreamService`](super::service::StreamService) or a
+/// [`DatagramService`](super::service::DatagramService), and never this: what a [`Turn`] has is the loop's.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no service of a loop",
+    note = "a service of your own goes into `Streams` or `Datagrams`, and several go into pairs of pairs: `(a, (b, c))`"
+)]
 pub trait Services<K: Kernel> {
     /// How many services these are.
     const COUNT: u8;
