@@ -63,7 +63,7 @@ fn a_table_that_is_refused_names_the_row_or_the_state() {
         ),
     ] {
         let told = refused(states, outcomes, rows);
-        assert!(told.contains("error[E0080]") && told.contains(&format!("{says}\n")), "{says}: {told}");
+        assert!(told.contains("error[E0080]") && told.contains(says), "{says}: {told}");
     }
     assert_eq!(
         refused(three, outcomes, "Off + Press => On, On + Fall => Broken: Wasted"),
@@ -89,4 +89,10 @@ fn three_services_in_a_row_are_told_to_be_pairs() {
     assert!(told.contains("is no service of a loop"), "{told}");
     assert!(told.contains("several go into pairs of pairs: `(a, (b, c))`"), "{told}");
     assert_eq!(server_of("(one, (two, three))"), "", "a pair of pairs");
+}
+
+#[test]
+fn no_type_of_a_user_is_services_of_a_loop() {
+    let told = compiled("pub struct Own; impl welcomed::reactor::Services<welcomed::kernel::Mio> for Own {}");
+    assert!(told.contains("error[E0277]") && told.contains("Sealed` is not satisfied"), "{told}");
 }

@@ -9,7 +9,7 @@ use super::breach::Breach;
 use super::counts::Counts;
 use super::listener::Listener;
 use super::service::{DatagramService, News};
-use super::services::{Key, Services, Turn};
+use super::services::{Key, Sealed, Services, Turn};
 use crate::kernel::Kernel;
 use crate::machine::Table;
 use crate::net::{Cause, Kind, Peer};
@@ -172,6 +172,8 @@ impl<S: DatagramService, K: Kernel> Accepts<K> for Datagrams<S> {
         self.counts.accept_failed();
     }
 }
+
+impl<S: DatagramService> Sealed for Datagrams<S> {}
 
 impl<S: DatagramService, K: Kernel> Services<K> for Datagrams<S> {
     const COUNT: u8 = 1;

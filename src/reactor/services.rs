@@ -57,12 +57,12 @@ pub(crate) fn since(start: Instant, moment: Instant) -> u64 {
 ///
 /// Services have numbers from 0 on, in the order in which they stand in the pair: those of `((a, b), (c, d))` are 0, 1, 2
 /// and 3. A service of one's own is a [`StreamService`](super::service::StreamService) or a
-/// [`DatagramService`](super::service::DatagramService), and never this: what a [`Turn`] has is the loop's.
+/// [`DatagramService`](super::service::DatagramService), and never this, which is sealed: what a [`Turn`] has is the loop's.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no service of a loop",
     note = "a service of your own goes into `Streams` or `Datagrams`, and several go into pairs of pairs: `(a, (b, c))`"
 )]
-pub trait Services<K: Kernel> {
+pub trait Services<K: Kernel>: Sealed {
     /// How many services these are.
     const COUNT: u8;
 
@@ -121,6 +121,11 @@ pub trait Services<K: Kernel> {
     /// Writes the counts to the log.
     fn report(&self);
 }
+
+/// What only the loop's own types are.
+pub trait Sealed {}
+
+impl<A: Sealed, B: Sealed> Sealed for (A, B) {}
 
 impl<K: Kernel, A: Services<K>, B: Services<K>> Services<K> for (A, B) {
     const COUNT: u8 = A::COUNT + B::COUNT;

@@ -12,7 +12,7 @@ use super::counts::Counts;
 use super::deadlines::NEVER;
 use super::listener::Listener;
 use super::service::{OnStop, StreamService};
-use super::services::{Key, Services, Turn, since};
+use super::services::{Key, Sealed, Services, Turn, since};
 use super::timers::Timers;
 use crate::kernel::Kernel;
 use crate::machine::Table as _;
@@ -257,6 +257,8 @@ impl<S: StreamService, K: Kernel> Accepts<K> for Streams<S, K> {
         self.counts.accept_failed();
     }
 }
+
+impl<S: StreamService, K: Kernel> Sealed for Streams<S, K> {}
 
 impl<S: StreamService, K: Kernel> Services<K> for Streams<S, K> {
     const COUNT: u8 = 1;
