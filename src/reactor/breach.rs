@@ -4,97 +4,46 @@ use std::fmt;
 
 use super::service::{Then, Want};
 
-/// How a service broke [the law](super::service). Shown as the sentence that does not hold.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub enum Breach {
-    /// It took more bytes than it was offered.
-    TookTooMuch,
-    /// It wants to read although its room is full of bytes that it did not take.
-    FullRoom,
-    /// It wants to read after the end of input.
-    ReadsAfterEnd,
-    /// Its output has left, and it does not move.
-    SentMovesNothing,
-    /// Its output has left, and what it said would follow does not.
-    ThenNotKept,
-    /// It does not want to write its output any more, or its output has another length, and a part of it had left.
-    OutputChanged,
-    /// Its output has 4 GiB or more.
-    OutputTooLong,
-    /// It wants to write after the end of its output.
-    WritesAfterShut,
-    /// It moves again and again, and takes and writes nothing.
-    Spins,
-    /// A timer ran out, and it neither ends the timer nor starts it anew.
-    ElapsedMovesNothing,
-    /// A timer runs over a wait that it did not declare.
-    UnknownWait,
-    /// Two of its timers run over one wait.
-    SameWait,
-    /// It failed or was stopped, and does not close.
-    DoesNotClose,
-    /// It closes, and no arrow has said what became of its client.
-    ClosesUndecided,
-    /// An event came that its table has no row for.
-    NoArrow,
-    /// It reported an arrow that does not leave the state it stood in.
-    ArrowFromElsewhere,
-    /// It reported an arrow that its table does not have.
-    UnknownArrow,
-    /// A datagram came, or its answer was sent, and it does not move.
-    DatagramMovesNothing,
-}
+/// Declares [`Breach`]: each way to break the law, and the sentence that does not hold then.
+macro_rules! breaches {
+    ($( $breach:ident: $sentence:literal, )+) => {
+        /// How a service broke [the law](super::service). Shown as the sentence that does not hold.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        #[non_exhaustive]
+        pub enum Breach { $( #[doc = concat!("*", $sentence, "*")] $breach, )+ }
 
-impl Breach {
-    /// Every way there is.
-    pub const ALL: &[Breach] = &[
-        Breach::TookTooMuch,
-        Breach::FullRoom,
-        Breach::ReadsAfterEnd,
-        Breach::SentMovesNothing,
-        Breach::ThenNotKept,
-        Breach::OutputChanged,
-        Breach::OutputTooLong,
-        Breach::WritesAfterShut,
-        Breach::Spins,
-        Breach::ElapsedMovesNothing,
-        Breach::UnknownWait,
-        Breach::SameWait,
-        Breach::DoesNotClose,
-        Breach::ClosesUndecided,
-        Breach::NoArrow,
-        Breach::ArrowFromElsewhere,
-        Breach::UnknownArrow,
-        Breach::DatagramMovesNothing,
-    ];
-}
+        impl Breach {
+            /// Every way there is.
+            pub const ALL: &[Breach] = &[ $( Breach::$breach, )+ ];
+        }
 
-impl fmt::Display for Breach {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Breach::TookTooMuch => "it took more bytes than it was offered",
-            Breach::FullRoom => "it wants to read, and its room is full of what it did not take",
-            Breach::ReadsAfterEnd => "its input has ended, and it wants to read",
-            Breach::SentMovesNothing => "its output has left, and it does not move",
-            Breach::ThenNotKept => "its output has left, and what it said would follow does not",
-            Breach::OutputChanged => "a part of its output had left, and the output is another one",
-            Breach::OutputTooLong => "its output has 4 GiB or more",
-            Breach::WritesAfterShut => "its output has ended, and it wants to write",
-            Breach::Spins => "it moves again and again, and takes and writes nothing",
-            Breach::ElapsedMovesNothing => {
-                "a timer ran out, and it neither ends the timer nor starts it anew"
+        impl fmt::Display for Breach {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(match self { $( Breach::$breach => $sentence, )+ })
             }
-            Breach::UnknownWait => "its timer runs over a wait that it did not declare",
-            Breach::SameWait => "two of its timers run over one wait",
-            Breach::DoesNotClose => "it failed or was stopped, and does not close",
-            Breach::ClosesUndecided => "it closes, and no arrow has said what became of its client",
-            Breach::NoArrow => "an event came that its table has no row for",
-            Breach::ArrowFromElsewhere => "it took an arrow that does not leave the state it stood in",
-            Breach::UnknownArrow => "it took an arrow that its table does not have",
-            Breach::DatagramMovesNothing => "a datagram came, or its answer was sent, and it does not move",
-        })
-    }
+        }
+    };
+}
+
+breaches! {
+    TookTooMuch: "it took more bytes than it was offered",
+    FullRoom: "it wants to read, and its room is full of what it did not take",
+    ReadsAfterEnd: "its input has ended, and it wants to read",
+    SentMovesNothing: "its output has left, and it does not move",
+    ThenNotKept: "its output has left, and what it said would follow does not",
+    OutputChanged: "a part of its output had left, and the output is another one",
+    OutputTooLong: "its output has 4 GiB or more",
+    WritesAfterShut: "its output has ended, and it wants to write",
+    Spins: "it moves again and again, and takes and writes nothing",
+    ElapsedMovesNothing: "a timer ran out, and it neither ends the timer nor starts it anew",
+    UnknownWait: "its timer runs over a wait that it did not declare",
+    SameWait: "two of its timers run over one wait",
+    DoesNotClose: "it failed or was stopped, and does not close",
+    ClosesUndecided: "it closes, and no arrow has said what became of its client",
+    NoArrow: "an event came that its table has no row for",
+    ArrowFromElsewhere: "it took an arrow that does not leave the state it stood in",
+    UnknownArrow: "it took an arrow that its table does not have",
+    DatagramMovesNothing: "a datagram came, or its answer was sent, and it does not move",
 }
 
 /// Whether what was said to follow an output does.
