@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::service::{Then, Want};
+use crate::machine::{ArrowOf, Table};
 
 /// Declares [`Breach`]: each way to break the law, and the sentence that does not hold then.
 macro_rules! breaches {
@@ -44,6 +45,16 @@ breaches! {
     ArrowFromElsewhere: "it took an arrow that does not leave the state it stood in",
     UnknownArrow: "it took an arrow that its table does not have",
     DatagramMovesNothing: "a datagram came, or its answer was sent, and it does not move",
+}
+
+/// The arrow that a session reports that stands in `at`, if the table has it and it leaves that state.
+#[inline]
+pub(super) fn checked<T: Table>(at: T::State, arrow: ArrowOf<T>) -> Result<ArrowOf<T>, Breach> {
+    if arrow.from != at {
+        return Err(Breach::ArrowFromElsewhere);
+    }
+    let is_known = T::leads_to(arrow.from, arrow.event) == Some(arrow.to);
+    if is_known { Ok(arrow) } else { Err(Breach::UnknownArrow) }
 }
 
 /// Whether what was said to follow an output does.

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::accept::{Accepts, Words, accept_next};
 use super::admission::Admission;
-use super::breach::Breach;
+use super::breach::{self, Breach};
 use super::counts::Counts;
 use super::listener::Listener;
 use super::service::{DatagramService, News};
@@ -100,23 +100,24 @@ impl<S: DatagramService> Datagrams<S> {
     /// Tells the conversation, and does what follows from its arrow. Gives whether it moved.
     fn tell(&mut self, datagram: &mut Datagram<'_, S>, news: News<'_>) -> bool {
         let Datagram { session, at, peer } = datagram;
-        let breach = match self.service.on(session, news) {
-            Ok(Some(arrow)) if arrow.from != *at => Breach::ArrowFromElsewhere,
-            Ok(Some(arrow)) if S::Table::leads_to(arrow.from, arrow.event) != Some(arrow.to) => {
-                Breach::UnknownArrow
-            }
-            Ok(Some(arrow)) => {
+        let arrow = match self.service.on(session, news) {
+            Ok(Some(arrow)) => breach::checked::<S::Table>(*at, arrow),
+            Ok(None) => Err(Breach::DatagramMovesNothing),
+            Err(_) => Err(Breach::NoArrow),
+        };
+        match arrow {
+            Ok(arrow) => {
                 *at = arrow.to;
                 self.counts.arrow_taken(arrow);
                 log::trace!("{peer}: {arrow}");
                 self.service.on_transition(session, arrow, peer);
-                return true;
+                true
             }
-            Ok(None) => Breach::DatagramMovesNothing,
-            Err(_) => Breach::NoArrow,
-        };
-        self.broken(datagram, breach);
-        false
+            Err(breach) => {
+                self.broken(datagram, breach);
+                false
+            }
+        }
     }
 
     /// The service has broken the law: a panic where that is looked for, and else the end of this conversation.

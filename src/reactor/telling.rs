@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use super::breach::Breach;
+use super::breach::{self, Breach};
 use super::connection::{Connection, Shared};
 use super::service::{Input, Step, StreamService, Timer, Want};
 use super::tables::stream::{Event, State};
 use crate::kernel::Kernel;
-use crate::machine::{ArrowOf, Table as _};
+use crate::machine::ArrowOf;
 
 impl<S: StreamService, K: Kernel> Connection<S, K> {
     /// A timer has run out.
@@ -60,11 +60,8 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "as above")]
     fn moved(&mut self, arrow: ArrowOf<S::Table>, shared: &mut Shared<'_, S, K>) {
-        if arrow.from != self.at {
-            return self.found_out(Breach::ArrowFromElsewhere, shared);
-        }
-        if S::Table::leads_to(arrow.from, arrow.event) != Some(arrow.to) {
-            return self.found_out(Breach::UnknownArrow, shared);
+        if let Err(breach) = breach::checked::<S::Table>(self.at, arrow) {
+            return self.found_out(breach, shared);
         }
         self.at = arrow.to;
         shared.counts.arrow_taken(arrow);
