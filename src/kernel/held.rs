@@ -43,8 +43,8 @@ struct Datagram {
 ///
 /// What is read is taken to be the newest, because a client that is silent lets its datagrams grow old. Where a client reads
 /// after a silent one was answered, this is wrong: then it is charged for that one. So where half of the buffer is full, and
-/// silent clients go on asking, a client that asks often from one address can be refused there. That lasts until those have
-/// read or are gone. A new address is not refused for it.
+/// silent clients go on asking, a client that asks often can be refused, and other addresses of its user with it. That lasts
+/// until those have read or are gone.
 #[derive(Debug, Default)]
 pub(super) struct Held {
     datagrams: VecDeque<Datagram>,

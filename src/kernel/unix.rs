@@ -17,8 +17,9 @@ use crate::net::UNIX_NAME_MAX_BYTES;
 /// How often publishing a socket is tried, while other programs change its path.
 const PUBLISH_TRIES: usize = 16;
 
-/// What is behind the name of a socket that is prepared: a dot, and eight hexadecimal digits.
-const NUMBER_BYTES: usize = 9;
+/// What is behind the name of a socket that is prepared: this, and eight hexadecimal digits.
+const MARK: &str = ".welcomed-";
+const DIGITS: usize = 8;
 
 /// The file of a server's socket.
 ///
@@ -34,6 +35,8 @@ pub(super) struct SocketFile {
     /// The name that the file has now in the directory.
     name: OsString,
     identity: Identity,
+    /// Whether the directory could be locked. If not it is not tried again.
+    was_locked: bool,
 }
 
 impl SocketFile {
@@ -63,7 +66,13 @@ impl SocketFile {
         // bind(2) walks the whole path. If that has led elsewhere, it is not there.
         let name = name(&path).to_owned();
         let found = directory.find(&name)?.ok_or(Errno::NOENT)?;
-        let file = SocketFile { directory, place: place.to_owned(), name, identity: found.identity };
+        let file = SocketFile {
+            directory,
+            place: place.to_owned(),
+            name,
+            identity: found.identity,
+            was_locked: lock.is_some(),
+        };
         drop(lock);
         found.set_permissions(mode)?;
         Ok(file)
@@ -75,7 +84,7 @@ impl SocketFile {
         if self.name == place {
             return Ok(());
         }
-        let _lock = self.directory.lock();
+        let _lock = self.was_locked.then(|| self.directory.lock());
         for _ in 0..PUBLISH_TRIES {
             remove_stale(&self.directory, &self.place)?;
             // rename(2) would replace a file that another program has put there meanwhile.
@@ -138,7 +147,7 @@ fn name(path: &Path) -> &OsStr {
 
 /// The name under which a socket for `place` is prepared, in the same directory: its [`stem`], and a random number.
 fn beside(place: &Path) -> io::Result<PathBuf> {
-    let number = format!(".{:08x}", RandomState::new().build_hasher().finish() >> 32);
+    let number = format!("{MARK}{:08x}", RandomState::new().build_hasher().finish() >> 32);
     let stem = stem(place).ok_or_else(|| {
         io::Error::new(
             ErrorKind::InvalidFilename,
@@ -151,7 +160,7 @@ fn beside(place: &Path) -> io::Result<PathBuf> {
 /// As much of `place` as the kernel has room for, with a number behind it.
 fn stem(place: &Path) -> Option<&[u8]> {
     let place = place.as_os_str().as_bytes();
-    let kept = place.get(..UNIX_NAME_MAX_BYTES - NUMBER_BYTES).unwrap_or(place);
+    let kept = place.get(..UNIX_NAME_MAX_BYTES - MARK.len() - DIGITS).unwrap_or(place);
     let has_all_folders = place.get(kept.len()..).is_none_or(|cut| !cut.contains(&b'/'));
     (kept.contains(&b'/') && has_all_folders).then_some(kept)
 }
@@ -159,9 +168,9 @@ fn stem(place: &Path) -> Option<&[u8]> {
 /// Whether [`beside`] could have given `path` for `place`.
 fn is_beside(path: &Path, place: &Path) -> bool {
     let path = path.as_os_str().as_bytes();
-    let number =
-        stem(place).and_then(|stem| path.strip_prefix(stem)).and_then(|number| number.strip_prefix(b"."));
-    number.is_some_and(|number| number.len() == NUMBER_BYTES - 1 && number.iter().all(u8::is_ascii_hexdigit))
+    let number = stem(place).and_then(|stem| path.strip_prefix(stem)?.strip_prefix(MARK.as_bytes()));
+    let is_digit = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    number.is_some_and(|number| number.len() == DIGITS && number.iter().all(is_digit))
 }
 
 /// The stale socket at `path`, which no process has open any more; `None` if there is no file.

@@ -53,8 +53,8 @@ impl Printer {
                     &Record::builder().level(*level).target(module).args(format_args!("{text}")).build(),
                 );
             };
-            // `println!` panics where the kernel has no memory for the line. Then this line is lost, and no other.
-            lost += u64::from(catch_unwind(AssertUnwindSafe(print)).is_err());
+            // `println!` panics where the kernel has no memory for the line. It keeps the line, which leaves with the next.
+            let _ = catch_unwind(AssertUnwindSafe(print));
         }
         lost + self.write()
     }

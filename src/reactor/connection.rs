@@ -97,7 +97,7 @@ pub(crate) struct Connection<S: StreamService, K: Kernel> {
     /// How many bytes have left, of all outputs.
     pub(super) output: u32,
     /// Whether it was told that the server stops.
-    told_stopping: bool,
+    pub(super) told_stopping: bool,
     /// Whether it is to go on in the next turn.
     pub(super) goes_on: bool,
     /// At which look for sessions that give way it came: the number of the last one before it.

@@ -197,7 +197,10 @@ impl<S: StreamService, K: Kernel> Streams<S, K> {
         let Some(mut next) = self.gives_way else { return };
         let end = self.places_used.min(next + BUDGET);
         while next < end && self.wants_room(turn) {
-            self.drive_slot(next, turn);
+            // One that was told and is here has begun.
+            if self.connections.get(next).is_some_and(|connection| !connection.told_stopping) {
+                self.drive_slot(next, turn);
+            }
             next += 1;
         }
         self.gives_way = Some(next);

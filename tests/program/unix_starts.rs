@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixListener;
 use std::process::Command;
 
 use rustix::fs::{FlockOperation, flock};
@@ -171,6 +172,27 @@ fn a_directory_that_is_swapped_leads_a_start_to_no_other_socket() {
         victim.signal(Signal::TERM);
         victim.wait();
     }
+}
+
+#[test]
+fn a_start_removes_what_servers_have_left_and_nothing_else() {
+    let folder = Folder::new();
+    let bind = |name: &str| UnixListener::bind(folder.path(name)).unwrap();
+    let others =
+        ["socket.20240101", "socket.welcomed-DEADBEEF", "socket.welcomed-0", "other.welcomed-00000000"];
+    others.iter().for_each(|name| drop(bind(name)));
+    drop(bind("socket.welcomed-00000001"));
+    // This one is being prepared by another server.
+    let _alive = bind("socket.welcomed-00000002");
+    let server = Process::start(welcomed().args(["-l", &folder.endpoint(Kind::Unix)]));
+    server.wait_for_log("waiting for connections");
+    let mut left = folder.names();
+    left.sort();
+    let mut expected = [&others[..], &["socket", "socket.welcomed-00000002"]].concat();
+    expected.sort_unstable();
+    assert_eq!(left, expected);
+    server.signal(Signal::TERM);
+    server.wait();
 }
 
 #[test]
