@@ -67,7 +67,7 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
         line: "if self.watched != Some(interest) {",
         instead: "if self.watched.is_none() {",
         suite: Suite::Upper,
-        breaks: &["Answer", "Deadline", "Welcome"],
+        breaks: &["Answer", "Deadline", "NoStall", "Welcome"],
     },
     Mutation {
         bug: "a connection whose budget is used up is not watched anew",
