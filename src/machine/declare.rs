@@ -11,7 +11,7 @@
 ///
 /// The build stops if two rows share state and event, or if no way leads to a state. Where there are outcomes, it also
 /// stops if any way from the start to an end bears none or more than one. The error names the row or the state.
-/// [Examples](crate::machine#what-does-not-compile) are in the module.
+/// [Examples](mod@crate::machine#what-does-not-compile) are in the module.
 ///
 /// `Machine` keeps its state private, so that `Machine::on`, which asks the table, is the only way to change it.
 ///
