@@ -163,10 +163,11 @@ fn a_directory_that_is_swapped_leads_a_start_to_no_other_socket() {
         until("the server has found the socket", || server.log().contains(" \"socket\","));
         fs::remove_file(&path).unwrap();
         fs::rename(&own, &path).unwrap();
+        let is_serving = || server.log().contains("waiting for");
         until("it says that it is in use, or serves", || {
-            server.log().contains("Address already in use") || server.log().contains("waiting for")
+            server.log().contains("Address already in use") || is_serving()
         });
-        server.signal(Signal::TERM);
+        assert!(!is_serving(), "{kind}: {}", server.log());
         assert_eq!(server.wait().status.code(), Some(1), "{kind}");
         assert_eq!(identity(&other.join("socket")), before, "{kind}");
         victim.signal(Signal::TERM);
@@ -180,7 +181,9 @@ fn a_start_removes_what_servers_have_left_and_nothing_else() {
     let bind = |name: &str| UnixListener::bind(folder.path(name)).unwrap();
     let others =
         ["socket.20240101", "socket.welcomed-DEADBEEF", "socket.welcomed-0", "other.welcomed-00000000"];
-    others.iter().for_each(|name| drop(bind(name)));
+    for name in others {
+        drop(bind(name));
+    }
     drop(bind("socket.welcomed-00000001"));
     // This one is being prepared by another server.
     let _alive = bind("socket.welcomed-00000002");
