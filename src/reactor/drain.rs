@@ -56,7 +56,9 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
     pub(super) fn drain_on(&mut self) {
         let Some(drain_by) = self.drain_by else { return };
         if self.give_way_at.is_some_and(|at| at <= self.turn.now) {
-            self.give_way_at = Some(self.turn.now + self.grace()).filter(|_| !self.is_stopped);
+            // From now on, and not from when the turn began: in a long one clients can have come since.
+            let next = self.turn.kernel.now() + self.grace();
+            self.give_way_at = Some(next).filter(|_| !self.is_stopped);
             self.services.give_way();
         }
         self.services.sweep(&mut self.turn);
