@@ -30,6 +30,8 @@ pub(super) struct Directory(OwnedFd);
 pub(super) struct Found {
     file: OwnedFd,
     pub(super) identity: Identity,
+    /// Whose it is.
+    pub(super) user: u32,
     mode: u32,
 }
 
@@ -51,9 +53,7 @@ impl Directory {
             Err(Errno::NOENT) => return Ok(None),
             file => file?,
         };
-        let status = rustix::fs::fstat(&file)?;
-        let mode = status.st_mode;
-        Ok(Some(Found { file, identity: Identity(status.st_dev, status.st_ino), mode }))
+        Found::of(file).map(Some)
     }
 
     /// Whether this file is there under this name. It takes no descriptor.
@@ -96,6 +96,13 @@ impl Directory {
 }
 
 impl Found {
+    /// The file of an `O_PATH` descriptor. Fails as fstat(2) does.
+    pub(super) fn of(file: OwnedFd) -> io::Result<Found> {
+        let status = rustix::fs::fstat(&file)?;
+        let identity = Identity(status.st_dev, status.st_ino);
+        Ok(Found { file, identity, user: status.st_uid, mode: status.st_mode })
+    }
+
     pub(super) fn is_socket(&self) -> bool {
         FileType::from_raw_mode(self.mode) == FileType::Socket
     }

@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 
 use nix::sys::socket::{ControlMessageOwned, GetSockOpt as _, MsgFlags, UnixCredentials, recvmsg};
 use nix::{cmsg_space, getsockopt_impl, sockopt_impl};
-use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags};
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, SocketAddrAny, SocketAddrUnix};
 
+use super::directory::Found;
 use super::held::{Held, SendBuffer};
 use super::seam::Record;
 use crate::net::{Peer, UNIX_NAME_MAX_BYTES, UnixName, socket};
@@ -81,12 +82,11 @@ pub(super) fn send(socket: &OwnedFd, datagram: &[u8], name: &UnixName, senders: 
             rustix::net::sendto(socket, datagram, SendFlags::NOSIGNAL, &socket::unix_address(name)?)?;
         }
         UnixName::Path(path) => {
-            let found = look_up(path)?;
-            let file = rustix::fs::fstat(&found)?;
-            if FileType::from_raw_mode(file.st_mode) != FileType::Socket || user != Some(file.st_uid) {
+            let found = Found::of(look_up(path)?)?;
+            if !found.is_socket() || user != Some(found.user) {
                 return Err(io::Error::other("the path is not a socket of the sender's own"));
             }
-            let address = SocketAddrUnix::new(format!("/proc/self/fd/{}", found.as_raw_fd()))?;
+            let address = SocketAddrUnix::new(found.path())?;
             rustix::net::sendto(socket, datagram, SendFlags::NOSIGNAL, &address)?;
         }
     }
