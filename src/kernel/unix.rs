@@ -56,8 +56,9 @@ impl SocketFile {
         if let Some(locked) = &lock {
             remove_leftovers(&directory, locked.names(), place);
         }
-        let is_stale = stale(&directory, place)?.is_some();
-        if is_stale && !listens {
+        if listens {
+            stale(&directory, place)?; // it is replaced when this one listens
+        } else {
             remove_stale(&directory, place)?;
         }
         // The file gets these permissions less the umask, so never too many. So Linux does, and no manual page says it.
