@@ -36,8 +36,8 @@ struct Datagram {
 /// says.
 ///
 /// Where more is free than is held, nothing is refused. Else the share of a user, and that of an address, depends on what is
-/// free, as in switches with shared memory ("Dynamic Queue
-/// Length Thresholds for Shared-Memory Packet Switches", Choudhury and Hahne, 1998). So there is always something free:
+/// free, as in switches with shared memory ("Dynamic Queue Length Thresholds for Shared-Memory Packet Switches", Choudhury
+/// and Hahne, 1998). So there is always something free:
 /// beside n users that hold all they may, a part in 4 n + 1 of the buffer. A client with one address alone is held to its
 /// share, and so is one that takes a new address for each datagram.
 ///

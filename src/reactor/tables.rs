@@ -75,6 +75,7 @@ pub mod stream {
             Over = "over",
             /// The conversation is over, and the client sends more than was taken.
             OverInputLeft = "over with input left",
+            /// The conversation is over, and more has left than every client's window has room for.
             OverMuchSent = "over with much output",
             /// The client has shut its side.
             EndOfInput = "end of input",
@@ -88,7 +89,7 @@ pub mod stream {
         table {
             Open      + Over          => Closed,
             Open      + OverInputLeft => Lingering,
-            Open      + OverMuchSent => Lingering,
+            Open      + OverMuchSent  => Lingering,
             Lingering + EndOfInput    => Closed,
             Lingering + Deadline      => Closed,
             Lingering + Failed        => Closed,

@@ -275,9 +275,13 @@ impl<'a> Transcript<'a> {
     #[must_use]
     pub fn gave_way(&self) -> bool {
         let timeout = self.world.drain_timeout;
-        let half = self.world.stopped_at.map(|at| at + timeout / 2);
-        let grace = self.accepted_at().map(|at| at + (timeout / 10).min(Duration::from_millis(100)));
-        self.client().gave_way && self.closed_at().map(|at| at + SLACK) >= half.max(grace)
+        let (Some(stopped), Some(accepted), Some(closed)) =
+            (self.world.stopped_at, self.accepted_at(), self.closed_at())
+        else {
+            return false;
+        };
+        let had_time = closed >= accepted + (timeout / 10).min(Duration::from_millis(100));
+        self.client().gave_way && closed >= stopped + timeout / 2 && had_time
     }
 
     /// Why it has no right to the whole answer to what it had sent completely at the moment `complete`; `None` if
