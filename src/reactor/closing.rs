@@ -12,7 +12,7 @@ use crate::net::Peer;
 
 /// What the window of any client takes at once: Linux grants no smaller one, unless a reader falls behind (tcp(7),
 /// `SO_RCVBUF` in socket(7)).
-const WINDOW_MIN_BYTES: u32 = 1024;
+const WINDOW_MIN_BYTES: u16 = 1024;
 
 impl<S: StreamService, K: Kernel> Connection<S, K> {
     /// The conversation is over. A prompt client has sent nothing more, and its stream is closed at once.

@@ -17,6 +17,7 @@ mod deadlines;
 mod drain;
 mod listen;
 mod listener;
+mod looks;
 mod reading;
 mod server;
 pub mod service;

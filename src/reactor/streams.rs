@@ -11,6 +11,7 @@ use super::connection::{Connection, Progress, Shared};
 use super::counts::Counts;
 use super::deadlines::NEVER;
 use super::listener::Listener;
+use super::looks::Looks;
 use super::service::{OnStop, StreamService};
 use super::services::{Key, Sealed, Services, Turn, since};
 use super::timers::Timers;
@@ -39,8 +40,8 @@ pub struct Streams<S: StreamService, K: Kernel> {
     sweep: Option<Sweep>,
     /// The place of the next session that may have to give way to a client, while the server stops.
     gives_way: Option<usize>,
-    /// The number of the last look for sessions that give way.
-    look: u8,
+    /// The last looks for sessions that give way.
+    looks: Looks,
     /// Whether a client waits to be accepted.
     is_waited_for: bool,
 }
@@ -97,7 +98,7 @@ impl<S: StreamService, K: Kernel> Streams<S, K> {
             go_on: Vec::new(),
             sweep: None,
             gives_way: None,
-            look: 0,
+            looks: Looks::default(),
             is_waited_for: false,
         }
     }
@@ -120,9 +121,9 @@ impl<S: StreamService, K: Kernel> Streams<S, K> {
     /// Serves a connection until it would block. There may be none in this place any more: an earlier
     /// event of the same turn can have ended it.
     fn drive_slot(&mut self, slot: usize, turn: &mut Turn<K>) {
+        let came = self.connections.get(slot).and_then(Connection::came);
         // It has had the time between two looks to begin.
-        let had_time = |connection: &Connection<S, K>| self.look.wrapping_sub(connection.came) > 1;
-        let gives_way = self.connections.get(slot).is_some_and(had_time) && self.wants_room(turn);
+        let gives_way = came.is_some_and(|came| self.looks.had_time(came)) && self.wants_room(turn);
         self.drive_slot_and_tell(slot, Self::tells_all(turn) || gives_way, turn);
     }
 
@@ -198,7 +199,7 @@ impl<S: StreamService, K: Kernel> Streams<S, K> {
         let end = self.places_used.min(next + BUDGET);
         while next < end && self.wants_room(turn) {
             // One that was told and is here has begun.
-            if self.connections.get(next).is_some_and(|connection| !connection.told_stopping) {
+            if self.connections.get(next).is_some_and(|connection| connection.came().is_some()) {
                 self.drive_slot(next, turn);
             }
             next += 1;
@@ -234,8 +235,7 @@ impl<S: StreamService, K: Kernel> Accepts<K> for Streams<S, K> {
         // would have to be asked to watch them.
         let session = self.service.open(&peer, turn.now);
         let keeps_boundaries = listener.address().kind.semantics().boundaries;
-        let mut connection = Connection::new(stream, session, peer, keeps_boundaries);
-        connection.came = self.look;
+        let connection = Connection::new(stream, session, peer, keeps_boundaries, self.looks.last());
         let slot = self.connections.insert(connection);
         self.places_used = self.places_used.max(slot + 1);
         // It has hardly come, and others may have a place by now.
@@ -346,7 +346,7 @@ impl<S: StreamService, K: Kernel> Services<K> for Streams<S, K> {
 
     fn give_way(&mut self) {
         self.gives_way = Some(0);
-        self.look = self.look.wrapping_add(1);
+        self.looks.next();
     }
 
     fn stop(&mut self) {

@@ -17,7 +17,7 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
         shared: &mut Shared<'_, S, K>,
     ) -> usize {
         let sent = self.sent as usize + written;
-        self.output = self.output.saturating_add(u32::try_from(written).unwrap_or(u32::MAX));
+        self.output = self.output.saturating_add(u16::try_from(written).unwrap_or(u16::MAX));
         if sent == all {
             (self.sent, self.wrote) = (0, Wrote::Output);
             self.untaken.output_left();

@@ -207,9 +207,9 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         bug: "clients that have just come give way",
-        file: "streams.rs",
-        line: "self.look.wrapping_sub(connection.came) > 1",
-        instead: "self.look != 0 && connection.came <= self.look",
+        file: "looks.rs",
+        line: "!self.0.contains(&came)",
+        instead: "came != Look(NonZeroU8::MIN) || self.last() != came",
         suite: Suite::Welcome,
         breaks: &["Counts"],
     },
