@@ -15,7 +15,7 @@ use super::client::socket;
 use super::counts::{Counts, wait_for_count};
 use super::folder::Folder;
 use super::raw::{PROTOCOL, host, raw_is_allowed};
-use crate::process::{Server, answer, not_tested, now, until};
+use crate::process::{Server, answer, in_parallel, not_tested, now, until};
 
 /// Servers whose counts do not change for this long have stopped. A round of an echo takes much less.
 const STILL: Duration = Duration::from_millis(400);
@@ -108,7 +108,7 @@ fn received_at_rest(sides: &[Side]) -> Vec<(u64, u64)> {
 
 #[test]
 fn two_servers_with_the_same_welcome_stop_at_the_first_echo() {
-    for kind in kinds() {
+    in_parallel(kinds(), |kind| {
         for welcome in ["welcome ", "Hello, {name}!", "{name}, welcome"] {
             let folder = Folder::new();
             let sides = two_servers(kind, &folder, [welcome, welcome], "Rafatul");
@@ -116,13 +116,13 @@ fn two_servers_with_the_same_welcome_stop_at_the_first_echo() {
             assert_eq!(received_at_rest(&sides), [(1, 0), (1, 1)], "{kind}, {welcome}");
             sides.into_iter().for_each(Side::end);
         }
-    }
+    });
 }
 
 #[test]
 fn two_servers_with_different_welcomes_stop_soon() {
     let pairs = [["welcome ", "Hello!"], ["welcome ", "Hello, {name}!"], ["Hi, {name}.", "Hello, {name}!"]];
-    for kind in kinds() {
+    in_parallel(kinds(), |kind| {
         for welcomes in pairs {
             let folder = Folder::new();
             let sides = two_servers(kind, &folder, welcomes, "Rafatul");
@@ -135,7 +135,7 @@ fn two_servers_with_different_welcomes_stop_soon() {
             assert_eq!(received.iter().map(|(_, echoes)| echoes).sum::<u64>(), 1, "one of them has stopped");
             sides.into_iter().for_each(Side::end);
         }
-    }
+    });
 }
 
 /// The other side is a program that answers every datagram, slowly, as over a long distance.
@@ -192,7 +192,7 @@ fn as_if_from_itself(kind: Kind, side: &Side, folder: &Folder, name: &[u8]) -> b
 
 #[test]
 fn a_server_that_answers_itself_stops_at_the_first_echo() {
-    for kind in kinds() {
+    in_parallel(kinds(), |kind| {
         for welcome in ["welcome ", "Hello, {name}!"] {
             let folder = Folder::new();
             let side = Side::start(kind, &free_address(kind, &folder), welcome);
@@ -208,7 +208,7 @@ fn a_server_that_answers_itself_stops_at_the_first_echo() {
             );
             sides.into_iter().for_each(Side::end);
         }
-    }
+    });
 }
 
 #[test]

@@ -97,6 +97,16 @@ pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
+/// Plays cases in parallel, because they mostly wait. The first that fails, fails all.
+pub(crate) fn in_parallel<T: Send>(cases: impl IntoIterator<Item = T>, play: impl Fn(T) + Sync) {
+    let play = &play;
+    thread::scope(|scope| {
+        for case in cases {
+            scope.spawn(move || play(case));
+        }
+    });
+}
+
 impl Process {
     /// Starts `command`.
     pub(crate) fn start(command: &mut Command) -> Process {

@@ -15,7 +15,7 @@ use rustix::net::{
 use super::client_program::{error_line, visit};
 use super::folder::{unique_name, unique_path};
 use super::sandbox::with_two_homes;
-use crate::process::{BOUND, not_tested, now, run};
+use crate::process::{BOUND, in_parallel, not_tested, now, run};
 
 /// The kinds of socket that [`Fake`] opens.
 const SCHEMES: [&str; 2] = ["udp", "unixgram"];
@@ -86,7 +86,7 @@ fn play(fake: Fake, server: impl FnOnce(Fake) + Send + 'static) -> (String, Join
 
 #[test]
 fn the_answered_attempt_is_printed() {
-    for scheme in SCHEMES {
+    in_parallel(SCHEMES, |scheme| {
         let (endpoint, server) = play(Fake::new(scheme, "second"), |fake| {
             let first = fake.receive();
             let second = fake.receive();
@@ -96,12 +96,12 @@ fn the_answered_attempt_is_printed() {
         let answer = visit(&endpoint, &["Ada", "--timeout", "6s", "--retries", "2"]);
         assert_eq!(answer, (0, "welcome ".into(), "answered at attempt 2 of 3\n".into()), "{endpoint}");
         server.join().unwrap();
-    }
+    });
 }
 
 #[test]
 fn a_silent_server_gets_every_attempt_and_no_more() {
-    for scheme in SCHEMES {
+    in_parallel(SCHEMES, |scheme| {
         let fake = Fake::new(scheme, "never");
         let start = now();
         let line = error_line(visit(&fake.endpoint, &["Ada", "--timeout", "300ms", "--retries", "2"]), 1);
@@ -111,7 +111,7 @@ fn a_silent_server_gets_every_attempt_and_no_more() {
         let line = error_line(visit(&fake.endpoint, &["Ada", "--timeout", "50ms", "--retries", "0"]), 1);
         assert!(line.ends_with(": the one attempt was not answered in time"), "{line}");
         assert_eq!(fake.count(), 1);
-    }
+    });
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn a_refused_attempt_still_takes_its_time_but_the_last() {
 
 #[test]
 fn a_server_that_is_restarted_answers_a_later_attempt() {
-    for scheme in SCHEMES {
+    in_parallel(SCHEMES, |scheme| {
         let (endpoint, server) = play(Fake::new(scheme, "restarted"), |fake| {
             fake.receive();
             let fake = fake.restarted();
@@ -149,12 +149,12 @@ fn a_server_that_is_restarted_answers_a_later_attempt() {
         let attempt = err.strip_prefix("answered at attempt ").and_then(|rest| rest.split_once(" of 100\n"));
         assert!(attempt.unwrap().0.parse::<u32>().unwrap() > 1, "{err}");
         server.join().unwrap();
-    }
+    });
 }
 
 #[test]
 fn an_answer_from_another_address_is_ignored() {
-    for scheme in SCHEMES {
+    in_parallel(SCHEMES, |scheme| {
         let (endpoint, server) = play(Fake::new(scheme, "asked"), |fake| {
             let (_, client) = fake.receive();
             let other = Fake::new(if fake.endpoint.starts_with("udp") { "udp" } else { "unixgram" }, "other");
@@ -165,12 +165,12 @@ fn an_answer_from_another_address_is_ignored() {
         });
         assert_eq!(visit(&endpoint, &["Ada", "--timeout", "40s"]).1, "welcome ");
         server.join().unwrap();
-    }
+    });
 }
 
 #[test]
 fn an_empty_datagram_before_the_welcome_is_ignored() {
-    for scheme in SCHEMES {
+    in_parallel(SCHEMES, |scheme| {
         let (endpoint, server) = play(Fake::new(scheme, "empty"), |fake| {
             let (_, client) = fake.receive();
             fake.send(b"", &client).unwrap();
@@ -178,7 +178,7 @@ fn an_empty_datagram_before_the_welcome_is_ignored() {
         });
         assert_eq!(visit(&endpoint, &["Ada", "--timeout", "40s"]).1, "welcome ");
         server.join().unwrap();
-    }
+    });
 }
 
 #[test]

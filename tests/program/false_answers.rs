@@ -9,8 +9,7 @@ use welcomed::net::Kind;
 
 use super::socket_client::{SocketClient, address, own_endpoint, serve};
 use super::tracer::traced;
-use crate::process::Process;
-use crate::process::answer;
+use crate::process::{Process, answer, in_parallel};
 
 #[test]
 fn a_client_that_accept_missed_is_accepted_later() {
@@ -41,7 +40,7 @@ fn a_name_that_receive_missed_is_read_later() {
     assert_eq!(answer(client), "welcome ");
 
     // After that the edge is used up: the name is read with the next byte or at the deadline.
-    for more in [&b"tul\n"[..], b""] {
+    in_parallel([&b"tul\n"[..], b""], |more| {
         let options = ["--name-timeout", "3s", "--name-gap", "3s"];
         let denial = ["-e", "inject=recvfrom:error=EAGAIN:when=2"];
         let Some((server, tracer)) = traced(&options, &denial) else { return };
@@ -52,7 +51,7 @@ fn a_name_that_receive_missed_is_read_later() {
         client.write_all(more).unwrap();
         assert_eq!(answer(client), "welcome ");
         assert!(server.stop().log.contains(" Rafatul\n"));
-    }
+    });
 }
 
 #[test]

@@ -4,7 +4,6 @@
 //! strace leaves out the call that it fails, and with it every effect in the kernel. The client stays in the
 //! accept queue, the bytes stay in the socket, the descriptor stays open.
 
-use std::thread;
 use std::time::Duration;
 
 use welcomed::net::Kind;
@@ -12,7 +11,7 @@ use welcomed::net::Kind;
 use super::fault_run::{Cost, FaultRun};
 use super::socket_client::{SocketClient, serve};
 use super::tracer::traced;
-use crate::process::{answer, now, until};
+use crate::process::{answer, in_parallel, now, until};
 
 /// Errors of a system call, and the promise that holds if it fails with one of them.
 struct Fault {
@@ -208,15 +207,8 @@ fn keeps_its_promise(call: &str, kinds: &[Kind]) {
     for kind in kinds.iter().filter(|kind| serve(**kind, &[]).is_some()) {
         let faults = FAULTS.iter().filter(|fault| fault.call == call && fault.kinds.contains(kind));
         assert!(faults.clone().next().is_some(), "no errors of {call} at {kind}");
-        for fault in faults {
-            // In parallel: a case mostly waits, to see that the server is at rest.
-            thread::scope(|cases| {
-                for error in fault.errors {
-                    let case = thread::Builder::new().name(format!("{kind} {call} {error}"));
-                    case.spawn_scoped(cases, || fault.happens(*kind, error)).unwrap();
-                }
-            });
-        }
+        let cases = faults.flat_map(|fault| fault.errors.iter().map(move |error| (fault, error)));
+        in_parallel(cases, |(fault, error)| fault.happens(*kind, error));
     }
 }
 

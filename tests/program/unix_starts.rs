@@ -12,7 +12,7 @@ use welcomed::net::Kind;
 use super::folder::{Folder, WITH_PATH, identity};
 use super::socket_client::{SocketClient, address};
 use super::tracer::traced;
-use crate::process::{Process, is_here, not_tested, run, until, welcomed};
+use crate::process::{Process, in_parallel, is_here, not_tested, run, until, welcomed};
 
 /// Waits until `server` serves at its socket in `folder`, tries it, and stops it. Then nothing is left.
 fn serves(server: Process, folder: &Folder, kind: Kind) {
@@ -34,7 +34,7 @@ fn kill(server: Process) {
 
 #[test]
 fn a_lock_of_the_directory_keeps_no_server_from_starting() {
-    for kind in WITH_PATH {
+    in_parallel(WITH_PATH, |kind| {
         let folder = Folder::new();
         let start = || Process::start(welcomed().args(["-l", &folder.endpoint(kind)]));
         let first = start();
@@ -43,7 +43,7 @@ fn a_lock_of_the_directory_keeps_no_server_from_starting() {
         let directory = File::open(folder.path("")).unwrap();
         flock(&directory, FlockOperation::LockExclusive).unwrap();
         serves(start(), &folder, kind);
-    }
+    });
 }
 
 #[test]

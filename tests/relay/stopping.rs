@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use super::crowd::{Crowd, WELCOME, all_are_welcomed, outcome};
 use super::network::{IPV4, IPV6, Network};
 use super::rule::all_pass;
-use crate::process::{Ended, Server};
+use crate::process::{Ended, Server, in_parallel};
 
 /// How long a packet takes: a client knows that it has connected so much earlier than the server.
 const DELAY: Duration = Duration::from_millis(50);
@@ -36,13 +36,13 @@ fn counts_as_welcomed(ended: &Ended, clients: usize) {
 #[test]
 fn no_connected_client_is_lost_over_a_round_trip_of_100_ms() {
     let Some(network) = Network::new(DELAY, all_pass) else { return };
-    for host in [IPV4, IPV6] {
+    in_parallel([IPV4, IPV6], |host| {
         let server = network.serve(host, &[]);
         let clients = network.at_client(|| clients_at_a_stop(&server));
         let count = clients.len();
         all_are_welcomed(clients);
         counts_as_welcomed(&server.wait(), count);
-    }
+    });
 }
 
 #[test]
