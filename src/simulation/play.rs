@@ -134,24 +134,31 @@ fn play<S: Subject, L: EventLoop>(
     world.trace = telling.trace();
     let sim = Sim::new(world);
     let _quiet = telling::quietly();
-    let played = catch_unwind(AssertUnwindSafe(|| {
+    let served = catch_unwind(AssertUnwindSafe(|| {
         let mut subject = start(sim.clone());
         serve(&sim, &mut subject);
-        let counts = check_the_end(&sim, &subject, audit)?;
-        drop(subject);
-        judge(&schedule.subject, &mut sim.0.borrow_mut().world, counts)
+        subject
     }));
+    let served = served.map_err(|panic| of_panic(&*panic, Promise::Survival));
+    let played = served.and_then(|subject| {
+        let judged = catch_unwind(AssertUnwindSafe(|| {
+            let counts = check_the_end(&sim, &subject, audit)?;
+            drop(subject);
+            judge(&schedule.subject, &mut sim.0.borrow_mut().world, counts)
+        }));
+        judged.unwrap_or_else(|panic| Err(of_panic(&*panic, Promise::ORACLE)))
+    });
     let world = &mut sim.0.borrow_mut().world;
     let (calls, faults) = (std::mem::take(&mut world.calls), std::mem::take(&mut world.faults));
     let trace = telling::end(world.trace.take());
-    match played.unwrap_or_else(|panic| Err(of_panic(&*panic))) {
+    match played {
         Ok(rights) => Ok(Played { calls, faults, rights, trace }),
         Err(broken) => Err(Box::new(Failure { broken, calls, faults, trace })),
     }
 }
 
-/// The promise that a panic has broken.
-pub(super) fn of_panic(panic: &(dyn std::any::Any + Send)) -> Broken {
+/// The promise that a panic has broken: `of_others`, if it does not say so itself.
+pub(super) fn of_panic(panic: &(dyn std::any::Any + Send), of_others: Promise) -> Broken {
     if let Some(broken) = panic.downcast_ref::<Broken>() {
         return broken.clone();
     }
@@ -161,7 +168,7 @@ pub(super) fn of_panic(panic: &(dyn std::any::Any + Send)) -> Broken {
     if breaks_the_law {
         Broken::new(Promise::Law, text)
     } else {
-        Broken::new(Promise::Survival, format!("a panic at {}: {text}", telling::place_of_panic()))
+        Broken::new(of_others, format!("a panic at {}: {text}", telling::place_of_panic()))
     }
 }
 

@@ -37,6 +37,10 @@ pub enum Promise {
 impl Promise {
     /// A client that has a right to an answer gets it, whole.
     pub const ANSWER: Promise = Promise::Own("Answer");
+
+    /// [`judge`](crate::simulation::Subject::judge) and [`audit`](crate::simulation::Subject::audit) come to a verdict. Where
+    /// they panic, this is broken, and says nothing of the loop.
+    pub const ORACLE: Promise = Promise::Own("Oracle");
 }
 
 impl fmt::Display for Promise {

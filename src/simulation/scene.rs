@@ -8,6 +8,7 @@ use super::client::Client;
 use super::faults::{Call, Fault};
 use super::kernel::Sim;
 use super::play::{check_the_end, judge, of_panic, serve, turn};
+use super::promises::Promise;
 use super::schedule::Schedule;
 use super::script::{Script, Step};
 use super::subject::Subject;
@@ -49,7 +50,7 @@ impl<S: Subject> Schedule<S> {
         let mut world = self.world();
         world.trace = Telling::Everything.trace();
         let sim = Sim::new(world);
-        let server = watched(&sim, || self.start(sim.clone()));
+        let server = watched(&sim, Promise::Survival, || self.start(sim.clone()));
         Scene { schedule: self.clone(), sim, server }
     }
 }
@@ -58,19 +59,19 @@ impl<S: Subject> Scene<S> {
     /// One turn of the loop. Fails if the loop does.
     #[track_caller]
     pub fn turn(&mut self) -> io::Result<()> {
-        watched(&self.sim, || turn(&self.sim, &mut self.server))
+        watched(&self.sim, Promise::Survival, || turn(&self.sim, &mut self.server))
     }
 
     /// Turns until every client is gone, or until the loop has ended if it was told to.
     #[track_caller]
     pub fn play(&mut self) {
-        watched(&self.sim, || serve(&self.sim, &mut self.server));
+        watched(&self.sim, Promise::Survival, || serve(&self.sim, &mut self.server));
     }
 
     /// Lets the loop run until it has stopped: see [`Server::run`].
     #[track_caller]
     pub fn run(&mut self) -> io::Result<()> {
-        watched(&self.sim, || self.server.run())
+        watched(&self.sim, Promise::Survival, || self.server.run())
     }
 
     /// When all clients are gone: holds the counts and what each client got to the oracles of the subject. Panics if a
@@ -78,7 +79,7 @@ impl<S: Subject> Scene<S> {
     #[track_caller]
     pub fn judge(&self) {
         let Scene { schedule, sim, server } = self;
-        watched(sim, || {
+        watched(sim, Promise::ORACLE, || {
             let judged = check_the_end(sim, server, |server, world| schedule.audit(server, world))
                 .and_then(|counts| judge(&schedule.subject, &mut sim.0.borrow_mut().world, counts));
             if let Err(broken) = judged {
@@ -159,16 +160,16 @@ impl<S: Subject> Scene<S> {
     }
 }
 
-/// Does something in which a promise may be broken, and lets clients take what has reached them.
+/// Does something in which a promise may be broken, and lets clients take what has reached them. A panic breaks this one.
 #[track_caller]
-fn watched<T>(sim: &Sim, does: impl FnOnce() -> T) -> T {
+fn watched<T>(sim: &Sim, by_panic: Promise, does: impl FnOnce() -> T) -> T {
     let quiet = telling::quietly();
     let done = catch_unwind(AssertUnwindSafe(does));
     drop(quiet);
     sim.0.borrow_mut().world.deliver();
     match done {
         Ok(done) => done,
-        Err(panic) => panic!("{}\n{}", trace(sim).join("\n"), of_panic(&*panic)),
+        Err(panic) => panic!("{}\n{}", trace(sim).join("\n"), of_panic(&*panic, by_panic)),
     }
 }
 

@@ -57,6 +57,7 @@ impl Subject for Doubted {
     }
 
     fn judge(&self, client: &Transcript<'_>) -> Result<Right, Broken> {
+        assert!(!self.text.is_empty(), "an oracle without words");
         Welcoming { text: self.text, ..Welcoming::default() }.judge(client)
     }
 
@@ -85,6 +86,14 @@ fn a_panic_is_told_with_its_file_and_line() {
     let told = failure.broken.to_string();
     assert!(told.contains("a panic at tests/simulation/reports.rs:"), "{told}");
     assert!(told.contains("too large"), "{told}");
+}
+
+#[test]
+fn a_panic_of_the_oracle_is_not_told_as_one_of_the_loop() {
+    let broken = told(&Doubted { text: "", explained: &[] }, 1).unwrap();
+    assert_eq!(broken.promise, Promise::ORACLE, "{broken}");
+    assert!(broken.how.contains("a panic at tests/simulation/reports.rs:"), "{broken}");
+    assert!(broken.how.contains("an oracle without words"), "{broken}");
 }
 
 #[test]
