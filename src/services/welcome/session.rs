@@ -42,7 +42,8 @@ pub struct Session {
     /// Whether the name was a record that had to be cut.
     cut: bool,
     name: Vec<u8>,
-    reply: Box<[u8]>,
+    /// The welcome, unless it is that for all.
+    reply: Option<Box<[u8]>>,
 }
 
 impl Session {
@@ -95,14 +96,14 @@ impl Session {
 
     #[inline]
     fn name_ended(&mut self, event: Event, welcome: &Welcome) -> Moved<Machine> {
-        self.reply = welcome.to(&self.name).into();
+        self.reply = welcome.for_all().is_none().then(|| welcome.to(&self.name).into());
         self.machine.on(event)
     }
 
     /// Being closed can last, and needs no buffers.
     #[inline]
     fn over(&mut self, event: Event) -> Moved<Machine> {
-        (self.name, self.reply) = (Vec::new(), Box::default());
+        (self.name, self.reply) = (Vec::new(), None);
         self.machine.on(event)
     }
 }
@@ -136,7 +137,10 @@ impl StreamService for WelcomeStreams {
     fn want<'a>(&'a self, session: &'a Session) -> Want<'a> {
         match session.state() {
             State::ReadingName => Want::Read { room: NAME_MAX_BYTES - session.name.len() },
-            State::WritingWelcome => Want::Write { bytes: &session.reply, then: Then::Close },
+            State::WritingWelcome => {
+                let welcome = session.reply.as_deref().or(self.settings.welcome.for_all());
+                Want::Write { bytes: welcome.unwrap_or_default(), then: Then::Close }
+            }
             State::Closed => Want::Close,
         }
     }

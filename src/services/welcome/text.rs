@@ -40,6 +40,22 @@ impl Welcome {
         welcome
     }
 
+    /// The welcome for every name, if its text has no `{name}`.
+    ///
+    /// ```
+    /// use welcomed::services::welcome::Welcome;
+    ///
+    /// assert_eq!(Welcome::default().for_all(), Some(&b"welcome "[..]));
+    /// assert_eq!("Hello, {name}!".parse::<Welcome>().unwrap().for_all(), None);
+    /// ```
+    #[must_use]
+    pub fn for_all(&self) -> Option<&[u8]> {
+        match &*self.around {
+            [text] => Some(text.as_bytes()),
+            _ => None,
+        }
+    }
+
     /// Whether `bytes` are this welcome, or say it: the answer of another server, whose text grows, to this one's. A text without
     /// `{name}` is the same for all, and said by nothing but itself. Any other is known again by the longest piece of its
     /// text, wherever that stands.
@@ -55,9 +71,9 @@ impl Welcome {
     #[must_use]
     pub fn could_be(&self, bytes: &[u8]) -> bool {
         let said = self.longest_piece().as_bytes();
-        match self.around.len() {
-            1 => bytes == said,
-            _ => said.is_empty() || bytes.windows(said.len()).any(|window| window == said),
+        match self.for_all() {
+            Some(welcome) => bytes == welcome,
+            None => said.is_empty() || bytes.windows(said.len()).any(|window| window == said),
         }
     }
 
