@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_came_has_time_until_the_second_look_however_many_have_been() {
+    fn who_came_has_time_until_the_second_look() {
         let mut looks = Looks::default();
         for _ in 0..600 {
             let came = looks.last();
