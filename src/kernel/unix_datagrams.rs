@@ -21,6 +21,10 @@ use crate::net::{Peer, UNIX_NAME_MAX_BYTES, UnixName, socket};
 /// The longest address of the Unix domain: a family, a path, and the NUL behind it (unix(7)).
 const ADDRESS_MAX_BYTES: usize = 2 + UNIX_NAME_MAX_BYTES + 1;
 
+/// How often a path is looked up: one that takes no waiting fails by chance when anything is mounted on the machine at that
+/// moment. Beside a loop of `unshare --mount true` 163 of 234,000 answers were lost with one try, and none of 508,000 with 16.
+const LOOK_UP_TRIES: usize = 16;
+
 /// What a socket knows of its senders.
 #[derive(Debug, Default)]
 pub(super) struct Senders {
@@ -104,11 +108,14 @@ fn send_buffer(socket: &OwnedFd) -> Option<SendBuffer> {
 fn look_up(path: &Path) -> io::Result<OwnedFd> {
     let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let resolve = ResolveFlags::CACHED | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-    match rustix::fs::openat2(CWD, path, flags, Mode::empty(), resolve) {
-        // Not for want of room: it will not do to try again.
-        Err(Errno::AGAIN) => Err(io::Error::other("the path cannot be looked up without waiting")),
-        found => Ok(found?),
+    for _ in 0..LOOK_UP_TRIES {
+        match rustix::fs::openat2(CWD, path, flags, Mode::empty(), resolve) {
+            Err(Errno::AGAIN) => {}
+            found => return Ok(found?),
+        }
     }
+    // Not for want of room: it will not do to send it again.
+    Err(io::Error::other("the path cannot be looked up without waiting"))
 }
 
 /// The sender that recvfrom(2) gave. A relative path counts as no name: in this process's directory it can be

@@ -1,12 +1,16 @@
 //! A Unix datagram is answered at the path that its sender had, and nowhere else: no path that a stranger names is walked.
 
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
+use nix::sched::{CloneFlags, unshare};
+use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_change, unmount};
 use rustix::process::Signal;
 use welcomed::net::Kind;
 
@@ -109,6 +113,42 @@ fn a_socket_of_another_user_gets_no_answer() {
     server.wait_for_log("the path is not a socket of the sender's own");
     fs::remove_file(&path).unwrap();
     is_served(&folder, &address);
+    server.signal(Signal::TERM);
+    server.wait();
+}
+
+/// Mounts and unmounts at `directory` until it `is_over`, where no other process sees it.
+fn mount_again_and_again(directory: &Path, is_over: &AtomicBool) -> io::Result<()> {
+    unshare(CloneFlags::CLONE_NEWNS)?;
+    mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
+    while !is_over.load(Ordering::Relaxed) {
+        mount("none", directory, "tmpfs", MountFlags::empty(), None)?;
+        unmount(directory, UnmountFlags::empty())?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_mount_elsewhere_costs_no_sender_its_answer() {
+    let folder = Folder::new();
+    let (server, address) = start(&folder);
+    let (elsewhere, path) = (folder.path("elsewhere"), folder.path("sender"));
+    fs::create_dir(&elsewhere).unwrap();
+    let sender = bind(&path);
+    sender.set_read_timeout(Some(BOUND / 10)).unwrap();
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let mounts = scope.spawn(|| mount_again_and_again(&elsewhere, &is_over));
+        let all_answered = (0..3_000).all(|number| {
+            sender.send_to(format!("Ada {number}").as_bytes(), &address).unwrap();
+            sender.recv(&mut [0; 100]).is_ok()
+        });
+        is_over.store(true, Ordering::Relaxed);
+        match mounts.join().unwrap() {
+            Ok(()) => assert!(all_answered),
+            Err(error) => not_tested(&format!("nothing can be mounted: {error}")),
+        }
+    });
     server.signal(Signal::TERM);
     server.wait();
 }
