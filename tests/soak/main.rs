@@ -1,4 +1,5 @@
-//! All kinds of TCP clients together for a long time: no welcome is lost, and no memory or descriptor leaks.
+//! Clients of all manners over all kinds of sockets, together for a long time: no welcome is lost, and no memory or descriptor
+//! leaks.
 //!
 //! `SOAK_SECONDS` is the length (default: 120), `SOAK_SEED` repeats the clients' random choices.
 
@@ -10,9 +11,14 @@
     reason = "a test that cannot go on has to fail, and this one has figures to show"
 )]
 
-mod clients;
+mod client;
+mod connections;
+mod datagrams;
+mod manners;
 mod server;
+mod sockets;
 mod tally;
+mod visit;
 
 use std::env;
 use std::hash::{BuildHasher as _, RandomState};
@@ -20,8 +26,12 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use self::clients::{Client, KINDS, Kind, NAME_GAP, Shared, WELCOME};
-use self::server::{Log, Sample, Server};
+use welcomed::net::Kind;
+
+use self::client::{Client, Shared, WELCOME};
+use self::connections::NAME_GAP;
+use self::manners::{MANNERS, Manner};
+use self::server::{Folder, Log, Sample, Server};
 use self::tally::{Counts, Tallies, Tally};
 
 /// The longest wait before the test fails: long, because the machine may be busy.
@@ -90,11 +100,16 @@ fn comes_true(mut is_so: impl FnMut() -> bool) -> bool {
     true
 }
 
-/// Visits again and again until the soak ends.
-fn visit_repeatedly(kind: Kind, shared: &Shared, seed: u64) -> Tally {
+/// Visits again and again until the soak ends, over the kinds of sockets in turn. `first` says which is the first.
+fn visit_repeatedly(manner: &Manner, first: usize, shared: &Shared, seed: u64) -> Tally {
     let (mut client, mut tally) = (Client::new(shared, seed), Tally::default());
-    while !shared.pause(Duration::ZERO) {
-        tally.add(client.visit(kind));
+    let served: Vec<Kind> =
+        manner.over.iter().copied().filter(|kind| shared.addresses.contains_key(kind)).collect();
+    for kind in served.iter().cycle().skip(first) {
+        if shared.pause(Duration::ZERO) {
+            break;
+        }
+        tally.add(*kind, (manner.visit)(&mut client, *kind));
         shared.visits.fetch_add(1, Ordering::Relaxed);
     }
     tally
@@ -129,23 +144,24 @@ fn watch(plan: &Plan, shared: &Shared, server: &Server, idle: Sample) -> Samples
 }
 
 /// Runs all clients for the length of the plan, and waits until they have left.
-fn run_clients(plan: &Plan, server: &Server) -> (Tallies, Samples) {
-    let shared = Shared::new(server.address, plan.name_timeout);
+fn run_clients(plan: &Plan, server: &Server, folder: &Folder) -> (Tallies, Samples) {
+    let shared = Shared::new(server.addresses.clone(), folder.path().to_owned(), plan.name_timeout);
     let idle = server.sample();
     thread::scope(|scope| {
-        let kinds = KINDS.iter().flat_map(|(kind, places)| (0..*places).map(|_| *kind));
+        let rows = MANNERS.iter().enumerate();
+        let all = rows.flat_map(|(row, manner)| (0..manner.places).map(move |first| (row, manner, first)));
         let (shared, mut clients) = (&shared, Vec::new());
-        for (kind, number) in kinds.zip(0..) {
+        for ((row, manner, first), number) in all.zip(0..) {
             let builder = thread::Builder::new().stack_size(STACK_BYTES);
             let seed = plan.seed.wrapping_add(number);
-            let thread = builder.spawn_scoped(scope, move || visit_repeatedly(kind, shared, seed)).unwrap();
-            clients.push((kind, thread));
+            let visits = move || visit_repeatedly(manner, first, shared, seed);
+            clients.push((row, builder.spawn_scoped(scope, visits).unwrap()));
         }
         let mut samples = watch(plan, shared, server, idle);
         shared.end();
         let mut tallies = Tallies::default();
-        for (kind, thread) in clients {
-            tallies.join(kind, thread.join().unwrap());
+        for (row, thread) in clients {
+            tallies.join(row, thread.join().unwrap());
         }
         // If this fails, the count of descriptors that are left shows it.
         comes_true(|| server.sample().descriptors <= idle.descriptors);
@@ -158,7 +174,7 @@ fn run_clients(plan: &Plan, server: &Server) -> (Tallies, Samples) {
 /// The broken promises about the server as a whole.
 fn broken(samples: &Samples, log: &Log) -> Vec<String> {
     let Samples { idle, warm, most, left } = samples;
-    let clients: usize = KINDS.iter().map(|(_, places)| places).sum();
+    let clients: usize = MANNERS.iter().map(|manner| manner.places).sum();
     let promises = [
         (most.resident <= warm.resident + GROWTH_MAX_KIB, "resident memory is flat"),
         (most.descriptors <= idle.descriptors + clients + LEAVING_MAX, "a client is one descriptor at most"),
@@ -176,8 +192,15 @@ fn soak(length: Duration) {
     let (gap, timeout) = (milliseconds(NAME_GAP), milliseconds(plan.name_timeout));
     let timing = ["--name-gap", &gap, "--name-timeout", &timeout];
     // Quiet, because the memory of the log's queue depends on how fast this busy process reads.
-    let server = Server::start(&[&["--quiet", "--welcome", WELCOME][..], &timing].concat());
-    let (tallies, samples) = run_clients(&plan, &server);
+    let folder = Folder::new();
+    let server = Server::start(&folder, &[&["--quiet", "--welcome", WELCOME][..], &timing].concat());
+    let is_served = |kind| server.addresses.contains_key(&kind);
+    if !is_served(Kind::Raw) {
+        assert!(env::var_os("CI").is_none(), "CI needs CAP_NET_RAW for raw sockets");
+        println!("NOT TESTED: raw sockets need CAP_NET_RAW");
+    }
+    let (tallies, samples) = run_clients(&plan, &server, &folder);
+    let missing = tallies.missing(is_served);
     let (status, log) = server.stop();
     let counts = Counts::read(&log.last);
 
@@ -192,7 +215,8 @@ fn soak(length: Duration) {
     row("threads", &|sample| sample.threads.to_string());
     println!("\n{}", log.last);
 
-    let broken = [tallies.broken(), tallies.misfits(&counts), broken(&samples, &log)].concat();
+    let mut broken = [tallies.broken(), missing, tallies.misfits(&counts), broken(&samples, &log)].concat();
+    broken.extend(folder.names().iter().map(|name| format!("the file {name} is left")));
     assert!(broken.is_empty(), "broken, with SOAK_SEED={}: {broken:#?}\n{:#?}", plan.seed, log.warnings);
     assert_eq!(status.code(), Some(0));
 }

@@ -1,23 +1,37 @@
-//! The server program: started, sampled from outside, and stopped.
+//! The server program: started at every kind of endpoint, sampled from outside, and stopped.
 
+use std::collections::HashMap;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read};
-use std::net::SocketAddr;
+use std::net::SocketAddrV4;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Sender, channel};
 use std::thread::{self, JoinHandle};
 
 use rustix::process::{Pid, Signal, kill_process};
+use socket2::SockAddr;
+use welcomed::net::Kind;
 
+use crate::sockets::{PROTOCOL, host, raw_is_allowed};
 use crate::{BOUND, comes_true};
 
-/// The words before the address, in the log line of a server that listens.
-const LISTENS: &str = "waiting for connections on tcp://";
+/// Where the server listens, by the kind of socket.
+pub(crate) type Addresses = HashMap<Kind, SockAddr>;
+
+/// The words before an address, in the log line of a server that listens there.
+const LISTENS: [&str; 2] = ["waiting for connections on ", "waiting for datagrams on "];
+
+/// The number of the host of the raw endpoint. Clients have others.
+const SERVER_HOST: u32 = 0xffff;
+
+/// A directory for sockets, removed with all that is left in it.
+pub(crate) struct Folder(PathBuf);
 
 /// The running server.
 pub(crate) struct Server {
     child: Child,
-    pub(crate) address: SocketAddr,
+    pub(crate) addresses: Addresses,
     log: Option<JoinHandle<Log>>,
 }
 
@@ -39,18 +53,73 @@ pub(crate) struct Sample {
     pub(crate) threads: usize,
 }
 
+impl Folder {
+    pub(crate) fn new() -> Folder {
+        let path = std::env::temp_dir().join(format!("welcomed-soak-{}", std::process::id()));
+        // A process that had the same number may have left one.
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir(&path).unwrap();
+        Folder(path)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The names in it.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let names = fs::read_dir(&self.0).unwrap().map(|entry| entry.unwrap().file_name());
+        names.map(|name| name.into_string().unwrap()).collect()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The endpoint of a kind, with its socket in `folder` if it has a path. `None` if this process may not listen there.
+fn endpoint(kind: Kind, folder: &Folder) -> Option<String> {
+    match kind {
+        Kind::Tcp | Kind::Udp => Some(format!("{kind}://127.0.0.1:0")),
+        Kind::Unix | Kind::UnixPacket | Kind::UnixGram => {
+            Some(format!("{kind}://{}/{kind}", folder.path().display()))
+        }
+        Kind::Raw => raw_is_allowed().then(|| format!("{kind}://{}?protocol={PROTOCOL}", host(SERVER_HOST))),
+    }
+}
+
+/// The address of an endpoint in the log.
+fn address(endpoint: &str) -> (Kind, SockAddr) {
+    let (scheme, place) = endpoint.split_once("://").unwrap();
+    let kind = Kind::of(scheme).unwrap();
+    let address = match kind {
+        Kind::Tcp | Kind::Udp => place.parse::<SocketAddrV4>().unwrap().into(),
+        Kind::Unix | Kind::UnixPacket | Kind::UnixGram => SockAddr::unix(place).unwrap(),
+        Kind::Raw => SocketAddrV4::new(host(SERVER_HOST), 0).into(),
+    };
+    (kind, address)
+}
+
 impl Server {
-    /// Starts a server on a free port of 127.0.0.1 and waits until it listens.
-    pub(crate) fn start(options: &[&str]) -> Server {
+    /// Starts a server at an endpoint of every kind, and waits until it listens at each.
+    pub(crate) fn start(folder: &Folder, options: &[&str]) -> Server {
         let mut command = Command::new(env!("CARGO_BIN_EXE_welcomed"));
-        command.args(["--listen", "127.0.0.1:0"]).args(options).env_remove("RUST_LOG");
+        let endpoints: Vec<String> = Kind::ALL.iter().filter_map(|kind| endpoint(*kind, folder)).collect();
+        for endpoint in &endpoints {
+            command.args(["--listen", endpoint]);
+        }
+        command.args(options).env_remove("RUST_LOG");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let (listens, listening) = channel();
         let stderr = child.stderr.take().unwrap();
         let log = thread::spawn(move || read(stderr, &listens));
-        let mut server = Server { child, address: "127.0.0.1:1".parse().unwrap(), log: Some(log) };
-        server.address = listening.recv_timeout(BOUND).unwrap();
+        let mut server = Server { child, addresses: Addresses::new(), log: Some(log) };
+        for _ in endpoints {
+            server.addresses.extend([address(&listening.recv_timeout(BOUND).unwrap())]);
+        }
         server
     }
 
@@ -85,14 +154,14 @@ impl Drop for Server {
     }
 }
 
-/// Reads the log to its end. Sends the server's address once it is in the log.
-fn read(from: impl Read, listens: &Sender<SocketAddr>) -> Log {
+/// Reads the log to its end. Sends each endpoint that is in it.
+fn read(from: impl Read, listens: &Sender<String>) -> Log {
     let mut log = Log::default();
     for line in BufReader::new(from).lines() {
         let line = line.unwrap();
-        if let Some((_, address)) = line.split_once(LISTENS) {
+        if let Some((_, endpoint)) = LISTENS.iter().find_map(|words| line.split_once(words)) {
             // This fails if the test has given up waiting.
-            let _ = listens.send(address.parse().unwrap());
+            let _ = listens.send(endpoint.to_owned());
         } else if [" WARN ", " ERROR "].iter().any(|level| line.contains(level)) {
             log.warnings.push(line.clone());
         }

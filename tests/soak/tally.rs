@@ -4,37 +4,51 @@ use std::collections::HashMap;
 use std::fmt;
 use std::ops::RangeInclusive;
 
-use crate::clients::{KINDS, Kind, Outcome};
+use welcomed::net::Kind;
 
-/// The most broken promises that are kept in words. All are counted.
+use crate::manners::MANNERS;
+use crate::visit::{Fate, Outcome, Visit};
+
+/// The most broken promises of a manner that are kept in words. All are counted.
 const DETAILS_MAX: usize = 5;
 
-/// The outcomes of the visits of one kind.
+/// The visits of one manner.
 #[derive(Clone, Default, Debug)]
 pub(crate) struct Tally {
-    pub(crate) visits: u64,
-    pub(crate) excused: u64,
-    pub(crate) broken: u64,
+    /// By the kind of socket.
+    visits: HashMap<Kind, u64>,
+    excused: u64,
+    broken: u64,
     /// The first broken promises in words.
-    pub(crate) details: Vec<String>,
+    details: Vec<String>,
+    /// How many connections and datagrams had each fate.
+    fates: HashMap<Fate, u64>,
 }
 
 impl Tally {
-    pub(crate) fn add(&mut self, outcome: Outcome) {
-        self.visits += 1;
-        match outcome {
+    pub(crate) fn add(&mut self, kind: Kind, visit: Visit) {
+        *self.visits.entry(kind).or_default() += 1;
+        for fate in visit.fates {
+            *self.fates.entry(fate).or_default() += 1;
+        }
+        match visit.outcome {
             Outcome::AsPromised => {}
             Outcome::Excused => self.excused += 1,
             Outcome::Broken(how) => {
                 self.broken += 1;
-                self.details.push(how);
+                self.details.push(format!("over {kind}: {how}"));
                 self.details.truncate(DETAILS_MAX);
             }
         }
     }
 
     fn join(&mut self, other: Tally) {
-        self.visits += other.visits;
+        for (kind, visits) in other.visits {
+            *self.visits.entry(kind).or_default() += visits;
+        }
+        for (fate, count) in other.fates {
+            *self.fates.entry(fate).or_default() += count;
+        }
         self.excused += other.excused;
         self.broken += other.broken;
         self.details.extend(other.details);
@@ -42,68 +56,95 @@ impl Tally {
     }
 }
 
-/// Where a kind stands in [`KINDS`].
-fn place(kind: Kind) -> usize {
-    KINDS.iter().position(|(other, _)| *other == kind).unwrap()
-}
-
-/// The tallies of all kinds, in the order of [`KINDS`].
+/// The tallies of all manners, in the order of [`MANNERS`].
 #[derive(Default, Debug)]
-pub(crate) struct Tallies([Tally; KINDS.len()]);
+pub(crate) struct Tallies([Tally; MANNERS.len()]);
 
 impl Tallies {
-    pub(crate) fn join(&mut self, kind: Kind, tally: Tally) {
-        self.0[place(kind)].join(tally);
-    }
-
-    pub(crate) fn visits(&self) -> u64 {
-        self.0.iter().map(|tally| tally.visits).sum()
+    /// Joins a tally of the manner that stands at `place` in [`MANNERS`].
+    pub(crate) fn join(&mut self, place: usize, tally: Tally) {
+        self.0[place].join(tally);
     }
 
     /// The broken promises that are kept in words.
     pub(crate) fn broken(&self) -> Vec<String> {
-        self.0.iter().flat_map(|tally| tally.details.clone()).collect()
+        let all = MANNERS.iter().zip(&self.0);
+        all.flat_map(|(manner, tally)| tally.details.iter().map(|how| format!("{} {how}", manner.name)))
+            .collect()
+    }
+
+    /// How many connections and datagrams may be under `count`, from what the clients did: at least those that have no
+    /// other fate.
+    fn fits(&self, count: &str) -> RangeInclusive<u64> {
+        let fates = self.0.iter().flat_map(|tally| &tally.fates);
+        let (mut least, mut most) = (0, 0);
+        for (fate, times) in fates.filter(|(fate, _)| fate.contains(&count)) {
+            most += times;
+            least += if fate.len() == 1 { *times } else { 0 };
+        }
+        least..=most
     }
 
     /// The server's counts that do not agree with the visits.
     pub(crate) fn misfits(&self, counts: &Counts) -> Vec<String> {
-        let of = |kind: Kind| self.0[place(kind)].visits;
-        let excused: u64 = self.0.iter().map(|tally| tally.excused).sum();
-        let (scanners, sleepers, resetters) = (of(Kind::Scanner), of(Kind::Sleeper), of(Kind::Resetter));
-        let named = self.visits() - scanners - sleepers;
-        let (lingered, accept_errors) = (of(Kind::OverSender), counts.of("accept errors"));
-        // The outcome of a reset depends on its moment. An excused client can have any outcome.
-        let failed = counts.of("failed") + accept_errors;
-        let lines: [(&str, u64, RangeInclusive<u64>); 9] = [
-            (
-                "accepted, or lost before",
-                counts.of("accepted") + accept_errors,
-                self.visits()..=self.visits(),
-            ),
-            ("welcomed or failed", counts.of("welcomed") + failed, named - excused..=named),
-            ("lingered", counts.of("lingered"), lingered - excused.min(lingered)..=lingered + excused),
-            ("without a name", counts.of("without a name"), scanners..=scanners),
-            ("timed out", counts.of("timed out"), sleepers..=sleepers + excused),
-            ("failed", failed, 0..=resetters + excused),
-            ("stopped", counts.of("stopped"), 0..=0),
-            ("open", counts.of("open"), 0..=0),
-            ("accept pauses", counts.of("accept pauses"), 0..=0),
-        ];
+        let all = self.0.iter().flat_map(|tally| tally.fates.values()).sum::<u64>();
+        let mut lines: Vec<(&str, u64, RangeInclusive<u64>)> =
+            COUNTS.iter().map(|count| (*count, counts.of(count), self.fits(count))).collect();
+        let decided: u64 = lines.iter().map(|(_, counted, _)| counted).sum();
+        lines.push((
+            "accepted and accept errors",
+            counts.of("accepted") + counts.of("accept errors"),
+            all..=all,
+        ));
+        lines.push(("all outcomes", decided, all..=all));
+        lines.push(("accept pauses", counts.of("accept pauses"), 0..=0));
         let misfits = lines.iter().filter(|(_, counted, fits)| !fits.contains(counted));
         misfits.map(|(what, counted, fits)| format!("{what}: {counted}, not {fits:?}")).collect()
+    }
+
+    /// The manners that did not come over a kind of socket that the server has.
+    pub(crate) fn missing(&self, is_served: impl Fn(Kind) -> bool) -> Vec<String> {
+        let all = MANNERS.iter().zip(&self.0).flat_map(|(manner, tally)| {
+            manner.over.iter().map(move |kind| (manner.name, *kind, tally.visits.contains_key(kind)))
+        });
+        let missing = all.filter(|(_, kind, came)| is_served(*kind) && !came);
+        missing.map(|(manner, kind, _)| format!("{manner} did not come over {kind}")).collect()
     }
 }
 
 impl fmt::Display for Tallies {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{:<12}{:>9}{:>12}{:>10}{:>10}", "kind", "at once", "visits", "excused", "broken")?;
-        for ((kind, places), tally) in KINDS.iter().zip(&self.0) {
-            let Tally { visits, excused, broken, .. } = tally;
-            writeln!(f, "{:<12}{places:>9}{visits:>12}{excused:>10}{broken:>10}", format!("{kind:?}"))?;
+        write!(f, "{:<16}{:>8}", "manner", "at once")?;
+        for kind in Kind::ALL {
+            write!(f, "{kind:>11}")?;
+        }
+        writeln!(f, "{:>9}{:>8}", "excused", "broken")?;
+        for (manner, tally) in MANNERS.iter().zip(&self.0) {
+            write!(f, "{:<16}{:>8}", manner.name, manner.places)?;
+            for kind in Kind::ALL {
+                let visits = tally.visits.get(kind).map_or(String::new(), u64::to_string);
+                write!(f, "{visits:>11}")?;
+            }
+            writeln!(f, "{:>9}{:>8}", tally.excused, tally.broken)?;
         }
         Ok(())
     }
 }
+
+/// Each client and each datagram is under one of these counts. See [`Counts::of`].
+const COUNTS: [&str; 11] = [
+    "welcomed",
+    "lingered",
+    "without a name",
+    "timed out",
+    "failed",
+    "stopped",
+    "open",
+    "dropped",
+    "unanswerable",
+    "echoes",
+    "accept errors",
+];
 
 /// The server's counts.
 #[derive(Debug)]
@@ -114,16 +155,17 @@ impl Counts {
     pub(crate) fn read(line: &str) -> Counts {
         let (_, counts) = line.split_once("counts: ").unwrap();
         let parts = counts.split([':', ',', ';', '(', ')']).map(str::trim).filter(|part| !part.is_empty());
-        Counts(
-            parts
-                .map(|part| part.split_once(' ').unwrap())
-                .map(|(count, what)| (what.to_owned(), count.parse().unwrap()))
-                .collect(),
-        )
+        let counts = parts.map(|part| part.split_once(' ').unwrap());
+        let mut counts: HashMap<String, u64> =
+            counts.map(|(count, what)| (what.to_owned(), count.parse().unwrap())).collect();
+        // Those that lingered are among the welcomed. Here they are not, so that each is under one count.
+        let lingered = counts["lingered"];
+        *counts.get_mut("welcomed").unwrap() -= lingered;
+        Counts(counts)
     }
 
     /// The count of `what`, in the server's words.
-    pub(crate) fn of(&self, what: &str) -> u64 {
+    fn of(&self, what: &str) -> u64 {
         self.0[what]
     }
 }
