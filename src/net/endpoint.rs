@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -77,7 +77,12 @@ fn socket_addresses(host: &str, number: u16) -> io::Result<Vec<SocketAddr>> {
     if host == EVERY_ADDRESS {
         return Ok(vec![(Ipv4Addr::UNSPECIFIED, number).into(), (Ipv6Addr::UNSPECIFIED, number).into()]);
     }
-    Ok((host, number).to_socket_addrs()?.collect())
+    // An IPv4 address in the form of IPv6 (`::ffff:127.0.0.1`) is one of IPv4: an IPv6 socket of ours serves IPv6 alone.
+    let canonical = |address: SocketAddr| match address.ip().to_canonical() {
+        IpAddr::V4(ip) => (ip, address.port()).into(),
+        IpAddr::V6(_) => address, // with its zone
+    };
+    Ok((host, number).to_socket_addrs()?.map(canonical).collect())
 }
 
 impl fmt::Display for Endpoint {
@@ -316,5 +321,6 @@ mod tests {
         assert_eq!(shown("raw://localhost?protocol=253"), ["raw://127.0.0.1?protocol=253"]);
         assert_eq!(shown("udp://*:9999"), ["udp://0.0.0.0:9999", "udp://[::]:9999"]);
         assert_eq!(shown("raw://*?protocol=253"), ["raw://0.0.0.0?protocol=253"]);
+        assert_eq!(shown("udp://[::ffff:127.0.0.1]:9999"), ["udp://127.0.0.1:9999"]);
     }
 }

@@ -252,6 +252,15 @@ fn an_ipv6_address_is_served_like_any_other() {
 }
 
 #[test]
+fn an_ipv4_address_in_the_form_of_ipv6_is_served_over_ipv4() {
+    let mut command = welcomed();
+    command.args(["--listen", "tcp://[::ffff:127.0.0.1]:0"]);
+    let server = Server::spawn(command);
+    assert!(server.address.is_ipv4());
+    assert_eq!(answer(server.send(b"Ada\n")), "welcome ");
+}
+
+#[test]
 fn a_star_is_every_address_and_each_has_a_socket() {
     if let Err(error) = TcpListener::bind("[::1]:0") {
         return not_tested(&format!("IPv6 is not here: {error}"));
