@@ -30,7 +30,7 @@ Examples:
 #[command(name = PROGRAM, version, max_term_width = 100, after_help = EXAMPLES, after_long_help = EXAMPLES)]
 struct Options {
     /// The server to visit: HOST:PORT, or one of tcp://, unix://, unixpacket://, udp://, unixgram:// and raw://
-    #[arg(short, long, value_name = "ENDPOINT", default_value = "tcp://127.0.0.1:9999")]
+    #[arg(short, long, value_name = "ENDPOINT", default_value = "tcp://127.0.0.1:9999", value_parser = Endpoint::of_server)]
     connect: Endpoint,
 
     /// How long the visit may take

@@ -51,6 +51,25 @@ impl Endpoint {
         self.kind
     }
 
+    /// Parses the endpoint of one server, as a client needs it: the host is not `*`.
+    ///
+    /// ```
+    /// use welcomed::net::Endpoint;
+    ///
+    /// assert!(Endpoint::of_server("localhost:9999").is_ok());
+    /// assert!(Endpoint::of_server("*:9999").is_err());
+    /// ```
+    pub fn of_server(text: &str) -> Result<Endpoint, BadEndpoint> {
+        let endpoint: Endpoint = text.parse()?;
+        match &endpoint.place {
+            Place::Host { host, .. } if host == EVERY_ADDRESS => Err(BadEndpoint {
+                what: "the host * is for listening, at every address; a client names one server",
+                kind: Some(endpoint.kind),
+            }),
+            Place::Host { .. } | Place::Unix(_) => Ok(endpoint),
+        }
+    }
+
     /// The addresses of the endpoint, each once, in the resolver's order. A raw socket has IPv4 addresses only.
     ///
     /// Fails as getaddrinfo(3) does, and with [`io::ErrorKind::NotFound`] if there is no address. It may block

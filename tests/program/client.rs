@@ -200,6 +200,16 @@ fn a_mistake_on_the_command_line_is_one_line_and_exit_code_2() {
 }
 
 #[test]
+fn a_host_that_stands_for_all_is_refused_in_one_line() {
+    let why = "the host * is for listening, at every address; a client names one server";
+    for endpoint in ["*:9999", "tcp://*:9999", "udp://*:9999", "raw://*?protocol=253"] {
+        let line = error_line(run(welcome().args(["-c", endpoint, "Ada"]), b""), 2);
+        let begin = format!("invalid value '{endpoint}' for '--connect <ENDPOINT>': {why}; accepted is ");
+        assert!(line.starts_with(&begin), "{line}");
+    }
+}
+
+#[test]
 fn help_says_what_the_program_is_and_ends_with_examples() {
     let (code, out, _) = run(welcome().arg("--help"), b"");
     assert_eq!(code, 0);

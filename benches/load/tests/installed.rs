@@ -95,6 +95,14 @@ fn the_proof_holds() {
 }
 
 #[test]
+fn a_host_that_stands_for_all_is_no_server_to_load() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = run(Path::new(PROGRAM), folder.path(), &["--connect", "*:9999", "--count", "1"]);
+    assert_eq!((output.status.code(), text(&output.stdout)), (Some(2), ""), "{output:?}");
+    assert!(text(&output.stderr).contains("the host * is for listening"), "{output:?}");
+}
+
+#[test]
 fn a_run_in_which_nothing_succeeds_is_a_failure_of_one_line() {
     let folder = tempfile::tempdir().unwrap();
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();

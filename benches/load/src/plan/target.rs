@@ -29,8 +29,8 @@ impl Target {
     /// Fails with [`ErrorKind::InvalidInput`] if it is no endpoint, and as getaddrinfo(3) does. It may block while a
     /// name server is asked.
     pub fn at(endpoint: &str) -> io::Result<Target> {
-        let endpoint: Endpoint =
-            endpoint.parse().map_err(|why| io::Error::new(ErrorKind::InvalidInput, why))?;
+        let endpoint =
+            Endpoint::of_server(endpoint).map_err(|why| io::Error::new(ErrorKind::InvalidInput, why))?;
         Target::new(endpoint.resolve()?.first().ok_or(ErrorKind::NotFound)?)
     }
 

@@ -37,7 +37,7 @@ fn examples() -> String {
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub(crate) struct Options {
     /// The server to load, HOST:PORT or an endpoint of another kind, as above; without it, the comparison
-    #[arg(short, long, value_name = "ENDPOINT")]
+    #[arg(short, long, value_name = "ENDPOINT", value_parser = Endpoint::of_server)]
     pub(crate) connect: Option<Endpoint>,
 
     /// Closed loop: so many visits at a time [default: 64]
