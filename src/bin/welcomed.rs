@@ -8,7 +8,9 @@ use clap::{ArgAction, Parser, ValueEnum};
 use log::LevelFilter;
 use welcomed::DIAGRAMS;
 use welcomed::command_line;
-use welcomed::kernel::mio::{descriptor_limit, raise_descriptor_limit};
+use welcomed::kernel::mio::{
+    descriptor_limit, is_out_of_descriptors, keep_a_descriptor, raise_descriptor_limit,
+};
 use welcomed::kernel::{self, Mio, Printed};
 use welcomed::logging;
 use welcomed::machine::diagram::{Dot, Mermaid};
@@ -223,9 +225,12 @@ fn serve(options: &Options) -> Result<(), String> {
     settings.unix_mode = options.unix_mode;
     let mut server = Server::new(kernel, services(options, capacity)?, settings)
         .with_report(|(streams, datagrams)| Both::of(streams.counts(), datagrams.counts()).report());
+    let for_a_client = keep_a_descriptor()
+        .map_err(|error| format!("cannot serve a client: {error}{}", too_few_descriptors(&error)))?;
     for endpoint in &options.listen {
         listen(&mut server, endpoint)?;
     }
+    drop(for_a_client);
     server.run().map_err(|error| format!("cannot go on serving: {error}"))
 }
 
@@ -277,6 +282,16 @@ fn listen(server: &mut Server<Mio, Served>, endpoint: &Endpoint) -> Result<(), S
     }
 }
 
+/// What a server needs, if it has not got so many descriptors.
+fn too_few_descriptors(error: &io::Error) -> String {
+    let limit = descriptor_limit();
+    let what = format!(
+        "; it takes a descriptor for each address, some for the program and one for a client, and the limit is {limit} \
+         (ulimit -n)"
+    );
+    if is_out_of_descriptors(error) { what } else { String::new() }
+}
+
 /// What to do about an address that one cannot listen on.
 fn advice(address: &Address, error: &io::Error) -> String {
     let kind = address.kind;
@@ -302,6 +317,6 @@ fn advice(address: &Address, error: &io::Error) -> String {
             "; this machine does not have that address (`ip address` lists its own)".to_owned()
         }
         (ErrorKind::PermissionDenied, _) => format!("; it takes {}", kind.semantics().privilege),
-        _ => String::new(),
+        _ => too_few_descriptors(error),
     }
 }

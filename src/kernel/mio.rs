@@ -359,3 +359,15 @@ pub fn raise_descriptor_limit() -> io::Result<usize> {
     rustix::process::setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })?;
     Ok(descriptor_limit())
 }
+
+/// A descriptor that is kept until the server listens everywhere: then there is room for a client. Fails if the limit leaves
+/// no room for it.
+pub fn keep_a_descriptor() -> io::Result<OwnedFd> {
+    Ok(rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stderr(), 0)?)
+}
+
+/// Whether an error says that this process has as many descriptors as it may (`EMFILE`).
+#[must_use]
+pub fn is_out_of_descriptors(error: &io::Error) -> bool {
+    Errno::from_io_error(error) == Some(Errno::MFILE)
+}

@@ -11,7 +11,7 @@ use std::process::Command;
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix, sendmsg_addr};
 use rustix::process::{Resource, Rlimit, Signal, prlimit};
 
-use crate::process::{Server, answer, until};
+use crate::process::{Process, Server, answer, until};
 
 /// Sets the descriptor limit of a running server so that it can open `more`. The limit is a bound on descriptor
 /// numbers (getrlimit(2)): the server can open the free numbers below it.
@@ -129,6 +129,45 @@ fn max_connections_is_lowered_to_the_descriptor_limit() {
         assert_eq!(answer(client), "welcome ");
     }
     assert!(!server.stop().log.contains("accepting pauses"), "the reserve is enough");
+}
+
+#[test]
+fn a_limit_without_room_for_a_client_is_one_line() {
+    let (mut refusals, mut visits) = (0, 0);
+    for limit in 3..=16 {
+        let mut command = Command::new("sh");
+        let script = format!("ulimit -n {limit}; exec \"$@\"");
+        command.args(["-c", &script, "sh", env!("CARGO_BIN_EXE_welcomed"), "-l", "127.0.0.1:0"]);
+        let mut server = Process::start(command.env_remove("RUST_LOG"));
+        let mut has_ended = false;
+        until("it listens or ends", || {
+            has_ended = server.child.try_wait().unwrap().is_some();
+            has_ended || server.log().contains("connections on tcp://")
+        });
+        if !has_ended {
+            let log = server.wait_for_log("connections on tcp://");
+            let address = log.split("connections on tcp://").nth(1).unwrap().lines().next().unwrap();
+            let mut client = TcpStream::connect(address).unwrap();
+            client.set_read_timeout(Some(crate::process::BOUND)).unwrap();
+            client.write_all(b"Ada\n").unwrap();
+            assert_eq!(answer(client), "welcome ", "{limit}");
+            visits += 1;
+            continue;
+        }
+        let ended = server.wait();
+        let said: Vec<&str> = ended.log.lines().filter(|line| !line.contains(" INFO ")).collect();
+        assert_eq!(said.len(), 1, "{limit}: {}", ended.log);
+        // With fewer the loader does not find the libraries, and says so.
+        let code = ended.status.code();
+        assert!(
+            code == Some(1) && said[0].starts_with("welcomed: ") || code == Some(127),
+            "{limit}: {said:?}"
+        );
+        refusals += usize::from(
+            said[0].ends_with(&format!("one for a client, and the limit is {limit} (ulimit -n)")),
+        );
+    }
+    assert!(refusals > 0 && visits > 0, "{refusals} refusals, {visits} visits");
 }
 
 #[test]
