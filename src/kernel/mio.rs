@@ -61,9 +61,10 @@ impl Mio {
     }
 
     /// Opens the selector and takes over SIGINT, SIGTERM and SIGHUP (stop), SIGUSR1 (report) and SIGUSR2 (nothing) of this
-    /// process; not SIGHUP if the process was started with that ignored. Dropped, it
-    /// gives them back: they do what they do by default, and not what a handler did before. A handler that another part
-    /// of the program installs meanwhile is not noticed.
+    /// process; not SIGHUP if the process was started with that ignored. This thread receives them even if it had blocked them.
+    ///
+    /// Dropped, it gives them back: they do what they do by default, and not what a handler did before. A handler that
+    /// another part of the program installs meanwhile is not noticed.
     ///
     /// Fails as [`Mio::new`] does, and with [`io::ErrorKind::ResourceBusy`] if another kernel of this process has the
     /// signals.

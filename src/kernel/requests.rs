@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
 
 use mio::{Registry, Token, Waker};
+use nix::sys::signal::SigSet;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook_mio::v1_0::Signals;
 
@@ -26,6 +27,15 @@ static TAKEN: AtomicBool = AtomicBool::new(false);
 
 /// Whether the signals do again what they do by default. A handler cannot be removed from a process, so it is told.
 static GIVEN_BACK: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
+
+/// Lets this thread receive the signals. The parent of this process may have blocked them, and execve(2) keeps that.
+fn unblock() -> io::Result<()> {
+    let mut blocked = SigSet::empty();
+    for signal in WANTED.iter().copied() {
+        blocked.add(signal.try_into()?);
+    }
+    Ok(blocked.thread_unblock()?)
+}
 
 /// The signals of this process, as long as this lives.
 pub(super) struct ProcessSignals(Signals);
@@ -50,6 +60,7 @@ impl ProcessSignals {
         let result = has_defaults.and_then(|()| {
             let mut signals = Signals::new(WANTED.iter())?;
             registry.register(&mut signals, token, mio::Interest::READABLE)?;
+            unblock()?;
             Ok(ProcessSignals(signals))
         });
         GIVEN_BACK.store(result.is_err(), Ordering::SeqCst);

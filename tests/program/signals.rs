@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::process::{Server, answer, now};
+use crate::process::{Server, answer, is_here, now};
 
 #[test]
 fn a_stopping_server_finishes_open_connections_and_exits_with_0() {
@@ -131,6 +131,25 @@ fn signals_that_mean_nothing_do_not_end_the_server() {
     assert_eq!(answer(detached.send(b"Ada\n")), "welcome ");
     for server in [server, detached] {
         assert_eq!(server.stop().status.code(), Some(0));
+    }
+}
+
+#[test]
+fn signals_that_were_blocked_at_the_start_are_heeded() {
+    if !is_here("python3") {
+        return;
+    }
+    let block = "import os, signal, sys; signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals()); \
+                 os.execv(sys.argv[1], sys.argv[1:])";
+    for stop in [Signal::TERM, Signal::INT, Signal::HUP] {
+        let mut command = std::process::Command::new("python3");
+        command.args(["-c", block, env!("CARGO_BIN_EXE_welcomed"), "--listen", "127.0.0.1:0"]);
+        command.env_remove("RUST_LOG");
+        let server = Server::spawn(command);
+        server.signal(Signal::USR1);
+        server.wait_for_log("counts: 0 accepted");
+        server.signal(stop);
+        assert_eq!(server.wait().status.code(), Some(0));
     }
 }
 
