@@ -6,12 +6,15 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::text::Escaped;
 
 /// The longest duration an option takes: a day.
 const DURATION_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The longest word of a command line that an error shows.
+const WORD_MAX_BYTES: usize = 200;
 
 /// Parses the command line of `program`.
 ///
@@ -20,7 +23,7 @@ const DURATION_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 pub fn parse<Options: Parser>(program: &str) -> Result<Options, ExitCode> {
     Options::try_parse().map_err(|error| {
         if !matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-            return fail(program, &one_line(&error.render().to_string(), program), ExitCode::from(2));
+            return fail(program, &one_line(&text(&error), program), ExitCode::from(2));
         }
         match error.print() {
             Ok(()) => ExitCode::SUCCESS,
@@ -57,6 +60,19 @@ pub fn duration(text: &str, from: Duration) -> Result<Duration, String> {
             Err(format!("accepted are durations such as 50ms, 2s or 1m, from {from} to 24h"))
         }
     }
+}
+
+/// What clap says. A word of the command line that is too long to be shown is said by its length.
+fn text(error: &clap::Error) -> String {
+    let mut text = error.render().to_string();
+    for kind in [ContextKind::InvalidValue, ContextKind::InvalidArg] {
+        if let Some(ContextValue::String(word)) = error.get(kind)
+            && word.len() > WORD_MAX_BYTES
+        {
+            text = text.replace(&format!("'{word}'"), &format!("({} bytes)", word.len()));
+        }
+    }
+    text
 }
 
 /// A paragraph of clap's as one line, escaped.

@@ -16,6 +16,9 @@ const PROTOCOLS: [u16; 2] = [253, 254];
 /// The host that stands for every address of this machine.
 const EVERY_ADDRESS: &str = "*";
 
+/// The longest host name: 255 bytes in a message, with a length at its begin and an empty label at its end (RFC 1035, 2.3.4).
+const HOST_MAX_BYTES: usize = 253;
+
 /// The address of a server as a person writes it. Shown in its long form.
 ///
 /// The host `*` is every address of this machine, to listen at: `*:9999` is `0.0.0.0:9999` and `[::]:9999`.
@@ -188,6 +191,10 @@ fn host_name(host: &str) -> Result<String, &'static str> {
     if host.is_empty() || host.contains(|c: char| c.is_whitespace() || c.is_control() || "/?".contains(c)) {
         return Err("the host is missing or no host name");
     }
+    if host.len() > HOST_MAX_BYTES {
+        const { assert!(HOST_MAX_BYTES == 253, "the message names the limit") };
+        return Err("the host is longer than 253 bytes");
+    }
     Ok(host.to_owned())
 }
 
@@ -312,6 +319,8 @@ mod tests {
             assert_eq!(endpoint(text), Err(what), "{text:?}");
         }
         assert!(endpoint(&long[..long.len() - 1]).is_ok());
+        assert!(endpoint(&format!("{}:1", "x".repeat(253))).is_ok());
+        assert_eq!(endpoint(&format!("{}:1", "x".repeat(254))), Err("the host is longer than 253 bytes"));
     }
 
     #[test]

@@ -106,6 +106,24 @@ fn a_welcome_that_could_grow_too_long_is_refused() {
 }
 
 #[test]
+fn a_long_mistake_is_said_by_its_length() {
+    let long = "x".repeat(70_000);
+    for (options, said) in [
+        (
+            ["--welcome", &long],
+            "invalid value (70000 bytes) for '--welcome <TEXT>': it could grow to 70000 bytes",
+        ),
+        (["--listen", &long], "invalid value (70000 bytes) for '--listen <ENDPOINT>': the port is missing"),
+        (["--listen", &format!("{long}:9999")], "the host is longer than 253 bytes"),
+        (["--quiet", &long], "unexpected argument (70000 bytes) found"),
+        (["--quiet", &format!("--{long}")], "unexpected argument (70002 bytes) found"),
+    ] {
+        let (code, line) = refused(&options);
+        assert!(code == 2 && line.contains(said) && line.len() < 300, "{} bytes: {line:.300}", line.len());
+    }
+}
+
+#[test]
 fn a_busy_port_is_one_line_with_the_cure() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("tcp://{}", taken.local_addr().unwrap());
