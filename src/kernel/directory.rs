@@ -11,7 +11,7 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use rustix::fs::{AtFlags, CWD, Dir, FileType, FlockOperation, Mode, OFlags};
+use rustix::fs::{AtFlags, CWD, Dir, FileType, FlockOperation, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
 /// How often the lock of a directory is tried, and the wait before the next try: one second in all. A server
@@ -19,7 +19,8 @@ use rustix::io::Errno;
 const LOCK_TRIES: u32 = 100;
 const LOCK_WAIT: Duration = Duration::from_millis(10);
 
-/// A file whatever its name: its device and its inode number there.
+/// A file whatever its name: its device and its inode number there. Once a file is gone, and no process has it open, another
+/// one can have its number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Identity(u64, u64);
 
@@ -70,6 +71,12 @@ impl Directory {
     /// link(2): a second name for a file. Fails if something has that name.
     pub(super) fn link(&self, name: &OsStr, second: &OsStr) -> io::Result<()> {
         Ok(rustix::fs::linkat(&self.0, name, &self.0, second, AtFlags::empty())?)
+    }
+
+    /// renameat2(2), `RENAME_EXCHANGE`: two files change their names, and there is no moment in which a name has no file. Not
+    /// every file system can do that.
+    pub(super) fn exchange(&self, one: &OsStr, other: &OsStr) -> Result<(), Errno> {
+        rustix::fs::renameat_with(&self.0, one, &self.0, other, RenameFlags::EXCHANGE)
     }
 
     /// rename(2).

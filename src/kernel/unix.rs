@@ -11,7 +11,7 @@ use rustix::fs::Mode;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
-use super::directory::{Directory, Identity};
+use super::directory::{Directory, Found, Identity};
 use crate::net::UNIX_NAME_MAX_BYTES;
 
 /// How often publishing a socket is tried, while other programs change its path.
@@ -87,7 +87,15 @@ impl SocketFile {
         }
         let _lock = self.was_locked.then(|| self.directory.lock());
         for _ in 0..PUBLISH_TRIES {
-            remove_stale(&self.directory, &self.place)?;
+            if let Some(old) = stale(&self.directory, &self.place)? {
+                match self.replace(&old) {
+                    Ok(true) => return Ok(()),
+                    Ok(false) => continue,
+                    // The file system cannot exchange names.
+                    Err(Errno::INVAL | Errno::NOSYS) => remove_stale(&self.directory, &self.place)?,
+                    Err(error) => return Err(error.into()),
+                }
+            }
             // rename(2) would replace a file that another program has put there meanwhile.
             match self.directory.link(&self.name, &place) {
                 Ok(()) => {
@@ -99,6 +107,26 @@ impl SocketFile {
             }
         }
         Err(Errno::ADDRINUSE.into())
+    }
+
+    /// Takes the place of the stale socket `old`. Gives whether that was still there.
+    ///
+    /// A program that takes no lock may have put another file there, which gets its place back. No other program finds the
+    /// place free meanwhile.
+    fn replace(&mut self, old: &Found) -> Result<bool, Errno> {
+        let place = name(&self.place).to_owned();
+        match self.directory.exchange(&self.name, &place) {
+            Err(Errno::NOENT) => return Ok(false),
+            exchanged => exchanged?,
+        }
+        if !self.directory.has(&self.name, old.identity) {
+            self.directory.exchange(&self.name, &place)?;
+            return Ok(false);
+        }
+        let prepared = std::mem::replace(&mut self.name, place);
+        // If this fails, a stale socket is left, which the next server removes.
+        let _ = self.directory.remove(&prepared);
+        Ok(true)
     }
 }
 
@@ -115,6 +143,9 @@ impl Drop for SocketFile {
 ///
 /// No system call removes a file on condition that it is the one that was checked. The lock of the directory makes servers
 /// that start together do this in turn, or the second would remove the socket of the first.
+///
+/// A program that takes no lock can have replaced it. Then its file is put back. Where a third one takes the place meanwhile,
+/// that keeps it, and the file stays aside.
 fn remove_stale(directory: &Directory, place: &Path) -> io::Result<()> {
     let Some(old) = stale(directory, place)? else { return Ok(()) };
     let aside = beside(place)?;
@@ -123,8 +154,7 @@ fn remove_stale(directory: &Directory, place: &Path) -> io::Result<()> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         moved => moved?,
     }
-    if !directory.has(aside, old) {
-        // A program that takes no lock has replaced it: put its file back, unless there is another one by now.
+    if !directory.has(aside, old.identity) {
         directory.link(aside, place)?;
     }
     directory.remove(aside)
@@ -174,10 +204,11 @@ fn is_beside(path: &Path, place: &Path) -> bool {
     number.is_some_and(|number| number.len() == DIGITS && number.iter().all(is_digit))
 }
 
-/// The stale socket at `path`, which no process has open any more; `None` if there is no file.
+/// The stale socket at `path`, which no process has open any more; `None` if there is no file. As long as the caller has it, no
+/// other file has its identity.
 ///
 /// Fails if a process has the socket open, or if the file is no socket.
-fn stale(directory: &Directory, path: &Path) -> io::Result<Option<Identity>> {
+fn stale(directory: &Directory, path: &Path) -> io::Result<Option<Found>> {
     let Some(found) = directory.find(name(path))? else { return Ok(None) };
     if !found.is_socket() {
         let what = "there is something that is no socket, and it stays untouched";
@@ -194,7 +225,7 @@ fn stale(directory: &Directory, path: &Path) -> io::Result<Option<Identity>> {
         connected => connected,
     };
     match connected {
-        Err(Errno::CONNREFUSED) => Ok(Some(found.identity)),
+        Err(Errno::CONNREFUSED) => Ok(Some(found)),
         Err(Errno::NOENT) => Ok(None),
         // EPERM: the other socket is connected and receives from its own peer only.
         Ok(()) | Err(Errno::PROTOTYPE | Errno::PERM) => Err(Errno::ADDRINUSE.into()),

@@ -70,7 +70,7 @@ fn a_stale_socket_in_an_unreadable_directory_is_replaced() {
 }
 
 /// The calls between which a server can be killed: its socket is prepared beside its place from the first to the last.
-const CALLS: [&str; 6] = ["fchmod", "bind", "lstat", "listen", "link", "unlink"];
+const CALLS: [&str; 7] = ["fchmod", "bind", "lstat", "listen", "rename", "link", "unlink"];
 
 #[test]
 fn a_server_that_is_killed_while_it_starts_leaves_nothing() {
@@ -80,7 +80,7 @@ fn a_server_that_is_killed_while_it_starts_leaves_nothing() {
     let mut leftovers = 0;
     for call in CALLS {
         let folder = Folder::new();
-        // A stale socket is put aside before the new one gets its place.
+        // A stale socket and the new one exchange their places.
         let first = Process::start(welcomed().args(["-l", &folder.endpoint(Kind::Unix)]));
         first.wait_for_log(" on unix://");
         kill(first);
