@@ -269,6 +269,20 @@ fn clients_that_had_connected_are_served_though_no_time_is_left() {
 }
 
 #[test]
+fn a_pause_ends_with_the_time_to_drain() {
+    for (kind, call) in [(Kind::Tcp, Call::Accept), (Kind::Udp, Call::Receive)] {
+        let mut schedule = schedule(&plain(), &[kind], prompt(1));
+        schedule.settings.drain_timeout = ms(50);
+        let mut scene = schedule.begin();
+        scene.answers(call, 0, [Some(Error(ErrorCode::NoMem))]);
+        stop(&mut scene);
+        let scene = stopped(scene);
+        // A pause takes 100 ms.
+        assert_eq!((welcomed(&scene), scene.now()), (1, ms(50)), "{kind}");
+    }
+}
+
+#[test]
 fn each_client_that_comes_while_draining_renews_the_quiet() {
     // Handshakes may take a second. The last client comes when it has been quiet for more than that.
     let arrives = [800, 1600, 2400, 3500];
