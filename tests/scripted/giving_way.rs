@@ -59,3 +59,17 @@ fn a_silent_client_is_found_behind_many_that_have_begun() {
     assert_eq!((accepted_at(&scene, 201), stayed(&scene, 200)), (HALF, HALF));
     assert_eq!((given_up(&scene), welcomed(&scene)), (201, 1), "those that have begun stay to the end");
 }
+
+#[test]
+fn no_more_than_64_clients_are_asked_to_give_way_in_a_turn() {
+    let begun = vec![Script::sends(b"half a name"); 64];
+    let mut scene = stops(65, [begun, vec![Script::silent(), Script::sends(b"Ada\n")]].concat());
+    while scene.now() < HALF {
+        scene.turn().unwrap();
+    }
+    let silent = |scene: &Stage| scene.client(64, |client| client.closed_at());
+    assert_eq!(silent(&scene), None, "it is the 65th");
+    scene.turn().unwrap();
+    assert_eq!(silent(&scene), Some(HALF));
+    stopped(scene);
+}
