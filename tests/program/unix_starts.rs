@@ -1,7 +1,7 @@
 //! A server starts at its path, though earlier servers have left files and another program holds the lock of the directory.
 
-use std::fs::{self, File};
-use std::os::unix::fs::symlink;
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::os::unix::net::UnixListener;
 use std::process::Command;
 
@@ -46,16 +46,26 @@ fn a_lock_of_the_directory_keeps_no_server_from_starting() {
     });
 }
 
+/// The server as another user, who has no rights of its own.
+fn unprivileged() -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid", "65534", "--clear-groups", env!("CARGO_BIN_EXE_welcomed")]);
+    command.env_remove("RUST_LOG");
+    command
+}
+
+fn can_be_unprivileged() -> bool {
+    let can_be = run(unprivileged().arg("--version"), b"").0 == 0;
+    if !can_be {
+        not_tested("the program cannot be run as another user");
+    }
+    can_be
+}
+
 #[test]
 fn a_stale_socket_in_an_unreadable_directory_is_replaced() {
-    let unprivileged = || {
-        let mut command = Command::new("setpriv");
-        command.args(["--reuid", "65534", "--clear-groups", env!("CARGO_BIN_EXE_welcomed")]);
-        command.env_remove("RUST_LOG");
-        command
-    };
-    if run(unprivileged().arg("--version"), b"").0 != 0 {
-        return not_tested("the program cannot be run as another user");
+    if !can_be_unprivileged() {
+        return;
     }
     for kind in WITH_PATH {
         let folder = Folder::new();
@@ -67,6 +77,44 @@ fn a_stale_socket_in_an_unreadable_directory_is_replaced() {
         folder.allow(0o733);
         serves(start(), &folder, kind);
     }
+}
+
+#[test]
+fn a_stale_socket_that_may_not_be_removed_is_named_as_the_cause() {
+    if !can_be_unprivileged() {
+        return;
+    }
+    for kind in WITH_PATH {
+        let folder = Folder::new();
+        // Each user may write to the directory, and remove no file of another one.
+        folder.allow(0o1777);
+        drop(UnixListener::bind(folder.path("socket")).unwrap());
+        fs::set_permissions(folder.path("socket"), Permissions::from_mode(0o666)).unwrap();
+        let endpoint = folder.endpoint(kind);
+        let (code, _, why) = run(unprivileged().args(["-l", &endpoint]), b"");
+        assert_eq!(code, 1, "{why}");
+        let line = why.lines().last().unwrap();
+        let cause = format!("welcomed: cannot listen on {endpoint}: Operation not permitted");
+        assert!(line.starts_with(&cause), "{line}");
+        assert_eq!(folder.names(), ["socket"], "{kind}");
+    }
+}
+
+#[test]
+fn a_stale_socket_that_another_server_removes_first_is_no_error() {
+    if !is_here("strace") {
+        return;
+    }
+    let folder = Folder::new();
+    drop(UnixListener::bind(folder.path("socket")).unwrap());
+    let mut command = Command::new("strace");
+    // With -D the server is the child of this test.
+    command.args(["-D", "-f", "-e", "trace=/^rename", "-e", "inject=/^rename:error=ENOENT:when=1"]);
+    command.args([env!("CARGO_BIN_EXE_welcomed"), "-l", &folder.endpoint(Kind::Unix)]);
+    command.env_remove("RUST_LOG");
+    let server = Process::start(&mut command);
+    server.wait_for_log("(INJECTED)");
+    serves(server, &folder, Kind::Unix);
 }
 
 /// The calls between which a server can be killed: its socket is prepared beside its place from the first to the last.
