@@ -6,7 +6,8 @@ use welcomed::kernel::Signal;
 use welcomed::net::Kind;
 use welcomed::schedules::Welcoming;
 use welcomed::services::welcome::tables::connection::Outcome;
-use welcomed::simulation::{Schedule, Script, Step};
+use welcomed::simulation::Fault::Leap;
+use welcomed::simulation::{Call, Schedule, Script, Step};
 
 use crate::stage::{Stage, accepted_at, got, ms, plain, schedule, stayed, stopped, streams, welcomed};
 
@@ -16,8 +17,14 @@ const HALF: Duration = Duration::from_millis(2500);
 /// A server with so many places that is told to stop at once. These clients have connected before, and no byte ends a
 /// name by the silence behind it.
 fn stops(places: usize, scripts: Vec<Script>) -> Stage {
+    stops_within(2 * HALF, places, scripts)
+}
+
+/// The same, if a stop takes at most so long.
+fn stops_within(drain_timeout: Duration, places: usize, scripts: Vec<Script>) -> Stage {
     let patient = Welcoming { name_gap: Duration::from_secs(50), ..plain() };
-    let schedule = schedule(&patient, &[Kind::Tcp], scripts);
+    let mut schedule = schedule(&patient, &[Kind::Tcp], scripts);
+    schedule.settings.drain_timeout = drain_timeout;
     Schedule { places: vec![places; 2], ..schedule }.signalled(vec![(ms(0), Signal::Stop)]).begin()
 }
 
@@ -72,4 +79,39 @@ fn no_more_than_64_clients_are_asked_to_give_way_in_a_turn() {
     scene.turn().unwrap();
     assert_eq!(silent(&scene), Some(HALF));
     stopped(scene);
+}
+
+#[test]
+fn a_client_that_has_begun_is_asked_once() {
+    let begun = vec![Script::sends(b"half a name"); 10];
+    let mut scene = stops(10, [begun, vec![Script::sends(b"Ada\n")]].concat());
+    while scene.now() < HALF {
+        scene.turn().unwrap();
+    }
+    let reads = scene.count(Call::Read);
+    while scene.now() < 2 * HALF {
+        assert_eq!(scene.count(Call::Read), reads, "at {:?}", scene.now());
+        scene.turn().unwrap();
+    }
+    stopped(scene);
+}
+
+#[test]
+fn a_short_stop_leaves_a_tenth_of_its_time_to_begin() {
+    let half = ms(250);
+    let scripts = vec![Script::silent(), Script::silent(), Script::sends(b"Ada\n")];
+    let scene = stopped(stops_within(2 * half, 1, scripts));
+    assert_eq!((accepted_at(&scene, 1), accepted_at(&scene, 2)), (half, half + 2 * ms(50)));
+}
+
+#[test]
+fn a_client_that_comes_in_a_long_turn_has_time_to_begin() {
+    // The turn of a look stands still for 150 ms while the first client leaves. Then the second has its place.
+    let first = Script::silent().after_a_pause(HALF).then([Step::Send(b"Ada\n".to_vec())]);
+    let second = Script::silent().after_a_pause(HALF + ms(240)).then([Step::Send(b"Bob\n".to_vec())]);
+    let mut scene = stops(1, vec![first, second, Script::sends(b"Cyd\n")]);
+    scene.answers(Call::Write, 0, [Some(Leap(ms(150)))]);
+    let scene = stopped(scene);
+    assert_eq!((got(&scene, 1), accepted_at(&scene, 1)), (b"welcome ".to_vec(), HALF + ms(150)));
+    assert_eq!((given_up(&scene), welcomed(&scene)), (0, 3));
 }

@@ -61,6 +61,20 @@ fn how_many_are_open_at_a_stop_and_do_not_finish_is_said() {
 }
 
 #[test]
+fn why_a_socket_is_served_no_longer_is_said() {
+    for (clients, signals, why) in [(0, 1, "drained"), (1, 1, "deadline"), (1, 2, "stop now")] {
+        let mut schedule = schedule(&plain(), &[Kind::Tcp], vec![Script::silent(); clients]);
+        schedule.settings.drain_timeout = ms(50);
+        let mut scene = schedule.begin();
+        for signal in 1..=signals {
+            scene.signal(ms(signal), Signal::Stop);
+        }
+        let said = said(&stopped(scene), "tcp://127.0.0.1:9999: draining");
+        assert_eq!(said, [format!("tcp://127.0.0.1:9999: draining -> closed ({why})")]);
+    }
+}
+
+#[test]
 fn the_counts_are_said_whenever_they_are_asked_for() {
     let mut scene = clients([late(ms(20), b"Ada\n")]);
     scene.signal(ms(5), Signal::Report);
