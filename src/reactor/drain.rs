@@ -19,7 +19,6 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
             log::info!("stopping at once");
             self.is_stopped = true;
             self.all_listeners(Event::StopNow);
-            self.services.stop();
         } else {
             self.drain();
         }
@@ -57,8 +56,7 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
         let Some(drain_by) = self.drain_by else { return };
         if self.give_way_at.is_some_and(|at| at <= self.turn.now) {
             // From now on, and not from when the turn began: in a long one clients can have come since.
-            let next = self.turn.kernel.now() + self.grace();
-            self.give_way_at = Some(next).filter(|_| !self.is_stopped);
+            self.give_way_at = Some(self.turn.kernel.now() + self.grace());
             self.services.give_way();
         }
         self.services.sweep(&mut self.turn);
@@ -73,7 +71,6 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
         self.shut_empty_sockets();
         if self.is_stopped {
             self.services.stop();
-            self.services.sweep(&mut self.turn);
         }
         if self.listeners.iter().all(Listener::is_shut) {
             if self.is_stopped {

@@ -28,7 +28,7 @@ pub struct Server<K: Kernel, H> {
     /// at once.
     pub(super) is_stopped: bool,
     /// When sessions that have not begun have to give way to clients that wait, the next time; `None` if the server does
-    /// not stop, or its time is over.
+    /// not stop.
     pub(super) give_way_at: Option<Instant>,
     /// Why the server stops, if that was an error.
     pub(super) failure: Option<io::Error>,
