@@ -119,21 +119,13 @@ impl<S: StreamService, K: Kernel> Streams<S, K> {
     }
 
     /// Serves a connection until it would block. There may be none in this place any more: an earlier
-    /// event of the same turn can have ended it.
+    /// event of the same turn can have ended it. A session that has read all there was is told that the server stops, if
+    /// all are told, or if it gives way.
     fn drive_slot(&mut self, slot: usize, turn: &mut Turn<K>) {
         let came = self.connections.get(slot).and_then(Connection::came);
         // It has had the time between two looks to begin.
         let gives_way = came.is_some_and(|came| self.looks.had_time(came)) && self.wants_room(turn);
-        self.drive_slot_and_tell(slot, Self::tells_all(turn) || gives_way, turn);
-    }
-
-    /// Whether every session is told that the server stops.
-    fn tells_all(turn: &Turn<K>) -> bool {
-        turn.stopping && S::ON_STOP == OnStop::TellAll
-    }
-
-    /// The same. A session that has read all there was is told whether the server stops.
-    fn drive_slot_and_tell(&mut self, slot: usize, stopping: bool, turn: &mut Turn<K>) {
+        let stopping = gives_way || (turn.stopping && S::ON_STOP == OnStop::TellAll);
         let Streams { service, number, connections, timers, counts, go_on, .. } = self;
         let Some(connection) = connections.get_mut(slot) else { return };
         let Turn { kernel, buffer, now, start, .. } = turn;
@@ -238,8 +230,7 @@ impl<S: StreamService, K: Kernel> Accepts<K> for Streams<S, K> {
         let connection = Connection::new(stream, session, peer, keeps_boundaries, self.looks.last());
         let slot = self.connections.insert(connection);
         self.places_used = self.places_used.max(slot + 1);
-        // It has hardly come, and others may have a place by now.
-        self.drive_slot_and_tell(slot, Self::tells_all(turn), turn);
+        self.drive_slot(slot, turn);
         Ok(())
     }
 
