@@ -14,8 +14,8 @@ use super::socket_client::{SocketClient, address};
 use super::tracer::traced;
 use crate::process::{Process, in_parallel, is_here, not_tested, run, until, welcomed};
 
-/// Waits until `server` serves at its socket in `folder`, tries it, and stops it. Then nothing is left.
-fn serves(server: Process, folder: &Folder, kind: Kind) {
+/// Waits until `server` serves at its socket in `folder`, tries it, and stops it. Then nothing is left. Gives its log.
+fn serves(server: Process, folder: &Folder, kind: Kind) -> String {
     let endpoint = folder.endpoint(kind);
     server.wait_for_log(&format!(" on {endpoint}"));
     assert_eq!(folder.names(), ["socket"]);
@@ -23,8 +23,19 @@ fn serves(server: Process, folder: &Folder, kind: Kind) {
     client.send(if kind == Kind::Unix { b"Ada\n" } else { b"Ada" }).unwrap();
     assert_eq!(client.answer(), "welcome ");
     server.signal(Signal::TERM);
-    assert_eq!(server.wait().status.code(), Some(0));
+    let ended = server.wait();
+    assert_eq!(ended.status.code(), Some(0));
     assert_eq!(folder.names(), [""; 0]);
+    ended.log
+}
+
+/// The server at a stream socket in `folder`, whose calls strace traces, or changes.
+fn under_strace(folder: &Folder, options: &[&str]) -> Process {
+    let mut command = Command::new("strace");
+    // With -D the server is the child of this test.
+    command.args(["-D", "-f"]).args(options);
+    command.args([env!("CARGO_BIN_EXE_welcomed"), "-l", &folder.endpoint(Kind::Unix)]);
+    Process::start(command.env_remove("RUST_LOG"))
 }
 
 fn kill(server: Process) {
@@ -44,6 +55,50 @@ fn a_lock_of_the_directory_keeps_no_server_from_starting() {
         flock(&directory, FlockOperation::LockExclusive).unwrap();
         serves(start(), &folder, kind);
     });
+}
+
+/// How often a server was refused the lock of the directory.
+fn refusals(log: &str) -> usize {
+    log.lines().filter(|line| line.contains("flock(") && line.contains("EAGAIN")).count()
+}
+
+#[test]
+fn a_lock_of_the_directory_delays_a_start_by_a_second_at_most() {
+    if !is_here("strace") {
+        return;
+    }
+    let folder = Folder::new();
+    let directory = File::open(folder.path("")).unwrap();
+    flock(&directory, FlockOperation::LockExclusive).unwrap();
+    let log = serves(under_strace(&folder, &["-e", "trace=flock"]), &folder, Kind::Unix);
+    // It is tried a hundred times. A line of the server's log can cut one of the trace.
+    assert!((90..=100).contains(&refusals(&log)), "one each 10 ms: {log}");
+}
+
+#[test]
+fn a_server_waits_for_the_lock_before_it_binds_and_publishes() {
+    if !is_here("strace") {
+        return;
+    }
+    let folder = Folder::new();
+    let directory = File::open(folder.path("")).unwrap();
+    let waits = |server: &Process, before: usize| {
+        until("it is refused the lock twice, or serves", || {
+            refusals(&server.log()) > before + 1 || server.log().contains("waiting for connections")
+        });
+        assert!(!folder.names().contains(&"socket".to_owned()), "{}", server.log());
+    };
+    flock(&directory, FlockOperation::LockExclusive).unwrap();
+    let options = ["-e", "trace=flock,listen", "-e", "inject=listen:delay_enter=300000"];
+    let server = under_strace(&folder, &options);
+    waits(&server, 0);
+    assert_eq!(folder.names(), [""; 0], "nothing is bound");
+    flock(&directory, FlockOperation::Unlock).unwrap();
+    until("its socket is prepared", || !folder.names().is_empty());
+    flock(&directory, FlockOperation::LockExclusive).unwrap();
+    waits(&server, refusals(&server.log()));
+    flock(&directory, FlockOperation::Unlock).unwrap();
+    serves(server, &folder, Kind::Unix);
 }
 
 /// The server as another user, who has no rights of its own.
@@ -101,20 +156,34 @@ fn a_stale_socket_that_may_not_be_removed_is_named_as_the_cause() {
 }
 
 #[test]
+fn a_socket_in_use_is_named_where_the_directory_is_not_writable() {
+    if !can_be_unprivileged() {
+        return;
+    }
+    let folder = Folder::new();
+    let _used = UnixListener::bind(folder.path("socket")).unwrap();
+    fs::set_permissions(folder.path("socket"), Permissions::from_mode(0o666)).unwrap();
+    folder.allow(0o755);
+    for kind in WITH_PATH {
+        let (code, _, why) = run(unprivileged().args(["-l", &folder.endpoint(kind)]), b"");
+        assert_eq!(code, 1, "{why}");
+        assert!(why.contains("Address already in use"), "{kind}: {why}");
+    }
+}
+
+#[test]
 fn a_stale_socket_that_another_server_removes_first_is_no_error() {
     if !is_here("strace") {
         return;
     }
-    let folder = Folder::new();
-    drop(UnixListener::bind(folder.path("socket")).unwrap());
-    let mut command = Command::new("strace");
-    // With -D the server is the child of this test.
-    command.args(["-D", "-f", "-e", "trace=/^rename", "-e", "inject=/^rename:error=ENOENT:when=1"]);
-    command.args([env!("CARGO_BIN_EXE_welcomed"), "-l", &folder.endpoint(Kind::Unix)]);
-    command.env_remove("RUST_LOG");
-    let server = Process::start(&mut command);
-    server.wait_for_log("(INJECTED)");
-    serves(server, &folder, Kind::Unix);
+    // Its file is not there when it is renamed, or when it is looked whether it is in use.
+    for gone in ["inject=/^rename:error=ENOENT:when=1", "inject=connect:error=ENOENT:when=1..2"] {
+        let folder = Folder::new();
+        drop(UnixListener::bind(folder.path("socket")).unwrap());
+        let server = under_strace(&folder, &["-e", "trace=/^rename,connect", "-e", gone]);
+        server.wait_for_log("(INJECTED)");
+        serves(server, &folder, Kind::Unix);
+    }
 }
 
 /// The calls between which a server can be killed: its socket is prepared beside its place from the first to the last.
@@ -260,6 +329,7 @@ fn without_proc_a_path_is_served_or_the_cause_is_named() {
     if run(Command::new("unshare").args(["--mount", "true"]), b"").0 != 0 {
         return not_tested("no mounts of one's own can be made");
     }
+    drop(UnixListener::bind(folder.path("socket")).unwrap());
     // The permissions are as asked for only where the umask takes nothing.
     serves(Process::start(&mut start("0117")), &folder, Kind::Unix);
     let (code, _, why) = run(&mut start("0177"), b"");
