@@ -37,6 +37,8 @@ fn as_many_silent_clients_give_way_as_there_wait() {
     let scene = stopped(stops(3, [vec![Script::silent(); 3], vec![Script::sends(b"Ada\n")]].concat()));
     assert_eq!((got(&scene, 3), accepted_at(&scene, 3)), (b"welcome ".to_vec(), HALF));
     assert_eq!((stayed(&scene, 0), stayed(&scene, 1)), (HALF, 2 * HALF), "one place is enough");
+    let gave_way = [0, 1, 2, 3].map(|client| scene.client(client, |client| client.gave_way()));
+    assert_eq!(gave_way, [true, false, false, false], "as the simulation judges it");
 }
 
 /// From when a client has taken the place of another one, until it gives way itself at the latest.
