@@ -90,7 +90,7 @@ impl Directory {
     /// directory can keep it locked. Without the lock only servers that start at the same moment can be in each other's
     /// way.
     pub(super) fn lock(&self) -> Option<Locked> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
         let file = rustix::fs::openat(&self.0, ".", flags, Mode::empty()).ok()?;
         for _ in 0..LOCK_TRIES {
             match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {

@@ -74,7 +74,6 @@ impl SocketFile {
             identity: found.identity,
             was_locked: lock.is_some(),
         };
-        drop(lock);
         found.set_permissions(mode)?;
         Ok(file)
     }
