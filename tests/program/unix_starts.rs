@@ -101,7 +101,7 @@ fn a_server_waits_for_the_lock_before_it_binds_and_publishes() {
     serves(server, &folder, Kind::Unix);
 }
 
-/// The server as another user, who has no rights of its own.
+/// The server as another user, without the rights of root.
 fn unprivileged() -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--reuid", "65534", "--clear-groups", env!("CARGO_BIN_EXE_welcomed")]);
