@@ -190,8 +190,9 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
                 Ok(bytes) => budget.spend(interest, bytes),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    let blocked = self.block(interest);
                     if !self.tell_stopping(interest, shared) {
-                        return self.block(interest);
+                        return blocked;
                     }
                 }
                 Err(error) => self.fail(&error, shared),

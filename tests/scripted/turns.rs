@@ -1,5 +1,6 @@
 //! How much one turn does for a client, and for all clients together: the budgets of reading, writing and going on.
 
+use welcomed::kernel::Signal;
 use welcomed::net::Kind;
 use welcomed::simulation::Fault::Short;
 use welcomed::simulation::{Call, Scene, Schedule, Script, ServerSocket, Step, Weather};
@@ -164,4 +165,14 @@ fn no_more_than_the_room_lies_untaken() {
     scene.turn().unwrap();
     assert!(taken(&scene) >= ROOM, "{}", taken(&scene));
     assert_eq!(scene.services().service().offered, ROOM);
+}
+
+#[test]
+fn a_session_that_ends_at_a_stop_is_not_read_once_more() {
+    // The first read fills its room, so that only another one tells that there is nothing more.
+    let script = Script::sends(&[b"!", &[b'.'; ROOM - 1][..]].concat());
+    let schedule = Schedule::calm(&Taking { heeds: true }, &[ServerSocket::new(Kind::Tcp, 0)], vec![script]);
+    let mut scene = schedule.signalled(vec![(ms(0), Signal::Stop)]).begin();
+    scene.play();
+    assert_eq!((taken(&scene), scene.count(Call::Read)), (ROOM, 2));
 }
