@@ -46,7 +46,11 @@ fn cargo(package: &Path, arguments: &[&str]) -> Command {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(arguments).arg("--offline").current_dir(package);
     cargo.env("CARGO_TARGET_DIR", Path::new(crate::ROOT).join("target/own-protocol"));
-    cargo.env_remove("RUSTFLAGS").env("SIM_SEEDS", "300").stdin(Stdio::null());
+    cargo
+        .env("CARGO_PROFILE_DEV_DEBUG", "0")
+        .env_remove("RUSTFLAGS")
+        .env("SIM_SEEDS", "300")
+        .stdin(Stdio::null());
     cargo
 }
 
