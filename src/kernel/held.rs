@@ -1,22 +1,44 @@
-//! What the receivers of a socket's datagrams hold of its send buffer, in the Unix domain.
+//! What the receivers of a socket's datagrams hold of its send buffer, in the Unix domain, and which of them gets another one.
 //!
 //! A datagram there stays in its sender's send buffer until its receiver has read it (unix(7), `SO_SNDBUF`). So receivers
-//! that read nothing could fill the server's, and no other one would be answered. The kernel tells how much is held in all,
-//! and not for which receiver. So the server keeps a list.
+//! that read nothing could fill the server's, and no other one would be answered. The kernel tells how much is held in all.
+//! It tells of each socket whether something is unread (see `unix_diag`), but not how much, nor from which sender. So the
+//! server keeps accounts.
 
-use std::collections::VecDeque;
+#[cfg(test)]
+mod crowd;
+#[cfg(test)]
+mod promises;
 
+use std::collections::HashMap;
+use std::os::unix::ffi::OsStrExt as _;
+use std::time::Instant;
+
+use super::unix_diag::{Shown, SocketId};
 use crate::net::UnixName;
+
+/// Nothing is noted while less than this part of the buffer is held.
+const NOTED_PART: usize = 8;
 
 /// A user may hold this many times as many bytes as are free.
 const USER_TIMES_FREE: usize = 4;
 
 /// An address may hold this part of the bytes that are free.
-const ADDRESS_PART_OF_FREE: usize = 16;
+const ADDRESS_PART_OF_FREE: usize = 64;
+
+/// Of this part of the buffer it need not be known where it is. If it is more, some that seemed to have read have not.
+const HIDDEN_PART: usize = 4;
+
+/// So often in a row it can be an accident that a receiver seems to have read what is still held. On its way from the queue to
+/// the receiver a datagram is neither unread nor free.
+const DOUBTS_MAX: u32 = 3;
+
+/// The most addresses that are remembered: nearly twice as many as small datagrams fill the buffer.
+const ADDRESSES_MAX: usize = 512;
 
 /// What the kernel says of a send buffer (`sock_diag(7)`, `SK_MEMINFO_WMEM_ALLOC` and `SK_MEMINFO_SNDBUF`), in bytes, with its
 /// own overhead for each datagram.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(super) struct SendBuffer {
     /// What waits to be read.
     pub(super) held: usize,
@@ -24,179 +46,268 @@ pub(super) struct SendBuffer {
     pub(super) size: usize,
 }
 
-/// A datagram that may not have been read yet.
-#[derive(Debug)]
-struct Datagram {
-    to: UnixName,
-    user: Option<u32>,
-    bytes: usize,
+/// Whether a datagram may be sent.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Opinion {
+    No,
+    /// As far as can be told without a look.
+    Likely,
+    Yes,
 }
 
-/// The datagrams that may not have been read yet, the oldest first. Together they have exactly as many bytes as the kernel
-/// says.
+/// A datagram that has been sent.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sent {
+    pub(super) bytes: usize,
+    pub(super) at: Instant,
+    /// How things stand since.
+    pub(super) after: SendBuffer,
+    /// Whether the receiver was then shown to have something unread, if the kernel was asked.
+    pub(super) has_unread: Option<bool>,
+}
+
+/// An address that something was sent to.
+#[derive(Debug)]
+struct Account {
+    user: Option<u32>,
+    last: Instant,
+    /// All that was sent since the last time that the receiver had read everything: it cannot hold more.
+    sent: usize,
+    /// What it is taken to hold.
+    charged: usize,
+    /// Whether it has been shown in the look that goes on, or needs not.
+    seen: bool,
+    /// Whether the last look has shown it with something unread.
+    has_unread: bool,
+    /// Whether it had when it asked for more. The kernel is not asked for it alone again.
+    is_silent: bool,
+    /// The socket, if a look has shown one with this name.
+    id: Option<SocketId>,
+    /// What it was let off when it seemed to have nothing unread. It is put to the test with the next datagram.
+    cleared: Option<Cleared>,
+    /// How often in a row it did not stand the test.
+    doubts: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Cleared {
+    id: SocketId,
+    sent: usize,
+}
+
+/// The accounts of those that may hold something.
 ///
 /// Where more is free than is held, nothing is refused. Else the share of a user, and that of an address, depends on what is
 /// free, as in switches with shared memory ("Dynamic Queue Length Thresholds for Shared-Memory Packet Switches", Choudhury
-/// and Hahne, 1998). So there is always something free:
-/// beside n users that hold all they may, a part in 4 n + 1 of the buffer. A client with one address alone is held to its
-/// share, and so is one that takes a new address for each datagram.
+/// and Hahne, 1998). So there is always something free: beside n users that hold all they may, a part in 4 n + 1 of what is
+/// noted.
 ///
-/// What is read is taken to be the newest, because a client that is silent lets its datagrams grow old. Where a client reads
-/// after a silent one was answered, this is wrong: then it is charged for that one. So where half of the buffer is full, and
-/// silent clients go on asking, a client that asks often can be refused, and other addresses of its user with it. That lasts
-/// until those have read or are gone.
+/// What an address was sent counts until the kernel shows that nothing is unread there. It does so in a look at all sockets, or
+/// when it is asked for the one of a client that wants more. Where there is no such list, or the socket is in another network
+/// namespace, it is guessed: what is read is taken to be the newest.
+///
+/// The kernel shows the next datagram of a socket alone. So an empty one in front, that the client has sent to itself, hides
+/// the others. This is found out with the datagram after that. If the socket seems empty just when it was sent one, and
+/// nothing was read, it holds what it was let off.
 #[derive(Debug, Default)]
 pub(super) struct Held {
-    datagrams: VecDeque<Datagram>,
-    bytes: usize,
-    /// Where the last one went, until the kernel has been asked again: then it is known what it takes.
-    last: Option<(UnixName, Option<u32>)>,
+    /// By the name as the kernel shows it.
+    accounts: HashMap<Vec<u8>, Account>,
+    buffer: SendBuffer,
+    /// What they are charged together.
+    charged: usize,
+    /// The size of the last datagram, and the most that one of this size has taken.
+    cost: (usize, usize),
 }
 
 impl Held {
     /// Whether a datagram may be sent to `to`, an address of `user`. `now` is how things stand.
-    pub(super) fn admits(&mut self, to: &UnixName, user: Option<u32>, now: SendBuffer) -> bool {
-        self.learn(now.held);
+    pub(super) fn opinion(&mut self, to: &UnixName, user: Option<u32>, now: SendBuffer) -> Opinion {
+        self.learn(now, 0);
         let free = now.size.saturating_sub(now.held);
         if free >= now.held {
-            return true;
+            return Opinion::Yes;
         }
-        let held_by = |of: &dyn Fn(&Datagram) -> bool| {
-            self.datagrams
-                .iter()
-                .filter(|datagram| of(datagram))
-                .map(|datagram| datagram.bytes)
-                .sum::<usize>()
-        };
-        held_by(&|datagram| datagram.to == *to) <= free / ADDRESS_PART_OF_FREE
-            && held_by(&|datagram| datagram.user == user) <= free.saturating_mul(USER_TIMES_FREE)
+        if self.held_by(user) > free.saturating_mul(USER_TIMES_FREE) {
+            return Opinion::No;
+        }
+        let share = free / ADDRESS_PART_OF_FREE;
+        match self.accounts.get(&key(to)) {
+            Some(account) if account.sent <= share => Opinion::Yes,
+            Some(account) if account.charged <= share && !account.is_silent => Opinion::Likely,
+            Some(_) => Opinion::No,
+            None => Opinion::Yes,
+        }
+    }
+
+    /// The socket at this address, if it is worth asking the kernel whether it has read everything.
+    pub(super) fn worth_asking(&self, to: &UnixName) -> Option<SocketId> {
+        self.accounts.get(&key(to)).filter(|account| account.sent > 0 && !account.is_silent)?.id
+    }
+
+    /// The kernel was asked for that socket, which is gone if there is no answer.
+    pub(super) fn answered(&mut self, to: &UnixName, has_unread: Option<bool>) {
+        let Some(account) = self.accounts.get_mut(&key(to)) else { return };
+        match (has_unread, account.id) {
+            (Some(false), Some(id)) => account.clear(id),
+            (Some(_), _) => (account.has_unread, account.is_silent) = (true, true),
+            (None, _) => account.id = None,
+        }
+    }
+
+    /// Whether it is to be told of what is sent.
+    pub(super) fn notes(&self) -> bool {
+        self.buffer.held >= self.buffer.size / NOTED_PART
+    }
+
+    /// The socket at this address of which the kernel is asked again when it has been sent something.
+    pub(super) fn in_doubt(&self, to: &UnixName) -> Option<SocketId> {
+        self.accounts.get(&key(to))?.cleared.map(|cleared| cleared.id)
     }
 
     /// A datagram has been sent to `to`, an address of `user`.
-    pub(super) fn sent(&mut self, to: &UnixName, user: Option<u32>) {
-        self.last = Some((to.clone(), user));
-    }
-
-    /// So much is held now: what it is more than before is the last datagram, and what it is less has been read.
-    fn learn(&mut self, held: usize) {
-        if let Some((to, user)) = self.last.take()
-            && held > self.bytes
-        {
-            self.datagrams.push_back(Datagram { to, user, bytes: held - self.bytes });
-            self.bytes = held;
+    pub(super) fn sent(&mut self, to: &UnixName, user: Option<u32>, sent: Sent) {
+        let before = self.buffer.held;
+        let growth = sent.after.held.saturating_sub(before);
+        // Others may have read meanwhile.
+        let (bytes, most) = self.cost;
+        let cost = if bytes == sent.bytes { most.max(growth) } else { growth };
+        self.cost = (sent.bytes, cost);
+        let key = key(to);
+        if self.accounts.len() >= ADDRESSES_MAX && !self.accounts.contains_key(&key) {
+            self.forget_the_oldest();
         }
-        self.forget_what_was_read(held);
+        let account = self.accounts.entry(key).or_insert_with(|| Account::new(sent.at));
+        account.user = user;
+        account.last = sent.at;
+        if let Some(cleared) = account.cleared.take() {
+            account.is_tested(cleared, sent.has_unread == Some(false) && growth > 0);
+        }
+        account.sent = account.sent.saturating_add(cost);
+        account.charged = account.charged.saturating_add(cost);
+        self.learn(sent.after, cost);
     }
 
-    /// As much is forgotten as is held no more, the newest first.
-    fn forget_what_was_read(&mut self, held: usize) {
-        while self.bytes > held {
-            let Some(newest) = self.datagrams.back_mut() else { return };
-            let read = newest.bytes.min(self.bytes - held);
-            newest.bytes -= read;
-            self.bytes -= read;
-            if newest.bytes == 0 {
-                self.datagrams.pop_back();
+    /// From now on it is told of all sockets that there are.
+    pub(super) fn look_begins(&mut self) {
+        for account in self.accounts.values_mut() {
+            account.seen = false;
+        }
+    }
+
+    /// There is this socket. It can be another user's with the same path, or one of two.
+    pub(super) fn see(&mut self, shown: &Shown<'_>) {
+        let Some(account) = self.accounts.get_mut(shown.name) else { return };
+        let is_path = !shown.name.starts_with(b"\0");
+        if is_path && account.user != shown.user {
+            return;
+        }
+        // One of two with the same name is not all that there is to it.
+        account.id = Some(shown.id).filter(|id| !account.seen || account.id == Some(*id));
+        if shown.has_unread {
+            if let Some(cleared) = account.cleared.take_if(|_| account.seen) {
+                account.restore(cleared);
             }
+            account.has_unread = true;
+        } else if !(account.seen && account.has_unread) {
+            account.clear(shown.id);
+        }
+        account.seen = true;
+    }
+
+    /// That were all sockets. The others are gone, or in another network namespace.
+    pub(super) fn look_ends(&mut self) {
+        self.accounts.retain(|_, account| account.seen || account.charged > 0);
+    }
+
+    /// How much `user` holds, at most.
+    fn held_by(&self, user: Option<u32>) -> usize {
+        let hidden = self.buffer.held.saturating_sub(self.charged);
+        let is_too_much_hidden = hidden > self.buffer.size / HIDDEN_PART;
+        let own = self.accounts.values().filter(|account| account.user == user);
+        let held = own.map(|account| {
+            let cleared = account.cleared.filter(|_| is_too_much_hidden).map_or(0, |cleared| cleared.sent);
+            let counted = if account.has_unread { account.sent } else { account.charged };
+            counted.saturating_add(cleared)
+        });
+        held.fold(0, usize::saturating_add).min(self.buffer.held)
+    }
+
+    /// So much is held now, after so much more was sent. What it is less than both has been read, the newest first.
+    fn learn(&mut self, now: SendBuffer, sent: usize) {
+        let mut read = self.buffer.held.saturating_add(sent).saturating_sub(now.held);
+        self.buffer = now;
+        if !self.notes() {
+            self.accounts.clear();
+            return;
+        }
+        while read > 0 {
+            let charged = self.accounts.values_mut().filter(|account| account.charged > 0);
+            let Some(newest) = charged.max_by_key(|account| account.last) else { break };
+            let of_it = newest.charged.min(read);
+            newest.charged -= of_it;
+            read -= of_it;
+        }
+        self.charged = self.accounts.values().map(|account| account.charged).sum();
+    }
+
+    fn forget_the_oldest(&mut self) {
+        let is_needed = |account: &Account| account.charged > 0 || account.has_unread;
+        let oldest = self.accounts.iter().min_by_key(|(_, account)| (is_needed(account), account.last));
+        if let Some(key) = oldest.map(|(key, _)| key.clone()) {
+            self.accounts.remove(&key);
         }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SIZE: usize = 212_992;
-    const DATAGRAM: usize = 768;
-
-    /// A kernel with clients that read nothing, unless a test says so.
-    #[derive(Default)]
-    struct Buffer {
-        held: usize,
-        list: Held,
-    }
-
-    impl Buffer {
-        fn now(&self) -> SendBuffer {
-            SendBuffer { held: self.held, size: SIZE }
-        }
-
-        /// Sends as a server does: whether it may.
-        fn send(&mut self, address: usize, user: u32) -> bool {
-            let address = UnixName::Abstract(address.to_string().into_bytes());
-            let now = self.now();
-            // The kernel itself has room as long as the buffer is not full.
-            if !self.list.admits(&address, Some(user), now) || now.held >= SIZE {
-                return false;
-            }
-            self.held += DATAGRAM;
-            self.list.sent(&address, Some(user));
-            true
-        }
-
-        fn read(&mut self) {
-            self.held -= DATAGRAM;
+impl Account {
+    fn new(now: Instant) -> Account {
+        Account {
+            user: None,
+            last: now,
+            sent: 0,
+            charged: 0,
+            // A look that goes on may be past it.
+            seen: true,
+            has_unread: false,
+            is_silent: false,
+            id: None,
+            cleared: None,
+            doubts: 0,
         }
     }
 
-    #[test]
-    fn silent_addresses_leave_room_for_new_ones_of_their_user() {
-        let mut buffer = Buffer::default();
-        for round in 0..11 * 26 {
-            buffer.send(round % 26, 1);
+    /// It has read everything, as it seems.
+    fn clear(&mut self, id: SocketId) {
+        if self.sent > 0 {
+            self.cleared = Some(Cleared { id, sent: self.sent });
         }
-        for address in 26..36 {
-            assert!(buffer.send(address, 1), "address {address}");
-        }
+        self.sent = 0;
+        self.charged = 0;
+        self.has_unread = false;
+        self.is_silent = false;
     }
 
-    #[test]
-    fn silent_users_leave_room_for_others_however_many_addresses() {
-        for users in 1..=10 {
-            let mut buffer = Buffer::default();
-            for address in 0..2_000 {
-                buffer.send(address, u32::try_from(address).unwrap() % users);
-            }
-            let free = SIZE - buffer.held;
-            // Each of them can be beyond its share by one datagram.
-            let count = usize::try_from(users).unwrap();
-            assert!(free >= (SIZE - count * DATAGRAM) / (count * 4 + 1) - DATAGRAM, "{users}: {free}");
-            for address in 20_000..20_003 {
-                assert!(buffer.send(address, 100), "{users} users, address {address}");
-            }
-        }
+    /// It has not.
+    fn restore(&mut self, cleared: Cleared) {
+        self.sent = self.sent.saturating_add(cleared.sent);
+        self.has_unread = true;
     }
 
-    #[test]
-    fn nothing_is_refused_as_long_as_half_is_free() {
-        let mut buffer = Buffer::default();
-        while buffer.held <= SIZE / 2 {
-            assert!(buffer.send(1, 1), "{} bytes", buffer.held);
+    /// It has been sent something since, and it is known whether it is in doubt now that it had read the rest.
+    fn is_tested(&mut self, cleared: Cleared, is_in_doubt: bool) {
+        self.doubts = if is_in_doubt { self.doubts.saturating_add(1) } else { 0 };
+        if is_in_doubt {
+            self.restore(cleared);
+            self.is_silent = self.doubts >= DOUBTS_MAX;
         }
-        assert!(!buffer.send(1, 1));
     }
+}
 
-    #[test]
-    fn a_client_that_reads_at_once_is_answered_beside_silent_ones() {
-        let mut buffer = Buffer::default();
-        for round in 0..3_000 {
-            buffer.send(round % 1_000, 1);
-            assert!(buffer.send(5_000, 2), "round {round}");
-            buffer.read();
-        }
-        // And as far as the list goes, it holds nothing.
-        buffer.list.learn(buffer.held);
-        assert!(buffer.list.datagrams.iter().all(|datagram| datagram.user == Some(1)));
-    }
-
-    #[test]
-    fn what_was_read_is_forgotten() {
-        let mut buffer = Buffer::default();
-        while buffer.send(1, 1) {}
-        assert!(buffer.list.bytes == buffer.held && buffer.held > DATAGRAM);
-        buffer.held = 0;
-        assert!(buffer.send(1, 1));
-        buffer.list.learn(buffer.held);
-        assert_eq!((buffer.list.bytes, buffer.list.datagrams.len()), (DATAGRAM, 1));
+/// A name as the kernel shows it.
+fn key(name: &UnixName) -> Vec<u8> {
+    match name {
+        UnixName::Path(path) => path.as_os_str().as_bytes().to_vec(),
+        UnixName::Abstract(name) => [b"\0", name.as_slice()].concat(),
     }
 }

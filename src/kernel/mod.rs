@@ -12,6 +12,8 @@ mod seam;
 mod standard_output;
 mod unix;
 mod unix_datagrams;
+mod unix_diag;
+mod unread;
 
 pub use self::mio::Mio;
 pub use self::requests::Handle;

@@ -7,15 +7,15 @@ use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use nix::sys::socket::{ControlMessageOwned, GetSockOpt as _, MsgFlags, UnixCredentials, recvmsg};
-use nix::{cmsg_space, getsockopt_impl, sockopt_impl};
+use nix::cmsg_space;
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, UnixCredentials, recvmsg};
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, SocketAddrAny, SocketAddrUnix};
 
 use super::directory::Found;
-use super::held::{Held, SendBuffer};
 use super::seam::Record;
+use super::unread::Unread;
 use crate::net::{Peer, UNIX_NAME_MAX_BYTES, UnixName, socket};
 
 /// The longest address of the Unix domain: a family, a path, and the NUL behind it (unix(7)).
@@ -31,17 +31,8 @@ pub(super) struct Senders {
     /// The user who has sent the last datagram (unix(7), `SCM_CREDENTIALS`). It is answered before the next one is received.
     last: Cell<Option<u32>>,
     /// The answers that they have not read yet.
-    held: RefCell<Held>,
+    unread: RefCell<Unread>,
 }
-
-sockopt_impl!(
-    /// The memory of a socket (sock_diag(7), `SK_MEMINFO_*`).
-    Memory,
-    GetOnly,
-    libc::SOL_SOCKET,
-    libc::SO_MEMINFO,
-    [u32; 9]
-);
 
 /// recvmsg(2): the next datagram, and its sender.
 ///
@@ -76,9 +67,8 @@ pub(super) fn receive(socket: &OwnedFd, buffer: &mut [u8], senders: &Senders) ->
 /// Fails with [`io::ErrorKind::WouldBlock`] if the sender, or its user, leaves too many answers unread.
 pub(super) fn send(socket: &OwnedFd, datagram: &[u8], name: &UnixName, senders: &Senders) -> io::Result<()> {
     let user = senders.last.get();
-    let mut held = senders.held.borrow_mut();
-    // A system that does not tell what is held has no such bound.
-    if send_buffer(socket).is_some_and(|now| !held.admits(name, user, now)) {
+    let mut unread = senders.unread.borrow_mut();
+    if !unread.admits(socket, name, user) {
         return Err(io::Error::new(io::ErrorKind::WouldBlock, "too many answers are unread"));
     }
     match name {
@@ -94,14 +84,8 @@ pub(super) fn send(socket: &OwnedFd, datagram: &[u8], name: &UnixName, senders: 
             rustix::net::sendto(socket, datagram, SendFlags::NOSIGNAL, &address)?;
         }
     }
-    held.sent(name, user);
+    unread.sent(socket, datagram, name, user);
     Ok(())
-}
-
-/// How full the send buffer is, where the system tells.
-fn send_buffer(socket: &OwnedFd) -> Option<SendBuffer> {
-    let [_, _, held, size, ..] = Memory.get(socket).ok()?;
-    Some(SendBuffer { held: usize::try_from(held).ok()?, size: usize::try_from(size).ok()? })
 }
 
 /// What stands at a path, without links, and without waiting for a file system.

@@ -46,7 +46,7 @@ fn visit(kind: Kind) -> &'static [(&'static str, f64)] {
         ],
         Kind::Udp | Kind::Raw => &[("recvfrom", 1.0), ("sendto", 1.0)],
         // The first is a look at the address; the second takes the datagram, and says which user has sent it. The third says
-        // how many answers are unread.
+        // how many answers are unread. Where they are many there are others: this is the ordinary case.
         Kind::UnixGram => &[("recvfrom", 1.0), ("recvmsg", 1.0), ("getsockopt", 1.0), ("sendto", 1.0)],
     }
 }
