@@ -110,7 +110,9 @@ impl<'a> Lab<'a> {
     /// Open loop, at half of the rate that the slowest reached, so that the load is the same for all. A server whose
     /// figures the machine spoiled is measured anew.
     pub(crate) fn latency(&mut self, progress: &mut dyn FnMut(&str)) -> io::Result<()> {
-        let slowest = self.rows.iter().map(|row| spread(&row.rates).median).fold(f64::INFINITY, f64::min);
+        // A server that the machine kept from every visit has no rate that others could be measured at.
+        let rates = self.rows.iter().map(|row| spread(&row.rates).median).filter(|rate| *rate > 0.0);
+        let slowest = rates.fold(f64::INFINITY, f64::min);
         if !slowest.is_finite() {
             return Ok(());
         }
