@@ -217,7 +217,10 @@ fn serve(options: &Options) -> Result<(), String> {
         descriptor_limit()
     });
     let capacity = capacity(options.max_connections, most, options.listen.len());
-    let kernel = Mio::with_signals().map_err(|error| format!("cannot begin to wait for events: {error}"))?;
+    let kernel = Mio::with_signals().map_err(|error| {
+        format!("cannot begin to wait for events: {error}{}", too_few_descriptors(&error))
+    })?;
+    let kernel = kernel.keeping_signals();
     let mut settings = Settings::default();
     settings.drain_timeout = options.drain_timeout;
     settings.drain_quiet = options.drain_quiet;

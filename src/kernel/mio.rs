@@ -74,6 +74,16 @@ impl Mio {
         Ok(mio)
     }
 
+    /// Keeps the signals when it is dropped: from then on they mean nothing to this process. For a program that ends with its
+    /// server. A second signal could end it by default, before the last lines of its log.
+    #[must_use]
+    pub fn keeping_signals(mut self) -> Mio {
+        if let Some(signals) = &mut self.signals {
+            signals.keep();
+        }
+        self
+    }
+
     /// A handle that another thread can stop the server with.
     #[must_use]
     pub fn handle(&self) -> Handle {

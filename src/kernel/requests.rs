@@ -37,8 +37,11 @@ fn unblock() -> io::Result<()> {
     Ok(blocked.thread_unblock()?)
 }
 
-/// The signals of this process, as long as this lives.
-pub(super) struct ProcessSignals(Signals);
+/// The signals of this process, as long as this lives, or for good.
+pub(super) struct ProcessSignals {
+    signals: Signals,
+    are_kept: bool,
+}
 
 impl ProcessSignals {
     /// Takes the signals and reports them under `token`.
@@ -60,17 +63,24 @@ impl ProcessSignals {
         let result = has_defaults.and_then(|()| {
             let mut signals = Signals::new(WANTED.iter())?;
             registry.register(&mut signals, token, mio::Interest::READABLE)?;
-            unblock()?;
-            Ok(ProcessSignals(signals))
+            Ok(ProcessSignals { signals, are_kept: false })
         });
         GIVEN_BACK.store(result.is_err(), Ordering::SeqCst);
         TAKEN.store(result.is_ok(), Ordering::SeqCst);
-        result
+        let signals = result?;
+        // Only now: one that waits since before the start is for the server, too.
+        unblock()?;
+        Ok(signals)
+    }
+
+    /// They are never given back.
+    pub(super) fn keep(&mut self) {
+        self.are_kept = true;
     }
 
     /// What they ask for since the last call.
     pub(super) fn pending(&mut self) -> impl Iterator<Item = Signal> {
-        self.0.pending().filter_map(|signal| match signal {
+        self.signals.pending().filter_map(|signal| match signal {
             SIGUSR1 => Some(Signal::Report),
             SIGUSR2 => None,
             _ => Some(Signal::Stop),
@@ -80,8 +90,8 @@ impl ProcessSignals {
 
 impl Drop for ProcessSignals {
     fn drop(&mut self) {
-        GIVEN_BACK.store(true, Ordering::SeqCst);
-        TAKEN.store(false, Ordering::SeqCst);
+        GIVEN_BACK.store(!self.are_kept, Ordering::SeqCst);
+        TAKEN.store(self.are_kept, Ordering::SeqCst);
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::process::{Server, answer, is_here, now};
+use crate::process::{Process, Server, answer, is_here, now, until, welcomed};
 
 #[test]
 fn a_stopping_server_finishes_open_connections_and_exits_with_0() {
@@ -63,7 +63,7 @@ fn a_server_restarts_at_once_at_the_same_address() {
     // The server closes first, so the connection stays in TIME_WAIT.
     assert_eq!(answer(server.send(b"Ada\n")), "welcome ");
     server.stop();
-    let mut command = crate::process::welcomed();
+    let mut command = welcomed();
     command.args(["--listen", &address.to_string()]);
     assert_eq!(answer(Server::spawn(command).send(b"Ada\n")), "welcome ");
 }
@@ -154,6 +154,47 @@ fn signals_that_were_blocked_at_the_start_are_heeded() {
 }
 
 #[test]
+fn a_signal_that_waits_since_before_the_start_is_heeded() {
+    if !is_here("python3") {
+        return;
+    }
+    let wait = "import os, signal, sys; signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals()); \
+                os.kill(os.getpid(), int(sys.argv[1])); os.execv(sys.argv[2], sys.argv[2:])";
+    let started = |signal: Signal| {
+        let mut command = std::process::Command::new("python3");
+        command.args(["-c", wait, &signal.as_raw().to_string(), env!("CARGO_BIN_EXE_welcomed")]);
+        Process::start(command.args(["--listen", "127.0.0.1:0"]).env_remove("RUST_LOG"))
+    };
+    for stop in [Signal::TERM, Signal::INT, Signal::HUP] {
+        let ended = started(stop).wait();
+        assert_eq!(ended.status.code(), Some(0), "{}", ended.log);
+        assert!(ended.log.contains("counts: 0 accepted"), "{}", ended.log);
+    }
+    for other in [Signal::USR1, Signal::USR2] {
+        let server = started(other);
+        server.wait_for_log("waiting for connections");
+        server.signal(Signal::TERM);
+        assert_eq!(server.wait().status.code(), Some(0));
+    }
+}
+
+#[test]
+fn signals_during_the_last_moments_cost_no_line() {
+    for _ in 0..30 {
+        let mut server = Process::start(welcomed().args(["--listen", "127.0.0.1:0"]));
+        server.wait_for_log("waiting for connections");
+        until("it has ended", || {
+            server.signal(Signal::TERM);
+            server.signal(Signal::INT);
+            server.child.try_wait().unwrap().is_some()
+        });
+        let ended = server.wait();
+        assert_eq!(ended.status.code(), Some(0), "{}", ended.log);
+        assert!(ended.log.contains("counts: 0 accepted"), "{}", ended.log);
+    }
+}
+
+#[test]
 fn a_limit_of_file_size_costs_lines_and_no_client() {
     let log = std::env::temp_dir().join(format!("welcomed-limited-{}.log", std::process::id()));
     let script = "ulimit -f 4; exec \"$0\" --listen 127.0.0.1:0 -vv 2>\"$1\"";
@@ -161,7 +202,7 @@ fn a_limit_of_file_size_costs_lines_and_no_client() {
     command.args(["-c", script, env!("CARGO_BIN_EXE_welcomed")]).arg(&log).env_remove("RUST_LOG");
     let mut child = command.spawn().unwrap();
     let mut said = String::new();
-    crate::process::until("it listens", || {
+    until("it listens", || {
         said = std::fs::read_to_string(&log).unwrap_or_default();
         said.contains("waiting for connections on tcp://") && said.ends_with('\n')
     });
