@@ -111,7 +111,7 @@ impl SocketFile {
     /// Takes the place of the stale socket `old`. Gives whether that was still there.
     ///
     /// A program that takes no lock may have put another file there, which gets its place back. No other program finds the
-    /// place free meanwhile.
+    /// place free meanwhile. Where a third one takes the place all the same, that keeps it, and the other file stays aside.
     fn replace(&mut self, old: &Found) -> Result<bool, Errno> {
         let place = name(&self.place).to_owned();
         match self.directory.exchange(&self.name, &place) {
@@ -133,27 +133,37 @@ impl Drop for SocketFile {
     fn drop(&mut self) {
         if self.directory.has(&self.name, self.identity) {
             // If this fails, a stale socket is left, which the next server replaces.
-            let _ = self.directory.remove(&self.name);
+            let _ = if *self.name == *name(&self.place) {
+                take_away(&self.directory, &self.place, self.identity)
+            } else {
+                self.directory.remove(&self.name) // no other program has its name
+            };
         }
     }
 }
 
-/// Removes the stale socket file at `place`, if there is one.
-///
-/// No system call removes a file on condition that it is the one that was checked. The lock of the directory makes servers
-/// that start together do this in turn, or the second would remove the socket of the first.
-///
-/// A program that takes no lock can have replaced it. Then its file is put back. Where a third one takes the place meanwhile,
-/// that keeps it, and the file stays aside.
+/// Removes the stale socket file at `place`, if there is one. The lock of the directory makes servers that start together do
+/// this in turn, or the second would remove the socket of the first.
 fn remove_stale(directory: &Directory, place: &Path) -> io::Result<()> {
-    let Some(old) = stale(directory, place)? else { return Ok(()) };
+    match stale(directory, place)? {
+        Some(old) => take_away(directory, place, old.identity),
+        None => Ok(()),
+    }
+}
+
+/// Removes the file at `place`, which was found to be this one.
+///
+/// No system call removes a file on condition that it is the one that was found. A program that takes no lock can have
+/// replaced it. Then its file is put back. Where a third one takes the place meanwhile, that keeps it, and the file stays
+/// aside.
+fn take_away(directory: &Directory, place: &Path, identity: Identity) -> io::Result<()> {
     let aside = beside(place)?;
     let (place, aside) = (name(place), name(&aside));
     match directory.rename(place, aside) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         moved => moved?,
     }
-    if !directory.has(aside, old.identity) {
+    if !directory.has(aside, identity) {
         directory.link(aside, place)?;
     }
     directory.remove(aside)

@@ -125,6 +125,33 @@ fn a_live_socket_that_comes_during_a_start_keeps_its_place() {
 }
 
 #[test]
+fn a_live_socket_that_comes_during_a_stop_keeps_its_place() {
+    if traced(&[], &[]).is_none() {
+        return;
+    }
+    for kind in WITH_PATH {
+        let folder = Folder::new();
+        // strace holds the server up between its look at the file and what it does to it.
+        let mut command = Command::new("strace");
+        command.args(["-D", "-f", "-e", "trace=/stat,/^(rename|unlink)"]);
+        command.args(["-e", "inject=/^(rename|unlink):delay_enter=300000"]);
+        command.args([env!("CARGO_BIN_EXE_welcomed"), "-l", &folder.endpoint(kind)]).env_remove("RUST_LOG");
+        let server = Process::start(&mut command);
+        server.wait_for_log(&format!(" on {kind}://"));
+        server.signal(Signal::TERM);
+        let looks =
+            || server.log().split_once("--- SIGTERM").is_some_and(|(_, rest)| rest.contains("socket\","));
+        until("the server has looked at its file", looks);
+        let path = folder.path("socket");
+        let _live = UnixListener::bind(folder.path("live")).unwrap();
+        fs::rename(folder.path("live"), &path).unwrap();
+        let live = identity(&path);
+        assert_eq!(server.wait().status.code(), Some(0), "{kind}");
+        assert_eq!((identity(&path), folder.names()), (live, vec!["socket".to_owned()]), "{kind}");
+    }
+}
+
+#[test]
 fn a_file_system_that_exchanges_no_names_will_do() {
     if traced(&[], &[]).is_none() {
         return;

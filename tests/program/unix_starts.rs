@@ -177,7 +177,7 @@ fn a_stale_socket_that_another_server_removes_first_is_no_error() {
         return;
     }
     // Its file is not there when it is renamed, or when it is looked whether it is in use.
-    for gone in ["inject=/^rename:error=ENOENT:when=1", "inject=connect:error=ENOENT:when=1..2"] {
+    for gone in ["inject=renameat2:error=ENOENT:when=1", "inject=connect:error=ENOENT:when=1..2"] {
         let folder = Folder::new();
         drop(UnixListener::bind(folder.path("socket")).unwrap());
         let server = under_strace(&folder, &["-e", "trace=/^rename,connect", "-e", gone]);
