@@ -16,6 +16,9 @@ const DURATION_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// The longest word of a command line that an error shows.
 const WORD_MAX_BYTES: usize = 200;
 
+/// The most of what clap says, which can repeat a word in other ways.
+const LINE_MAX_CHARS: usize = 500;
+
 /// Parses the command line of `program`.
 ///
 /// Help and version go to standard output, with exit code 0. A mistake is one line on standard error, with
@@ -34,8 +37,9 @@ pub fn parse<Options: Parser>(program: &str) -> Result<Options, ExitCode> {
 
 /// Prints one line on standard error that says why `program` ends. Gives back `code`.
 pub fn fail(program: &str, why: &impl Display, code: ExitCode) -> ExitCode {
-    // If standard error is closed as well, the exit code alone has to do.
-    let _ = writeln!(io::stderr(), "{program}: {why}");
+    // One write, so that no other program on the same pipe can be between its parts. If standard error is closed as well, the
+    // exit code alone has to do.
+    let _ = io::stderr().write_all(format!("{program}: {why}\n").as_bytes());
     code
 }
 
@@ -82,5 +86,7 @@ fn one_line(text: &str, program: &str) -> String {
         lines.take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more")).collect();
     let line = lines.join("; ").replace(":; ", ": ");
     let line = line.strip_prefix("error: ").unwrap_or(&line);
-    format!("{} (see {program} --help)", Escaped(line.as_bytes()))
+    let shown: String = line.chars().take(LINE_MAX_CHARS).collect();
+    let cut = if shown.len() < line.len() { "..." } else { "" };
+    format!("{}{cut} (see {program} --help)", Escaped(shown.as_bytes()))
 }
