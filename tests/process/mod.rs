@@ -1,6 +1,7 @@
 //! Starts the programs as processes, reads their logs, and connects plain TCP clients. The suites `program`,
 //! `conformance` and `relay` share this module.
 
+use std::fmt::Debug;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::ops::Deref;
@@ -97,12 +98,13 @@ pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-/// Plays cases in parallel, because they mostly wait. The first that fails, fails all.
-pub(crate) fn in_parallel<T: Send>(cases: impl IntoIterator<Item = T>, play: impl Fn(T) + Sync) {
+/// Plays cases in parallel, because they mostly wait. One that fails says which it is, as the name of its thread.
+pub(crate) fn in_parallel<T: Send + Debug>(cases: impl IntoIterator<Item = T>, play: impl Fn(T) + Sync) {
     let play = &play;
     thread::scope(|scope| {
         for case in cases {
-            scope.spawn(move || play(case));
+            let thread = thread::Builder::new().name(format!("{case:?}"));
+            thread.spawn_scoped(scope, move || play(case)).unwrap();
         }
     });
 }

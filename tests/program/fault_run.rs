@@ -12,7 +12,7 @@ use super::tracer::Tracer;
 use crate::process::{Server, answer, until};
 
 /// What one error costs. Each number is 0 or 1.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Cost {
     /// Clients that fail: the one that meets the error, or none.
     pub(crate) failed: usize,

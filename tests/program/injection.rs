@@ -14,6 +14,7 @@ use super::tracer::traced;
 use crate::process::{answer, in_parallel, now, until};
 
 /// Errors of a system call, and the promise that holds if it fails with one of them.
+#[derive(Debug)]
 struct Fault {
     /// The kinds of sockets at which it fails.
     kinds: &'static [Kind],
@@ -25,7 +26,7 @@ struct Fault {
 }
 
 /// What becomes of the server.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 enum Promise {
     /// It goes on: open and later clients are welcomed, and the error costs no more than this.
     GoesOn(Cost),
@@ -207,8 +208,8 @@ fn keeps_its_promise(call: &str, kinds: &[Kind]) {
     for kind in kinds.iter().filter(|kind| serve(**kind, &[]).is_some()) {
         let faults = FAULTS.iter().filter(|fault| fault.call == call && fault.kinds.contains(kind));
         assert!(faults.clone().next().is_some(), "no errors of {call} at {kind}");
-        let cases = faults.flat_map(|fault| fault.errors.iter().map(move |error| (fault, error)));
-        in_parallel(cases, |(fault, error)| fault.happens(*kind, error));
+        let cases = faults.flat_map(|fault| fault.errors.iter().map(move |error| (fault, kind, error)));
+        in_parallel(cases, |(fault, kind, error)| fault.happens(*kind, error));
     }
 }
 
