@@ -1,5 +1,6 @@
 //! Plays one schedule on one loop, and says which promise was broken, if one was.
 
+use std::any::Any;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -139,14 +140,15 @@ fn play<S: Subject, L: EventLoop>(
         serve(&sim, &mut subject);
         subject
     }));
-    let served = served.map_err(|panic| of_panic(&*panic, Promise::Survival));
-    let played = served.and_then(|subject| {
-        let judged = catch_unwind(AssertUnwindSafe(|| {
-            let counts = check_the_end(&sim, &subject, audit)?;
-            drop(subject);
-            judge(&schedule.subject, &mut sim.0.borrow_mut().world, counts)
-        }));
-        judged.unwrap_or_else(|panic| Err(of_panic(&*panic, Promise::ORACLE)))
+    let of_loop = |panic: Box<dyn Any + Send>| of_panic(&*panic, Promise::Survival);
+    let of_oracle = |panic: Box<dyn Any + Send>| of_panic(&*panic, Promise::ORACLE);
+    let played = served.map_err(of_loop).and_then(|subject| {
+        let checked = catch_unwind(AssertUnwindSafe(|| check_the_end(&sim, &subject, audit)));
+        let counts = checked.map_err(of_oracle)??;
+        catch_unwind(AssertUnwindSafe(|| drop(subject))).map_err(of_loop)?;
+        let world = &mut sim.0.borrow_mut().world;
+        let judged = catch_unwind(AssertUnwindSafe(|| judge(&schedule.subject, world, counts)));
+        judged.map_err(of_oracle)?
     });
     let world = &mut sim.0.borrow_mut().world;
     let (calls, faults) = (std::mem::take(&mut world.calls), std::mem::take(&mut world.faults));
@@ -158,7 +160,7 @@ fn play<S: Subject, L: EventLoop>(
 }
 
 /// The promise that a panic has broken: `of_others`, if it does not say so itself.
-pub(super) fn of_panic(panic: &(dyn std::any::Any + Send), of_others: Promise) -> Broken {
+pub(super) fn of_panic(panic: &(dyn Any + Send), of_others: Promise) -> Broken {
     if let Some(broken) = panic.downcast_ref::<Broken>() {
         return broken.clone();
     }

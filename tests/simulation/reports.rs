@@ -83,6 +83,7 @@ fn a_panic_is_told_with_its_file_and_line() {
     let socket = Welcoming::socket(Kind::Tcp);
     let schedule = Schedule::calm(&Welcoming::default(), &[socket], vec![Script::silent()]);
     let failure = schedule.play_on(Telling::Nothing, |_| Mistaken(10)).unwrap_err();
+    assert_eq!(failure.broken.promise, Promise::Survival);
     let told = failure.broken.to_string();
     assert!(told.contains("a panic at tests/simulation/reports.rs:"), "{told}");
     assert!(told.contains("too large"), "{told}");
