@@ -117,3 +117,20 @@ fn a_client_that_comes_in_a_long_turn_has_time_to_begin() {
     assert_eq!((got(&scene, 1), accepted_at(&scene, 1)), (b"welcome ".to_vec(), HALF + ms(150)));
     assert_eq!((given_up(&scene), welcomed(&scene)), (0, 3));
 }
+
+#[test]
+fn no_more_than_64_clients_are_closed_in_a_turn_of_a_stop() {
+    let mut scene = stops(65, vec![Script::silent(); 65]);
+    let open = |scene: &Stage| (0..65).filter(|client| stayed_open(scene, *client)).count();
+    while open(&scene) == 65 {
+        scene.turn().unwrap();
+    }
+    assert_eq!(open(&scene), 1, "the 65th has its turn");
+    scene.turn().unwrap();
+    assert_eq!((open(&scene), given_up(&scene)), (0, 65));
+    stopped(scene);
+}
+
+fn stayed_open(scene: &Stage, client: usize) -> bool {
+    scene.client(client, |client| client.closed_at().is_none())
+}

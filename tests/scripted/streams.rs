@@ -257,6 +257,10 @@ fn an_interrupted_look_for_more_input_is_made_again() {
 #[test]
 fn a_welcome_of_more_than_1024_bytes_is_lingered_for() {
     const MUCH: &str = "{name}, you are welcome here!";
+    const MOST: &str = match str::from_utf8(&[b'w'; 65_536]) {
+        Ok(text) => text,
+        Err(_) => panic!(),
+    };
     // Beyond the Unix domain, a part may still wait for the client's window; not if the client's end was read.
     let ends = |shuts| if shuts { vec![Step::Shut] } else { vec![Step::Send(b"\n".to_vec())] };
     for (text, kind, shuts, lingers) in [
@@ -264,6 +268,8 @@ fn a_welcome_of_more_than_1024_bytes_is_lingered_for() {
         (MUCH, Kind::Tcp, false, true),
         (MUCH, Kind::Tcp, true, false),
         (MUCH, Kind::Unix, false, false),
+        // More than is counted.
+        (MOST, Kind::Tcp, false, true),
     ] {
         let script = Script::sends(&[b'x'; 1002]).then(ends(shuts));
         let scene = served(schedule(&Welcoming { text, ..hello() }, &[kind], [script]).begin());
