@@ -328,10 +328,10 @@ mod tests {
     #[test]
     fn an_idle_connection_is_small() {
         let session = size_of::<u64>();
-        assert_eq!(
-            size_of::<Connection<Idle, Mio>>() - session,
-            72,
-            "a session of whole words leaves no gap"
+        let own = size_of::<Connection<Idle, Mio>>() - session;
+        assert!(
+            own <= 72,
+            "{own} bytes beside a session of whole words: the fields have gaps, or there are more of them"
         );
     }
 }
