@@ -6,15 +6,17 @@ use std::time::{Duration, Instant};
 
 use nix::sys::socket::GetSockOpt as _;
 use nix::{getsockopt_impl, sockopt_impl};
+use rustix::time::ClockId;
 
 use super::held::{Held, Opinion, SendBuffer, Sent};
 use super::unix_diag::{Diag, List, SocketId};
 use crate::net::UnixName;
 
-/// A look is over after this time, and goes on at the next one. It takes 0.4 ms to look at 1,000 sockets, and 60 ms at 100,000.
-const LOOK_MAX: Duration = Duration::from_millis(1);
+/// A look is over after this time of the processor, and goes on at the next one. It takes 0.4 ms to look at 1,000 sockets, and 60 ms at 100,000.
+const LOOK_MAX: Duration = Duration::from_millis(5);
 
-/// Between two looks is this many times as long as the first has taken. So they take a twentieth of the time at most.
+/// Between two looks is this many times as long as the first has taken. So they take a twentieth of the time at most. What is
+/// given to other processes meanwhile does not count: else one that is kept waiting in a look would do without for long.
 const PAUSE_TIMES_LOOK: u32 = 19;
 
 /// The pause after a look that has failed, as where the kernel has no such list.
@@ -71,24 +73,23 @@ impl Unread {
 
     /// Looks who has read, or goes on with it, if it is time. Gives whether all has been seen.
     fn look(&mut self) -> bool {
-        let start = clock();
-        if self.next_look.is_some_and(|next| start < next) {
+        if self.next_look.is_some_and(|next| clock() < next) {
             return false;
         }
+        let start = processor_time();
         let list = self.go_on(start);
-        let end = clock();
         let pause = match list {
-            Ok(_) => end.saturating_duration_since(start).saturating_mul(PAUSE_TIMES_LOOK),
+            Ok(_) => processor_time().saturating_sub(start).saturating_mul(PAUSE_TIMES_LOOK),
             Err(_) => PAUSE_AFTER_FAILURE,
         };
-        self.next_look = end.checked_add(pause);
+        self.next_look = clock().checked_add(pause);
         list.is_ok_and(|list| list == List::Finished)
     }
 
-    fn go_on(&mut self, start: Instant) -> io::Result<List> {
+    fn go_on(&mut self, start: Duration) -> io::Result<List> {
         let diag = if let Some(diag) = self.look.take() { diag } else { self.begin()? };
         while diag.read(&mut |shown| self.held.see(shown))? == List::Unfinished {
-            if clock().saturating_duration_since(start) >= LOOK_MAX {
+            if processor_time().saturating_sub(start) >= LOOK_MAX {
                 self.look = Some(diag);
                 return Ok(List::Unfinished);
             }
@@ -114,6 +115,12 @@ fn has_unread(id: SocketId) -> Option<bool> {
 fn send_buffer(socket: &OwnedFd) -> Option<SendBuffer> {
     let [_, _, held, size, ..] = Memory.get(socket).ok()?;
     Some(SendBuffer { held: usize::try_from(held).ok()?, size: usize::try_from(size).ok()? })
+}
+
+/// What this thread has had of a processor (clock_gettime(2), `CLOCK_THREAD_CPUTIME_ID`).
+fn processor_time() -> Duration {
+    let time = rustix::time::clock_gettime(ClockId::ThreadCPUTime);
+    time.try_into().unwrap_or_default()
 }
 
 #[expect(
