@@ -117,7 +117,7 @@ fn send_buffer(socket: &OwnedFd) -> Option<SendBuffer> {
     Some(SendBuffer { held: usize::try_from(held).ok()?, size: usize::try_from(size).ok()? })
 }
 
-/// What this thread has had of a processor (clock_gettime(2), `CLOCK_THREAD_CPUTIME_ID`).
+/// What this thread has had of a processor (`clock_gettime(2)`, `CLOCK_THREAD_CPUTIME_ID`).
 fn processor_time() -> Duration {
     let time = rustix::time::clock_gettime(ClockId::ThreadCPUTime);
     time.try_into().unwrap_or_default()
