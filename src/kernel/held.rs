@@ -29,10 +29,6 @@ const ADDRESS_PART_OF_FREE: usize = 64;
 /// Of this part of the buffer it need not be known where it is. If it is more, some that seemed to have read have not.
 const HIDDEN_PART: usize = 4;
 
-/// So often in a row it can be an accident that a receiver seems to have read what is still held. On its way from the queue to
-/// the receiver a datagram is neither unread nor free.
-const DOUBTS_MAX: u32 = 3;
-
 /// The most addresses that are remembered: nearly twice as many as small datagrams fill the buffer.
 const ADDRESSES_MAX: usize = 512;
 
@@ -77,16 +73,24 @@ struct Account {
     charged: usize,
     /// Whether it has been shown in the look that goes on, or needs not.
     seen: bool,
-    /// Whether the last look has shown it with something unread.
-    has_unread: bool,
-    /// Whether it had when it asked for more. The kernel is not asked for it alone again.
-    is_silent: bool,
+    /// Whether no look has been over since the first datagram, and none has shown it.
+    is_new: bool,
+    reads: Reads,
     /// The socket, if a look has shown one with this name.
     id: Option<SocketId>,
     /// What it was let off when it seemed to have nothing unread. It is put to the test with the next datagram.
     cleared: Option<Cleared>,
-    /// How often in a row it did not stand the test.
-    doubts: u32,
+}
+
+/// What the kernel has shown of a receiver since it had read everything.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Reads {
+    /// Nothing else.
+    Promptly,
+    /// Something was unread.
+    Late,
+    /// Something was unread when it asked for more. The kernel is not asked for it alone again.
+    Nothing,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -108,7 +112,8 @@ struct Cleared {
 ///
 /// The kernel shows the next datagram of a socket alone. So an empty one in front, that the client has sent to itself, hides
 /// the others. This is found out with the datagram after that. If the socket seems empty just when it was sent one, and
-/// nothing was read, it holds what it was let off.
+/// nothing was read, what it was let off counts again. It can be an accident: on its way from the queue to the receiver a
+/// datagram is neither unread nor free. So it is let off again when it asks for more.
 #[derive(Debug, Default)]
 pub(super) struct Held {
     /// By the name as the kernel shows it.
@@ -134,7 +139,7 @@ impl Held {
         let share = free / ADDRESS_PART_OF_FREE;
         match self.accounts.get(&key(to)) {
             Some(account) if account.sent <= share => Opinion::Yes,
-            Some(account) if account.charged <= share && !account.is_silent => Opinion::Likely,
+            Some(account) if account.charged <= share && account.reads != Reads::Nothing => Opinion::Likely,
             Some(_) => Opinion::No,
             None => Opinion::Yes,
         }
@@ -142,7 +147,7 @@ impl Held {
 
     /// The socket at this address, if it is worth asking the kernel whether it has read everything.
     pub(super) fn worth_asking(&self, to: &UnixName) -> Option<SocketId> {
-        self.accounts.get(&key(to)).filter(|account| account.sent > 0 && !account.is_silent)?.id
+        self.accounts.get(&key(to)).filter(|account| account.sent > 0 && account.reads != Reads::Nothing)?.id
     }
 
     /// The kernel was asked for that socket, which is gone if there is no answer.
@@ -150,9 +155,14 @@ impl Held {
         let Some(account) = self.accounts.get_mut(&key(to)) else { return };
         match (has_unread, account.id) {
             (Some(false), Some(id)) => account.clear(id),
-            (Some(_), _) => (account.has_unread, account.is_silent) = (true, true),
+            (Some(_), _) => account.reads = Reads::Nothing,
             (None, _) => account.id = None,
         }
+    }
+
+    /// Whether a look could show this address for the first time.
+    pub(super) fn is_new(&self, to: &UnixName) -> bool {
+        self.accounts.get(&key(to)).is_some_and(|account| account.is_new)
     }
 
     /// Whether it is to be told of what is sent.
@@ -180,8 +190,11 @@ impl Held {
         let account = self.accounts.entry(key).or_insert_with(|| Account::new(sent.at));
         account.user = user;
         account.last = sent.at;
-        if let Some(cleared) = account.cleared.take() {
-            account.is_tested(cleared, sent.has_unread == Some(false) && growth > 0);
+        if let Some(cleared) = account.cleared.take()
+            && sent.has_unread == Some(false)
+            && growth > 0
+        {
+            account.restore(cleared);
         }
         account.sent = account.sent.saturating_add(cost);
         account.charged = account.charged.saturating_add(cost);
@@ -208,16 +221,20 @@ impl Held {
             if let Some(cleared) = account.cleared.take_if(|_| account.seen) {
                 account.restore(cleared);
             }
-            account.has_unread = true;
-        } else if !(account.seen && account.has_unread) {
+            account.reads = account.reads.max(Reads::Late);
+        } else if !(account.seen && account.reads != Reads::Promptly) {
             account.clear(shown.id);
         }
         account.seen = true;
+        account.is_new = false;
     }
 
     /// That were all sockets. The others are gone, or in another network namespace.
     pub(super) fn look_ends(&mut self) {
         self.accounts.retain(|_, account| account.seen || account.charged > 0);
+        for account in self.accounts.values_mut() {
+            account.is_new &= account.seen;
+        }
     }
 
     /// How much `user` holds, at most.
@@ -227,7 +244,7 @@ impl Held {
         let own = self.accounts.values().filter(|account| account.user == user);
         let held = own.map(|account| {
             let cleared = account.cleared.filter(|_| is_too_much_hidden).map_or(0, |cleared| cleared.sent);
-            let counted = if account.has_unread { account.sent } else { account.charged };
+            let counted = if account.reads == Reads::Promptly { account.charged } else { account.sent };
             counted.saturating_add(cleared)
         });
         held.fold(0, usize::saturating_add).min(self.buffer.held)
@@ -252,7 +269,7 @@ impl Held {
     }
 
     fn forget_the_oldest(&mut self) {
-        let is_needed = |account: &Account| account.charged > 0 || account.has_unread;
+        let is_needed = |account: &Account| account.charged > 0 || account.reads != Reads::Promptly;
         let oldest = self.accounts.iter().min_by_key(|(_, account)| (is_needed(account), account.last));
         if let Some(key) = oldest.map(|(key, _)| key.clone()) {
             self.accounts.remove(&key);
@@ -269,11 +286,10 @@ impl Account {
             charged: 0,
             // A look that goes on may be past it.
             seen: true,
-            has_unread: false,
-            is_silent: false,
+            is_new: true,
+            reads: Reads::Promptly,
             id: None,
             cleared: None,
-            doubts: 0,
         }
     }
 
@@ -284,23 +300,13 @@ impl Account {
         }
         self.sent = 0;
         self.charged = 0;
-        self.has_unread = false;
-        self.is_silent = false;
+        self.reads = Reads::Promptly;
     }
 
     /// It has not.
     fn restore(&mut self, cleared: Cleared) {
         self.sent = self.sent.saturating_add(cleared.sent);
-        self.has_unread = true;
-    }
-
-    /// It has been sent something since, and it is known whether it is in doubt now that it had read the rest.
-    fn is_tested(&mut self, cleared: Cleared, is_in_doubt: bool) {
-        self.doubts = if is_in_doubt { self.doubts.saturating_add(1) } else { 0 };
-        if is_in_doubt {
-            self.restore(cleared);
-            self.is_silent = self.doubts >= DOUBTS_MAX;
-        }
+        self.reads = Reads::Late;
     }
 }
 

@@ -15,9 +15,12 @@ use crate::net::UnixName;
 /// A look is over after this time of the processor, and goes on at the next one. It takes 0.4 ms to look at 1,000 sockets, and 60 ms at 100,000.
 const LOOK_MAX: Duration = Duration::from_millis(5);
 
-/// Between two looks is this many times as long as the first has taken. So they take a twentieth of the time at most. What is
-/// given to other processes meanwhile does not count: else one that is kept waiting in a look would do without for long.
+/// Between two looks is this many times as long as the first has taken. So they take a twentieth of the time at most.
 const PAUSE_TIMES_LOOK: u32 = 19;
+
+/// The same before a look for an address that none has shown yet: it has a quarter of the time. A client can be new only once,
+/// and before its socket is known the server has to guess.
+const PAUSE_TIMES_LOOK_FOR_NEW: u32 = 3;
 
 /// The pause after a look that has failed, as where the kernel has no such list.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(10);
@@ -37,7 +40,9 @@ pub(super) struct Unread {
     held: Held,
     /// The look that is not finished.
     look: Option<Diag>,
+    /// When the next one may begin, or this one go on; and when it may for a new address.
     next_look: Option<Instant>,
+    next_look_for_new: Option<Instant>,
 }
 
 impl Unread {
@@ -52,7 +57,7 @@ impl Unread {
             self.held.answered(to, has_unread(id));
             opinion = self.held.opinion(to, user, now);
         }
-        if opinion != Opinion::Yes && self.look() {
+        if opinion != Opinion::Yes && self.look(self.held.is_new(to)) {
             opinion = self.held.opinion(to, user, send_buffer(socket).unwrap_or(now));
         }
         opinion != Opinion::No
@@ -71,31 +76,36 @@ impl Unread {
         }
     }
 
-    /// Looks who has read, or goes on with it, if it is time. Gives whether all has been seen.
-    fn look(&mut self) -> bool {
-        if self.next_look.is_some_and(|next| clock() < next) {
+    /// Looks who has read, or goes on with it, if it is time. Gives whether something new may be known.
+    fn look(&mut self, for_new: bool) -> bool {
+        let next = if for_new { self.next_look_for_new } else { self.next_look };
+        if next.is_some_and(|next| clock() < next) {
             return false;
         }
         let start = processor_time();
         let list = self.go_on(start);
-        let pause = match list {
-            Ok(_) => processor_time().saturating_sub(start).saturating_mul(PAUSE_TIMES_LOOK),
-            Err(_) => PAUSE_AFTER_FAILURE,
+        let taken = processor_time().saturating_sub(start);
+        let (pause, for_new) = match list {
+            Ok(()) => {
+                (taken.saturating_mul(PAUSE_TIMES_LOOK), taken.saturating_mul(PAUSE_TIMES_LOOK_FOR_NEW))
+            }
+            Err(_) => (PAUSE_AFTER_FAILURE, PAUSE_AFTER_FAILURE),
         };
-        self.next_look = clock().checked_add(pause);
-        list.is_ok_and(|list| list == List::Finished)
+        let end = clock();
+        (self.next_look, self.next_look_for_new) = (end.checked_add(pause), end.checked_add(for_new));
+        list.is_ok()
     }
 
-    fn go_on(&mut self, start: Duration) -> io::Result<List> {
+    fn go_on(&mut self, start: Duration) -> io::Result<()> {
         let diag = if let Some(diag) = self.look.take() { diag } else { self.begin()? };
         while diag.read(&mut |shown| self.held.see(shown))? == List::Unfinished {
             if processor_time().saturating_sub(start) >= LOOK_MAX {
                 self.look = Some(diag);
-                return Ok(List::Unfinished);
+                return Ok(());
             }
         }
         self.held.look_ends();
-        Ok(List::Finished)
+        Ok(())
     }
 
     fn begin(&mut self) -> io::Result<Diag> {
@@ -117,16 +127,16 @@ fn send_buffer(socket: &OwnedFd) -> Option<SendBuffer> {
     Some(SendBuffer { held: usize::try_from(held).ok()?, size: usize::try_from(size).ok()? })
 }
 
-/// What this thread has had of a processor (`clock_gettime(2)`, `CLOCK_THREAD_CPUTIME_ID`).
-fn processor_time() -> Duration {
-    let time = rustix::time::clock_gettime(ClockId::ThreadCPUTime);
-    time.try_into().unwrap_or_default()
-}
-
 #[expect(
     clippy::disallowed_methods,
     reason = "the time that the kernel takes for an answer is known here alone"
 )]
 fn clock() -> Instant {
     Instant::now()
+}
+
+/// What this thread has had of a processor. Time that others had meanwhile is no cost of a look.
+fn processor_time() -> Duration {
+    let time = rustix::time::clock_gettime(ClockId::ThreadCPUTime);
+    Duration::try_from(time).unwrap_or_default()
 }

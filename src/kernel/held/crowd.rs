@@ -16,6 +16,7 @@ pub(super) const QUEUE: usize = 11;
 const TURN: Duration = Duration::from_micros(10);
 const LOOK: Duration = Duration::from_micros(100);
 pub(super) const NEXT_LOOK: Duration = Duration::from_millis(2);
+const NEXT_LOOK_FOR_NEW: Duration = Duration::from_micros(300);
 
 /// What waits at an address: the server's datagrams, or empty ones of its own.
 #[derive(PartialEq, Eq, Clone, Copy)]
@@ -25,6 +26,7 @@ pub(super) enum Waiting {
 }
 
 pub(super) struct Crowd {
+    pub(super) looks: u32,
     /// How often the kernel was asked for a single socket.
     pub(super) questions: u32,
     pub(super) queue: usize,
@@ -35,6 +37,7 @@ pub(super) struct Crowd {
     pub(super) held: Held,
     pub(super) now: Instant,
     next_look: Option<Instant>,
+    next_look_for_new: Option<Instant>,
     /// Whether receivers read what they get before the server goes on.
     pub(super) reads_at_once: bool,
     /// Whether what they read is still held then.
@@ -48,6 +51,7 @@ impl Crowd {
     pub(super) fn new() -> Crowd {
         let now = Instant::now();
         Crowd {
+            looks: 0,
             questions: 0,
             queue: QUEUE,
             answers: 0,
@@ -56,6 +60,7 @@ impl Crowd {
             held: Held::default(),
             now,
             next_look: Some(now),
+            next_look_for_new: Some(now),
             reads_at_once: false,
             reads_late: false,
             foreign_from: u32::MAX,
@@ -64,7 +69,7 @@ impl Crowd {
 
     /// Where the kernel has no list of sockets.
     pub(super) fn without_looks() -> Crowd {
-        Crowd { next_look: None, ..Crowd::new() }
+        Crowd { next_look: None, next_look_for_new: None, ..Crowd::new() }
     }
 
     fn buffer(&self) -> SendBuffer {
@@ -88,7 +93,7 @@ impl Crowd {
             self.held.answered(&name, Some(self.has_unread(address)));
             opinion = self.held.opinion(&name, Some(user), now);
         }
-        if opinion != Opinion::Yes && self.look() {
+        if opinion != Opinion::Yes && self.look_if_due(self.held.is_new(&name)) {
             opinion = self.held.opinion(&name, Some(user), now);
         }
         // The kernel itself has room as long as the buffer is not full.
@@ -139,10 +144,17 @@ impl Crowd {
         self.queues.remove(&address);
     }
 
-    pub(super) fn look(&mut self) -> bool {
-        if self.next_look.is_none_or(|next| self.now < next) {
-            return false;
+    fn look_if_due(&mut self, for_new: bool) -> bool {
+        let next = if for_new { self.next_look_for_new } else { self.next_look };
+        let is_due = next.is_some_and(|next| next <= self.now);
+        if is_due {
+            self.look();
         }
+        is_due
+    }
+
+    pub(super) fn look(&mut self) {
+        self.looks += 1;
         self.held.look_begins();
         for address in self.queues.keys().copied().filter(|address| *address < self.foreign_from) {
             let id = SocketId { inode: address, cookie: [0; 2] };
@@ -152,7 +164,7 @@ impl Crowd {
         self.held.look_ends();
         self.now += LOOK;
         self.next_look = Some(self.now + NEXT_LOOK);
-        true
+        self.next_look_for_new = Some(self.now + NEXT_LOOK_FOR_NEW);
     }
 
     /// What always is so.

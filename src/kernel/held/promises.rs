@@ -70,15 +70,18 @@ fn many_prompt_clients_do_not_make_silent_ones_forgotten() {
 
 #[test]
 fn a_client_that_reads_at_once_is_answered_beside_silent_ones() {
-    let mut crowd = Crowd::new();
-    for round in 0..600 {
-        for silent in 0..26 {
-            crowd.ask(silent, 1);
+    // How many of a hundred answers are on their way to it when the server looks.
+    for late in [0, 70] {
+        let mut crowd = Crowd::new();
+        for round in 0..600 {
+            for silent in 0..26 {
+                crowd.ask(silent, 1);
+            }
+            (crowd.reads_at_once, crowd.reads_late) = (true, round % 100 < late);
+            assert!(crowd.ask(5_000, 1), "{late} late, round {round}");
+            (crowd.reads_at_once, crowd.reads_late) = (false, false);
         }
-        // Two of three are on their way to it when the server looks.
-        (crowd.reads_at_once, crowd.reads_late) = (true, round % 3 > 0);
-        assert!(crowd.ask(5_000, 1), "round {round}");
-        (crowd.reads_at_once, crowd.reads_late) = (false, false);
+        assert!(late > 0 || crowd.questions < 26 + 600 / 2, "{} questions", crowd.questions);
     }
 }
 
@@ -107,7 +110,8 @@ fn clients_that_are_gone_are_forgotten() {
         crowd.visit(address, 1);
         crowd.close(address);
     }
-    assert!(crowd.look() && crowd.held.accounts.len() <= 101, "{}", crowd.held.accounts.len());
+    crowd.look();
+    assert!(crowd.held.accounts.len() <= 101, "{}", crowd.held.accounts.len());
 }
 
 #[test]
@@ -115,11 +119,15 @@ fn an_answer_counts_also_if_another_client_reads_meanwhile() {
     let mut held = Held::default();
     let at = Crowd::new().now;
     let buffer = |datagrams| SendBuffer { held: datagrams * DATAGRAM, size: SIZE };
-    for (address, before, after) in [(1, 100, 101), (2, 101, 101)] {
+    // Of those that are larger one takes more.
+    for (address, bytes, before, after) in
+        [(1, 8, 100, 101), (2, 8, 101, 101), (3, 4_000, 101, 107), (4, 8, 107, 108)]
+    {
         held.opinion(&name(address), Some(1), buffer(before));
-        let sent = Sent { bytes: 8, at, after: buffer(after), has_unread: None };
+        let sent = Sent { bytes, at, after: buffer(after), has_unread: None };
         held.sent(&name(address), Some(1), sent);
-        assert_eq!(held.accounts[&key(&name(address))].sent, DATAGRAM, "address {address}");
+        let expected = if bytes == 8 { DATAGRAM } else { 6 * DATAGRAM };
+        assert_eq!(held.accounts[&key(&name(address))].sent, expected, "address {address}");
     }
 }
 
@@ -181,6 +189,36 @@ fn an_empty_datagram_in_front_hides_little() {
 }
 
 #[test]
+fn a_new_client_is_looked_for_sooner_than_others() {
+    for foreign_from in [u32::MAX, 500] {
+        let mut crowd = Crowd::new();
+        crowd.foreign_from = foreign_from;
+        for silent in 0..26 * 11 {
+            crowd.ask(silent % 26, 1);
+        }
+        crowd.look();
+        crowd.now += NEXT_LOOK / 2;
+        for address in [500, 501] {
+            for _ in 0..3 {
+                assert!(crowd.ask(address, 1));
+            }
+        }
+        // What it reads seems to be read by the other, which was sent something later.
+        crowd.read_all(500);
+        crowd.looks = 0;
+        let is_here = foreign_from > 500;
+        assert_eq!(crowd.ask(500, 1), is_here);
+        assert_eq!(crowd.looks, 1);
+        // But only once.
+        crowd.now += NEXT_LOOK / 2;
+        for _ in 0..10 {
+            crowd.ask(500, 1);
+        }
+        assert_eq!(crowd.looks, 1);
+    }
+}
+
+#[test]
 fn an_address_that_is_bound_again_begins_anew() {
     let mut crowd = Crowd::new();
     for silent in 0..26 {
@@ -188,9 +226,12 @@ fn an_address_that_is_bound_again_begins_anew() {
             crowd.ask(silent, 1);
         }
     }
+    crowd.look();
     assert!(!crowd.ask(25, 1));
     crowd.now += NEXT_LOOK;
     crowd.close(25);
+    crowd.held.answered(&name(25), None);
+    assert_eq!(crowd.held.accounts[&key(&name(25))].id, None, "it is not asked for again");
     assert!(crowd.visit(25, 1));
 }
 
@@ -228,7 +269,7 @@ fn of_two_sockets_with_one_name_the_unread_one_counts() {
         crowd.held.look_ends();
         let account = &crowd.held.accounts[&key(&name(1))];
         assert_eq!(crowd.held.worth_asking(&name(1)), None);
-        assert!(before > 0 && account.sent == before && account.has_unread, "{order:?}");
+        assert!(before > 0 && account.sent == before && account.reads == Reads::Late, "{order:?}");
     }
 }
 
@@ -268,7 +309,7 @@ proptest! {
                 0 => crowd.read(address),
                 1 => crowd.read_all(address),
                 2 => crowd.close(address),
-                3 => drop(crowd.look()),
+                3 => crowd.look(),
                 _ => drop(crowd.ask(address, user)),
             }
             let unnoted: usize = crowd.queues.iter().map(|(address, queue)| {
