@@ -122,9 +122,10 @@ impl<S: StreamService, K: Kernel> Streams<S, K> {
     /// event of the same turn can have ended it. A session that has read all there was is told that the server stops, if
     /// all are told, or if it gives way.
     fn drive_slot(&mut self, slot: usize, turn: &mut Turn<K>) {
-        let came = self.connections.get(slot).and_then(Connection::came);
-        // It has had the time between two looks to begin.
-        let gives_way = came.is_some_and(|came| self.looks.had_time(came)) && self.wants_room(turn);
+        // It has had the time between two looks to begin. Where no client waits for its place it is not looked for.
+        let had_time =
+            |connection: &Connection<S, K>| connection.came().is_some_and(|came| self.looks.had_time(came));
+        let gives_way = self.wants_room(turn) && self.connections.get(slot).is_some_and(had_time);
         let stopping = gives_way || (turn.stopping && S::ON_STOP == OnStop::TellAll);
         let Streams { service, number, connections, timers, counts, go_on, .. } = self;
         let Some(connection) = connections.get_mut(slot) else { return };
