@@ -12,6 +12,7 @@
     reason = "a test that cannot go on has to fail, and what was found is to be shown"
 )]
 
+mod kinds;
 mod process;
 
 mod conformance {

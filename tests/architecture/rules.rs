@@ -36,7 +36,6 @@ impl Rule {
 /// not needed any more is an error.
 #[rustfmt::skip]
 pub(crate) const EXCEPTIONS: &[(Rule, &str, &str, &str)] = &[
-    (Rule::Circles, "tests/soak/", "", "constants in main.rs"),
 ];
 
 /// What the modules of one place may import. Of two rows that cover a file both hold.

@@ -5,12 +5,13 @@ use std::net::{Ipv4Addr, Shutdown, SocketAddrV4};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use socket2::{SockAddr, Socket};
 use welcomed::net::Kind;
 use welcomed::net::ipv4;
 
 use super::all_kinds::AllKindsServer;
-use super::raw::{PROTOCOL, host};
+use super::raw::host;
+use crate::kinds;
 use crate::process::{BOUND, until};
 
 /// Room for more than any answer.
@@ -26,18 +27,7 @@ pub(crate) struct Client {
 
 /// A socket of a kind, whose calls fail when they take longer than [`BOUND`].
 pub(crate) fn socket(kind: Kind) -> Socket {
-    let (domain, socket_type, protocol) = match kind {
-        Kind::Tcp => (Domain::IPV4, Type::STREAM, None),
-        Kind::Unix => (Domain::UNIX, Type::STREAM, None),
-        Kind::UnixPacket => (Domain::UNIX, Type::SEQPACKET, None),
-        Kind::Udp => (Domain::IPV4, Type::DGRAM, None),
-        Kind::UnixGram => (Domain::UNIX, Type::DGRAM, None),
-        Kind::Raw => (Domain::IPV4, Type::RAW, Some(Protocol::from(PROTOCOL))),
-    };
-    let socket = Socket::new(domain, socket_type, protocol).unwrap();
-    socket.set_read_timeout(Some(BOUND)).unwrap();
-    socket.set_write_timeout(Some(BOUND)).unwrap();
-    socket
+    kinds::open(kind, BOUND).unwrap()
 }
 
 impl Client {

@@ -5,12 +5,11 @@ use std::net::Ipv4Addr;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use socket2::{Domain, Protocol, Socket, Type};
+use welcomed::net::Kind;
 
-use crate::process::not_tested;
-
-/// The protocol number of the raw endpoints: one for experiments (RFC 3692).
-pub(crate) const PROTOCOL: i32 = 253;
+pub(crate) use crate::kinds::PROTOCOL;
+use crate::kinds::open;
+use crate::process::{BOUND, not_tested};
 
 /// An address of this machine that no other test uses. A raw socket receives every packet of its protocol that
 /// comes to its address.
@@ -26,7 +25,7 @@ pub(crate) fn host() -> Ipv4Addr {
 pub(crate) fn raw_is_allowed() -> bool {
     static ALLOWED: OnceLock<bool> = OnceLock::new();
     *ALLOWED.get_or_init(|| {
-        let allowed = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(PROTOCOL))).is_ok();
+        let allowed = open(Kind::Raw, BOUND).is_ok();
         if !allowed {
             not_tested("raw sockets need CAP_NET_RAW");
         }

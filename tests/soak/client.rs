@@ -11,8 +11,8 @@ use rand_xoshiro::rand_core::{Rng as _, SeedableRng as _};
 use socket2::SockAddr;
 use welcomed::net::Kind;
 
-use crate::server::Addresses;
-use crate::sockets::ClientSocket;
+use super::server::Addresses;
+use super::sockets::ClientSocket;
 
 /// The state that all clients share.
 pub(crate) struct Shared {

@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use welcomed::net::Kind;
 
-use crate::client::{Client, welcome};
-use crate::now;
-use crate::sockets::ClientSocket;
-use crate::visit::{
+use super::client::{Client, welcome};
+use super::sockets::ClientSocket;
+use super::visit::{
     Fate, LATE, LEFT, LINGERED, Outcome, RESET, TIMED_OUT, Visit, WELCOMED, WELCOMED_OR_LINGERED,
     WITHOUT_A_NAME,
 };
+use super::waiting::now;
 
 /// The server's name gap. It is much longer than the gap between two bytes of a drip on a busy machine.
 pub(crate) const NAME_GAP: Duration = Duration::from_millis(400);

@@ -7,9 +7,9 @@ use std::io;
 
 use welcomed::net::Kind;
 
-use crate::client::{Client, welcome};
-use crate::sockets::{ClientSocket, nameless};
-use crate::visit::{ECHO, Fate, LEFT, Outcome, UNANSWERABLE, Visit, WELCOMED};
+use super::client::{Client, welcome};
+use super::sockets::{ClientSocket, nameless};
+use super::visit::{ECHO, Fate, LEFT, Outcome, UNANSWERABLE, Visit, WELCOMED};
 
 /// Sends a name and receives the welcome.
 pub(crate) fn asks_once(client: &mut Client<'_>, kind: Kind) -> Visit {

@@ -2,9 +2,9 @@
 
 use welcomed::net::Kind;
 
-use crate::client::Client;
-use crate::visit::Visit;
-use crate::{connections, datagrams};
+use super::client::Client;
+use super::visit::Visit;
+use super::{connections, datagrams};
 
 /// How a client behaves.
 pub(crate) struct Manner {

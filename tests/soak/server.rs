@@ -13,8 +13,9 @@ use rustix::process::{Pid, Signal, kill_process};
 use socket2::SockAddr;
 use welcomed::net::Kind;
 
-use crate::sockets::{PROTOCOL, host, raw_is_allowed};
-use crate::{BOUND, comes_true};
+use super::sockets::{host, raw_is_allowed};
+use super::waiting::{BOUND, comes_true};
+use crate::kinds::PROTOCOL;
 
 /// Where the server listens, by the kind of socket.
 pub(crate) type Addresses = HashMap<Kind, SockAddr>;

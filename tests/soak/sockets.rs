@@ -7,13 +7,11 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use socket2::{SockAddr, Socket};
 use welcomed::net::{Kind, ipv4};
 
-use crate::BOUND;
-
-/// The protocol number of the raw endpoint: one for experiments (RFC 3692).
-pub(crate) const PROTOCOL: i32 = 253;
+use super::waiting::BOUND;
+use crate::kinds::open;
 
 /// So many hosts are used in turn.
 const HOSTS: u32 = 0xfff0;
@@ -35,30 +33,14 @@ pub(crate) fn host(number: u32) -> Ipv4Addr {
     Ipv4Addr::from(127 << 24 | (std::process::id() % 250 + 1) << 16 | number)
 }
 
-/// A socket that is not bound or connected yet. Its calls fail when they take longer than [`BOUND`].
-fn open(kind: Kind) -> io::Result<Socket> {
-    let (domain, socket_type, protocol) = match kind {
-        Kind::Tcp => (Domain::IPV4, Type::STREAM, None),
-        Kind::Unix => (Domain::UNIX, Type::STREAM, None),
-        Kind::UnixPacket => (Domain::UNIX, Type::SEQPACKET, None),
-        Kind::Udp => (Domain::IPV4, Type::DGRAM, None),
-        Kind::UnixGram => (Domain::UNIX, Type::DGRAM, None),
-        Kind::Raw => (Domain::IPV4, Type::RAW, Some(Protocol::from(PROTOCOL))),
-    };
-    let socket = Socket::new(domain, socket_type, protocol)?;
-    socket.set_read_timeout(Some(BOUND))?;
-    socket.set_write_timeout(Some(BOUND))?;
-    Ok(socket)
-}
-
 /// Whether this process may open raw sockets.
 pub(crate) fn raw_is_allowed() -> bool {
-    open(Kind::Raw).is_ok()
+    open(Kind::Raw, BOUND).is_ok()
 }
 
 /// A socket for Unix datagrams that has no name and is connected to `server`.
 pub(crate) fn nameless(server: &SockAddr) -> io::Result<Socket> {
-    let socket = open(Kind::UnixGram)?;
+    let socket = open(Kind::UnixGram, BOUND)?;
     socket.connect(server)?;
     Ok(socket)
 }
@@ -69,7 +51,7 @@ impl ClientSocket {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let mut client =
-            ClientSocket { kind, socket: open(kind)?, host: host(1 + number % HOSTS), file: None };
+            ClientSocket { kind, socket: open(kind, BOUND)?, host: host(1 + number % HOSTS), file: None };
         match kind {
             Kind::Tcp => {
                 client.socket.connect_timeout(server, BOUND)?;

@@ -6,8 +6,8 @@ use std::ops::RangeInclusive;
 
 use welcomed::net::Kind;
 
-use crate::manners::MANNERS;
-use crate::visit::{Fate, Outcome, Visit};
+use super::manners::MANNERS;
+use super::visit::{Fate, Outcome, Visit};
 
 /// The most broken promises of a manner that are kept in words. All are counted.
 const DETAILS_MAX: usize = 5;

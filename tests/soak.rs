@@ -11,31 +11,34 @@
     reason = "a test that cannot go on has to fail, and this one has figures to show"
 )]
 
-mod client;
-mod connections;
-mod datagrams;
-mod manners;
-mod server;
-mod sockets;
-mod tally;
-mod visit;
+mod kinds;
+
+mod soak {
+    pub(crate) mod client;
+    pub(crate) mod connections;
+    mod datagrams;
+    pub(crate) mod manners;
+    pub(crate) mod server;
+    mod sockets;
+    pub(crate) mod tally;
+    mod visit;
+    pub(crate) mod waiting;
+}
 
 use std::env;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::Ordering;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use welcomed::net::Kind;
 
-use self::client::{Client, Shared, WELCOME};
-use self::connections::NAME_GAP;
-use self::manners::{MANNERS, Manner};
-use self::server::{Folder, Log, Sample, Server};
-use self::tally::{Counts, Tallies, Tally};
-
-/// The longest wait before the test fails: long, because the machine may be busy.
-const BOUND: Duration = Duration::from_secs(20);
+use self::soak::client::{Client, Shared, WELCOME};
+use self::soak::connections::NAME_GAP;
+use self::soak::manners::{MANNERS, Manner};
+use self::soak::server::{Folder, Log, Sample, Server};
+use self::soak::tally::{Counts, Tallies, Tally};
+use self::soak::waiting::{comes_true, now};
 
 /// The most that resident memory may grow once the server is warm, in KiB.
 const GROWTH_MAX_KIB: u64 = 128;
@@ -80,24 +83,6 @@ struct Samples {
     warm: Sample,
     most: Sample,
     left: Sample,
-}
-
-/// The present moment.
-#[expect(clippy::disallowed_methods, reason = "a test waits for real processes in real time")]
-fn now() -> Instant {
-    Instant::now()
-}
-
-/// Waits until `is_so`, at most as long as [`BOUND`]. Gives whether it is.
-fn comes_true(mut is_so: impl FnMut() -> bool) -> bool {
-    let start = now();
-    while !is_so() {
-        if now() - start > BOUND {
-            return false;
-        }
-        thread::park_timeout(Duration::from_millis(1));
-    }
-    true
 }
 
 /// Visits again and again until the soak ends, over the kinds of sockets in turn. `first` says which is the first.
