@@ -12,7 +12,8 @@ use super::held::{Held, Opinion, SendBuffer, Sent};
 use super::unix_diag::{Diag, List, SocketId};
 use crate::net::UnixName;
 
-/// A look is over after this time of the processor, and goes on at the next one. It takes 0.4 ms to look at 1,000 sockets, and 60 ms at 100,000.
+/// A look is over after this time of the processor, and goes on at the next one. It takes 0.4 ms to look at 1,000 sockets,
+/// and 60 ms at 100,000.
 const LOOK_MAX: Duration = Duration::from_millis(5);
 
 /// Between two looks is this many times as long as the first has taken. So they take a twentieth of the time at most.

@@ -71,6 +71,14 @@ fn beside<T>(silent: &[UnixDatagram], server: &Path, then: impl FnOnce() -> T) -
     })
 }
 
+/// While these clients ask on, one that comes often is answered each time, and so are ten new ones.
+fn all_are_answered_beside(silent: &[UnixDatagram], folder: &Folder, server: &Path) {
+    beside(silent, server, || {
+        assert_eq!(visits_answered(folder, server), 100);
+        assert_eq!(answered(folder, server), 10);
+    });
+}
+
 /// Does `what` in a network namespace of its own, where queues have room for as many datagrams as with systemd; if this
 /// process can.
 fn in_a_namespace<T: Send>(what: impl FnOnce() -> T + Send) -> Option<T> {
@@ -159,10 +167,7 @@ fn silent_senders_that_ask_on_leave_room_for_others() {
             assert_eq!(prompt.recv(&mut [0; 100]).unwrap(), 8);
         }
     }
-    beside(&crowd, &address, || {
-        assert_eq!(visits_answered(&folder, &address), 100);
-        assert_eq!(answered(&folder, &address), 10);
-    });
+    all_are_answered_beside(&crowd, &folder, &address);
     // One that has read everything at last is answered again, beside all others.
     let (first, others) = crowd.split_first().unwrap();
     let others: Vec<UnixDatagram> = others.iter().map(|socket| socket.try_clone().unwrap()).collect();
@@ -183,10 +188,7 @@ fn silent_senders_of_one_user_leave_room_for_other_users() {
     let (server, address) = start(&folder);
     if let Some(crowd) = as_another_user(|| silent(&folder, &address, 500, 2)) {
         assert_eq!(answered(&folder, &address), 10);
-        beside(&crowd, &address, || {
-            assert_eq!(visits_answered(&folder, &address), 100);
-            assert_eq!(answered(&folder, &address), 10);
-        });
+        all_are_answered_beside(&crowd, &folder, &address);
     }
     server.signal(Signal::TERM);
     server.wait();
@@ -208,10 +210,7 @@ fn an_empty_datagram_before_the_answers_hides_no_silent_sender() {
             crowd
         });
         if let Some(crowd) = crowd {
-            beside(&crowd, &address, || {
-                assert_eq!(visits_answered(&folder, &address), 100);
-                assert_eq!(answered(&folder, &address), 10);
-            });
+            all_are_answered_beside(&crowd, &folder, &address);
         }
         server.signal(Signal::TERM);
         server.wait();
