@@ -1,18 +1,20 @@
 //! Where a program's output goes.
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
 use rustix::buffer::spare_capacity;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::net::sockopt;
+use rustix::pipe::{PipeFlags, fcntl_getpipe_size};
 use signal_hook::consts::SIGXFSZ;
 
 /// What the process prints to standard output, on its way to another place.
 #[derive(Debug)]
 pub struct Printed {
-    end: UnixStream,
+    end: OwnedFd,
 }
 
 impl Printed {
@@ -20,25 +22,18 @@ impl Printed {
     /// waits for ever.
     pub const MAX_BYTES: usize = 64 * 1024;
 
-    /// Makes standard output, for the whole process, a socket whose other end this is (socketpair(2), dup2(2)).
+    /// Makes standard output, for the whole process, a pipe whose other end this is (pipe(2), dup2(2)).
     ///
-    /// A pipe would do, but for a user of many pipes it can be as small as two pages (pipe(7)).
+    /// For a user of many pipes one can be as small as two pages (pipe(7)). Then it is a pair of sockets, which take five
+    /// times as long for a line.
     ///
-    /// Fails as those calls do, and if the system does not let a socket hold [`MAX_BYTES`](Self::MAX_BYTES) in small
-    /// pieces (socket(7), `wmem_max`).
+    /// Fails as those calls do, and if the system lets neither hold [`MAX_BYTES`](Self::MAX_BYTES) in small pieces
+    /// (socket(7), `wmem_max`).
     pub fn capture() -> io::Result<Self> {
-        let (output, end) = UnixStream::pair()?;
-        end.set_nonblocking(true)?;
-        // The kernel counts its own headers, too: some 800 bytes for each piece.
-        let enough = 2 * Self::MAX_BYTES;
-        if sockopt::socket_send_buffer_size(&output)? < enough {
-            sockopt::set_socket_send_buffer_size(&output, enough)?;
-            let size = sockopt::socket_send_buffer_size(&output)?;
-            if size < enough {
-                let why = format!("a socket may hold {size} bytes, and takes {enough} (net.core.wmem_max)");
-                return Err(io::Error::other(why));
-            }
-        }
+        let (end, output) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
+        let holds_enough = fcntl_getpipe_size(&output)? >= Self::MAX_BYTES;
+        let (end, output) = if holds_enough { (end, output) } else { sockets()? };
+        rustix::io::ioctl_fionbio(&end, true)?;
         rustix::stdio::dup2_stdout(output)?;
         Ok(Self { end })
     }
@@ -57,6 +52,22 @@ impl Printed {
             }
         }
     }
+}
+
+/// Two sockets, the second of which holds [`Printed::MAX_BYTES`].
+fn sockets() -> io::Result<(OwnedFd, OwnedFd)> {
+    let (end, output) = UnixStream::pair()?;
+    // The kernel counts its own headers, too: some 800 bytes for each piece.
+    let enough = 2 * Printed::MAX_BYTES;
+    if sockopt::socket_send_buffer_size(&output)? < enough {
+        sockopt::set_socket_send_buffer_size(&output, enough)?;
+        let size = sockopt::socket_send_buffer_size(&output)?;
+        if size < enough {
+            let why = format!("a socket may hold {size} bytes, and takes {enough} (net.core.wmem_max)");
+            return Err(io::Error::other(why));
+        }
+    }
+    Ok((end.into(), output.into()))
 }
 
 /// Writes `text` to standard error, and waits as long as that takes, though standard error be non-blocking. If it fails

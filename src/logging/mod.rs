@@ -2,7 +2,7 @@
 //!
 //! `SimpleLogger` prints with `println!`, which waits on a full pipe, panics on a closed one, and tears a line in two on
 //! a full disk. The event loop may do nothing of the kind. So a call that logs only formats and queues its line. A thread
-//! has it printed into a socket of our own, and writes it from there to standard error. A line that does not fit the
+//! has it printed into a pipe of our own, and writes it from there to standard error. A line that does not fit the
 //! queue, or cannot be written whole, is dropped and counted, and the count is logged once a line gets through again.
 //!
 //! A loop calls [`log::Log::flush`] before it waits. That wakes the printing thread once for all lines of a turn.
@@ -183,8 +183,11 @@ impl Log for Shared {
     fn log(&self, record: &Record<'_>) {
         if self.enabled(record.metadata()) {
             let module = record.module_path_static().unwrap_or_default();
+            let mut text = record.args().to_string();
             // One record is one line, whatever a library says.
-            let text = record.args().to_string().replace('\n', "\\n");
+            if text.contains('\n') {
+                text = text.replace('\n', "\\n");
+            }
             self.0.push(Line { level: record.level(), module, text });
         }
     }

@@ -62,7 +62,7 @@ impl Printer {
     /// Writes what the logger has printed. Gives how many of the lines are not whole in standard error.
     fn write(&mut self) -> u64 {
         let mut text = std::mem::take(&mut self.text);
-        // It fails where no socket does: then nothing was taken, and nothing is written.
+        // It fails where no pipe does: then nothing was taken, and nothing is written.
         let _ = self.printed.take(&mut text);
         let mut rest = text.as_slice();
         let mut lost = 0;
