@@ -29,6 +29,7 @@ mod program {
     mod late_input;
     mod log;
     mod netcat;
+    mod shares;
     mod signals;
     mod system_calls;
     mod tcp_clients;

@@ -84,6 +84,11 @@ struct Options {
     #[arg(long, value_name = "COUNT", allow_hyphen_values = true, value_parser = clap::value_parser!(u32).range(1..))]
     max_connections: Option<u32>,
 
+    /// The most connections of one source at a time; more are reset. A source is an IPv4 address, an IPv6 network (/64) or
+    /// a user of this machine. 0: no such limit [default: half of the most connections]
+    #[arg(long, value_name = "COUNT", allow_hyphen_values = true)]
+    max_per_source: Option<u32>,
+
     /// How many clients may wait to be accepted; the system may cap it (net.core.somaxconn)
     #[arg(long, value_name = "COUNT", allow_hyphen_values = true, default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..=65_535))]
     backlog: u32,
@@ -246,7 +251,10 @@ fn services(options: &Options, capacity: usize) -> Result<Served, String> {
     // A welcome that does not suit datagrams was refused if there are any: then none come.
     let datagrams = WelcomeDatagrams::new(options.welcome.clone())
         .or_else(|_| WelcomeDatagrams::new(Welcome::default()))?;
-    Ok((Streams::new(WelcomeStreams::new(settings), capacity), Datagrams::new(datagrams)))
+    let most_per_source = options.max_per_source.and_then(|most| usize::try_from(most).ok());
+    let streams = Streams::new(WelcomeStreams::new(settings), capacity)
+        .with_most_per_source(most_per_source.unwrap_or_else(|| capacity.div_ceil(2)));
+    Ok((streams, Datagrams::new(datagrams)))
 }
 
 /// The most connections at a time, given what was asked for, the limit of descriptors, and how many endpoints

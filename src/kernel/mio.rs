@@ -5,6 +5,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::num::NonZeroU32;
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -22,7 +23,7 @@ use super::requests::{Handle, ProcessSignals};
 use super::seam::{Closing, Interest, Kernel, Ready, Record};
 use super::unix::SocketFile;
 use super::unix_datagrams;
-use crate::net::{Address, Kind, Name, Names, Peer, UnixName};
+use crate::net::{Address, Kind, Name, Names, Peer, Process, UnixName};
 use crate::net::{ipv4, socket};
 
 /// How many events one wait takes from the kernel; what is left is taken by the next.
@@ -341,9 +342,11 @@ fn receive_packet(listener: &Listener, buffer: &mut [u8]) -> io::Result<(Record,
 /// The process that has connected, if the kernel tells (unix(7), `SO_PEERCRED`). One of another PID namespace has the number
 /// 0 (`pid_namespaces(7)`), which rustix reads into a type that cannot be 0.
 fn process(socket: &OwnedFd) -> Peer {
-    let pid = nix::sys::socket::getsockopt(socket, PeerCredentials).map(|credentials| credentials.pid());
-    let pid = pid.ok().and_then(|pid| u32::try_from(pid).ok());
-    pid.filter(|pid| *pid > 0).map_or(Peer::Unnamed, Peer::Process)
+    let credentials = nix::sys::socket::getsockopt(socket, PeerCredentials);
+    credentials.map_or(Peer::Unnamed, |credentials| {
+        let pid = u32::try_from(credentials.pid()).ok().and_then(NonZeroU32::new);
+        Peer::Process(Process { pid, user: credentials.uid() })
+    })
 }
 
 /// The peer of a connection or a datagram over the Internet.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
@@ -103,12 +104,30 @@ pub enum Peer {
     Inet(SocketAddr),
     /// A host: a raw socket has no ports. Shown as `127.0.0.1`.
     Host(Ipv4Addr),
-    /// A process of this machine. Shown as `pid 4711`.
-    Process(u32),
+    /// A process of this machine. Shown as `pid 4711`, or as `(no name)`.
+    Process(Process),
     /// A socket in the Unix domain that has a name.
     Unix(Box<UnixName>),
     /// A socket in the Unix domain without a name. Shown as `(no name)`.
     Unnamed,
+}
+
+/// A process as the kernel tells of it (unix(7), `SO_PEERCRED`).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Process {
+    /// Its number. None for one of another PID namespace (`pid_namespaces(7)`).
+    pub pid: Option<NonZeroU32>,
+    /// Its user.
+    pub user: u32,
+}
+
+impl fmt::Display for Process {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.pid {
+            Some(pid) => write!(f, "pid {pid}"),
+            None => f.write_str("(no name)"),
+        }
+    }
 }
 
 impl fmt::Display for Peer {
@@ -116,7 +135,7 @@ impl fmt::Display for Peer {
         match self {
             Peer::Inet(address) => address.fmt(f),
             Peer::Host(host) => host.fmt(f),
-            Peer::Process(pid) => write!(f, "pid {pid}"),
+            Peer::Process(process) => process.fmt(f),
             Peer::Unix(name) => name.fmt(f),
             Peer::Unnamed => f.write_str("(no name)"),
         }

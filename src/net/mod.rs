@@ -14,10 +14,12 @@ mod error_code;
 pub mod ipv4;
 pub mod kind;
 pub(crate) mod socket;
+mod source;
 
-pub use address::{Address, Name, Peer, UNIX_NAME_MAX_BYTES, UnixName};
+pub use address::{Address, Name, Peer, Process, UNIX_NAME_MAX_BYTES, UnixName};
 pub use cause::Cause;
 pub use endpoint::{BadEndpoint, Endpoint};
 #[cfg(feature = "simulation")]
 pub use error_code::ErrorCode;
 pub use kind::{Kind, Names};
+pub use source::Source;

@@ -268,6 +268,11 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
         self.came
     }
 
+    /// Whose it is.
+    pub(crate) fn peer(&self) -> &Peer {
+        &self.peer
+    }
+
     /// The stream, to be closed.
     pub(crate) fn into_stream(self) -> K::Stream {
         self.stream

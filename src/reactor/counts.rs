@@ -7,7 +7,7 @@ use super::tables::stream;
 use crate::machine::{ArrowOf, Diagram, Table};
 
 /// What became of the clients so far. Every client that was accepted, and every datagram, is counted once: under an
-/// outcome of the table, as [`broken`](Counts::broken), or as [`open`](Counts::open).
+/// outcome of the table, as [`refused`](Counts::refused), as [`broken`](Counts::broken), or as [`open`](Counts::open).
 ///
 /// Shown as one line: `3 accepted: 2 done, 0 failed, 1 open; 0 lingered; 0 accept errors, 0 accept pauses`.
 #[derive(PartialEq, Eq, Debug)]
@@ -16,6 +16,7 @@ pub struct Counts<T> {
     arrows: Box<[u64]>,
     /// The arrows that streams took, beside the conversations on them.
     streams: [u64; stream::Machine::CELLS],
+    refused: u64,
     broken: u64,
     accept_errors: u64,
     pauses: u64,
@@ -34,6 +35,7 @@ impl<T: Table> Default for Counts<T> {
             accepted: 0,
             arrows: vec![0; T::CELLS].into(),
             streams: [0; stream::Machine::CELLS],
+            refused: 0,
             broken: 0,
             accept_errors: 0,
             pauses: 0,
@@ -65,8 +67,9 @@ impl<T: Table> Counts<T> {
     #[must_use]
     pub fn open(&self) -> u64 {
         let decided: u64 = T::outcomes().map(|outcome| self.outcome(outcome)).sum();
-        debug_assert!(decided + self.broken <= self.accepted, "a client is counted twice");
-        self.accepted.saturating_sub(decided + self.broken)
+        let decided = decided + self.refused + self.broken;
+        debug_assert!(decided <= self.accepted, "a client is counted twice");
+        self.accepted.saturating_sub(decided)
     }
 
     /// How often streams went along the arrow of [their own table](stream) that leaves `state` on `event`.
@@ -80,6 +83,13 @@ impl<T: Table> Counts<T> {
     pub fn lingered(&self) -> u64 {
         self.stream(stream::State::Open, stream::Event::OverInputLeft)
             + self.stream(stream::State::Open, stream::Event::OverMuchSent)
+    }
+
+    /// Clients that were reset when they had been accepted, because their source had its share of the places
+    /// ([`with_most_per_source`](super::Streams::with_most_per_source)).
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        self.refused
     }
 
     /// Connections that were ended before they had an outcome, because the service broke [the law](super::service).
@@ -110,6 +120,10 @@ impl<T: Table> Counts<T> {
 
     pub(crate) fn client_accepted(&mut self) {
         self.accepted += 1;
+    }
+
+    pub(crate) fn client_refused(&mut self) {
+        self.refused += 1;
     }
 
     pub(crate) fn arrow_taken(&mut self, arrow: ArrowOf<T>) {
@@ -144,8 +158,10 @@ impl<T: Table> fmt::Display for Counts<T> {
         for outcome in T::outcomes() {
             write!(f, "{} {outcome}, ", self.outcome(outcome))?;
         }
-        if self.broken > 0 {
-            write!(f, "{} broken, ", self.broken)?;
+        for (count, what) in [(self.refused, "refused"), (self.broken, "broken")] {
+            if count > 0 {
+                write!(f, "{count} {what}, ")?;
+            }
         }
         let (open, lingered, Counts { accept_errors, pauses, .. }) = (self.open(), self.lingered(), self);
         write!(f, "{open} open; {lingered} lingered; {accept_errors} accept errors, {pauses} accept pauses")
@@ -227,8 +243,9 @@ mod tests {
         let line = "3 accepted: 1 done, 0 failed, 2 open; 0 lingered; 1 accept errors, 0 accept pauses";
         assert_eq!(counts.to_string(), line);
         counts.conversation_broken(open);
-        let line =
-            "3 accepted: 1 done, 0 failed, 1 broken, 1 open; 0 lingered; 1 accept errors, 0 accept pauses";
+        counts.client_accepted();
+        counts.client_refused();
+        let line = "4 accepted: 1 done, 0 failed, 1 refused, 1 broken, 1 open; 0 lingered; 1 accept errors, 0 accept pauses";
         assert_eq!(counts.to_string(), line);
         assert_eq!(counts.clone(), counts);
     }

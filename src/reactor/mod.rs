@@ -23,6 +23,7 @@ mod server;
 pub mod service;
 mod services;
 mod settings;
+mod shares;
 mod streams;
 pub mod tables;
 mod telling;

@@ -14,8 +14,9 @@ use super::listener::Listener;
 use super::looks::Looks;
 use super::service::{OnStop, StreamService};
 use super::services::{Key, Sealed, Services, Turn, since};
+use super::shares::{Above, Shares};
 use super::timers::Timers;
-use crate::kernel::Kernel;
+use crate::kernel::{Closing, Kernel};
 use crate::machine::Table as _;
 use crate::net::Kind;
 
@@ -34,6 +35,7 @@ pub struct Streams<S: StreamService, K: Kernel> {
     places_used: usize,
     timers: Timers,
     admission: Admission,
+    shares: Shares,
     counts: Counts<S::Table>,
     /// The places of connections whose budget is used up, and that can go on without the kernel.
     go_on: Vec<usize>,
@@ -94,6 +96,7 @@ impl<S: StreamService, K: Kernel> Streams<S, K> {
             connections: Slab::new(),
             places_used: 0,
             admission: Admission::new(capacity),
+            shares: Shares::default(),
             counts: Counts::default(),
             go_on: Vec::new(),
             sweep: None,
@@ -101,6 +104,16 @@ impl<S: StreamService, K: Kernel> Streams<S, K> {
             looks: Looks::default(),
             is_waited_for: false,
         }
+    }
+
+    /// The same, where one [`Source`](crate::net::Source) has at most so many places. A client above that is accepted and
+    /// reset, and counted as [refused](Counts::refused). 0 is no such limit, which is the default.
+    ///
+    /// Without it one source can take all places, and clients of all others wait. A source whose clients are those of
+    /// others, as a proxy is, needs more than a share.
+    #[must_use]
+    pub fn with_most_per_source(self, most: usize) -> Self {
+        Streams { shares: Shares::of(most), ..self }
     }
 
     /// The service.
@@ -171,6 +184,7 @@ impl<S: StreamService, K: Kernel> Streams<S, K> {
     fn close(&mut self, slot: usize, turn: &mut Turn<K>) {
         let Some(connection) = self.connections.try_remove(slot) else { return };
         connection.forget_timers(slot, &mut self.timers);
+        self.shares.give_back(connection.peer());
         if connection.goes_on {
             self.go_on.retain(|place| *place != slot);
         }
@@ -200,6 +214,16 @@ impl<S: StreamService, K: Kernel> Streams<S, K> {
         self.gives_way = Some(next);
     }
 
+    /// The source of the client that was accepted has its share of the places.
+    #[cold]
+    fn refuse(&mut self, above: &Above) {
+        self.counts.client_refused();
+        if above.is_news {
+            let (Above { source, .. }, most) = (above, self.shares.most());
+            log::info!("{source} has {most} connections, the most of one source; more are refused");
+        }
+    }
+
     /// A timer over `wait` has run out.
     fn expire_slot(&mut self, slot: usize, wait: u8, turn: &mut Turn<K>) {
         let timer = |this: &Self| this.connections.get(slot)?.timer_over(wait, &this.timers, &this.service);
@@ -224,6 +248,11 @@ impl<S: StreamService, K: Kernel> Accepts<K> for Streams<S, K> {
     fn accept_one(&mut self, listener: &mut Listener<K::Listener>, turn: &mut Turn<K>) -> io::Result<()> {
         let (stream, peer) = listener.accept(&mut turn.kernel)?;
         self.counts.client_accepted();
+        if let Err(above) = self.shares.take(&peer) {
+            self.refuse(&above);
+            turn.kernel.close(stream, Closing::Cut);
+            return Ok(());
+        }
         // Driven at once: most clients have sent their request by now and are done with before the kernel
         // would have to be asked to watch them.
         let session = self.service.open(&peer, turn.now);

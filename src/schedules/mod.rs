@@ -76,6 +76,8 @@ pub struct Welcoming {
     pub name_timeout: Duration,
     /// How long a welcome may take.
     pub write_timeout: Duration,
+    /// The most connections of one source; 0 is no such limit.
+    pub most_per_source: usize,
     /// The kinds of its sockets.
     pub kinds: &'static [Kind],
 }
@@ -87,6 +89,7 @@ impl Default for Welcoming {
             name_gap: Duration::from_millis(50),
             name_timeout: Duration::from_millis(1500),
             write_timeout: Duration::from_millis(500),
+            most_per_source: 0,
             kinds: &[Kind::Tcp],
         }
     }
@@ -125,12 +128,14 @@ impl Subject for Welcoming {
             kinds,
             text: dice.pick(if streams_alone { TEXTS } else { DATAGRAM_TEXTS }),
             name_gap: Duration::from_millis(if dice.one_in(5) { 0 } else { 50 }),
+            most_per_source: dice.pick(&[0, 0, 0, 1, 2]),
             ..Welcoming::default()
         }
     }
 
     fn services(&self, places: &[usize]) -> Self::Services {
-        let streams = Streams::new(WelcomeStreams::new(self.settings()), places[0]);
+        let streams = Streams::new(WelcomeStreams::new(self.settings()), places[0])
+            .with_most_per_source(self.most_per_source);
         // A text that suits no datagrams is one of a schedule without any.
         let datagrams =
             WelcomeDatagrams::new(self.welcome()).or_else(|_| WelcomeDatagrams::new(Welcome::default()));
@@ -140,7 +145,7 @@ impl Subject for Welcoming {
 
     fn limits(&self, _: u8) -> Limits {
         let Settings { name_timeout, write_timeout, .. } = self.settings();
-        Limits::new(name_timeout, write_timeout)
+        Limits::new(name_timeout, write_timeout).with_most_per_source(self.most_per_source)
     }
 
     fn request(&self, _: u8, _: &mut Dice, number: usize) -> Vec<u8> {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::client::Client;
 use super::promises::{Broken, Promise};
 use super::transcript::Transcript;
 use super::world::World;
@@ -82,9 +83,11 @@ impl<'a> Audit<'a> {
             Ok(alike) => alike,
             Err(how) => return wrong(how),
         };
-        let clients: usize = alike.iter().map(|alike| alike.clients.len()).sum();
-        if counts.accepted() != clients as u64 {
-            return wrong(format!("{clients} were accepted, and {} are counted", counts.accepted()));
+        let above = |client: &&Client| client.service == service && client.above_share;
+        let refused = self.world.clients.iter().filter(above).count();
+        let clients = alike.iter().map(|alike| alike.clients.len()).sum::<usize>() + refused;
+        if (counts.accepted(), counts.refused()) != (clients as u64, refused as u64) {
+            return wrong(format!("{clients} were accepted, and {refused} of them were to be refused"));
         }
         let of_service = |of_each: &[u64]| of_each[usize::from(service)];
         let (errors, pauses) = (of_service(&self.world.accept_errors), of_service(&self.world.pauses));
@@ -113,7 +116,7 @@ impl<'a> Audit<'a> {
         let world = self.world;
         let mut alike: Vec<Alike> = Vec::new();
         for (number, client) in world.clients.iter().enumerate() {
-            if client.service != service || client.accepted_at.is_none() {
+            if client.service != service || client.accepted_at.is_none() || client.above_share {
                 continue;
             }
             let transcript = Transcript { world, number, before: self.before };

@@ -137,6 +137,8 @@ pub(super) struct Client {
     /// Why the client can expect nothing more, whatever it asked for.
     pub(super) excused: Option<&'static str>,
     pub(super) accepted_at: Option<Duration>,
+    /// Whether its source had all the places that it may have when it was accepted: it is to be reset.
+    pub(super) above_share: bool,
     pub(super) closed_at: Option<Duration>,
     /// In how many turns the loop has left it open that it was due.
     pub(super) due_turns: usize,
@@ -204,6 +206,7 @@ impl Client {
             answered: Answered::Never,
             excused: None,
             accepted_at: None,
+            above_share: false,
             closed_at: None,
             due_turns: 0,
             gave_way: false,

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
 
 use super::client::{Answered, Client, End, Place};
 use super::faults::{Call, Fault};
@@ -11,7 +12,7 @@ use super::script::Quoted;
 use super::streams::fill;
 use super::world::World;
 use crate::kernel::Record;
-use crate::net::{ErrorCode, Kind, Names, Peer, UnixName};
+use crate::net::{ErrorCode, Kind, Names, Peer, Process, UnixName};
 
 /// The port of the first client; those below are services'.
 const FIRST_PORT: u16 = 40_000;
@@ -29,8 +30,14 @@ impl World {
             return peer.clone();
         }
         match client.kind.semantics().names {
-            Names::Port => Peer::Inet(SocketAddr::from(([127, 0, 0, 1], FIRST_PORT + number))),
-            Names::Path if connections => Peer::Process(number.into()),
+            Names::Port => {
+                let host = [127, 0, client.script.source, 1];
+                Peer::Inet(SocketAddr::from((host, FIRST_PORT + number)))
+            }
+            Names::Path if connections => {
+                let pid = NonZeroU32::new(u32::from(number) + 1);
+                Peer::Process(Process { pid, user: client.script.source.into() })
+            }
             Names::Path => Peer::Unix(Box::new(UnixName::Abstract(format!("client {index}").into()))),
             Names::Protocol => {
                 let [high, low] = number.to_be_bytes();

@@ -70,6 +70,12 @@ impl Sim {
             world.faults.push((place, fault));
             state.watch.progressed(); // whatever the loop does now, it has a reason to
         }
+        if client.is_some_and(|index| world.clients[index].above_share) {
+            broken(
+                Promise::Fairness,
+                format!("client {number} is served, and its source has all it may have"),
+            );
+        }
         if let (Some(Fault::Error(code)), Some(index)) = (fault, client) {
             world.endanger(index, call, code);
         }
@@ -159,6 +165,7 @@ impl State {
             return world.sockets[socket].would_block(&world.weather);
         };
         world.serve_next(socket);
+        world.counts_for_its_source(index);
         watch.accepted(&mut world.clients[index], world.now);
         let (inside, places) = (world.inside(service), world.places[usize::from(service)]);
         if inside > places {

@@ -21,7 +21,7 @@ impl ServerSocket {
     }
 }
 
-/// How long a service lets a client wait, and itself for a client.
+/// How long a service lets a client wait, and itself for a client; and how much of it one source can have.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
     /// A connection is gone, or has begun an output, so long after it was accepted or its last output had left, whatever
@@ -31,12 +31,20 @@ pub struct Limits {
     pub output: Duration,
     /// A connection is gone so long after its write side was shut. Lingering takes 2 s at most.
     pub shut: Duration,
+    /// The most places of one [`Source`](crate::net::Source), as `Streams::with_most_per_source` has it; 0 is no such limit.
+    pub most_per_source: usize,
 }
 
 impl Limits {
     /// These limits, and 2 s once the write side is shut.
     #[must_use]
     pub fn new(input: Duration, output: Duration) -> Limits {
-        Limits { input, output, shut: Duration::from_secs(2) }
+        Limits { input, output, shut: Duration::from_secs(2), most_per_source: 0 }
+    }
+
+    /// The same for a service where one source has at most so many places.
+    #[must_use]
+    pub fn with_most_per_source(self, most: usize) -> Limits {
+        Limits { most_per_source: most, ..self }
     }
 }

@@ -97,7 +97,7 @@ impl<S: Subject> Schedule<S> {
             let script = subject.script(sockets[socket], &mut dice, number);
             // A crowd comes at once and does the simplest.
             let script = if clients == 1000 { crowd(&script) } else { script };
-            script.at(socket)
+            script.at(socket).from_source(dice.pick(&[0, 0, 1, 2]))
         };
         let scripts: Vec<Script> = (0..clients).map(script).collect();
         let mut signals = Vec::new();
@@ -143,8 +143,11 @@ impl<S> fmt::Display for Schedule<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (number, script) in self.scripts.iter().enumerate() {
             let ServerSocket { kind, service } = self.sockets[script.socket];
-            let Script { label, arrives, reading, steps, .. } = script;
+            let Script { label, arrives, reading, steps, source, .. } = script;
             write!(f, "client {number} ({label}), {kind} to service {service}")?;
+            if *source > 0 {
+                write!(f, " from source {source}")?;
+            }
             if !arrives.is_zero() {
                 write!(f, ", after {arrives:?}")?;
             }

@@ -77,6 +77,8 @@ pub struct Script {
     pub steps: Vec<Step>,
     /// How it takes what it is sent.
     pub reading: Reading,
+    /// The number of the source that a connection comes from: another address, or another user.
+    pub source: u8,
     /// The name of a datagram's sender; `None` if it has one of its own. [`Peer::Unnamed`] cannot be answered.
     pub sender: Option<Peer>,
 }
@@ -86,7 +88,7 @@ impl Script {
     #[must_use]
     pub fn new(label: &'static str, steps: Vec<Step>) -> Script {
         let (reading, sender) = (Reading::Prompt, None);
-        Script { label, socket: 0, arrives: Duration::ZERO, steps, reading, sender }
+        Script { label, socket: 0, arrives: Duration::ZERO, steps, reading, source: 0, sender }
     }
 
     /// Sends `bytes` at once, and waits. Over a socket that keeps boundaries: sends a record or a datagram.
@@ -149,6 +151,12 @@ impl Script {
     #[must_use]
     pub fn reading(self, reading: Reading) -> Script {
         Script { reading, ..self }
+    }
+
+    /// The same client, from the source of this number.
+    #[must_use]
+    pub fn from_source(self, source: u8) -> Script {
+        Script { source, ..self }
     }
 
     /// The same datagram from the sender of this name.

@@ -172,6 +172,22 @@ impl World {
         self.clients.iter().filter(has_place).count()
     }
 
+    /// A client that is accepted takes a place of its source. If that has all it may have, the client is to be reset, and
+    /// has no right to an answer.
+    pub(super) fn counts_for_its_source(&mut self, index: usize) {
+        // An address and a user of the same number are two sources.
+        let source = |client: &Client| (client.script.source, client.kind.semantics().names);
+        let (service, own) = (self.clients[index].service, source(&self.clients[index]));
+        let has_place = |client: &&Client| {
+            client.place == Place::Inside && client.service == service && source(client) == own
+        };
+        let most = self.limits[usize::from(service)].most_per_source;
+        if most > 0 && self.clients.iter().filter(has_place).count() >= most {
+            self.clients[index].above_share = true;
+            self.clients[index].excuse("its source had all the places that it may have");
+        }
+    }
+
     /// Whether there is a descriptor for one more client.
     pub(super) fn has_descriptor(&self) -> bool {
         let inside = self.clients.iter().filter(|client| client.place == Place::Inside).count();

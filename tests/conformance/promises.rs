@@ -102,8 +102,17 @@ const GAP: &[&str] = &["--welcome", "Hello, {name}!", "--name-gap", "300ms", "-v
 const SHORT: &[&str] =
     &["--welcome", "Hello, {name}!", "--name-gap", "400ms", "--name-timeout", "400ms", "-vv"];
 /// Ten connections at most.
-const ROOM_FOR_TEN: &[&str] =
-    &["--welcome", "Hello, {name}!", "--name-gap", "60s", "--max-connections", "10", "-vv"];
+const ROOM_FOR_TEN: &[&str] = &[
+    "--welcome",
+    "Hello, {name}!",
+    "--name-gap",
+    "60s",
+    "--max-connections",
+    "10",
+    "--max-per-source",
+    "0",
+    "-vv",
+];
 
 /// All promises.
 #[rustfmt::skip]

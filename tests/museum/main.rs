@@ -75,10 +75,11 @@ fn without_its_bug_every_scene_ends_well() {
 fn the_plain_loop_keeps_every_promise_on_random_schedules() {
     let mut played = 0;
     for seed in 0..8_000 {
-        let schedule = Schedule::from_seed(&Welcoming::default(), seed);
+        let mut schedule = Schedule::from_seed(&Welcoming::default(), seed);
         if schedule.sockets.len() > 1 {
             continue; // it has one socket
         }
+        schedule.subject.most_per_source = 0; // and knows of no sources
         if let Err(failure) = play(&schedule, None, true, Telling::Nothing) {
             panic!("seed {seed}: {}", failure.broken);
         }

@@ -94,6 +94,22 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
         breaks: &["Counts"],
     },
     Mutation {
+        bug: "a source that has its share gets more places",
+        file: "streams.rs",
+        line: "        if let Err(above) = self.shares.take(&peer) {\n",
+        instead: "        if let Err(above) = self.shares.take(&peer).or(Ok::<(), Above>(())) {\n",
+        suite: Suite::Welcome,
+        breaks: &["Fairness"],
+    },
+    Mutation {
+        bug: "a place is not given back to its source",
+        file: "streams.rs",
+        line: "        self.shares.give_back(connection.peer());\n",
+        instead: "",
+        suite: Suite::Welcome,
+        breaks: &["Counts", "Welcome"],
+    },
+    Mutation {
         bug: "an empty accept queue is asked again",
         file: "accept.rs",
         line: "        AcceptError::Empty => {\n            listener.clear_ready();\n            return Ok(false);\n        }",

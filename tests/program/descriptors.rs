@@ -121,7 +121,7 @@ fn max_connections_is_lowered_to_the_descriptor_limit() {
     let mut command = Command::new("sh");
     let script = "ulimit -Sn 50; ulimit -Hn 100; exec \"$@\"";
     command.args(["-c", script, "sh", env!("CARGO_BIN_EXE_welcomed"), "-l", "127.0.0.1:0"]);
-    command.args(["--max-connections", "1000"]).env_remove("RUST_LOG");
+    command.args(["--max-connections", "1000", "--max-per-source", "0"]).env_remove("RUST_LOG");
     let server = Server::spawn(command);
     server.wait_for_log("--max-connections 1000 is lowered to 68: the descriptor limit is 100");
     let clients: Vec<TcpStream> = (0..80).map(|_| server.send(b"Rafatul")).collect();

@@ -58,7 +58,7 @@ fn every_datagram_in_the_receive_queue_is_answered() {
 
 #[test]
 fn clients_that_wait_behind_silent_ones_are_welcomed() {
-    let options = ["--max-connections", "10", "--drain-timeout", "2s"];
+    let options = ["--max-connections", "10", "--max-per-source", "0", "--drain-timeout", "2s"];
     let (server, address) = serve(Kind::Tcp, &options).unwrap();
     let silent: Vec<SocketClient> = (0..10).map(|_| SocketClient::connect(&address).unwrap()).collect();
     server.wait_for_log("full: 10 open");

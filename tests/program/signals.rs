@@ -46,7 +46,7 @@ fn a_client_that_connected_before_the_signal_is_welcomed() {
 
 #[test]
 fn a_full_server_that_stops_still_welcomes_its_accept_queue() {
-    let server = Server::start(&["--max-connections", "10"]);
+    let server = Server::start(&["--max-connections", "10", "--max-per-source", "0"]);
     let clients: Vec<TcpStream> = (0..100).map(|_| server.send(b"Rafatul")).collect();
     server.wait_for_log("full: 10 open");
     server.signal(Signal::TERM);

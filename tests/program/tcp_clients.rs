@@ -144,7 +144,7 @@ fn a_slow_loris_is_closed_without_a_welcome() {
 
 #[test]
 fn a_server_with_room_for_10_welcomes_300_clients_in_turn() {
-    let server = Server::start(&["--max-connections", "10"]);
+    let server = Server::start(&["--max-connections", "10", "--max-per-source", "0"]);
     let clients: Vec<TcpStream> = (0..300).map(|_| server.send(b"Rafatul")).collect();
     for client in clients {
         assert_eq!(answer(client), "welcome ");

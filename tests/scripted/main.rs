@@ -17,6 +17,7 @@ mod giving_way;
 mod listening;
 mod pairs;
 mod records;
+mod shares;
 mod stage;
 mod streams;
 mod taker;

@@ -61,7 +61,7 @@ fn a_record_of_more_than_1024_bytes_is_cut_and_that_is_said() {
     for (length, lines) in [(NAME_MAX_BYTES, 0), (NAME_MAX_BYTES + 1, 1), (5000, 1)] {
         let scene = serve(Script::sends(&vec![b'x'; length]), []);
         assert_eq!(got(&scene, 0), [b"Hello, ", &[b'x'; NAME_MAX_BYTES][..], b"!"].concat());
-        assert_eq!(said(&scene, "pid 0: the name is cut").len(), lines, "{:?}", scene.said());
+        assert_eq!(said(&scene, "pid 1: the name is cut").len(), lines, "{:?}", scene.said());
     }
 }
 

@@ -1,9 +1,10 @@
 //! What the loop says to its operator, and how often.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use welcomed::kernel::Signal;
-use welcomed::net::{ErrorCode, Kind, Peer};
+use welcomed::net::{ErrorCode, Kind, Peer, Process};
 use welcomed::simulation::Fault::Error;
 use welcomed::simulation::{Call, Script, Step};
 
@@ -91,7 +92,8 @@ fn the_counts_are_said_whenever_they_are_asked_for() {
 
 /// This datagram comes to its socket.
 fn datagram(bytes: &[u8]) -> Stage {
-    schedule(&plain(), &[Kind::Udp], [Script::sends(bytes).sent_by(Peer::Process(7))]).begin()
+    let seven = Process { pid: NonZeroU32::new(7), user: 0 };
+    schedule(&plain(), &[Kind::Udp], [Script::sends(bytes).sent_by(Peer::Process(seven))]).begin()
 }
 
 #[test]

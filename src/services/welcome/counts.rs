@@ -35,8 +35,7 @@ impl fmt::Display for Both<'_> {
         let Both { streams, datagrams } = self;
         write!(
             f,
-            "{} accepted: {} welcomed ({} lingered), {} without a name, {} timed out, {} failed, {} stopped, {} open; \
-             {} dropped, {} unanswerable, {} echoes; {} accept errors, {} accept pauses",
+            "{} accepted: {} welcomed ({} lingered), {} without a name, {} timed out, {} failed, {} stopped, ",
             streams.accepted() + datagrams.accepted(),
             streams.outcome(Of::Welcomed) + datagrams.outcome(OfDatagram::Welcomed),
             streams.lingered(),
@@ -44,6 +43,13 @@ impl fmt::Display for Both<'_> {
             streams.outcome(Of::TimedOut),
             streams.outcome(Of::Failed) + datagrams.outcome(OfDatagram::Failed),
             streams.outcome(Of::Stopped),
+        )?;
+        if streams.refused() > 0 {
+            write!(f, "{} refused, ", streams.refused())?;
+        }
+        write!(
+            f,
+            "{} open; {} dropped, {} unanswerable, {} echoes; {} accept errors, {} accept pauses",
             streams.open(),
             datagrams.outcome(OfDatagram::Dropped),
             datagrams.outcome(OfDatagram::Unanswerable),
@@ -102,6 +108,8 @@ mod tests {
         ));
 
         (0..7).for_each(|_| streams.conversation_broken(State::ReadingName));
+        (0..70).for_each(|_| streams.client_accepted());
+        (0..70).for_each(|_| streams.client_refused());
         visit(&mut datagrams, 60, &[]);
         (0..60).for_each(|_| datagrams.conversation_broken(datagram::State::ReadingName));
         (0..9).for_each(|_| streams.accept_failed());
@@ -110,7 +118,7 @@ mod tests {
         (0..110).for_each(|_| datagrams.accept_paused());
         assert_eq!(
             Both::of(&streams, &datagrams).to_string(),
-            "238 accepted: 11 welcomed (0 lingered), 2 without a name, 3 timed out, 54 failed, 5 stopped, 6 open; \
+            "308 accepted: 11 welcomed (0 lingered), 2 without a name, 3 timed out, 54 failed, 5 stopped, 70 refused, 6 open; \
              20 dropped, 30 unanswerable, 40 echoes; 99 accept errors, 121 accept pauses; 67 broken"
         );
     }

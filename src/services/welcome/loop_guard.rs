@@ -62,6 +62,8 @@ impl LoopGuard {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
 
     #[expect(clippy::disallowed_methods, reason = "a moment to count from")]
@@ -69,10 +71,14 @@ mod tests {
         Instant::now()
     }
 
+    fn host(number: u32) -> Peer {
+        Peer::Host(Ipv4Addr::from_bits(number))
+    }
+
     #[test]
     fn a_sender_that_repeats_itself_is_answered_after_a_silence() {
         let (mut guard, now) = (LoopGuard::default(), start());
-        let (one, other) = (Peer::Process(1), Peer::Process(2));
+        let (one, other) = (host(1), host(2));
         for _ in 0..REPEATS_MAX {
             assert!(!guard.is_repeated_too_often(&one, b"Ada", now));
         }
@@ -86,7 +92,7 @@ mod tests {
     #[test]
     fn a_loop_stops_after_so_many_rounds_however_long_a_round_takes() {
         for round in [1, 7, 50, 333, 900].map(Duration::from_millis) {
-            let (mut guard, now, peer) = (LoopGuard::default(), start(), Peer::Process(1));
+            let (mut guard, now, peer) = (LoopGuard::default(), start(), host(1));
             let answered =
                 (0..=1000).take_while(|n| !guard.is_repeated_too_often(&peer, b"Ada", now + round * *n));
             let rounds = answered.count();
@@ -98,19 +104,19 @@ mod tests {
     fn a_sender_that_repeats_itself_slowly_is_always_answered() {
         let (mut guard, now) = (LoopGuard::default(), start());
         for second in 0..10_000 {
-            assert!(!guard.is_repeated_too_often(&Peer::Process(1), b"Ada", now + WINDOW * second));
+            assert!(!guard.is_repeated_too_often(&host(1), b"Ada", now + WINDOW * second));
         }
     }
 
     #[test]
     fn a_crowd_of_other_senders_lets_no_loop_go_on() {
-        let (mut guard, now, echo) = (LoopGuard::default(), start(), Peer::Process(1));
+        let (mut guard, now, echo) = (LoopGuard::default(), start(), host(1));
         // 8,200 other senders a second, and a loop of 1,000 rounds a second.
         let mut answered = 0;
         for round in 0..10_000_u32 {
             let now = now + Duration::from_millis(1) * round;
             for other in 0..8 {
-                guard.is_repeated_too_often(&Peer::Process(2 + round * 8 + other), b"Ada", now);
+                guard.is_repeated_too_often(&host(2 + round * 8 + other), b"Ada", now);
             }
             answered += u32::from(!guard.is_repeated_too_often(&echo, b"Ada", now));
         }
@@ -121,7 +127,7 @@ mod tests {
     fn a_crowd_of_other_senders_is_answered() {
         let (mut guard, now) = (LoopGuard::default(), start());
         for sender in 0..1_000_000 {
-            assert!(!guard.is_repeated_too_often(&Peer::Process(sender), b"Ada", now));
+            assert!(!guard.is_repeated_too_often(&host(sender), b"Ada", now));
         }
     }
 }

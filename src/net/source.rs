@@ -1,0 +1,54 @@
+//! Where a client comes from, as far as that can be held against it.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::address::{Peer, Process};
+
+/// Where a client comes from: all clients of one source are counted together.
+///
+/// ```
+/// use std::net::SocketAddr;
+/// use welcomed::net::{Peer, Source};
+///
+/// let source = |address: &str| Source::of(&Peer::Inet(address.parse::<SocketAddr>().unwrap()));
+/// assert_eq!(source("192.0.2.1:1000"), source("[::ffff:192.0.2.1]:2000"));
+/// assert_eq!(source("[2001:db8::1]:1000").unwrap().to_string(), "2001:db8::/64");
+/// assert_eq!(source("[2001:db8::1]:1000"), source("[2001:db8::ffff:2]:1000"));
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Source {
+    /// An IPv4 address.
+    V4(Ipv4Addr),
+    /// The network of an IPv6 address: its first 64 bits. A host can choose all the others (RFC 4291, section 2.5.4).
+    V6(u64),
+    /// A user of this machine.
+    User(u32),
+}
+
+impl Source {
+    /// The source of a client. None if the kernel tells nothing of it.
+    #[must_use]
+    pub fn of(peer: &Peer) -> Option<Source> {
+        match peer {
+            Peer::Inet(address) => Some(match address.ip().to_canonical() {
+                IpAddr::V4(address) => Source::V4(address),
+                IpAddr::V6(address) => Source::V6(u64::try_from(address.to_bits() >> 64).unwrap_or_default()),
+            }),
+            Peer::Host(host) => Some(Source::V4(*host)),
+            Peer::Process(Process { user, .. }) => Some(Source::User(*user)),
+            Peer::Unix(_) | Peer::Unnamed => None,
+        }
+    }
+}
+
+/// Shown as `192.0.2.1`, `2001:db8::/64` or `user 1000`.
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Source::V4(address) => address.fmt(f),
+            Source::V6(network) => write!(f, "{}/64", Ipv6Addr::from_bits(u128::from(*network) << 64)),
+            Source::User(user) => write!(f, "user {user}"),
+        }
+    }
+}
