@@ -43,6 +43,33 @@ impl fmt::Display for Escaped<'_> {
     }
 }
 
+/// The most bytes of a text that [`Quoted`] shows.
+const QUOTED_MAX_BYTES: usize = 200;
+
+/// Shows bytes from the network in an error: [escaped](Escaped), in quotes, and with their count if they are too many to be
+/// shown.
+///
+/// ```
+/// use welcomed::text::Quoted;
+///
+/// assert_eq!(Quoted(b"welcome ").to_string(), r#""welcome ""#);
+/// assert!(Quoted(&[b'x'; 300]).to_string().ends_with(r#"x"... (300 bytes)"#));
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Quoted<'a>(pub &'a [u8]);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Quoted(text) = self;
+        match text.get(..QUOTED_MAX_BYTES) {
+            Some(begin) if begin.len() < text.len() => {
+                write!(f, "\"{}\"... ({} bytes)", Escaped(begin), text.len())
+            }
+            _ => write!(f, "\"{}\"", Escaped(text)),
+        }
+    }
+}
+
 /// The characters of which nothing is to be seen (`DerivedCoreProperties.txt` of Unicode 16, `Default_Ignorable_Code_Point`):
 /// fillers, joiners, variation selectors, tags.
 const INVISIBLE: [(char, char); 17] = [

@@ -44,5 +44,6 @@ mod program {
     mod client;
     mod client_datagrams;
     mod client_kinds;
+    mod client_peers;
     mod client_raw;
 }

@@ -131,6 +131,7 @@ fn our_client_is_welcomed_by_the_python_server() {
     visit_with_ours(place, "Rafatul");
     let line = server.line();
     assert!(line.starts_with("connected with ('127.0.0.1', ") && line.ends_with(") Rafatul"), "{line}");
+    assert_eq!(server.line(), "", "it takes the line feed for a part of the name");
     visit_with_ours(place, "");
     let line = server.line();
     assert!(line.ends_with(") "), "{line}");

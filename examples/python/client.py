@@ -20,8 +20,8 @@ client.connect((host, port))
 name = input("Enter your name: ")
 
 # client: `sending name -> reading welcome (name sent)`. No terminator, and the side stays open: only
-# silence tells the server that the name has ended. `welcome` shuts its side, and says so at once. An
-# empty name sends nothing, and both ends wait; for it `welcome` sends a line feed.
+# silence tells the server that the name has ended. `welcome` sends a line feed behind it, which says so
+# at once. An empty name sends nothing here, and both ends wait.
 client.send(name.encode())
 
 # client: `reading welcome -> closed (end of input)`. One call is enough here only if the welcome

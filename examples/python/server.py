@@ -31,7 +31,8 @@ while True:
     # name comes in one piece; the loop reads until nothing has come for the name gap.
     name = client.recv(1024).decode()
 
-    # the log line of that arrow; the loop escapes what could drive a terminal
+    # the log line of that arrow; the loop takes the line feed off that `welcome` sends behind a name,
+    # and escapes what could drive a terminal
     print("connected with", address, name)
 
     # connection: `writing welcome -> closed (welcome sent)`. The loop tells how much the kernel took,

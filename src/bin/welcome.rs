@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use welcomed::client::{self, Answer, Error, RETRIES_MAX};
+use welcomed::client::{self, Answer, Error, RETRIES_MAX, Terminator};
 use welcomed::command_line;
 use welcomed::net::{Endpoint, Kind};
 use welcomed::services::welcome::NAME_MAX_BYTES;
@@ -41,6 +41,10 @@ struct Options {
     #[arg(long, value_name = "COUNT", allow_hyphen_values = true, value_parser = clap::value_parser!(u32).range(..=i64::from(RETRIES_MAX)))]
     retries: Option<u32>,
 
+    /// What ends the name, over tcp and unix [default: lf]
+    #[arg(long, value_name = "HOW")]
+    terminator: Option<Terminator>,
+
     /// The name: at most 1,024 bytes, over tcp and unix one line; asked for if it is not given
     name: Option<OsString>,
 }
@@ -58,14 +62,20 @@ fn main() -> ExitCode {
     if options.retries.is_some() && kind.semantics().delivery {
         return command_line::fail(PROGRAM, &without_retries(kind), ExitCode::from(2));
     }
+    if options.terminator.is_some() && kind.semantics().boundaries {
+        return command_line::fail(PROGRAM, &without_terminator(kind), ExitCode::from(2));
+    }
     let name = match options.name.map_or_else(ask, |name| Ok(name.into_encoded_bytes())) {
         Ok(name) => name,
         Err(why) => return command_line::fail(PROGRAM, &why, ExitCode::FAILURE),
     };
-    let patience = client::Options::default();
-    let patience =
-        client::Options { timeout: options.timeout, retries: options.retries.unwrap_or(patience.retries) };
-    match client::visit(&options.connect, &name, &patience) {
+    let usual = client::Options::default();
+    let manners = client::Options {
+        timeout: options.timeout,
+        retries: options.retries.unwrap_or(usual.retries),
+        terminator: options.terminator.unwrap_or(usual.terminator),
+    };
+    match client::visit(&options.connect, &name, &manners) {
         Ok(answer) => {
             if answer.attempt > 1 {
                 print_attempt(&answer);
@@ -94,6 +104,13 @@ fn without_retries(kind: Kind) -> String {
     format!(
         "--retries is for {}: over {kind} delivery is sure, and one attempt enough (see {PROGRAM} --help)",
         unsure.join(", ")
+    )
+}
+
+/// Why `--terminator` is refused for a socket of `kind`.
+fn without_terminator(kind: Kind) -> String {
+    format!(
+        "--terminator is for tcp, unix: over {kind} the end of what is sent ends a name (see {PROGRAM} --help)"
     )
 }
 

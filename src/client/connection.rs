@@ -4,18 +4,25 @@ use super::clock::Clock;
 use super::error::Error;
 use super::socket::{self, BUFFER_BYTES, Socket};
 use super::table::{Event, State};
+use super::terminator::Terminator;
 use super::visit::Visit;
 use crate::net::Address;
 
-/// Connects to one of `addresses`, sends the name and reads the welcome to its end.
-pub(super) fn converse(visit: &mut Visit, addresses: &[Address], clock: Clock) -> Result<(), Error> {
+/// Connects to one of `addresses`, sends the name, which `terminator` ends over a stream, and reads the welcome to its
+/// end.
+pub(super) fn converse(
+    visit: &mut Visit,
+    addresses: &[Address],
+    terminator: Terminator,
+    clock: Clock,
+) -> Result<(), Error> {
     let socket = connect(addresses, clock)?;
     visit.connected();
     while visit.state() == State::SendingName {
         visit.sent(socket.send(visit.outgoing(), clock)?);
     }
     let keeps_boundaries = socket.kind().semantics().boundaries;
-    if !keeps_boundaries {
+    if terminator == Terminator::Eof && !keeps_boundaries {
         socket.shutdown_write();
     }
     let mut buffer = vec![0; BUFFER_BYTES];

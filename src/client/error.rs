@@ -3,8 +3,10 @@
 use std::fmt;
 use std::io;
 
+use super::terminator::Terminator;
 use crate::net::{Cause, Kind, Names};
 use crate::services::welcome::{NAME_MAX_BYTES, WELCOME_MAX_BYTES};
+use crate::text::Quoted;
 
 /// Why there is no welcome. Shown as one line.
 #[derive(Debug)]
@@ -40,6 +42,20 @@ pub enum Error {
     },
     /// The server, or a device on the way, reset the connection.
     Reset,
+    /// Nothing came, and the server may need another end of the name.
+    OtherTerminator {
+        /// What ended the visit.
+        why: Box<Error>,
+        /// What may be the right one.
+        other: Terminator,
+    },
+    /// Bytes came, and the visit failed before their end.
+    Unended {
+        /// What ended the visit.
+        why: Box<Error>,
+        /// The bytes that came.
+        came: Vec<u8>,
+    },
     /// The server closed its side without having sent a byte.
     NoWelcome,
     /// The server sent more than [`WELCOME_MAX_BYTES`].
@@ -68,6 +84,22 @@ impl Error {
                 Error::Other(error)
             }
         }
+    }
+
+    /// The error of a visit over a stream that has sent its name, ended by `terminator`, and whose welcome came as far as
+    /// `came`.
+    pub(super) fn once_sent(self, terminator: Terminator, came: Vec<u8>) -> Error {
+        let other = match (&self, terminator) {
+            (Error::TimedOut | Error::Reset | Error::Other(_), _) if !came.is_empty() => {
+                return Error::Unended { why: Box::new(self), came };
+            }
+            (Error::TimedOut, Terminator::None) | (Error::NoWelcome | Error::Reset, Terminator::Eof) => {
+                Terminator::Lf
+            }
+            (Error::TimedOut, Terminator::Lf) => Terminator::Eof,
+            _ => return self,
+        };
+        Error::OtherTerminator { why: Box::new(self), other }
     }
 
     /// Whether no server listens there, which can change.
@@ -103,6 +135,10 @@ impl fmt::Display for Error {
                 })
             }
             Error::Reset => write!(f, "connection reset before the welcome had ended"),
+            Error::OtherTerminator { why, other } => write!(f, "{why}; {}", hint(why, *other)),
+            Error::Unended { why, came } => {
+                write!(f, "{why}; what came is {}", Quoted(came))
+            }
             Error::NoWelcome => write!(f, "closed without a welcome"),
             Error::WelcomeTooLong => {
                 write!(f, "more than {WELCOME_MAX_BYTES} bytes came: that is no welcome server")
@@ -110,6 +146,16 @@ impl fmt::Display for Error {
             Error::Other(error) => error.fmt(f),
         }
     }
+}
+
+/// Which servers would have answered a name with another terminator.
+fn hint(why: &Error, other: Terminator) -> String {
+    let server = match (why, other) {
+        (Error::TimedOut, Terminator::Eof) => "reads to the end of input",
+        (Error::TimedOut, _) => "waits for a line",
+        _ => "hangs up when the client's side is shut",
+    };
+    format!("a server that {server} needs the terminator {other}")
 }
 
 impl std::error::Error for Error {}

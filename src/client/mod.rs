@@ -20,20 +20,22 @@ mod datagram;
 mod error;
 mod socket;
 pub mod table;
+mod terminator;
 mod visit;
 
 use std::time::Duration;
 
 use self::clock::Clock;
 pub use self::error::Error;
-use self::table::Event;
+use self::table::{Event, State};
+pub use self::terminator::Terminator;
 pub use self::visit::{Visit, request};
 use crate::net::Endpoint;
 
 /// The most attempts that may follow the first.
 pub const RETRIES_MAX: u32 = 100;
 
-/// How patient a visit is.
+/// How patient a visit is, and how it ends a name.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Options {
     /// How long the whole visit may take, at most a day. Time that a name server takes does not count.
@@ -41,12 +43,14 @@ pub struct Options {
     /// How many more attempts are made when no answer comes, at most [`RETRIES_MAX`]. Where delivery is sure
     /// there is always one attempt.
     pub retries: u32,
+    /// What ends the name over a stream.
+    pub terminator: Terminator,
 }
 
-/// Five seconds, and three more attempts.
+/// Five seconds, three more attempts, and a line feed.
 impl Default for Options {
     fn default() -> Self {
-        Options { timeout: Duration::from_secs(5), retries: 3 }
+        Options { timeout: Duration::from_secs(5), retries: 3, terminator: Terminator::default() }
     }
 }
 
@@ -63,9 +67,9 @@ pub struct Answer {
 
 /// Visits a server: sends `name` and gives the welcome.
 ///
-/// * Over a stream the name is sent without a terminator. The write side is shut down behind it, which tells
-///   the server that the name has ended. An empty name is sent as an empty line. The welcome ends with the
-///   input.
+/// * Over a stream a line feed ends the name, and the write side stays open: some servers and proxies hang up once the
+///   client has shut it. Another [`Terminator`] can be chosen. An empty name is sent as an empty line. The welcome ends
+///   with the input.
 /// * Where boundaries are kept, the name is one record, and the welcome another.
 /// * Where there are connections, the addresses of the endpoint are tried in turn until one accepts. Each has
 ///   an equal part of the time.
@@ -80,22 +84,28 @@ pub struct Answer {
 /// Fails with the [`Error`] that says what went wrong. A bad name fails before anything is sent.
 pub fn visit(endpoint: &Endpoint, name: &[u8], options: &Options) -> Result<Answer, Error> {
     let semantics = endpoint.kind().semantics();
-    let mut visit = Visit::new(request(name, endpoint.kind())?);
+    let mut visit = Visit::new(request(name, endpoint.kind(), options.terminator)?);
     let clock = Clock::start(options.timeout);
     let addresses = endpoint.resolve().map_err(Error::Unresolved)?;
     let attempts = if semantics.delivery { 1 } else { 1 + options.retries.min(RETRIES_MAX) };
     visit.connect();
     let result = if semantics.connections {
-        connection::converse(&mut visit, &addresses, clock).map(|()| 1)
+        connection::converse(&mut visit, &addresses, options.terminator, clock).map(|()| 1)
     } else {
         datagram::ask(&mut visit, &addresses, clock, attempts)
     };
+    let state = visit.state();
     match &result {
         Ok(_) => {}
         Err(Error::TimedOut | Error::NotAnswered { .. }) => visit.end(Event::Deadline),
         Err(_) => visit.end(Event::Failed),
     }
-    let attempt = result?;
     let welcome = visit.into_welcome();
-    if welcome.is_empty() { Err(Error::NoWelcome) } else { Ok(Answer { welcome, attempt, attempts }) }
+    let failure = match result {
+        Ok(attempt) if !welcome.is_empty() => return Ok(Answer { welcome, attempt, attempts }),
+        Ok(_) => Error::NoWelcome,
+        Err(error) if state != State::ReadingWelcome => return Err(error),
+        Err(error) => error,
+    };
+    Err(if semantics.boundaries { failure } else { failure.once_sent(options.terminator, welcome) })
 }

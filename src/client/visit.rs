@@ -2,14 +2,15 @@
 
 use super::error::Error;
 use super::table::{Arrow, Event, Machine, State};
+use super::terminator::Terminator;
 use crate::net::Kind;
 use crate::services::welcome::{NAME_MAX_BYTES, WELCOME_MAX_BYTES};
 
-/// The bytes to send for `name` over a socket of `kind`. Where boundaries are kept, they are the name itself.
-/// Over a stream an empty name is sent as an empty line, and a line feed would end the name.
+/// The bytes to send for `name` over a socket of `kind`. Where boundaries are kept, they are the name itself. Over a
+/// stream `terminator` ends them, and an empty name is sent as an empty line.
 ///
 /// Fails if the name has more than [`NAME_MAX_BYTES`] or, over a stream, a line feed in it.
-pub fn request(name: &[u8], kind: Kind) -> Result<Vec<u8>, Error> {
+pub fn request(name: &[u8], kind: Kind, terminator: Terminator) -> Result<Vec<u8>, Error> {
     if name.len() > NAME_MAX_BYTES {
         return Err(Error::NameTooLong);
     }
@@ -19,18 +20,18 @@ pub fn request(name: &[u8], kind: Kind) -> Result<Vec<u8>, Error> {
     if name.contains(&b'\n') {
         return Err(Error::NameNotOneLine);
     }
-    Ok(if name.is_empty() { b"\n".to_vec() } else { name.to_vec() })
+    Ok(terminator.after(name))
 }
 
 /// One conversation from the client's side, sans-IO: its methods report what happened, and it holds the bytes
 /// to send and those that have come.
 ///
 /// ```
-/// use welcomed::client::{Visit, request};
+/// use welcomed::client::{Terminator, Visit, request};
 /// use welcomed::net::Kind;
 /// use welcomed::client::table::State;
 ///
-/// let mut visit = Visit::new(request(b"Rafatul", Kind::Udp)?);
+/// let mut visit = Visit::new(request(b"Rafatul", Kind::Udp, Terminator::None)?);
 /// visit.connect();
 /// visit.connected();
 /// for _attempt in 0..2 {
@@ -146,7 +147,7 @@ mod tests {
     use super::*;
 
     fn connected(name: &[u8], kind: Kind) -> Visit {
-        let mut visit = Visit::new(request(name, kind).unwrap());
+        let mut visit = Visit::new(request(name, kind, Terminator::usual(kind)).unwrap());
         visit.connect();
         visit.connected();
         visit
@@ -156,12 +157,32 @@ mod tests {
     fn a_request_over_a_stream_is_one_line_and_a_record_any_bytes() {
         for kind in Kind::ALL {
             let keeps = kind.semantics().boundaries;
-            assert_eq!(request(b"Ada", *kind).unwrap(), b"Ada");
-            assert_eq!(request(b"", *kind).unwrap(), if keeps { &b""[..] } else { b"\n" });
-            assert_eq!(request(b"a\nb", *kind).is_ok(), keeps);
-            assert!(request(&[b'x'; NAME_MAX_BYTES], *kind).is_ok());
-            assert!(matches!(request(&[b'x'; NAME_MAX_BYTES + 1], *kind), Err(Error::NameTooLong)));
+            let request = |name: &[u8]| request(name, *kind, Terminator::usual(*kind));
+            assert_eq!(request(b"Ada").unwrap(), if keeps { &b"Ada"[..] } else { b"Ada\n" });
+            assert_eq!(request(b"").unwrap(), if keeps { &b""[..] } else { b"\n" });
+            assert_eq!(request(b"a\nb").is_ok(), keeps);
+            assert_eq!(request(&[b'x'; NAME_MAX_BYTES]).unwrap(), [b'x'; NAME_MAX_BYTES]);
+            assert!(matches!(request(&[b'x'; NAME_MAX_BYTES + 1]), Err(Error::NameTooLong)));
         }
+    }
+
+    #[test]
+    fn no_terminator_takes_a_byte_of_the_name() {
+        let long = [b'x'; NAME_MAX_BYTES];
+        for (name, lf, none) in [
+            (&b"Ada\r"[..], &b"Ada\r\r\n"[..], &b"Ada\r"[..]),
+            (b"\r", b"\r\r\n", b"\r"),
+            (b"", b"\n", b"\n"),
+            (&long[1..], &[&long[1..], b"\n"].concat(), &long[1..]),
+            (&long, &long, &long),
+        ] {
+            let request = |terminator| request(name, Kind::Tcp, terminator).unwrap();
+            assert_eq!(request(Terminator::Lf), lf);
+            assert_eq!((request(Terminator::None), request(Terminator::Eof)), (none.to_vec(), none.to_vec()));
+        }
+        // The last two bytes of 1,024: the server cuts the name there, and drops one carriage return.
+        let name = [&long[2..], b"\r"].concat();
+        assert_eq!(request(&name, Kind::Tcp, Terminator::Lf).unwrap(), [&name[..], b"\r"].concat());
     }
 
     #[test]

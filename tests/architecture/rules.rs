@@ -107,9 +107,10 @@ pub(crate) const ROOMS: &[Row] = &[
     row("services", &["machine", "net", "text", "reactor::service", "reactor::counts"], &["log"], TOLD_THE_TIME),
     row("simulation", &["machine", "net", "kernel", "reactor"], &["log", "rand_xoshiro"], &["crate::kernel::mio", "crate::kernel::unix"]),
     row("schedules", &["net", "reactor", "services", "simulation"], &[], TOLD_THE_TIME),
-    row("client", &["machine", "net", "text", "services::welcome"], &["log"], &["std::fs"]),
+    row("client", &["machine", "net", "text", "services::welcome"], &["clap", "log"], &["std::fs"]),
     row("client::table", &["machine"], &[], SANS_IO),
-    row("client::visit", &["machine", "net::kind", "services::welcome", "client::error", "client::table"], &["log"], SANS_IO),
+    row("client::terminator", &["net::kind", "services::welcome"], &["clap"], SANS_IO),
+    row("client::visit", &["machine", "net::kind", "services::welcome", "client::error", "client::table", "client::terminator"], &["log"], SANS_IO),
     row("logging", &["kernel"], &["colored", "log", "simple_logger"], &[]),
     row("command_line", &["text"], &["clap", "humantime"], &[]),
 ];

@@ -4,6 +4,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
@@ -99,8 +100,16 @@ fn a_refused_connection_is_one_line() {
 #[test]
 fn a_server_that_never_answers_is_a_timeout() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let line = error_line(visit(listener.local_addr().unwrap(), &["Ada", "--timeout", "200ms"], b""), 1);
-    assert!(line.ends_with("timed out: no whole welcome came in time"), "{line}");
+    let words = "timed out: no whole welcome came in time";
+    for (how, hint) in [
+        ("none", "; a server that waits for a line needs the terminator lf"),
+        ("lf", "; a server that reads to the end of input needs the terminator eof"),
+        ("eof", ""),
+    ] {
+        let options = ["Ada", "--timeout", "200ms", "--terminator", how];
+        let line = error_line(visit(listener.local_addr().unwrap(), &options, b""), 1);
+        assert!(line.ends_with(&format!("{words}{hint}")), "{line}");
+    }
 }
 
 /// A server at a free port of `ip` with a full accept queue, and the clients in that queue.
@@ -133,7 +142,7 @@ fn an_address_that_never_accepts_leaves_time_for_the_next() {
     let second = TcpListener::bind(("127.0.0.8", first.port())).unwrap();
     thread::spawn(move || {
         let mut client = second.accept().unwrap().0;
-        client.read_to_end(&mut Vec::new()).unwrap();
+        client.read_exact(&mut [0; 4]).unwrap();
         client.write_all(b"welcome ").unwrap();
     });
     let visit = format!("exec \"$WELCOME\" -c twohomes:{} --timeout 4s Ada", first.port());
@@ -148,13 +157,37 @@ fn a_server_that_drips_for_ever_is_a_timeout() {
         }
     });
     let line = error_line(visit(address, &["Ada", "--timeout", "300ms"], b""), 1);
-    assert!(line.ends_with("timed out: no whole welcome came in time"), "{line}");
+    let (words, came) = line.rsplit_once("; what came is ").unwrap();
+    assert!(words.ends_with("timed out: no whole welcome came in time"), "{line}");
+    assert!(came.starts_with("\"w") && came.ends_with("w\""), "{line}");
+}
+
+#[test]
+fn what_came_is_said_where_the_welcome_has_no_end() {
+    let (end, ended) = mpsc::channel::<()>();
+    let stays_open = serve(move |mut stream| {
+        stream.write_all(b"welcome ").unwrap();
+        let _ = ended.recv();
+    });
+    let resets = serve(|mut stream| {
+        stream.read_exact(&mut [0; 4]).unwrap();
+        stream.write_all(b"SSH-2.0\r\n").unwrap();
+        SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
+    });
+    for (address, words) in [
+        (stays_open, r#"timed out: no whole welcome came in time; what came is "welcome ""#),
+        (resets, r#"connection reset before the welcome had ended; what came is "SSH-2.0\r\n""#),
+    ] {
+        let line = error_line(visit(address, &["Ada", "--timeout", "500ms"], b""), 1);
+        assert!(line.ends_with(words), "{line}");
+    }
+    drop(end);
 }
 
 #[test]
 fn a_reset_is_one_line() {
     let address = serve(|mut stream| {
-        stream.read_exact(&mut [0; 3]).unwrap();
+        stream.read_exact(&mut [0; 4]).unwrap();
         SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
     });
     let line = error_line(visit(address, &["Ada"], b""), 1);
@@ -164,7 +197,7 @@ fn a_reset_is_one_line() {
 #[test]
 fn a_server_that_closes_without_a_welcome_is_one_line() {
     let address = serve(|mut stream| {
-        stream.read_to_end(&mut Vec::new()).unwrap();
+        stream.read_exact(&mut [0; 4]).unwrap();
     });
     let line = error_line(visit(address, &["Ada"], b""), 1);
     assert!(line.ends_with("closed without a welcome"), "{line}");
@@ -214,7 +247,7 @@ fn help_says_what_the_program_is_and_ends_with_examples() {
     let (code, out, _) = run(welcome().arg("--help"), b"");
     assert_eq!(code, 0);
     assert!(out.starts_with("Sends a name") && out.contains("\n\nExamples:\n  welcome "), "{out}");
-    for option in ["-c, --connect", "--timeout", "--retries", "[NAME]"] {
+    for option in ["-c, --connect", "--timeout", "--retries", "--terminator", "[NAME]"] {
         assert!(out.contains(option), "{option} is not in\n{out}");
     }
 }

@@ -179,7 +179,7 @@ fn a_unix_server_that_never_accepts_or_answers_is_a_timeout() {
         // The first client finds room in the accept queue, the others do not.
         for _ in 0..2 {
             let line = error_line(visit(&format!("{scheme}://@{name}"), &["Ada", "--timeout", "200ms"]), 1);
-            assert!(line.ends_with("timed out: no whole welcome came in time"), "{line}");
+            assert!(line.contains("timed out: no whole welcome came in time"), "{line}");
             let waits = Socket::new(Domain::UNIX, kind, None).unwrap();
             waits.set_nonblocking(true).unwrap();
             assert!(waits.connect(&address).is_err(), "the backlog is full");

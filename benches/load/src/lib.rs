@@ -57,7 +57,7 @@ pub use crate::figures::measured::{Glimpse, Measured};
 pub use crate::figures::tally::Failure;
 pub use crate::generator::run;
 pub use crate::plan::arrivals::Spacing;
-pub use crate::plan::manners::Terminator;
 pub use crate::plan::target::Target;
+pub use crate::plan::welcome::Terminator;
 pub use crate::plan::welcome::Welcome;
 pub use crate::plan::{Load, Plan};

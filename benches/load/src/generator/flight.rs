@@ -11,9 +11,9 @@ use rustix::io::Errno;
 use rustix::net::{Shutdown, sockopt};
 
 use crate::figures::tally::{Failure, Moments};
-use crate::plan::manners::{Manners, Terminator};
+use crate::plan::manners::Manners;
 use crate::plan::target::Target;
-use crate::plan::welcome::{Event, State, Visit};
+use crate::plan::welcome::{Event, State, Terminator, Visit};
 use crate::system::clock::{Nanos, now};
 
 /// How a visit stands after it was driven.

@@ -7,8 +7,7 @@ use std::time::Duration;
 use super::run;
 use crate::figures::tally::Failure;
 use crate::plan::arrivals::Spacing;
-use crate::plan::manners::Terminator;
-use crate::plan::welcome::Welcome;
+use crate::plan::welcome::{Terminator, Welcome};
 use crate::plan::{Load, Plan};
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -1,27 +1,7 @@
 //! How visits behave.
 
-use welcomed::net::Kind;
-
 use crate::plan::target::Target;
-
-/// What ends a name.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
-#[non_exhaustive]
-pub enum Terminator {
-    /// Not at all: the side stays open, and silence ends the name.
-    None,
-    /// By a line feed.
-    Lf,
-    /// By shutting the write side.
-    Eof,
-}
-
-impl Terminator {
-    /// What is usual over a kind of socket: where boundaries are kept the end of a record is that of the name.
-    pub(crate) fn usual(kind: Kind) -> Terminator {
-        if kind.semantics().boundaries { Terminator::None } else { Terminator::Lf }
-    }
-}
+use crate::plan::welcome::Terminator;
 
 /// What every visit of a run has in common.
 #[derive(Clone, Debug)]

@@ -10,9 +10,9 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::plan::arrivals::Spacing;
-use crate::plan::manners::{Manners, Terminator};
+use crate::plan::manners::Manners;
 use crate::plan::target::Target;
-use crate::plan::welcome::{Names, Welcome};
+use crate::plan::welcome::{Names, Terminator, Welcome};
 
 /// How visits begin.
 #[derive(Clone, Copy, PartialEq, Debug)]

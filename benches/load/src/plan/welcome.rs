@@ -5,11 +5,10 @@ use std::io::{self, ErrorKind};
 use welcomed::client::request;
 use welcomed::net::Kind;
 
+pub use welcomed::client::Terminator;
 pub(crate) use welcomed::client::Visit;
 pub(crate) use welcomed::client::table::{Event, State};
 pub use welcomed::services::welcome::Welcome;
-
-use crate::plan::manners::Terminator;
 
 /// The requests of a run, taken in turn, each with the reply it should get.
 #[derive(Clone, Debug)]
@@ -27,13 +26,8 @@ impl Names {
             return Err(io::Error::new(ErrorKind::InvalidInput, "there is no name"));
         }
         let visits = names.iter().map(|name| {
-            let mut bytes =
-                request(name, kind).map_err(|why| io::Error::new(ErrorKind::InvalidInput, why))?;
-            // A record ends by itself.
-            let ends_with_a_line = terminator == Terminator::Lf && !kind.semantics().boundaries;
-            if ends_with_a_line && !name.is_empty() {
-                bytes.push(b'\n');
-            }
+            let bytes = request(name, kind, terminator)
+                .map_err(|why| io::Error::new(ErrorKind::InvalidInput, why))?;
             Ok((bytes, welcome.to(name)))
         });
         visits.collect::<io::Result<_>>().map(Names)

@@ -8,8 +8,7 @@ use clap::Parser;
 use welcomed::net::{Endpoint, Names};
 
 use crate::plan::arrivals::Spacing;
-use crate::plan::manners::Terminator;
-use crate::plan::welcome::Welcome;
+use crate::plan::welcome::{Terminator, Welcome};
 use crate::program::name::{command, name};
 
 const EXAMPLES: &str = "
