@@ -46,4 +46,5 @@ mod program {
     mod client_kinds;
     mod client_peers;
     mod client_raw;
+    mod client_self;
 }

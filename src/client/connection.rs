@@ -47,7 +47,7 @@ fn connect(addresses: &[Address], clock: Clock) -> Result<Socket, Error> {
     for (address, untried) in addresses.iter().zip((1..=addresses.len()).rev()) {
         clock.left()?;
         let part = clock.part(u32::try_from(untried).unwrap_or(u32::MAX));
-        let connected = Socket::open(address).and_then(|socket| socket.connect(part).map(|()| socket));
+        let connected = Socket::open(address).and_then(|mut socket| socket.connect(part).map(|()| socket));
         match connected {
             Ok(socket) => return Ok(socket),
             Err(error) => failure = error,

@@ -36,13 +36,14 @@ impl Socket {
 
     /// connect(2). Without connections it sends nothing: it sets the one peer to send to and to receive from,
     /// and can be called again.
-    pub(super) fn connect(&self, clock: Clock) -> Result<(), Error> {
-        self.in_time(clock, |timeout| self.socket.connect(timeout))
+    pub(super) fn connect(&mut self, clock: Clock) -> Result<(), Error> {
+        let kind = self.kind();
+        in_time(kind, clock, |timeout| self.socket.connect(timeout))
     }
 
     /// send(2): gives how many of the `bytes` were taken. A record is taken whole.
     pub(super) fn send(&self, bytes: &[u8], clock: Clock) -> Result<usize, Error> {
-        self.in_time(clock, |timeout| self.socket.send(bytes, timeout))
+        in_time(self.kind(), clock, |timeout| self.socket.send(bytes, timeout))
     }
 
     /// Sends a datagram, and remembers it if it will come back.
@@ -87,14 +88,14 @@ impl Socket {
         }
         Ok(payload)
     }
+}
 
-    /// Makes a blocking call that may take as long as `clock` allows, again if a signal interrupts it.
-    fn in_time<T>(&self, clock: Clock, call: impl Fn(Duration) -> io::Result<T>) -> Result<T, Error> {
-        loop {
-            match call(clock.left()?) {
-                Err(error) if Cause::of(&error) == Cause::Interrupted => {}
-                result => return result.map_err(|error| Error::of(error, self.kind())),
-            }
+/// Makes a call on a socket of `kind` that may block as long as `clock` allows, again if a signal interrupts it.
+fn in_time<T>(kind: Kind, clock: Clock, mut call: impl FnMut(Duration) -> io::Result<T>) -> Result<T, Error> {
+    loop {
+        match call(clock.left()?) {
+            Err(error) if Cause::of(&error) == Cause::Interrupted => {}
+            result => return result.map_err(|error| Error::of(error, kind)),
         }
     }
 }

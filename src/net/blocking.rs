@@ -8,7 +8,9 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 use rustix::net::sockopt::{self, Timeout};
-use rustix::net::{RecvFlags, SendFlags, Shutdown, SocketAddrUnix, SocketFlags};
+use rustix::net::{
+    RecvFlags, SendFlags, Shutdown, SocketAddrAny, SocketAddrUnix, SocketFlags, getpeername, getsockname,
+};
 
 use super::address::{Address, Name};
 use super::kind::Names;
@@ -47,11 +49,38 @@ impl BlockingSocket {
 
     /// connect(2), at most for `timeout`. Without connections it sends nothing: it sets the one peer to send to and to
     /// receive from, and can be called again.
-    pub(crate) fn connect(&self, timeout: Duration) -> io::Result<()> {
+    ///
+    /// Where nobody listens, the kernel can choose the server's own name for this socket, and connect the two ends of it. That
+    /// is refused, and the name is free again for a server.
+    pub(crate) fn connect(&mut self, timeout: Duration) -> io::Result<()> {
         self.block_for(timeout)?;
         match &self.address.name {
-            Name::Inet(address) => Ok(rustix::net::connect(&self.descriptor, address)?),
-            Name::Unix(name) => Ok(rustix::net::connect(&self.descriptor, &socket::unix_address(name)?)?),
+            Name::Inet(address) => rustix::net::connect(&self.descriptor, address)?,
+            Name::Unix(name) => rustix::net::connect(&self.descriptor, &socket::unix_address(name)?)?,
+        }
+        if !self.is_connected_to_itself() {
+            return Ok(());
+        }
+        if self.address.kind.semantics().connections {
+            // By a reset: TIME_WAIT would keep a server from the port for a minute.
+            sockopt::set_socket_linger(&self.descriptor, Some(Duration::ZERO))?;
+        }
+        *self = BlockingSocket::open(&self.address)?;
+        Err(Errno::CONNREFUSED.into())
+    }
+
+    /// Whether it is both ends of what it is connected to.
+    fn is_connected_to_itself(&self) -> bool {
+        let own = getsockname(&self.descriptor).ok();
+        match (&self.address.name, self.address.kind.semantics().names) {
+            // It has no ports, see `receives_its_own`.
+            (_, Names::Protocol) => false,
+            // Of the peer's address, which can be more than `address` says: 0.0.0.0 leads to 127.0.0.1.
+            (Name::Inet(_), _) => own.is_some() && own == getpeername(&self.descriptor).ok().flatten(),
+            (Name::Unix(name), _) => {
+                let server = socket::unix_address(name).ok().map(SocketAddrAny::from);
+                own.is_some() && own == server
+            }
         }
     }
 
@@ -84,7 +113,7 @@ impl BlockingSocket {
     /// address to its own. On one host the two addresses can be the same.
     pub(crate) fn receives_its_own(&self) -> bool {
         let ip = |address: SocketAddr| address.ip();
-        let own = rustix::net::getsockname(&self.descriptor).ok();
+        let own = getsockname(&self.descriptor).ok();
         let own = own.and_then(|own| SocketAddr::try_from(own).ok());
         let server: Option<IpAddr> = self.address.inet().map(ip);
         self.address.kind.semantics().names == Names::Protocol && own.map(ip) == server
@@ -108,4 +137,26 @@ pub(crate) fn wait<'a>(
         sockets.map(|socket| PollFd::new(&socket.descriptor, PollFlags::IN)).collect();
     let timeout = Timespec::try_from(timeout).map_err(|_| Errno::INVAL)?;
     Ok(rustix::event::poll(&mut polled, Some(&timeout))? > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::{Kind, UnixName};
+
+    #[test]
+    fn a_name_that_the_kernel_gives_to_the_client_is_refused() {
+        let address = |name: &[u8]| Address {
+            kind: Kind::UnixGram,
+            name: Name::Unix(UnixName::Abstract(name.to_vec())),
+        };
+        let mut socket = BlockingSocket::open(&address(b"absent")).unwrap();
+        let own = SocketAddrUnix::try_from(getsockname(&socket.descriptor).unwrap()).unwrap();
+        let own = own.abstract_name().unwrap().to_vec();
+        socket.address = address(&own);
+        for _ in 0..2 {
+            let refused = socket.connect(Duration::from_secs(1)).unwrap_err();
+            assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+        }
+    }
 }

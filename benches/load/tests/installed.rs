@@ -137,3 +137,25 @@ fn an_output_that_is_closed_or_full_is_no_panic() {
     let said = text(&full.stderr).lines().last();
     assert_eq!(said, Some("welcomed-load: No space left on device (os error 28)"));
 }
+
+/// In a network of its own with one port to choose, a client gets the port that it visits.
+#[test]
+fn a_visit_that_is_its_own_server_is_refused() {
+    let in_own_network = |script: &str| {
+        let one_port = "ip link set lo up && echo '40000 40000' > /proc/sys/net/ipv4/ip_local_port_range && ";
+        let mut command = Command::new("unshare");
+        command.args(["--net", "sh", "-c", &format!("{one_port}{script}"), PROGRAM]);
+        command.output()
+    };
+    if !in_own_network("true").is_ok_and(|output| output.status.success()) {
+        assert!(std::env::var_os("CI").is_none(), "CI needs a network of its own");
+        let _ = writeln!(std::io::stderr(), "NOT TESTED: there is no network of one's own");
+        return;
+    }
+    for place in ["127.0.0.1:40000", "udp://127.0.0.1:40000"] {
+        let visits = format!("exec \"$0\" -c {place} --connections 1 --count 1 --timeout 20s");
+        let output = in_own_network(&visits).unwrap();
+        let said = format!("{}{}", text(&output.stdout), text(&output.stderr));
+        assert!(said.contains("refused") && !said.contains("wrong"), "{place}: {said}");
+    }
+}

@@ -217,6 +217,12 @@ impl Flight {
         Ok(bytes)
     }
 
+    /// Whether its own request came back, because the kernel has given its socket the server's own port. That can be only where
+    /// nobody listens.
+    fn is_its_own_server(&self, manners: &Manners) -> bool {
+        self.visit.welcome() == self.visit.request() && manners.target.is_name_of(&self.socket)
+    }
+
     /// Reads some of the reply: bytes, a record, or the one datagram that it is.
     fn read(&mut self, manners: &Manners) -> Result<(), Errno> {
         let (mut small, mut large) = ([0; 4096], Vec::new());
@@ -232,6 +238,9 @@ impl Flight {
             Ok((0, true)) if has_connections => self.ended(Event::EndOfInput),
             Ok((bytes, true)) => {
                 self.received(buffer.get(..bytes).unwrap_or_default(), manners);
+                if self.is_its_own_server(manners) {
+                    return Err(Errno::CONNREFUSED);
+                }
                 if !has_connections {
                     self.ended(Event::EndOfInput);
                 }

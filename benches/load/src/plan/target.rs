@@ -137,6 +137,16 @@ impl Target {
         Ok((bytes, sender.map(place) == self.inet.map(place)))
     }
 
+    /// Whether `socket` has the server's own name. A UDP socket that is not bound to an address has just the port.
+    pub(crate) fn is_name_of(&self, socket: &OwnedFd) -> bool {
+        let own = rustix::net::getsockname(socket).ok();
+        let own = own.and_then(|own| SocketAddr::try_from(own).ok());
+        self.inet.zip(own).is_some_and(|(server, own)| {
+            let every = own.ip().is_unspecified() && server.ip().is_loopback();
+            server.port() == own.port() && (server.ip() == own.ip() || server.ip().is_unspecified() || every)
+        })
+    }
+
     /// An idle connection, from `source` if one is given. It waits for room in the accept queue.
     pub(crate) fn idle(&self, source: Option<IpAddr>) -> io::Result<OwnedFd> {
         let socket = self.socket(source, SocketFlags::CLOEXEC)?;
