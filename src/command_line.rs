@@ -1,13 +1,13 @@
 //! The command lines of the two programs: options, durations, and errors of one line.
 
 use std::fmt::Display;
-use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
+use crate::kernel::{survive_file_size_limit, write_to_standard_error, write_to_standard_output};
 use crate::text::Escaped;
 
 /// The longest duration an option takes: a day.
@@ -19,18 +19,20 @@ const WORD_MAX_BYTES: usize = 200;
 /// The most of what clap says, which can repeat a word in other ways.
 const LINE_MAX_CHARS: usize = 500;
 
-/// Parses the command line of `program`.
+/// Parses the command line of `program`. From now on a limit of file size is an error of write(2), and does not end it.
 ///
 /// Help and version go to standard output, with exit code 0. A mistake is one line on standard error, with
 /// exit code 2.
 pub fn parse<Options: Parser>(program: &str) -> Result<Options, ExitCode> {
+    // If a signal cannot be handled, its limit ends the program without a line, as it does others.
+    let _ = survive_file_size_limit();
     Options::try_parse().map_err(|error| {
         if !matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
             return fail(program, &one_line(&text(&error), program), ExitCode::from(2));
         }
-        match error.print() {
+        match write_to_standard_output(error.render().to_string().as_bytes()) {
             Ok(()) => ExitCode::SUCCESS,
-            Err(error) => fail(program, &error, ExitCode::FAILURE),
+            Err(error) => fail(program, &format!("cannot print: {error}"), ExitCode::FAILURE),
         }
     })
 }
@@ -39,7 +41,7 @@ pub fn parse<Options: Parser>(program: &str) -> Result<Options, ExitCode> {
 pub fn fail(program: &str, why: &impl Display, code: ExitCode) -> ExitCode {
     // One write, so that no other program on the same pipe can be between its parts. If standard error is closed as well, the
     // exit code alone has to do.
-    let _ = io::stderr().write_all(format!("{program}: {why}\n").as_bytes());
+    let _ = write_to_standard_error(format!("{program}: {why}\n").as_bytes());
     code
 }
 

@@ -47,4 +47,7 @@ mod program {
     mod client_peers;
     mod client_raw;
     mod client_self;
+
+    // Both.
+    mod standard_streams;
 }

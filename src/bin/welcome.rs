@@ -1,13 +1,14 @@
 //! The client program: ask for a name, visit the server, print the welcome.
 
 use std::ffi::OsString;
-use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
+use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
 use welcomed::client::{self, Answer, Error, RETRIES_MAX, Terminator};
 use welcomed::command_line;
+use welcomed::kernel::{read_from_standard_input, write_to_standard_error, write_to_standard_output};
 use welcomed::net::{Endpoint, Kind};
 use welcomed::services::welcome::NAME_MAX_BYTES;
 use welcomed::text::Escaped;
@@ -76,18 +77,7 @@ fn main() -> ExitCode {
         terminator: options.terminator.unwrap_or(usual.terminator),
     };
     match client::visit(&options.connect, &name, &manners) {
-        Ok(answer) => {
-            if answer.attempt > 1 {
-                print_attempt(&answer);
-            }
-            match print(&answer.welcome) {
-                Ok(()) => ExitCode::SUCCESS,
-                Err(error) => {
-                    let why = format!("cannot print the welcome: {error}");
-                    command_line::fail(PROGRAM, &why, ExitCode::FAILURE)
-                }
-            }
-        }
+        Ok(answer) => printed(&answer),
         Err(error @ (Error::NameTooLong | Error::NameNotOneLine)) => {
             command_line::fail(PROGRAM, &error, ExitCode::from(2))
         }
@@ -95,6 +85,18 @@ fn main() -> ExitCode {
             command_line::fail(PROGRAM, &format!("{}: {error}", options.connect), ExitCode::FAILURE)
         }
     }
+}
+
+/// Prints the welcome, and then what else there is to say.
+fn printed(answer: &Answer) -> ExitCode {
+    if let Err(error) = print(&answer.welcome) {
+        let why = format!("cannot print the welcome: {error}");
+        return command_line::fail(PROGRAM, &why, ExitCode::FAILURE);
+    }
+    if answer.attempt > 1 {
+        print_attempt(answer);
+    }
+    ExitCode::SUCCESS
 }
 
 /// Why `--retries` is refused for a socket of `kind`.
@@ -117,25 +119,20 @@ fn without_terminator(kind: Kind) -> String {
 /// Prints on standard error during which attempt the answer came.
 fn print_attempt(Answer { attempt, attempts, .. }: &Answer) {
     // If this cannot be printed, the visit is still a success.
-    let _ = writeln!(io::stderr(), "answered at attempt {attempt} of {attempts}");
+    let _ = write_to_standard_error(format!("answered at attempt {attempt} of {attempts}\n").as_bytes());
 }
 
 /// Asks for a name, if there is a terminal to ask at, and reads a line. The question is on standard error, so that standard
-/// output has the welcome alone.
+/// output has the welcome alone. Where it cannot be shown, a name is read all the same.
 fn ask() -> Result<Vec<u8>, String> {
-    let cannot = |error: io::Error| format!("cannot ask for a name: {error}");
-    let mut out = io::stderr();
     let asks = io::stdin().is_terminal();
     if asks {
-        out.write_all(b"Enter your name: ").and_then(|()| out.flush()).map_err(cannot)?;
+        let _ = write_to_standard_error(b"Enter your name: ");
     }
-    let mut line = Vec::new();
-    // One byte and a line end more than a name may have: enough to see that it is too long.
-    let most = u64::try_from(NAME_MAX_BYTES).unwrap_or(u64::MAX) + 3;
-    io::stdin().lock().take(most).read_until(b'\n', &mut line).map_err(cannot)?;
+    let mut line = read_line().map_err(|error| format!("cannot read a name: {error}"))?;
     if asks && !line.ends_with(b"\n") {
         // Ctrl-D does not end the line of the question, as Enter does.
-        out.write_all(b"\n").map_err(cannot)?;
+        let _ = write_to_standard_error(b"\n");
     }
     if line.is_empty() {
         return Err("no name was given".to_owned());
@@ -149,14 +146,28 @@ fn ask() -> Result<Vec<u8>, String> {
     Ok(line)
 }
 
+/// The first line of standard input, with its end, or as much of it as shows that it is too long for a name.
+fn read_line() -> io::Result<Vec<u8>> {
+    let mut line = Vec::new();
+    let mut buffer = [0; NAME_MAX_BYTES];
+    // A line end has two bytes, and no name that fits has more than these.
+    while line.len() <= NAME_MAX_BYTES + 2 {
+        let bytes = read_from_standard_input(&mut buffer)?;
+        let came = buffer.get(..bytes).unwrap_or_default();
+        let end = came.iter().position(|byte| *byte == b'\n').map(|end| end + 1);
+        line.extend_from_slice(came.get(..end.unwrap_or(bytes)).unwrap_or_default());
+        if end.is_some() || bytes == 0 {
+            break;
+        }
+    }
+    Ok(line)
+}
+
 /// Prints the welcome: its bytes to a file or a pipe, escaped text and a newline to a terminal.
 fn print(welcome: &[u8]) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    if out.is_terminal() {
-        let text = welcome.strip_suffix(b"\n").unwrap_or(welcome);
-        writeln!(out, "{}", Escaped(text))?;
-    } else {
-        out.write_all(welcome)?;
+    if !io::stdout().is_terminal() {
+        return write_to_standard_output(welcome);
     }
-    out.flush()
+    let text = welcome.strip_suffix(b"\n").unwrap_or(welcome);
+    write_to_standard_output(format!("{}\n", Escaped(text)).as_bytes())
 }

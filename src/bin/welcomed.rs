@@ -1,6 +1,6 @@
 //! The server program: options, log, run, exit code.
 
-use std::io::{self, ErrorKind, Write as _};
+use std::io::{self, ErrorKind};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -173,12 +173,12 @@ fn ended(result: Result<(), String>) -> ExitCode {
 }
 
 fn draw(language: Language) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    match language {
-        Language::Mermaid => write!(out, "{}", Mermaid(&DIAGRAMS)),
-        Language::Dot => write!(out, "{}", Dot(&DIAGRAMS)),
-        Language::Svg => write!(out, "{}", Svg(&DIAGRAMS)),
-    }
+    let text = match language {
+        Language::Mermaid => Mermaid(&DIAGRAMS).to_string(),
+        Language::Dot => Dot(&DIAGRAMS).to_string(),
+        Language::Svg => Svg(&DIAGRAMS).to_string(),
+    };
+    kernel::write_to_standard_output(text.as_bytes())
 }
 
 fn log_and_serve(options: &Options) -> ExitCode {
@@ -189,9 +189,8 @@ fn log_and_serve(options: &Options) -> ExitCode {
         (false, 1) => Some(LevelFilter::Debug),
         (false, _) => Some(LevelFilter::Trace),
     };
-    let started = kernel::survive_file_size_limit()
-        .and_then(|()| Printed::capture())
-        .and_then(|printed| logging::start(asked.unwrap_or(LevelFilter::Info), printed));
+    let started =
+        Printed::capture().and_then(|printed| logging::start(asked.unwrap_or(LevelFilter::Info), printed));
     let logging = match started {
         Ok(logging) => logging,
         Err(error) => return ended(Err(format!("cannot begin to log: {error}"))),

@@ -10,6 +10,7 @@ pub mod mio;
 mod requests;
 mod seam;
 mod standard_output;
+mod standard_streams;
 mod unix;
 mod unix_datagrams;
 mod unix_diag;
@@ -18,4 +19,7 @@ mod unread;
 pub use self::mio::Mio;
 pub use self::requests::Handle;
 pub use self::seam::{Closing, Interest, Kernel, Ready, Record, Signal};
-pub use self::standard_output::{Printed, survive_file_size_limit, write_to_standard_error};
+pub use self::standard_output::Printed;
+pub use self::standard_streams::{
+    read_from_standard_input, survive_file_size_limit, write_to_standard_error, write_to_standard_output,
+};

@@ -3,13 +3,10 @@
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::sync::Arc;
 
 use rustix::buffer::spare_capacity;
-use rustix::event::{PollFd, PollFlags, poll};
 use rustix::net::sockopt;
 use rustix::pipe::{PipeFlags, fcntl_getpipe_size};
-use signal_hook::consts::SIGXFSZ;
 
 /// What the process prints to standard output, on its way to another place.
 #[derive(Debug)]
@@ -68,30 +65,4 @@ fn sockets() -> io::Result<(OwnedFd, OwnedFd)> {
         }
     }
     Ok((end.into(), output.into()))
-}
-
-/// Writes `text` to standard error, and waits as long as that takes, though standard error be non-blocking. If it fails
-/// as write(2) does, gives how many bytes were written before.
-pub fn write_to_standard_error(text: &[u8]) -> Result<(), usize> {
-    let standard_error = rustix::stdio::stderr();
-    let mut rest = text;
-    while !rest.is_empty() {
-        match rustix::io::retry_on_intr(|| rustix::io::write(standard_error, rest)) {
-            Ok(written) => rest = rest.get(written..).unwrap_or_default(),
-            Err(rustix::io::Errno::AGAIN) => {
-                // An interrupted wait tries again, too.
-                let _ = poll(&mut [PollFd::new(&standard_error, PollFlags::OUT)], None);
-            }
-            Err(_) => return Err(text.len() - rest.len()),
-        }
-    }
-    Ok(())
-}
-
-/// From now on SIGXFSZ does not end the process: a write beyond its limit of file size fails instead (setrlimit(2),
-/// `RLIMIT_FSIZE`).
-///
-/// Fails as sigaction(2) does.
-pub fn survive_file_size_limit() -> io::Result<()> {
-    signal_hook::flag::register(SIGXFSZ, Arc::default()).map(drop)
 }

@@ -112,7 +112,7 @@ pub(crate) const ROOMS: &[Row] = &[
     row("client::terminator", &["net::kind", "services::welcome"], &["clap"], SANS_IO),
     row("client::visit", &["machine", "net::kind", "services::welcome", "client::error", "client::table", "client::terminator"], &["log"], SANS_IO),
     row("logging", &["kernel"], &["colored", "log", "simple_logger"], &[]),
-    row("command_line", &["text"], &["clap", "humantime"], &[]),
+    row("command_line", &["kernel", "text"], &["clap", "humantime"], &[]),
 ];
 
 /// Crates and modules that are made for one platform.
