@@ -43,10 +43,12 @@ mod program {
     // The client.
     mod client;
     mod client_datagrams;
+    mod client_expect;
     mod client_kinds;
     mod client_peers;
     mod client_raw;
     mod client_self;
+    mod client_unreachable;
 
     // Both.
     mod standard_streams;

@@ -8,10 +8,12 @@ use std::time::Duration;
 use clap::Parser;
 use welcomed::client::{self, Answer, Error, RETRIES_MAX, Terminator};
 use welcomed::command_line;
-use welcomed::kernel::{read_from_standard_input, write_to_standard_error, write_to_standard_output};
+use welcomed::kernel::{
+    is_standard_output_closed, read_from_standard_input, write_to_standard_error, write_to_standard_output,
+};
 use welcomed::net::{Endpoint, Kind};
-use welcomed::services::welcome::NAME_MAX_BYTES;
-use welcomed::text::Escaped;
+use welcomed::services::welcome::{NAME_MAX_BYTES, Welcome};
+use welcomed::text::{Escaped, Quoted};
 
 const PROGRAM: &str = "welcome";
 
@@ -22,11 +24,12 @@ Examples:
   welcome --connect localhost:7000 Ada    visits another server
   welcome -c unix:///run/welcomed Ada     visits one over a Unix socket
   welcome -c udp://localhost:9999 Ada     visits one over datagrams, asking again if need be
+  welcome --expect 'welcome ' Ada         checks a server: the exit code is 0 if the welcome is right
   echo Ada | welcome                      takes the name from a pipe";
 
 /// Sends a name to a welcome server and prints the welcome.
 ///
-/// Exit codes: 0 with a welcome, 1 without, 2 for a mistake on the command line or in the name.
+/// Exit codes: 0 with a welcome, 1 without or with another than --expect, 2 for a mistake on the command line or in the name.
 #[derive(Parser, Debug)]
 #[command(name = PROGRAM, version, max_term_width = 100, after_help = EXAMPLES, after_long_help = EXAMPLES)]
 struct Options {
@@ -45,6 +48,10 @@ struct Options {
     /// What ends the name, over tcp and unix [default: lf]
     #[arg(long, value_name = "HOW")]
     terminator: Option<Terminator>,
+
+    /// The welcome that is right; {name} stands for the name. Any other is an error, which says what came
+    #[arg(long, value_name = "TEXT")]
+    expect: Option<Welcome>,
 
     /// The name: at most 1,024 bytes, over tcp and unix one line; asked for if it is not given
     name: Option<OsString>,
@@ -77,7 +84,10 @@ fn main() -> ExitCode {
         terminator: options.terminator.unwrap_or(usual.terminator),
     };
     match client::visit(&options.connect, &name, &manners) {
-        Ok(answer) => printed(&answer),
+        Ok(answer) => {
+            let expected = options.expect.map(|expect| expect.to(&name));
+            ended(&answer, expected.as_deref(), &options.connect)
+        }
         Err(error @ (Error::NameTooLong | Error::NameNotOneLine)) => {
             command_line::fail(PROGRAM, &error, ExitCode::from(2))
         }
@@ -87,9 +97,20 @@ fn main() -> ExitCode {
     }
 }
 
-/// Prints the welcome, and then what else there is to say.
-fn printed(answer: &Answer) -> ExitCode {
-    if let Err(error) = print(&answer.welcome) {
+/// How the program ends with an answer, which is printed unless it is another than is `expected`.
+fn ended(answer: &Answer, expected: Option<&[u8]>, server: &Endpoint) -> ExitCode {
+    let welcome = &answer.welcome;
+    if let Some(expected) = expected
+        && expected != welcome
+    {
+        let what = if expected.starts_with(welcome) { "a part of the welcome" } else { "another answer" };
+        let (came, expected) = (Quoted(welcome), Quoted(expected));
+        let why = format!("{server}: {what} came: {came}; expected is {expected}");
+        return command_line::fail(PROGRAM, &why, ExitCode::FAILURE);
+    }
+    // A check is made for its exit code. The parents of some open /dev/null as it is opened for a closed stream.
+    let is_unread = expected.is_some() && is_standard_output_closed();
+    if let Some(error) = print(welcome).err().filter(|_| !is_unread) {
         let why = format!("cannot print the welcome: {error}");
         return command_line::fail(PROGRAM, &why, ExitCode::FAILURE);
     }

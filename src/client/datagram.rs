@@ -5,9 +5,10 @@ use super::error::Error;
 use super::socket::{self, BUFFER_BYTES, Socket};
 use super::table::State;
 use super::visit::Visit;
-use crate::net::Address;
+use crate::net::{Address, Names};
 
-/// Sends the name up to `attempts` times and gives the number of the attempt during which the welcome came.
+/// Sends the name up to `attempts` times and gives the number of the attempt during which the welcome came. An error of
+/// the network ends its own attempt alone.
 pub(super) fn ask(
     visit: &mut Visit,
     addresses: &[Address],
@@ -16,12 +17,13 @@ pub(super) fn ask(
 ) -> Result<u32, Error> {
     let mut exchange = Exchange { sockets: open(addresses)?, buffer: vec![0; BUFFER_BYTES], visit };
     exchange.visit.connected();
+    let names = addresses.first().map_or(Names::Port, |address| address.kind.semantics().names);
     let mut failure = Error::TimedOut;
     for attempt in 1..=attempts {
         let part = clock.part(attempts - attempt + 1);
         failure = match exchange.attempt(attempt - 1, part) {
             Ok(()) => return Ok(attempt),
-            Err(error @ (Error::TimedOut | Error::Refused | Error::NoSuchSocket)) => error,
+            Err(error) if error.may_pass(names) => error,
             Err(error) => return Err(error),
         };
         if attempt < attempts {
@@ -34,7 +36,8 @@ pub(super) fn ask(
             }
         }
     }
-    Err(Error::NotAnswered { attempts, refused: failure.is_refused() })
+    let last = (!matches!(failure, Error::TimedOut)).then(|| Box::new(failure));
+    Err(Error::NotAnswered { attempts, last })
 }
 
 /// A socket for each of `addresses`, where one can be opened; the error of the last if none can.

@@ -37,8 +37,8 @@ pub enum Error {
     NotAnswered {
         /// How many attempts were made.
         attempts: u32,
-        /// Whether the last of them was refused because no server listens.
-        refused: bool,
+        /// Why the last of them failed, if it was not by silence.
+        last: Option<Box<Error>>,
     },
     /// The server, or a device on the way, reset the connection.
     Reset,
@@ -78,7 +78,9 @@ impl Error {
             Cause::Denied => match semantics.names {
                 Names::Path => Error::NotPermitted { error, takes: "the right to write to the socket" },
                 Names::Protocol => Error::NotPermitted { error, takes: semantics.privilege },
-                Names::Port => Error::Other(error),
+                Names::Port => {
+                    Error::NotPermitted { error, takes: "a firewall and routes that let it through" }
+                }
             },
             Cause::Interrupted | Cause::Exhausted | Cause::NoBuffers | Cause::Socket | Cause::Other => {
                 Error::Other(error)
@@ -102,6 +104,27 @@ impl Error {
         Error::OtherTerminator { why: Box::new(self), other }
     }
 
+    /// Whether a later attempt over datagrams may be answered, though one has failed like this at a socket whose names are
+    /// `names`. On the way to a host all can change: routes, links, neighbours, firewalls. At a path there is a socket or none.
+    pub(super) fn may_pass(&self, names: Names) -> bool {
+        match self {
+            Error::TimedOut | Error::Refused | Error::NoSuchSocket | Error::Reset => true,
+            Error::NotPermitted { .. } => names != Names::Path,
+            Error::Other(error) => {
+                names != Names::Path || matches!(Cause::of(error), Cause::Exhausted | Cause::NoBuffers)
+            }
+            Error::NameTooLong
+            | Error::NameNotOneLine
+            | Error::Unresolved(_)
+            | Error::OtherKind
+            | Error::NotAnswered { .. }
+            | Error::OtherTerminator { .. }
+            | Error::Unended { .. }
+            | Error::NoWelcome
+            | Error::WelcomeTooLong => false,
+        }
+    }
+
     /// Whether no server listens there, which can change.
     pub(super) fn is_refused(&self) -> bool {
         matches!(self, Error::Refused | Error::NoSuchSocket)
@@ -123,16 +146,18 @@ impl fmt::Display for Error {
             Error::OtherKind => write!(f, "the socket there is of another kind"),
             Error::NotPermitted { error, takes } => write!(f, "{error}; it takes {takes}"),
             Error::TimedOut => write!(f, "timed out: no whole welcome came in time"),
-            Error::NotAnswered { attempts, refused } => {
+            Error::NotAnswered { attempts, last } => {
                 match attempts {
                     1 => write!(f, "the one attempt was not answered")?,
                     _ => write!(f, "none of {attempts} attempts was answered")?,
                 }
-                f.write_str(if *refused {
-                    ": nobody listens there; is the server running?"
-                } else {
-                    " in time"
-                })
+                match last {
+                    None => write!(f, " in time"),
+                    Some(error) if error.is_refused() => {
+                        write!(f, ": nobody listens there; is the server running?")
+                    }
+                    Some(error) => write!(f, ": {error}"),
+                }
             }
             Error::Reset => write!(f, "connection reset before the welcome had ended"),
             Error::OtherTerminator { why, other } => write!(f, "{why}; {}", hint(why, *other)),

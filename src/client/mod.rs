@@ -75,7 +75,8 @@ pub struct Answer {
 ///   an equal part of the time.
 /// * Where delivery is not sure, there are `1 + retries` attempts, each with an equal part of the time that is
 ///   left. Each begins with another address. If an address refuses, the same attempt tries the next one. If all
-///   refuse, the next attempt still waits for its time, so that a server that restarts meanwhile is reached.
+///   refuse, or the network cannot be reached, the next attempt still waits for its time, so that a server that restarts
+///   meanwhile is reached.
 ///   A late answer to an earlier attempt counts. Only answers from the server's address count.
 ///
 /// Raw sockets have no ports: two visits of one host at a time receive each other's packets, and take them for

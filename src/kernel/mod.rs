@@ -21,5 +21,6 @@ pub use self::requests::Handle;
 pub use self::seam::{Closing, Interest, Kernel, Ready, Record, Signal};
 pub use self::standard_output::Printed;
 pub use self::standard_streams::{
-    read_from_standard_input, survive_file_size_limit, write_to_standard_error, write_to_standard_output,
+    is_standard_output_closed, read_from_standard_input, survive_file_size_limit, write_to_standard_error,
+    write_to_standard_output,
 };

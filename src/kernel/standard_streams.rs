@@ -49,7 +49,8 @@ pub fn read_from_standard_input(buffer: &mut [u8]) -> io::Result<usize> {
 
 /// Whether the parent has closed standard output. Before `main` Rust opens `/dev/null` in its place, for reading and
 /// writing. A parent that has done the same is not told from that; a shell's `> /dev/null` is for writing alone.
-fn is_standard_output_closed() -> bool {
+#[must_use]
+pub fn is_standard_output_closed() -> bool {
     let opened = fcntl_getfl(stdout()).is_ok_and(|flags| flags & OFlags::RWMODE == OFlags::RDWR);
     let is_null = fstat(stdout()).is_ok_and(|file| {
         let device = (major(file.st_rdev), minor(file.st_rdev));
