@@ -1,11 +1,15 @@
 //! The command lines of the two programs: options, durations, and errors of one line.
 
+use std::env;
+use std::ffi::OsString;
 use std::fmt::Display;
+use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
+use std::sync::LazyLock;
 use std::time::Duration;
 
-use clap::Parser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Args, Parser, ValueEnum};
 
 use crate::kernel::{survive_file_size_limit, write_to_standard_error, write_to_standard_output};
 use crate::text::Escaped;
@@ -30,11 +34,78 @@ pub fn parse<Options: Parser>(program: &str) -> Result<Options, ExitCode> {
         if !matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
             return fail(program, &one_line(&text(&error), program), ExitCode::from(2));
         }
-        match write_to_standard_output(error.render().to_string().as_bytes()) {
+        let colored = asked_color(env::args_os()).is_wanted(io::stdout().is_terminal());
+        let text = error.render();
+        let text = if colored { text.ansi().to_string() } else { text.to_string() };
+        match write_to_standard_output(text.as_bytes()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail(program, &format!("cannot print: {error}"), ExitCode::FAILURE),
         }
     })
+}
+
+/// The version of the programs, and the commit that they are built from where the packager gives it in the variable
+/// `WELCOMED_COMMIT`.
+#[must_use]
+pub fn version() -> &'static str {
+    static VERSION: LazyLock<String> =
+        LazyLock::new(|| with_commit(env!("CARGO_PKG_VERSION"), option_env!("WELCOMED_COMMIT")));
+    &VERSION
+}
+
+fn with_commit(version: &str, commit: Option<&str>) -> String {
+    match commit.map(str::trim) {
+        None | Some("") => version.to_owned(),
+        Some(commit) => format!("{version} ({commit})"),
+    }
+}
+
+/// The option of a program that colours what it prints.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct Coloring {
+    /// When the help and the log have colours; auto: on a terminal, unless NO_COLOR is set
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    #[expect(clippy::doc_markdown, reason = "it is shown as it stands")]
+    pub color: Color,
+}
+
+/// When there are colours.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum Color {
+    /// On a terminal that has them, unless the variable `NO_COLOR` is set (<https://no-color.org>).
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl Color {
+    /// Whether colours are wanted in a stream that is a terminal or is not.
+    #[must_use]
+    pub fn is_wanted(self, is_terminal: bool) -> bool {
+        let asked_not_to = || {
+            env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+                || env::var_os("TERM").is_some_and(|terminal| terminal == "dumb")
+        };
+        match self {
+            Color::Auto => is_terminal && !asked_not_to(),
+            Color::Always => true,
+            Color::Never => false,
+        }
+    }
+}
+
+/// What the option `--color` says on a command line that asks for help: clap does not give it then.
+fn asked_color(words: impl Iterator<Item = OsString>) -> Color {
+    let words: Vec<String> = words.skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+    let options = words.split(|word| word == "--").next().unwrap_or_default();
+    let apart = options.windows(2).filter_map(|pair| match pair {
+        [option, value] if option == "--color" => Some(value.as_str()),
+        _ => None,
+    });
+    let together = options.iter().filter_map(|word| word.strip_prefix("--color="));
+    apart.chain(together).find_map(|value| Color::from_str(value, false).ok()).unwrap_or(Color::Auto)
 }
 
 /// Prints one line on standard error that says why `program` ends. Gives back `code`.
@@ -91,4 +162,31 @@ fn one_line(text: &str, program: &str) -> String {
     let shown: String = line.chars().take(LINE_MAX_CHARS).collect();
     let cut = if shown.len() < line.len() { "..." } else { "" };
     format!("{}{cut} (see {program} --help)", Escaped(shown.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_has_the_commit_that_the_packager_gives() {
+        assert_eq!(with_commit("0.2.0", None), "0.2.0");
+        assert_eq!(with_commit("0.2.0", Some("")), "0.2.0");
+        assert_eq!(with_commit("0.2.0", Some("8e51b13\n")), "0.2.0 (8e51b13)");
+    }
+
+    #[test]
+    fn the_help_has_the_color_that_the_command_line_asks_for() {
+        let asked = |line: &str| asked_color(line.split(' ').map(Into::into));
+        for (line, color) in [
+            ("welcome --help", Color::Auto),
+            ("welcome --color always --help", Color::Always),
+            ("welcome --help --color=never", Color::Never),
+            ("welcome --help --color=pink", Color::Auto),
+            ("welcome -- --color=always", Color::Auto),
+        ] {
+            assert_eq!(asked(line), color, "{line}");
+        }
+        assert!(Color::Always.is_wanted(false) && !Color::Never.is_wanted(true));
+    }
 }

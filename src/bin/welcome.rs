@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use welcomed::client::{self, Answer, Error, RETRIES_MAX, Terminator};
-use welcomed::command_line;
+use welcomed::command_line::{self, Coloring};
 use welcomed::kernel::{
     is_standard_output_closed, read_from_standard_input, write_to_standard_error, write_to_standard_output,
 };
@@ -31,7 +31,7 @@ Examples:
 ///
 /// Exit codes: 0 with a welcome, 1 without or with another than --expect, 2 for a mistake on the command line or in the name.
 #[derive(Parser, Debug)]
-#[command(name = PROGRAM, version, max_term_width = 100, after_help = EXAMPLES, after_long_help = EXAMPLES)]
+#[command(name = PROGRAM, version = command_line::version(), max_term_width = 100, after_help = EXAMPLES, after_long_help = EXAMPLES)]
 struct Options {
     /// The server to visit: HOST:PORT, or one of tcp://, unix://, unixpacket://, udp://, unixgram:// and raw://
     #[arg(short, long, value_name = "ENDPOINT", default_value = "tcp://127.0.0.1:9999", value_parser = Endpoint::of_server)]
@@ -52,6 +52,9 @@ struct Options {
     /// The welcome that is right; {name} stands for the name. Any other is an error, which says what came
     #[arg(long, value_name = "TEXT")]
     expect: Option<Welcome>,
+
+    #[command(flatten)]
+    coloring: Coloring,
 
     /// The name: at most 1,024 bytes, over tcp and unix one line; asked for if it is not given
     name: Option<OsString>,

@@ -1,13 +1,13 @@
 //! The server program: options, log, run, exit code.
 
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, IsTerminal as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{ArgAction, Parser, ValueEnum};
 use log::LevelFilter;
 use welcomed::DIAGRAMS;
-use welcomed::command_line;
+use welcomed::command_line::{self, Coloring};
 use welcomed::kernel::mio::{
     descriptor_limit, is_out_of_descriptors, keep_a_descriptor, raise_descriptor_limit,
 };
@@ -47,7 +47,7 @@ Examples:
 
 /// Reads a name from every client, answers with a welcome, and closes.
 #[derive(Parser, Debug)]
-#[command(name = PROGRAM, version, max_term_width = 100, after_help = EXAMPLES, after_long_help = EXAMPLES)]
+#[command(name = PROGRAM, version = command_line::version(), max_term_width = 100, after_help = EXAMPLES, after_long_help = EXAMPLES)]
 struct Options {
     /// Where to listen, once for each place: HOST:PORT (TCP), udp://HOST:PORT, unix:///PATH, unixpacket:///PATH,
     /// unixgram:///PATH, raw://HOST?protocol=253; @NAME for /PATH is an abstract name. The HOST * is every
@@ -109,6 +109,9 @@ struct Options {
     #[arg(short, long, action = ArgAction::Count)]
     #[expect(clippy::doc_markdown, reason = "it is shown as it stands")]
     verbose: u8,
+
+    #[command(flatten)]
+    coloring: Coloring,
 }
 
 /// A language for diagrams.
@@ -189,8 +192,9 @@ fn log_and_serve(options: &Options) -> ExitCode {
         (false, 1) => Some(LevelFilter::Debug),
         (false, _) => Some(LevelFilter::Trace),
     };
-    let started =
-        Printed::capture().and_then(|printed| logging::start(asked.unwrap_or(LevelFilter::Info), printed));
+    let colored = options.coloring.color.is_wanted(io::stderr().is_terminal());
+    let started = Printed::capture()
+        .and_then(|printed| logging::start(asked.unwrap_or(LevelFilter::Info), colored, printed));
     let logging = match started {
         Ok(logging) => logging,
         Err(error) => return ended(Err(format!("cannot begin to log: {error}"))),

@@ -9,7 +9,7 @@
 
 mod printer;
 
-use std::io::{self, IsTerminal as _};
+use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -31,17 +31,15 @@ const PRINT_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Starts the log of the whole process at `level`. Its lines go to standard error, by way of `output`.
 ///
-/// A line has a time stamp (UTC, of the moment of printing), a level and a module. It has colours if standard
-/// error is a terminal and `NO_COLOR` is not set. The lines that say where the server listens, and the counts of
+/// A line has a time stamp (UTC, of the moment of printing), a level and a module, and is `colored` or not. The lines that say where the server listens, and the counts of
 /// [`Both`](crate::services::welcome::Both), are printed at any level but [`LevelFilter::Off`].
 ///
 /// From now on nothing else may print to standard output.
 ///
 /// Fails if a logger is installed already, or if the thread cannot be started.
-pub fn start(level: LevelFilter, output: Printed) -> io::Result<Logging> {
+pub fn start(level: LevelFilter, colored: bool, output: Printed) -> io::Result<Logging> {
     // By itself it would look at standard output, and at variables that ask for colours in a file (https://no-color.org).
-    let asked_not_to = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    colored::control::set_override(io::stderr().is_terminal() && !asked_not_to);
+    colored::control::set_override(colored);
     let (filter, printer) = (logger(level), Printer::new(logger(level), output));
     let max_level = filter.max_level();
     let queue =

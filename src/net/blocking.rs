@@ -50,7 +50,7 @@ impl BlockingSocket {
     /// connect(2), at most for `timeout`. Without connections it sends nothing: it sets the one peer to send to and to
     /// receive from, and can be called again.
     ///
-    /// Where nobody listens, the kernel can choose the server's own name for this socket, and connect the two ends of it. That
+    /// Where no server listens, the kernel can choose the server's own name for this socket, and connect the two ends of it. That
     /// is refused, and the name is free again for a server.
     pub(crate) fn connect(&mut self, timeout: Duration) -> io::Result<()> {
         self.block_for(timeout)?;

@@ -1,4 +1,4 @@
-//! The client program where nobody listens, and the kernel gives its socket the very name that it connects to. It is told
+//! The client program where no server listens, and the kernel gives its socket the very name that it connects to. It is told
 //! so by the range of ports: in a network of the test's own that is one port.
 
 use std::process::Command;
@@ -62,7 +62,7 @@ fn a_client_that_is_connected_to_itself_is_refused() {
 }
 
 #[test]
-fn a_client_that_was_connected_to_itself_leaves_the_port_to_a_server() {
+fn a_client_refused_by_itself_leaves_the_port_to_a_server() {
     if !has_one_port() || !is_here("python3") {
         return;
     }

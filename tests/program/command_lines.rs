@@ -5,6 +5,7 @@ use std::net::{TcpListener, TcpStream, UdpSocket};
 
 use welcomed::net::Kind;
 
+use super::client_program::welcome;
 use super::folder::Folder;
 use super::sandbox::{with_two_homes, without};
 use super::socket_client::{SocketClient, address, serve};
@@ -342,9 +343,26 @@ fn help_begins_with_examples_and_names_every_option() {
 }
 
 #[test]
-fn version_is_that_of_the_package() {
-    let (code, out, _) = run(welcomed().arg("--version"), b"");
-    assert_eq!((code, out), (0, format!("welcomed {}\n", env!("CARGO_PKG_VERSION"))));
+fn version_is_that_of_the_package_and_its_commit() {
+    // The packager's word for the commit is that of the build of this test as well.
+    let commit = option_env!("WELCOMED_COMMIT").map(|commit| format!(" ({commit})")).unwrap_or_default();
+    for mut program in [welcomed(), welcome()] {
+        let name = program.get_program().to_string_lossy().rsplit('/').next().unwrap().to_owned();
+        let (code, out, _) = run(program.arg("--version"), b"");
+        assert_eq!((code, out), (0, format!("{name} {}{commit}\n", env!("CARGO_PKG_VERSION"))));
+    }
+}
+
+#[test]
+fn help_has_colours_where_they_are_asked_for() {
+    for program in [welcomed, welcome] {
+        let help = |options: &[&str]| run(program().args(options), b"").1;
+        assert!(!help(&["--help"]).contains('\u{1b}'));
+        assert!(!help(&["--color=never", "--help"]).contains('\u{1b}'));
+        assert!(help(&["--color", "always", "-h"]).contains('\u{1b}'));
+        let (code, _, line) = run(program().args(["--color", "pink"]), b"");
+        assert!(code == 2 && line.contains("possible values: auto, always, never"), "{line}");
+    }
 }
 
 #[test]

@@ -10,7 +10,9 @@ use std::time::Duration;
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 
 use super::tracer::Tracer;
-use crate::process::{BOUND, Log, Server, answer, is_here, not_tested, now, run, until, wait, welcomed};
+use crate::process::{
+    BOUND, Log, Process, Server, answer, is_here, not_tested, now, run, until, wait, welcomed,
+};
 
 /// So many clients with long names fill a pipe and the queue behind it several times.
 const MANY: usize = 1500;
@@ -369,9 +371,9 @@ fn directives_in_rust_log_are_parsed_and_errors_logged() {
 }
 
 /// The first line of a server on a terminal, which script(1) provides.
-fn on_a_terminal(no_color: Option<&str>) -> String {
+fn on_a_terminal(no_color: Option<&str>, options: &str) -> String {
     let mut command = Command::new("script");
-    let server = format!("{} --listen 127.0.0.1:0", env!("CARGO_BIN_EXE_welcomed"));
+    let server = format!("{} --listen 127.0.0.1:0 {options}", env!("CARGO_BIN_EXE_welcomed"));
     command.args(["-qefc", &server, "/dev/null"]).env_remove("RUST_LOG").env_remove("NO_COLOR");
     command.env_remove("CLICOLOR").env("TERM", "xterm").stdout(Stdio::piped()).stdin(Stdio::null());
     no_color.map(|value| command.env("NO_COLOR", value));
@@ -388,8 +390,10 @@ fn a_terminal_gets_colours_unless_no_color_is_set() {
     if !is_here("script") {
         return;
     }
-    assert!(on_a_terminal(None).contains("\u{1b}[36mINFO"));
-    assert!(!on_a_terminal(Some("1")).contains('\u{1b}'));
+    assert!(on_a_terminal(None, "").contains("\u{1b}[36mINFO"));
+    assert!(!on_a_terminal(Some("1"), "").contains('\u{1b}'));
+    assert!(on_a_terminal(Some("1"), "--color always").contains("\u{1b}[36mINFO"));
+    assert!(!on_a_terminal(None, "--color never").contains('\u{1b}'));
 }
 
 #[test]
@@ -397,4 +401,11 @@ fn a_log_without_a_terminal_has_no_colours() {
     let server = Server::start(&["-vv"]);
     assert_eq!(answer(server.send(b"Rafatul\n")), "welcome ");
     assert!(!server.stop().log.contains('\u{1b}'));
+    let server = Server::start(&["--color", "auto"]);
+    assert!(!server.stop().log.contains('\u{1b}'));
+    let mut command = welcomed();
+    command.args(["--listen", "127.0.0.1:0", "--color", "always"]);
+    let mut process = Process::start(&mut command);
+    assert!(process.wait_for_log("waiting for connections").contains("\u{1b}[36mINFO"));
+    process.child.kill().unwrap();
 }

@@ -218,7 +218,7 @@ impl Flight {
     }
 
     /// Whether its own request came back, because the kernel has given its socket the server's own port. That can be only where
-    /// nobody listens.
+    /// no server listens.
     fn is_its_own_server(&self, manners: &Manners) -> bool {
         self.visit.welcome() == self.visit.request() && manners.target.is_name_of(&self.socket)
     }

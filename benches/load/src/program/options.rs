@@ -32,7 +32,7 @@ fn examples() -> String {
 /// Exit codes: 0 done, 1 failure, 2 usage, 3 the target is missed, 4 dearer than the baseline, 5 the measurement is
 /// invalid, 130 interrupted.
 #[derive(Parser, Debug)]
-#[command(name = name(), bin_name = command(), version, max_term_width = 100, after_help = examples(), after_long_help = examples())]
+#[command(name = name(), bin_name = command(), version = welcomed::command_line::version(), max_term_width = 100, after_help = examples(), after_long_help = examples())]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub(crate) struct Options {
     /// The server to load, HOST:PORT or an endpoint of another kind, as above; without it, the comparison
