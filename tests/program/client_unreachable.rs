@@ -29,7 +29,7 @@ fn a_way_that_is_down_uses_every_attempt() {
         return;
     }
     in_parallel(ROUTES, |(route, words)| {
-        let visit = "exec \"$0\" -c udp://10.9.9.9:7000 --timeout 300ms --retries 2 Ada";
+        let visit = "exec \"$0\" -c udp://10.9.9.9:7000 --timeout 3s --retries 2 Ada";
         let line = error_line(run(&mut with_route(route, visit), b""), 1);
         let begin = "udp://10.9.9.9:7000: none of 3 attempts was answered: ";
         assert!(line.starts_with(begin) && line.contains(words), "{route}: {line}");
