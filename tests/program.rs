@@ -28,6 +28,7 @@ mod program {
     mod injection;
     mod late_input;
     mod log;
+    mod many_pipes;
     mod netcat;
     mod shares;
     mod signals;

@@ -10,9 +10,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 
 use super::tracer::Tracer;
-use crate::process::{
-    BOUND, Log, Process, Server, answer, is_here, not_tested, now, run, until, wait, welcomed,
-};
+use crate::process::{BOUND, Log, Process, Server, answer, is_here, now, until, wait, welcomed};
 
 /// So many clients with long names fill a pipe and the queue behind it several times.
 const MANY: usize = 1500;
@@ -59,7 +57,7 @@ fn stop(child: &mut Child) -> Option<i32> {
 }
 
 /// A name that takes 6,144 bytes when it is escaped.
-fn long_name() -> Vec<u8> {
+pub(crate) fn long_name() -> Vec<u8> {
     vec![0x1b; 1024]
 }
 
@@ -82,7 +80,7 @@ fn an_unread_log_delays_no_client_and_counts_dropped_lines() {
 }
 
 /// The count of clients in a log, and of the lines that it counts as dropped.
-fn logged_and_dropped(log: &str) -> (usize, usize) {
+pub(crate) fn logged_and_dropped(log: &str) -> (usize, usize) {
     let dropped = log.lines().filter_map(|line| line.split_once(" log lines were dropped"));
     let dropped = dropped.map(|(count, _)| count.rsplit_once(' ').unwrap().1.parse::<usize>().unwrap());
     (log.matches("connected with").count(), dropped.sum())
@@ -292,40 +290,6 @@ fn every_queued_line_is_written_before_the_server_ends() {
         assert!(ended.log.contains(&format!(" number {index}.")), "client {index} is not in the log");
     }
     assert!(ended.log.trim_end().ends_with("0 accept pauses"), "the counts come last");
-}
-
-/// Starts a program for a user of so many pipes that another one is small (pipe(7), `pipe-user-pages-soft`).
-const MANY_PIPES: &str = "
-import os, resource, sys
-hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-pages = int(open('/proc/sys/fs/pipe-user-pages-soft').read())
-for _ in range(pages // 16 + 8):
-    os.pipe2(0)
-os.execv(sys.argv[1], sys.argv[1:])";
-
-#[test]
-fn the_log_of_a_user_of_many_pipes_is_whole() {
-    let many_pipes = |program: &str| {
-        let mut command = Command::new("setpriv");
-        command.args(["--reuid", "65533", "--clear-groups", "/usr/bin/python3", "-c", MANY_PIPES, program]);
-        command.env_remove("RUST_LOG");
-        command
-    };
-    let program = env!("CARGO_BIN_EXE_welcomed");
-    if run(many_pipes(program).arg("--version"), b"").0 != 0 {
-        return not_tested("no other user can open many pipes");
-    }
-    let mut command = many_pipes(program);
-    command.args(["--listen", "127.0.0.1:0"]);
-    let server = Server::spawn(command);
-    let output = std::fs::read_link(format!("/proc/{}/fd/1", server.pid().as_raw_nonzero())).unwrap();
-    assert!(output.to_str().unwrap().starts_with("socket:"), "a pipe is too small here: {output:?}");
-    for _ in 0..20 {
-        assert_eq!(answer(server.send(&long_name())), "welcome ");
-    }
-    let log = server.stop().log;
-    assert_eq!(logged_and_dropped(&log), (20, 0), "{log}");
 }
 
 #[test]
