@@ -81,16 +81,16 @@ struct Options {
     drain_quiet: Option<Duration>,
 
     /// The most connections at a time; others wait in the backlog [default: what the descriptor limit allows]
-    #[arg(long, value_name = "COUNT", allow_hyphen_values = true, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "COUNT", allow_hyphen_values = true, value_parser = connections)]
     max_connections: Option<u32>,
 
     /// The most connections of one source at a time; more are reset. A source is an IPv4 address, an IPv6 network (/64) or
     /// a user of this machine. 0: no such limit [default: half of the most connections]
-    #[arg(long, value_name = "COUNT", allow_hyphen_values = true)]
+    #[arg(long, value_name = "COUNT", allow_hyphen_values = true, value_parser = connections_or_zero)]
     max_per_source: Option<u32>,
 
     /// How many clients may wait to be accepted; the system may cap it (net.core.somaxconn)
-    #[arg(long, value_name = "COUNT", allow_hyphen_values = true, default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..=65_535))]
+    #[arg(long, value_name = "COUNT", allow_hyphen_values = true, default_value_t = 4096, value_parser = clients)]
     backlog: u32,
 
     /// The permissions of a socket that has a path, in octal as chmod takes them
@@ -128,6 +128,19 @@ fn duration_or_zero(text: &str) -> Result<Duration, String> {
 
 fn positive_duration(text: &str) -> Result<Duration, String> {
     command_line::duration(text, Duration::from_millis(1))
+}
+
+fn connections_or_zero(text: &str) -> Result<u32, String> {
+    command_line::count(text, 0..=u32::MAX)
+}
+
+fn connections(text: &str) -> Result<u32, String> {
+    command_line::count(text, 1..=u32::MAX)
+}
+
+/// How many may wait: the kernel keeps the number in 16 bits in places.
+fn clients(text: &str) -> Result<u32, String> {
+    command_line::count(text, 1..=65_535)
 }
 
 /// Permissions as chmod(1) takes them, without those that mean nothing for a socket.

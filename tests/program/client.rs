@@ -225,10 +225,13 @@ fn a_mistake_on_the_command_line_is_one_line_and_exit_code_2() {
         &["Ada", "Bob"],
         &["--connect", "udp://localhost:1", "--retries", "101"],
         &["--connect", "udp://localhost:1", "--retries", "-1"],
+        &["--connect", "udp://localhost:1", "--retries", "many"],
     ];
     for options in mistakes {
         let line = error_line(run(welcome().args(options), b""), 2);
         assert!(line.ends_with("(see welcome --help)"), "{line}");
+        let counts = "accepted are whole numbers from 0 to 100";
+        assert!(!options.contains(&"--retries") || line.contains(counts), "{line}");
     }
 }
 

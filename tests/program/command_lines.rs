@@ -23,6 +23,7 @@ pub(crate) fn refused(options: &[&str]) -> (i32, String) {
 
 #[test]
 fn an_error_names_the_accepted_values_and_exits_with_2() {
+    let counts = "accepted are whole numbers from 1 to ";
     let durations = "accepted are durations such as 50ms, 2s or 1m";
     for (options, words) in [
         (&["--name-gap", "50"][..], ["'50' for '--name-gap <DURATION>'", durations]),
@@ -38,8 +39,11 @@ fn an_error_names_the_accepted_values_and_exits_with_2() {
         (&["-l", "unixpacket:///tmp/"], ["that of a directory", "unixpacket:///PATH or unixpacket://@NAME"]),
         (&["-l", "unixgram://@"], ["the name is missing", "unixgram:///PATH or unixgram://@NAME"]),
         (&["-l", "raw://localhost?protocol=6"], ["not 253 or 254", "accepted is raw://HOST?protocol=253"]),
-        (&["--max-connections", "0"], ["'0' for '--max-connections", "not in 1.."]),
-        (&["--backlog", "many"], ["'many' for '--backlog", "invalid digit"]),
+        (&["--max-connections", "0"], ["'0' for '--max-connections", counts]),
+        (&["--max-connections", "1e3"], ["'1e3' for '--max-connections", counts]),
+        (&["--max-per-source", "half"], ["'half' for '--max-per-source", "whole numbers from 0 to "]),
+        (&["--backlog", "-1"], ["'-1' for '--backlog", "from 1 to 65535"]),
+        (&["--backlog", "many"], ["'many' for '--backlog", counts]),
         (&["--diagram=png"], ["'png' for '--diagram", "possible values: mermaid, dot, svg"]),
         (&["--welcom", "x"], ["unexpected argument '--welcom'", "--welcome"]),
         (&["--quiet", "-v"], ["--quiet", "cannot be used with"]),
