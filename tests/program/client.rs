@@ -246,6 +246,16 @@ fn a_host_that_stands_for_all_is_refused_in_one_line() {
 }
 
 #[test]
+fn port_0_is_refused_in_one_line() {
+    let why = "port 0 is for listening, at a free port; a client names the port of the server";
+    for endpoint in ["127.0.0.1:0", "udp://localhost:0"] {
+        let line = error_line(run(welcome().args(["-c", endpoint, "Ada"]), b""), 2);
+        let begin = format!("invalid value '{endpoint}' for '--connect <ENDPOINT>': {why}; accepted is ");
+        assert!(line.starts_with(&begin), "{line}");
+    }
+}
+
+#[test]
 fn help_says_what_the_program_is_and_ends_with_examples() {
     let (code, out, _) = run(welcome().arg("--help"), b"");
     assert_eq!(code, 0);
