@@ -56,7 +56,9 @@ fn a_comparison_without_welcomed_ends_with_one_line() {
     let folder = tempfile::tempdir().unwrap();
     // Beside the original, welcomed may be found.
     let lonely = folder.path().join("welcomed-load");
-    fs::copy(PROGRAM, &lonely).unwrap();
+    // By a process of its own. A child that another test has just forked could have a copy of ours open for writing, and the
+    // kernel starts no such file (ETXTBSY, execve(2)).
+    assert!(Command::new("cp").arg(PROGRAM).arg(&lonely).status().unwrap().success());
     let output = run(&lonely, folder.path(), &["--smoke"]);
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
