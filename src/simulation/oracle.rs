@@ -34,8 +34,12 @@ pub fn stream(client: &Transcript<'_>, answer: impl Fn(&[u8], bool) -> Vec<u8>) 
 }
 
 /// For a client of a socket that keeps boundaries, where each record or datagram has an answer of its own, sent in one
-/// piece. `None` refuses it: neither it nor what follows is answered.
-pub fn each(client: &Transcript<'_>, answer: impl Fn(&[u8]) -> Option<Vec<u8>>) -> Result<Right, Broken> {
+/// piece. `None` refuses it: neither it nor what follows is answered. `answer` is asked for each record once, in their
+/// order, so it may remember those before.
+pub fn each(
+    client: &Transcript<'_>,
+    mut answer: impl FnMut(&[u8]) -> Option<Vec<u8>>,
+) -> Result<Right, Broken> {
     let records = client.sent_records();
     let answers: Vec<Vec<u8>> = records.iter().map_while(|record| answer(record)).collect();
     let expected = answers.concat();

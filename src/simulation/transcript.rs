@@ -125,7 +125,8 @@ impl<'a> Transcript<'a> {
         read_at_end.map_or(*records_read, |(_, records)| records)
     }
 
-    /// Whether a read has given the end of input to the loop.
+    /// Whether a read has given the end of input to the loop, also where that was after the conversation, while the
+    /// stream lingered.
     #[must_use]
     pub fn end_was_read(&self) -> bool {
         self.client().end_read
