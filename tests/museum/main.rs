@@ -57,7 +57,8 @@ fn every_bug_breaks_the_promise_that_it_is_known_for() {
         assert_eq!(broken.promise, *breaks, "{title}: {broken}");
         count += 1;
     }
-    assert!(count > 0, "there is no such bug here");
+    let bugs: Vec<String> = EXHIBITS.iter().map(|exhibit| format!("{:?}", exhibit.bug)).collect();
+    assert!(count > 0, "there is no bug {} here, but {}", wanted.unwrap_or_default(), bugs.join(", "));
 }
 
 #[test]
