@@ -1,5 +1,6 @@
 //! A datagram service with what it has of its own: admission and counts.
 
+use std::fmt;
 use std::io;
 use std::time::Instant;
 
@@ -103,7 +104,10 @@ impl<S: DatagramService> Datagrams<S> {
         let arrow = match self.service.on(session, news) {
             Ok(Some(arrow)) => breach::checked::<S::Table>(*at, arrow),
             Ok(None) => Err(Breach::DatagramMovesNothing),
-            Err(_) => Err(Breach::NoArrow),
+            Err(no_arrow) => {
+                self.end_broken(datagram, Breach::NoArrow, &no_arrow);
+                return false;
+            }
         };
         match arrow {
             Ok(arrow) => {
@@ -120,11 +124,22 @@ impl<S: DatagramService> Datagrams<S> {
         }
     }
 
+    /// The service has broken the law.
+    #[cold]
+    fn broken(&mut self, datagram: &Datagram<'_, S>, breach: Breach) {
+        self.end_broken(datagram, breach, &format_args!("while {}", datagram.at));
+    }
+
     /// The service has broken the law: a panic where that is looked for, and else the end of this conversation.
     #[cold]
-    fn broken(&mut self, Datagram { at, peer, .. }: &Datagram<'_, S>, breach: Breach) {
-        debug_assert!(false, "{peer}: {breach}: while {at}");
-        log::error!("{peer}: dropped, because the service breaks the law: {breach}: while {at}");
+    fn end_broken(
+        &mut self,
+        Datagram { at, peer, .. }: &Datagram<'_, S>,
+        breach: Breach,
+        circumstance: &dyn fmt::Display,
+    ) {
+        debug_assert!(false, "{peer}: {breach}: {circumstance}");
+        log::error!("{peer}: dropped, because the service breaks the law: {breach}: {circumstance}");
         self.counts.conversation_broken(*at);
     }
 }
