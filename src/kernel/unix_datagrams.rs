@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use nix::cmsg_space;
-use nix::sys::socket::{ControlMessageOwned, MsgFlags, UnixCredentials, recvmsg};
+use nix::sys::socket::{MsgFlags, UnixCredentials, recvmsg};
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, SocketAddrAny, SocketAddrUnix};
@@ -40,22 +40,30 @@ pub(super) struct Senders {
 /// number of a process of another PID namespace.
 ///
 /// There is room for the credentials alone, which come first: what else a stranger sends along, descriptors above all, stays
-/// out. Then the library says nothing of the credentials either (`MSG_CTRUNC`), and the datagram has no user.
+/// out.
 pub(super) fn receive(socket: &OwnedFd, buffer: &mut [u8], senders: &Senders) -> io::Result<(Record, Peer)> {
     let (_, _, address) = rustix::net::recvfrom(socket, &mut [0; 0], RecvFlags::PEEK)?;
     let mut along = cmsg_space!(UnixCredentials);
     let mut buffers = [IoSliceMut::new(buffer)];
     let message =
         recvmsg::<()>(socket.as_raw_fd(), &mut buffers, Some(&mut along), MsgFlags::MSG_CMSG_CLOEXEC)?;
-    let mut uid = None;
-    for part in message.cmsgs().into_iter().flatten() {
-        if let ControlMessageOwned::ScmCredentials(credentials) = part {
-            uid = Some(credentials.uid());
-        }
-    }
-    senders.last.set(uid);
-    let truncated = message.flags.contains(MsgFlags::MSG_TRUNC);
-    Ok((Record { bytes: message.bytes, truncated }, address.map_or(Peer::Unnamed, peer)))
+    let (bytes, truncated) = (message.bytes, message.flags.contains(MsgFlags::MSG_TRUNC));
+    senders.last.set(user(&along));
+    Ok((Record { bytes, truncated }, address.map_or(Peer::Unnamed, peer)))
+}
+
+/// The user of the credentials that come along (cmsg(3), and `struct ucred` of unix(7)).
+///
+/// The library says nothing of them if there was no room for something else (`MSG_CTRUNC`). So they are read by hand: a
+/// length, a level, a type, and then the process, the user and the group.
+fn user(along: &[u8]) -> Option<u32> {
+    let (_, rest) = along.split_first_chunk::<{ size_of::<usize>() }>()?;
+    let (level, rest) = rest.split_first_chunk()?;
+    let (kind, rest) = rest.split_first_chunk()?;
+    let (_process, rest) = rest.split_first_chunk::<{ size_of::<libc::pid_t>() }>()?;
+    let are_credentials =
+        i32::from_ne_bytes(*level) == libc::SOL_SOCKET && i32::from_ne_bytes(*kind) == libc::SCM_CREDENTIALS;
+    rest.first_chunk().filter(|_| are_credentials).map(|user| u32::from_ne_bytes(*user))
 }
 
 /// sendto(2), with the rights of this process, to a name that a stranger has chosen.
