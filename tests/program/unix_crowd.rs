@@ -93,7 +93,11 @@ fn in_a_namespace<T: Send>(what: impl FnOnce() -> T + Send) -> Option<T> {
 
 /// Does `what` as another user, if this process can.
 fn as_another_user<T: Send>(what: impl FnOnce() -> T + Send) -> Option<T> {
-    let user = Uid::from_raw(OTHER_USER);
+    as_user(OTHER_USER, what)
+}
+
+fn as_user<T: Send>(user: u32, what: impl FnOnce() -> T + Send) -> Option<T> {
+    let user = Uid::from_raw(user);
     let done = thread::scope(|scope| {
         let other = scope.spawn(|| {
             rustix::thread::set_thread_res_uid(user, user, user)?;
@@ -190,6 +194,23 @@ fn silent_senders_of_one_user_leave_room_for_other_users() {
         assert_eq!(answered(&folder, &address), 10);
         all_are_answered_beside(&crowd, &folder, &address);
     }
+    server.signal(Signal::TERM);
+    server.wait();
+}
+
+#[test]
+fn seven_silent_users_leave_room_for_others() {
+    let folder = Folder::new();
+    let (server, address) = start(&folder);
+    let mut crowd = Vec::new();
+    for user in 0..7 {
+        let folder = Folder::new();
+        // More than get an answer.
+        let clients = if user == 0 { 160 } else { 60 };
+        let silent = as_user(OTHER_USER + user, || silent(&folder, &address, clients, 2));
+        crowd.push((silent, folder));
+    }
+    assert_eq!(answered(&folder, &address), 10);
     server.signal(Signal::TERM);
     server.wait();
 }
