@@ -17,8 +17,10 @@ use rustix::io::Errno;
 use rustix::net::{
     RecvAncillaryBuffer, RecvFlags, ReturnFlags, SendFlags, Shutdown, SocketAddrAny, SocketFlags, sockopt,
 };
-use rustix::process::{Resource, Rlimit};
 
+pub use super::descriptors::{
+    descriptor_limit, is_out_of_descriptors, keep_a_descriptor, raise_descriptor_limit,
+};
 use super::requests::{Handle, ProcessSignals};
 use super::seam::{Closing, Interest, Kernel, Ready, Record};
 use super::unix::SocketFile;
@@ -356,32 +358,4 @@ fn inet_peer(kind: Kind, address: Option<SocketAddrAny>) -> Peer {
         Some(Ok(address)) => Peer::Inet(address),
         Some(Err(_)) | None => Peer::Unnamed,
     }
-}
-
-/// This process's limit of open descriptors (getrlimit(2), the soft value).
-#[must_use]
-pub fn descriptor_limit() -> usize {
-    let limit = rustix::process::getrlimit(Resource::Nofile).current;
-    limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX))
-}
-
-/// Raises this process's limit of open descriptors to its hard value, and gives the limit then in force.
-///
-/// Fails where the system does not let it be raised, as where the hard value is no limit at all.
-pub fn raise_descriptor_limit() -> io::Result<usize> {
-    let Rlimit { maximum, .. } = rustix::process::getrlimit(Resource::Nofile);
-    rustix::process::setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })?;
-    Ok(descriptor_limit())
-}
-
-/// A descriptor that is kept until the server listens everywhere: then there is room for a client. Fails if the limit leaves
-/// no room for it.
-pub fn keep_a_descriptor() -> io::Result<OwnedFd> {
-    Ok(rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stderr(), 0)?)
-}
-
-/// Whether an error says that this process has as many descriptors as it may (`EMFILE`).
-#[must_use]
-pub fn is_out_of_descriptors(error: &io::Error) -> bool {
-    Errno::from_io_error(error) == Some(Errno::MFILE)
 }

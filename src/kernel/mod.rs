@@ -4,6 +4,7 @@
 //! only place where the loop can learn the time. [`Mio`] is the real one. A test can put a
 //! simulated one in its place, and the loop runs on it unchanged.
 
+mod descriptors;
 mod directory;
 mod held;
 pub mod mio;

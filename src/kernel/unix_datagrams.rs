@@ -125,3 +125,75 @@ fn peer(address: SocketAddrAny) -> Peer {
     let name = name.or_else(|| address.abstract_name().map(|name| UnixName::Abstract(name.to_vec())));
     name.map_or(Peer::Unnamed, |name| Peer::Unix(Box::new(name)))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::linux::net::SocketAddrExt as _;
+    use std::os::unix::net::{SocketAddr, UnixDatagram};
+
+    use proptest::prelude::*;
+    use rustix::net::sockopt::set_socket_passcred;
+
+    use super::*;
+
+    /// A directory whose name is long or short, and which is removed with it.
+    struct Folder(PathBuf);
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+
+    /// Whom the server sees, and answers, if a socket of this name sends.
+    fn sender(name: &UnixName) -> Peer {
+        let address = match name {
+            UnixName::Path(path) => SocketAddr::from_pathname(path),
+            UnixName::Abstract(name) => SocketAddr::from_abstract_name(name),
+        };
+        let client = UnixDatagram::bind_addr(&address.unwrap()).unwrap();
+        let server =
+            UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(server_name()).unwrap()).unwrap();
+        set_socket_passcred(&server, true).unwrap();
+        client.send_to_addr(b"Ada", &server.local_addr().unwrap()).unwrap();
+        let (server, senders) = (OwnedFd::from(server), Senders::default());
+        let (record, peer) = receive(&server, &mut [0; 10], &senders).unwrap();
+        assert_eq!(record, Record { bytes: 3, truncated: false });
+        if let Peer::Unix(name) = &peer {
+            send(&server, b"welcome ", name, &senders).unwrap();
+            client.set_nonblocking(true).unwrap();
+            assert_eq!(client.recv(&mut [0; 10]).unwrap(), 8);
+        }
+        peer
+    }
+
+    /// A name that no other thread has.
+    fn server_name() -> String {
+        format!("welcomed-names-{}-{:?}", std::process::id(), std::thread::current().id())
+    }
+
+    proptest! {
+        #[test]
+        fn an_abstract_name_of_any_bytes_is_read_and_answered(
+            name in prop::collection::vec(any::<u8>(), 9..=UNIX_NAME_MAX_BYTES),
+        ) {
+            let name = UnixName::Abstract(name);
+            prop_assert_eq!(sender(&name), Peer::Unix(Box::new(name)));
+        }
+
+        #[test]
+        fn a_path_of_any_bytes_is_read_and_answered(
+            bytes in prop::collection::vec(1_u8.., 1..UNIX_NAME_MAX_BYTES),
+            fills_up in any::<bool>(),
+        ) {
+            let folder = Folder(std::env::temp_dir().join(format!("w{}", std::process::id())));
+            std::fs::create_dir_all(&folder.0).unwrap();
+            let room = UNIX_NAME_MAX_BYTES - folder.0.as_os_str().len() - 1;
+            let mut file: Vec<u8> = bytes.into_iter().map(|byte| if byte == b'/' { b'_' } else { byte }).collect();
+            file.resize(if fills_up { room } else { file.len().min(room) }, b'x');
+            prop_assume!(file != b"." && file != b"..");
+            let name = UnixName::Path(folder.0.join(OsStr::from_bytes(&file)));
+            prop_assert_eq!(sender(&name), Peer::Unix(Box::new(name)));
+        }
+    }
+}

@@ -11,7 +11,7 @@ use std::process::Command;
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix, sendmsg_addr};
 use rustix::process::{Resource, Rlimit, Signal, prlimit};
 
-use crate::process::{Process, Server, answer, until};
+use crate::process::{Process, Server, answer, is_here, until};
 
 /// Sets the descriptor limit of a running server so that it can open `more`. The limit is a bound on descriptor
 /// numbers (getrlimit(2)): the server can open the free numbers below it.
@@ -129,6 +129,24 @@ fn max_connections_is_lowered_to_the_descriptor_limit() {
         assert_eq!(answer(client), "welcome ");
     }
     assert!(!server.stop().log.contains("accepting pauses"), "the reserve is enough");
+}
+
+#[test]
+fn a_system_that_does_not_tell_its_limits_is_served() {
+    if !is_here("strace") {
+        return;
+    }
+    // The server is the process that is started, and strace the one beside it.
+    let strace =
+        ["-D", "-qq", "-o", "/dev/null", "-e", "trace=prlimit64", "-e", "inject=prlimit64:error=EPERM"];
+    let mut command = Command::new("strace");
+    command.args(strace).args([env!("CARGO_BIN_EXE_welcomed"), "-l", "127.0.0.1:0"]).env_remove("RUST_LOG");
+    let server = Server::spawn(command);
+    server.wait_for_log("the descriptor limit stays at 1024: that is a guess, the system does not tell it: ");
+    let silent: Vec<TcpStream> = (0..20).map(|_| server.connect()).collect();
+    assert_eq!(answer(server.send(b"Ada\n")), "welcome ");
+    drop(silent);
+    assert_eq!(server.stop().status.code(), Some(0));
 }
 
 #[test]

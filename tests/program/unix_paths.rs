@@ -335,8 +335,18 @@ fn no_path_of_a_sender_ends_the_server() {
     if !is_here("python3") {
         return;
     }
+    for is_abstract in [false, true] {
+        no_path_ends_the_server(is_abstract);
+    }
+}
+
+/// Neither the server at a path, nor the one with an abstract name.
+fn no_path_ends_the_server(is_abstract: bool) {
     let folder = Folder::new();
-    let endpoint = folder.endpoint(Kind::UnixGram);
+    let endpoint = match folder.endpoint(Kind::UnixGram) {
+        path if is_abstract => path.replace(":///", "://@"),
+        path => path,
+    };
     let server = start(&endpoint, &["-v"]);
     // bind(2) itself: 108 bytes leave no room for a NUL, and 107 are the longest path that has one.
     let script = "import ctypes, os, socket, struct, sys\n\
@@ -346,14 +356,14 @@ fn no_path_of_a_sender_ends_the_server() {
                   address = struct.pack('=H', socket.AF_UNIX) + path\n\
                   assert ctypes.CDLL(None).bind(s.fileno(), address, len(address)) == 0\n\
                   s.settimeout(20 if length < 108 else 0.01)\n\
-                  s.sendto(b'Ada%d' % length, server)\n\
+                  s.sendto(b'Ada%d' % length, server.replace('@', chr(0)))\n\
                   try: print(s.recv(100).decode())\n\
                   except TimeoutError: print('no answer')\n\
                   os.unlink(path)";
-    let path = endpoint.strip_prefix("unixgram://").unwrap();
+    let name = endpoint.strip_prefix("unixgram://").unwrap();
     let ask = |length: &str| {
         let mut python = Command::new("python3");
-        python.args(["-c", script, length, path]).arg(folder.path("."));
+        python.args(["-c", script, length, name]).arg(folder.path("."));
         let (code, printed, said) = run(&mut python, b"");
         assert_eq!(code, 0, "{said}");
         printed
