@@ -1,10 +1,10 @@
-//! The real kernel: mio for readiness, rustix for the calls.
+//! The real kernel: mio for readiness, rustix and nix for the calls.
 //!
 //! mio has types for TCP, UDP and Unix sockets, but none for sequenced packets and raw sockets. What all six
 //! have is a descriptor, which mio watches as a `SourceFd`.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::time::{Duration, Instant};
@@ -21,12 +21,12 @@ use rustix::net::{
 pub use super::descriptors::{
     descriptor_limit, is_out_of_descriptors, keep_a_descriptor, raise_descriptor_limit,
 };
+use super::inet_datagrams;
 use super::requests::{Handle, ProcessSignals};
-use super::seam::{Closing, Interest, Kernel, Ready, Record};
+use super::seam::{Closing, Datagram, Interest, Kernel, Ready, Record};
 use super::unix::SocketFile;
 use super::unix_datagrams;
-use crate::net::{Address, Kind, Name, Names, Peer, Process, UnixName};
-use crate::net::{ipv4, socket};
+use crate::net::{Address, Destination, Kind, Name, Names, Peer, Process, UnixName, socket};
 
 /// How many events one wait takes from the kernel; what is left is taken by the next.
 const EVENTS_PER_WAIT: usize = 1024;
@@ -101,6 +101,7 @@ pub struct Listener {
     file: Option<SocketFile>,
     socket: OwnedFd,
     kind: Kind,
+    is_ipv6: bool,
     /// What is known of the senders of datagrams in the Unix domain.
     senders: unix_datagrams::Senders,
     /// The one host that a raw socket receives packets for, if it is bound to one.
@@ -132,6 +133,7 @@ impl Kernel for Mio {
             file: None,
             socket,
             kind: address.kind,
+            is_ipv6: address.inet().is_some_and(|inet| inet.is_ipv6()),
             senders: unix_datagrams::Senders::default(),
             only_for: None,
         })
@@ -151,6 +153,11 @@ impl Kernel for Mio {
                     sockopt::set_socket_reuseaddr(&*socket, true)?;
                     // Inherited by accept. What is held back is held back by MSG_MORE alone.
                     sockopt::set_tcp_nodelay(&*socket, true)?;
+                }
+                if !semantics.connections {
+                    inet_datagrams::is_of_one_host(inet.ip())?;
+                    // Before it is bound, so that it is told of the first one too.
+                    inet_datagrams::tell_destinations(socket, inet.is_ipv6())?;
                 }
                 if inet.is_ipv6() {
                     // Each address has a socket of its own: `0.0.0.0` and `[::]` go together.
@@ -197,31 +204,33 @@ impl Kernel for Mio {
     fn accept(&mut self, listener: &Listener) -> io::Result<(Stream, Peer)> {
         let (socket, address) = rustix::net::acceptfrom_with(&listener.socket, SOCKET_FLAGS)?;
         let is_local = listener.kind.semantics().names == Names::Path;
-        let peer = if is_local { process(&socket) } else { inet_peer(listener.kind, address) };
+        let peer = if is_local { process(&socket) } else { inet_peer(address) };
         Ok((Stream { socket, registered: false, is_local }, peer))
     }
 
-    fn receive(&mut self, listener: &Listener, buffer: &mut [u8]) -> io::Result<(Record, Peer)> {
-        let Listener { socket, kind, .. } = listener;
-        if kind.semantics().names == Names::Protocol {
-            return receive_packet(listener, buffer);
+    fn receive(&mut self, listener: &Listener, buffer: &mut [u8]) -> io::Result<Datagram> {
+        let Listener { socket, kind, senders, is_ipv6, only_for, .. } = listener;
+        match kind.semantics().names {
+            Names::Path => unix_datagrams::receive(socket, buffer, senders),
+            Names::Port => inet_datagrams::receive(socket, *is_ipv6, buffer),
+            Names::Protocol => inet_datagrams::receive_packet(socket, *only_for, buffer),
         }
-        if kind.semantics().names == Names::Path {
-            return unix_datagrams::receive(socket, buffer, &listener.senders);
-        }
-        let (bytes, all, sender) = rustix::net::recvfrom(socket, buffer, RecvFlags::TRUNC)?;
-        Ok((Record { bytes, truncated: all > bytes }, inet_peer(*kind, sender)))
     }
 
-    fn send(&mut self, listener: &Listener, datagram: &[u8], peer: &Peer) -> io::Result<()> {
-        let (socket, flags) = (&listener.socket, SendFlags::NOSIGNAL);
+    fn send(
+        &mut self,
+        listener: &Listener,
+        datagram: &[u8],
+        peer: &Peer,
+        asked: &Destination,
+    ) -> io::Result<()> {
+        let Listener { socket, senders, .. } = listener;
         match peer {
-            Peer::Inet(address) => rustix::net::sendto(socket, datagram, flags, address)?,
-            Peer::Host(host) => rustix::net::sendto(socket, datagram, flags, &SocketAddrV4::new(*host, 0))?,
-            Peer::Unix(name) => return unix_datagrams::send(socket, datagram, name, &listener.senders),
-            Peer::Process(_) | Peer::Unnamed => return Err(Errno::DESTADDRREQ.into()),
-        };
-        Ok(())
+            Peer::Inet(address) => inet_datagrams::send(socket, datagram, *address, asked),
+            Peer::Host(host) => inet_datagrams::send(socket, datagram, (*host, 0).into(), asked),
+            Peer::Unix(name) => unix_datagrams::send(socket, datagram, name, senders),
+            Peer::Process(_) | Peer::Unnamed => Err(Errno::DESTADDRREQ.into()),
+        }
     }
 
     fn wait(&mut self, ready: &mut Vec<Ready>, timeout: Option<Duration>) -> io::Result<()> {
@@ -319,28 +328,6 @@ fn receive_record(socket: &OwnedFd, buffer: &mut [u8]) -> io::Result<Option<Reco
     Ok(is_record.then_some(Record { bytes: got.bytes, truncated }))
 }
 
-/// The payload of the next packet of a raw socket. The kernel can queue a packet for another host that it had matched
-/// before the socket was bound: that is no datagram of this server.
-fn receive_packet(listener: &Listener, buffer: &mut [u8]) -> io::Result<(Record, Peer)> {
-    let Listener { socket, kind, only_for, .. } = listener;
-    loop {
-        let mut packet = vec![0; ipv4::HEADER_MAX_BYTES + buffer.len()];
-        let (bytes, all, sender) = rustix::net::recvfrom(socket, &mut packet, RecvFlags::TRUNC)?;
-        let packet = packet.get(..bytes).unwrap_or_default();
-        let destination = ipv4::addresses(packet).map(|(_, destination)| destination);
-        if only_for.is_some() && destination != *only_for {
-            continue;
-        }
-        let payload = ipv4::payload(packet).ok_or(io::ErrorKind::InvalidData)?;
-        let kept = payload.len().min(buffer.len());
-        if let (Some(to), Some(from)) = (buffer.get_mut(..kept), payload.get(..kept)) {
-            to.copy_from_slice(from);
-        }
-        let record = Record { bytes: kept, truncated: all > bytes || payload.len() > kept };
-        return Ok((record, inet_peer(*kind, sender)));
-    }
-}
-
 /// The process that has connected, if the kernel tells (unix(7), `SO_PEERCRED`). One of another PID namespace has the number
 /// 0 (`pid_namespaces(7)`), which rustix reads into a type that cannot be 0.
 fn process(socket: &OwnedFd) -> Peer {
@@ -351,10 +338,9 @@ fn process(socket: &OwnedFd) -> Peer {
     })
 }
 
-/// The peer of a connection or a datagram over the Internet.
-fn inet_peer(kind: Kind, address: Option<SocketAddrAny>) -> Peer {
+/// The peer of a connection over the Internet.
+fn inet_peer(address: Option<SocketAddrAny>) -> Peer {
     match address.map(SocketAddr::try_from) {
-        Some(Ok(SocketAddr::V4(address))) if kind == Kind::Raw => Peer::Host(*address.ip()),
         Some(Ok(address)) => Peer::Inet(address),
         Some(Err(_)) | None => Peer::Unnamed,
     }

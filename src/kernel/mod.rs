@@ -7,6 +7,7 @@
 mod descriptors;
 mod directory;
 mod held;
+mod inet_datagrams;
 pub mod mio;
 mod requests;
 mod seam;
@@ -19,7 +20,7 @@ mod unread;
 
 pub use self::mio::Mio;
 pub use self::requests::Handle;
-pub use self::seam::{Closing, Interest, Kernel, Ready, Record, Signal};
+pub use self::seam::{Closing, Datagram, Interest, Kernel, Ready, Record, Signal};
 pub use self::standard_output::Printed;
 pub use self::standard_streams::{
     is_standard_output_closed, read_from_standard_input, survive_file_size_limit, write_to_standard_error,

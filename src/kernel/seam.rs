@@ -3,7 +3,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use crate::net::{Address, Peer};
+use crate::net::{Address, Destination, Peer};
 
 /// Something that the kernel reports. It is a hint: only the result of the call that follows decides.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -54,6 +54,17 @@ pub struct Record {
     pub truncated: bool,
 }
 
+/// A datagram, its sender, and what it was sent to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Datagram {
+    /// Its bytes.
+    pub record: Record,
+    /// The sender, as the datagram says it.
+    pub peer: Peer,
+    /// What it was sent to.
+    pub to: Destination,
+}
+
 /// The system calls of the loop.
 ///
 /// Nothing here blocks but [`wait`](Kernel::wait). Readiness is edge-triggered (epoll(7), `EPOLLET`):
@@ -97,11 +108,17 @@ pub trait Kernel {
     /// accept(2): the client that has waited longest, or `WouldBlock`.
     fn accept(&mut self, listener: &Self::Listener) -> io::Result<(Self::Stream, Peer)>;
 
-    /// recvfrom(2): the next datagram and its sender.
-    fn receive(&mut self, listener: &Self::Listener, buffer: &mut [u8]) -> io::Result<(Record, Peer)>;
+    /// recvmsg(2): the next datagram.
+    fn receive(&mut self, listener: &Self::Listener, buffer: &mut [u8]) -> io::Result<Datagram>;
 
-    /// sendto(2): a datagram, whole or not at all.
-    fn send(&mut self, listener: &Self::Listener, datagram: &[u8], peer: &Peer) -> io::Result<()>;
+    /// sendmsg(2): an answer to a datagram, whole or not at all. It comes from the address that was `asked`.
+    fn send(
+        &mut self,
+        listener: &Self::Listener,
+        datagram: &[u8],
+        peer: &Peer,
+        asked: &Destination,
+    ) -> io::Result<()>;
 
     /// Waits until something is ready, at most `timeout` (`None`: for ever), and adds it to `ready`.
     /// `Interrupted` means that a signal came and nothing was added.

@@ -14,9 +14,9 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, SocketAddrAny, SocketAddrUnix};
 
 use super::directory::Found;
-use super::seam::Record;
+use super::seam::{Datagram, Record};
 use super::unread::Unread;
-use crate::net::{Peer, UNIX_NAME_MAX_BYTES, UnixName, socket};
+use crate::net::{Destination, Peer, UNIX_NAME_MAX_BYTES, UnixName, socket};
 
 /// The longest address of the Unix domain: a family, a path, and the NUL behind it (unix(7)).
 const ADDRESS_MAX_BYTES: usize = 2 + UNIX_NAME_MAX_BYTES + 1;
@@ -41,15 +41,15 @@ pub(super) struct Senders {
 ///
 /// There is room for the credentials alone, which come first: what else a stranger sends along, descriptors above all, stays
 /// out.
-pub(super) fn receive(socket: &OwnedFd, buffer: &mut [u8], senders: &Senders) -> io::Result<(Record, Peer)> {
+pub(super) fn receive(socket: &OwnedFd, buffer: &mut [u8], senders: &Senders) -> io::Result<Datagram> {
     let (_, _, address) = rustix::net::recvfrom(socket, &mut [0; 0], RecvFlags::PEEK)?;
     let mut along = cmsg_space!(UnixCredentials);
     let mut buffers = [IoSliceMut::new(buffer)];
     let message =
         recvmsg::<()>(socket.as_raw_fd(), &mut buffers, Some(&mut along), MsgFlags::MSG_CMSG_CLOEXEC)?;
-    let (bytes, truncated) = (message.bytes, message.flags.contains(MsgFlags::MSG_TRUNC));
+    let record = Record { bytes: message.bytes, truncated: message.flags.contains(MsgFlags::MSG_TRUNC) };
     senders.last.set(user(&along));
-    Ok((Record { bytes, truncated }, address.map_or(Peer::Unnamed, peer)))
+    Ok(Datagram { record, peer: address.map_or(Peer::Unnamed, peer), to: Destination::Unix })
 }
 
 /// The user of the credentials that come along (cmsg(3), and `struct ucred` of unix(7)).
@@ -145,7 +145,7 @@ mod tests {
         }
     }
 
-    /// Whom the server sees, and answers, if a socket of this name sends.
+    /// The peer that a server sees if a socket of this name sends. It is answered.
     fn sender(name: &UnixName) -> Peer {
         let address = match name {
             UnixName::Path(path) => SocketAddr::from_pathname(path),
@@ -157,7 +157,7 @@ mod tests {
         set_socket_passcred(&server, true).unwrap();
         client.send_to_addr(b"Ada", &server.local_addr().unwrap()).unwrap();
         let (server, senders) = (OwnedFd::from(server), Senders::default());
-        let (record, peer) = receive(&server, &mut [0; 10], &senders).unwrap();
+        let Datagram { record, peer, .. } = receive(&server, &mut [0; 10], &senders).unwrap();
         assert_eq!(record, Record { bytes: 3, truncated: false });
         if let Peer::Unix(name) = &peer {
             send(&server, b"welcome ", name, &senders).unwrap();

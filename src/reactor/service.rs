@@ -203,15 +203,19 @@ pub enum News<'a> {
     Sent,
     /// The kernel had no room for the answer. It is not tried again: delivery is not sure anyway.
     NoRoom,
-    /// The sender has no name that an answer could be sent to.
+    /// The sender has no name that an answer could be sent to, or one that only a forger gives
+    /// ([`Destination::refuses`](crate::net::Destination::refuses)).
     NoReturnAddress,
+    /// It was sent to a broadcast or multicast address: every server of the link would answer it.
+    ForMany,
     /// Sending failed.
     Failed,
 }
 
 /// A service that receives datagrams. One datagram is one conversation, with one answer at most.
 ///
-/// The law: [`News::Received`] moves. If there is an answer then, it is sent once, and what came of that moves as well.
+/// The law: [`News::Received`] moves. If there is an answer then, it is sent once, and what came of that moves as well. The
+/// loop sends it to one return address alone, from the address that was asked, and else says why not.
 /// Then an arrow has borne an outcome. An answer that another service could answer again, and so for ever, is the service's to prevent.
 pub trait DatagramService {
     /// One conversation. A new one is the default.

@@ -54,7 +54,7 @@ impl Welcoming {
         } else {
             self.name_of_stream(client)?
         };
-        if !connections && (!client.script().has_address() || model::is_echo(self.text, &name.bytes)) {
+        if !connections && (!client.script().may_be_answered() || model::is_echo(self.text, &name.bytes)) {
             return None;
         }
         if matches!(client.answered(), Answered::NoRoom | Answered::Failed)

@@ -11,8 +11,8 @@ use super::promises::{Promise, broken};
 use super::socket::Socket;
 use super::watch::Watch;
 use super::world::World;
-use crate::kernel::{Closing, Interest, Kernel, Ready, Record, Signal};
-use crate::net::{Address, ErrorCode, Peer};
+use crate::kernel::{Closing, Datagram, Interest, Kernel, Ready, Record, Signal};
+use crate::net::{Address, Destination, ErrorCode, Peer};
 
 /// What the kernel and the player of a schedule share.
 pub(super) struct State {
@@ -321,12 +321,18 @@ impl Kernel for Sim {
         self.write_to(stream.client, bytes, more)
     }
 
-    fn receive(&mut self, socket: &SimListener, buffer: &mut [u8]) -> io::Result<(Record, Peer)> {
+    fn receive(&mut self, socket: &SimListener, buffer: &mut [u8]) -> io::Result<Datagram> {
         self.receive_at(socket.index, buffer)
     }
 
-    fn send(&mut self, socket: &SimListener, datagram: &[u8], peer: &Peer) -> io::Result<()> {
-        self.send_from(socket.index, datagram, peer)
+    fn send(
+        &mut self,
+        socket: &SimListener,
+        datagram: &[u8],
+        peer: &Peer,
+        asked: &Destination,
+    ) -> io::Result<()> {
+        self.send_from(socket.index, datagram, peer, asked)
     }
 
     fn read_record(&mut self, stream: &mut SimStream, buffer: &mut [u8]) -> io::Result<Option<Record>> {

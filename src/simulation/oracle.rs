@@ -57,7 +57,7 @@ pub fn each(
     if !client.kind().semantics().connections {
         let sent = client.answered() == Answered::Sent;
         let has_right = client.accepted_at().is_some()
-            && client.script().has_address()
+            && client.script().may_be_answered()
             && !answers.is_empty()
             && client.excuse(Duration::ZERO).is_none()
             && matches!(client.answered(), Answered::Sent | Answered::Never);

@@ -6,8 +6,8 @@ use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
 use slab::Slab;
-use welcomed::kernel::{Kernel as _, Ready, Signal};
-use welcomed::net::{Address, Cause, Kind, Name, Peer, UnixName};
+use welcomed::kernel::{Datagram, Kernel as _, Ready, Signal};
+use welcomed::net::{Address, Cause, Destination, Kind, Name, UnixName};
 use welcomed::schedules::Welcoming;
 use welcomed::services::welcome::{NAME_MAX_BYTES, Settings, WelcomeStreams};
 use welcomed::simulation::{EventLoop, Schedule, Sim, SimListener};
@@ -155,7 +155,7 @@ impl Plain {
             };
             if !self.kind.semantics().connections {
                 match self.kernel.receive(listener, &mut self.buffer) {
-                    Ok((record, peer)) => self.answer(record.bytes, &peer),
+                    Ok(datagram) => self.answer(&datagram),
                     Err(error) => self.accept_failed(error, now)?,
                 }
                 if self.has(Bug::AnswersOneDatagramForEachEvent) {
@@ -180,17 +180,17 @@ impl Plain {
     }
 
     /// A datagram is a conversation by itself: its welcome is sent once, or never.
-    fn answer(&mut self, bytes: usize, peer: &Peer) {
+    fn answer(&mut self, Datagram { record, peer, to }: &Datagram) {
         let (Some(listener), Settings { welcome, .. }) = (&self.listener, &self.settings) else { return };
-        let name = &self.buffer[..bytes];
+        let name = &self.buffer[..record.bytes];
         let is_echo = welcome.could_be(name) && !self.has(Bug::WelcomesAWelcome);
-        if is_echo || *peer == Peer::Unnamed {
+        if is_echo || to.refuses(peer).is_some() || *to == Destination::Many {
             return;
         }
         let answer = welcome.to(name);
         while self
             .kernel
-            .send(listener, &answer, peer)
+            .send(listener, &answer, peer, to)
             .is_err_and(|error| error.kind() == ErrorKind::Interrupted)
         {}
     }

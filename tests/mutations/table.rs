@@ -214,6 +214,22 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
         breaks: &["NobodyLost"],
     },
     Mutation {
+        bug: "senders that only a forger names are answered",
+        file: "datagrams.rs",
+        line: "to.refuses(peer)",
+        instead: "to.refuses(peer).filter(|_| false)",
+        suite: Suite::Welcome,
+        breaks: &["NothingElse"],
+    },
+    Mutation {
+        bug: "datagrams for many are answered",
+        file: "datagrams.rs",
+        line: "(*to == Destination::Many).then(",
+        instead: "(*to == Destination::Many && peer.to_string().is_empty()).then(",
+        suite: Suite::Welcome,
+        breaks: &["NothingElse"],
+    },
+    Mutation {
         bug: "a pause outlasts the time to drain",
         file: "drain.rs",
         line: "            self.services.end_pauses();\n",

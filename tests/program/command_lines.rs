@@ -317,6 +317,17 @@ fn a_star_is_every_address_and_each_has_a_socket() {
 }
 
 #[test]
+fn an_address_of_many_hosts_is_refused_for_datagrams() {
+    for endpoint in ["udp://224.0.0.1:0", "udp://255.255.255.255:0", "udp://[ff02::1]:0"] {
+        let (code, _, said) = run(welcomed().args(["-l", endpoint, "-q"]), b"");
+        assert_eq!(code, 1, "{said}");
+        let why =
+            ": it is a broadcast or multicast address, and datagrams that many hosts get are not answered\n";
+        assert!(said.contains("\nwelcomed: cannot listen on udp://") && said.ends_with(why), "{said}");
+    }
+}
+
+#[test]
 fn help_begins_with_examples_and_names_every_option() {
     for option in ["--help", "-h"] {
         let (code, out, err) = run(welcomed().arg(option), b"");

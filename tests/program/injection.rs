@@ -41,7 +41,8 @@ const STREAMS: &[Kind] = &[Kind::Tcp, Kind::Unix];
 const PACKETS: &[Kind] = &[Kind::UnixPacket];
 const PROCESSES: &[Kind] = &[Kind::Unix, Kind::UnixPacket];
 const CONNECTED: &[Kind] = &[Kind::Tcp, Kind::Unix, Kind::UnixPacket];
-const DATAGRAMS: &[Kind] = &[Kind::Udp, Kind::UnixGram, Kind::Raw];
+const UNIX_DATAGRAMS: &[Kind] = &[Kind::UnixGram];
+const INET_DATAGRAMS: &[Kind] = &[Kind::Udp, Kind::Raw];
 
 const NOTHING: Cost = Cost { failed: 0, dropped: 0, accept_errors: 0, accept_pauses: 0, left_open: 0 };
 
@@ -89,16 +90,26 @@ const FAULTS: &[Fault] = &[
     row(CONNECTED, "sendto", 1, &["EAGAIN", "EINTR"], UNNOTICED),
     row(CONNECTED, "sendto", 1, &["EACCES", "EALREADY", "EBADF", "ECONNRESET", "EDESTADDRREQ", "EFAULT", "EINVAL", "EISCONN"], FAILS),
     row(CONNECTED, "sendto", 1, &["EMSGSIZE", "ENOBUFS", "ENOMEM", "ENOTCONN", "ENOTSOCK", "EOPNOTSUPP", "EPIPE", "ETIMEDOUT"], FAILS),
-    row(DATAGRAMS, "recvfrom", 1, &["EINTR"], UNNOTICED),
-    row(DATAGRAMS, "recvfrom", 1, &["ECONNREFUSED", "ECONNRESET", "EFAULT", "EHOSTUNREACH", "ENETDOWN", "ENETUNREACH"], COUNTED),
-    row(DATAGRAMS, "recvfrom", 1, &["ENOPROTOOPT", "ENOTCONN", "EOPNOTSUPP", "EPERM", "EPROTO", "ETIMEDOUT"], COUNTED),
-    row(DATAGRAMS, "recvfrom", 1, &["ENOBUFS", "ENOMEM"], WAITS),
-    row(DATAGRAMS, "recvfrom", 1, &["EBADF", "EINVAL", "ENOTSOCK"], Promise::Drains),
-    row(DATAGRAMS, "sendto", 1, &["EINTR"], UNNOTICED),
-    row(DATAGRAMS, "sendto", 1, &["EAGAIN", "ENOBUFS"], DROPPED),
-    row(DATAGRAMS, "sendto", 1, &["EACCES", "EBADF", "ECONNREFUSED", "ECONNRESET", "EDESTADDRREQ", "EFAULT", "EHOSTDOWN", "EHOSTUNREACH"], FAILS),
-    row(DATAGRAMS, "sendto", 1, &["EINVAL", "EISCONN", "EMSGSIZE", "ENETDOWN", "ENETUNREACH", "ENOENT", "ENOMEM", "ENOPROTOOPT"], FAILS),
-    row(DATAGRAMS, "sendto", 1, &["ENOTCONN", "ENOTSOCK", "EOPNOTSUPP", "EPERM", "EPIPE", "EPROTOTYPE", "ETIMEDOUT"], FAILS),
+    row(UNIX_DATAGRAMS, "recvfrom", 1, &["EINTR"], UNNOTICED),
+    row(UNIX_DATAGRAMS, "recvfrom", 1, &["ECONNREFUSED", "ECONNRESET", "EFAULT", "EHOSTUNREACH", "ENETDOWN", "ENETUNREACH"], COUNTED),
+    row(UNIX_DATAGRAMS, "recvfrom", 1, &["ENOPROTOOPT", "ENOTCONN", "EOPNOTSUPP", "EPERM", "EPROTO", "ETIMEDOUT"], COUNTED),
+    row(UNIX_DATAGRAMS, "recvfrom", 1, &["ENOBUFS", "ENOMEM"], WAITS),
+    row(UNIX_DATAGRAMS, "recvfrom", 1, &["EBADF", "EINVAL", "ENOTSOCK"], Promise::Drains),
+    row(UNIX_DATAGRAMS, "sendto", 1, &["EINTR"], UNNOTICED),
+    row(UNIX_DATAGRAMS, "sendto", 1, &["EAGAIN", "ENOBUFS"], DROPPED),
+    row(UNIX_DATAGRAMS, "sendto", 1, &["EACCES", "EBADF", "ECONNREFUSED", "ECONNRESET", "EDESTADDRREQ", "EFAULT", "EHOSTDOWN", "EHOSTUNREACH"], FAILS),
+    row(UNIX_DATAGRAMS, "sendto", 1, &["EINVAL", "EISCONN", "EMSGSIZE", "ENETDOWN", "ENETUNREACH", "ENOENT", "ENOMEM", "ENOPROTOOPT"], FAILS),
+    row(UNIX_DATAGRAMS, "sendto", 1, &["ENOTCONN", "ENOTSOCK", "EOPNOTSUPP", "EPERM", "EPIPE", "EPROTOTYPE", "ETIMEDOUT"], FAILS),
+    row(INET_DATAGRAMS, "recvmsg", 1, &["EINTR"], UNNOTICED),
+    row(INET_DATAGRAMS, "recvmsg", 1, &["ECONNREFUSED", "ECONNRESET", "EFAULT", "EHOSTUNREACH", "ENETDOWN", "ENETUNREACH"], COUNTED),
+    row(INET_DATAGRAMS, "recvmsg", 1, &["ENOPROTOOPT", "ENOTCONN", "EOPNOTSUPP", "EPERM", "EPROTO", "ETIMEDOUT"], COUNTED),
+    row(INET_DATAGRAMS, "recvmsg", 1, &["ENOBUFS", "ENOMEM"], WAITS),
+    row(INET_DATAGRAMS, "recvmsg", 1, &["EBADF", "EINVAL", "ENOTSOCK"], Promise::Drains),
+    row(INET_DATAGRAMS, "sendmsg", 1, &["EINTR"], UNNOTICED),
+    row(INET_DATAGRAMS, "sendmsg", 1, &["EAGAIN", "ENOBUFS"], DROPPED),
+    row(INET_DATAGRAMS, "sendmsg", 1, &["EACCES", "EBADF", "ECONNREFUSED", "ECONNRESET", "EDESTADDRREQ", "EFAULT", "EHOSTDOWN", "EHOSTUNREACH"], FAILS),
+    row(INET_DATAGRAMS, "sendmsg", 1, &["EINVAL", "EISCONN", "EMSGSIZE", "ENETDOWN", "ENETUNREACH", "ENOENT", "ENOMEM", "ENOPROTOOPT"], FAILS),
+    row(INET_DATAGRAMS, "sendmsg", 1, &["ENOTCONN", "ENOTSOCK", "EOPNOTSUPP", "EPERM", "EPIPE", "EPROTOTYPE", "ETIMEDOUT"], FAILS),
     row(CONNECTED, "epoll_ctl", 1, &["EBADF", "EEXIST", "EINVAL", "ELOOP", "ENOENT", "ENOMEM", "ENOSPC", "EPERM"], FAILS_AND_OTHERS_WAIT),
     row(TCP, "epoll_wait", 2, &["EINTR"], UNNOTICED),
     row(TCP, "epoll_wait", 2, &["EBADF", "EFAULT", "EINVAL"], Promise::EndsAtOnce),
@@ -129,12 +140,14 @@ fn a_record_receive_error_ends_its_own_client_only() {
 
 #[test]
 fn a_datagram_receive_error_loses_no_datagram() {
-    keeps_its_promise("recvfrom", DATAGRAMS);
+    keeps_its_promise("recvfrom", UNIX_DATAGRAMS);
+    keeps_its_promise("recvmsg", INET_DATAGRAMS);
 }
 
 #[test]
 fn a_datagram_send_error_costs_its_own_welcome_only() {
-    keeps_its_promise("sendto", DATAGRAMS);
+    keeps_its_promise("sendto", UNIX_DATAGRAMS);
+    keeps_its_promise("sendmsg", INET_DATAGRAMS);
 }
 
 #[test]

@@ -44,7 +44,8 @@ fn visit(kind: Kind) -> &'static [(&'static str, f64)] {
             ("shutdown", 1.0),
             ("close", 1.0),
         ],
-        Kind::Udp | Kind::Raw => &[("recvfrom", 1.0), ("sendto", 1.0)],
+        // What a datagram was sent to is told only here, and an answer comes from there.
+        Kind::Udp | Kind::Raw => &[("recvmsg", 1.0), ("sendmsg", 1.0)],
         // The first is a look at the address; the second takes the datagram, and says which user has sent it. The third says
         // how many answers are unread. Where they are many there are others: this is the ordinary case.
         Kind::UnixGram => &[("recvfrom", 1.0), ("recvmsg", 1.0), ("getsockopt", 1.0), ("sendto", 1.0)],

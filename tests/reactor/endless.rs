@@ -8,8 +8,8 @@ use std::rc::Rc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use welcomed::kernel::{Closing, Handle, Interest, Kernel, Mio, Ready, Record, mio};
-use welcomed::net::{Address, ErrorCode, Peer};
+use welcomed::kernel::{Closing, Datagram, Handle, Interest, Kernel, Mio, Ready, Record, mio};
+use welcomed::net::{Address, Destination, ErrorCode, Peer};
 use welcomed::reactor::service::{Input, Step, StreamService, TIMERS, Then, Timer, Want};
 use welcomed::reactor::{Breach, Datagrams, Server, Services, Settings, Streams};
 use welcomed::services::welcome::{Welcome, WelcomeDatagrams};
@@ -136,17 +136,28 @@ impl Kernel for Real {
         self.1.asked.update(|asked| asked + 1);
         if self.1.no_descriptor.get() { Err(ErrorCode::MFile.into()) } else { self.0.accept(socket) }
     }
-    fn receive(&mut self, socket: &Self::Listener, buffer: &mut [u8]) -> io::Result<(Record, Peer)> {
+    fn receive(&mut self, socket: &Self::Listener, buffer: &mut [u8]) -> io::Result<Datagram> {
         if !self.1.datagrams.get() {
             return self.0.receive(socket, buffer);
         }
         self.1.asked.update(|asked| asked + 1);
         buffer[..3].copy_from_slice(b"Ada");
         let port = u16::try_from(2000 + self.1.asked.get() % 60_000).unwrap();
-        Ok((Record { bytes: 3, truncated: false }, Peer::Inet(([127, 0, 0, 1], port).into())))
+        let own = [127, 0, 0, 1];
+        Ok(Datagram {
+            record: Record { bytes: 3, truncated: false },
+            peer: Peer::Inet((own, port).into()),
+            to: Destination::One { address: own.into(), interface: 1 },
+        })
     }
-    fn send(&mut self, socket: &Self::Listener, datagram: &[u8], peer: &Peer) -> io::Result<()> {
-        if self.1.datagrams.get() { Ok(()) } else { self.0.send(socket, datagram, peer) }
+    fn send(
+        &mut self,
+        socket: &Self::Listener,
+        datagram: &[u8],
+        peer: &Peer,
+        asked: &Destination,
+    ) -> io::Result<()> {
+        if self.1.datagrams.get() { Ok(()) } else { self.0.send(socket, datagram, peer, asked) }
     }
     fn wait(&mut self, ready: &mut Vec<Ready>, timeout: Option<Duration>) -> io::Result<()> {
         self.0.wait(ready, timeout)

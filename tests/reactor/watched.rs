@@ -9,9 +9,9 @@ use std::rc::Rc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use welcomed::kernel::{Closing, Interest, Kernel, Mio, Ready, Record};
+use welcomed::kernel::{Closing, Datagram, Interest, Kernel, Mio, Ready, Record};
 use welcomed::machine::ArrowOf;
-use welcomed::net::{Address, Peer};
+use welcomed::net::{Address, Destination, Peer};
 use welcomed::reactor::service::{Input, OnStop, Step, StreamService, TIMERS, Then, Timer, Want};
 use welcomed::reactor::{Server, Settings, Streams};
 use welcomed::services::welcome::{self, WelcomeStreams};
@@ -202,12 +202,18 @@ impl Kernel for Keeping {
         self.mio.accept(&listener.borrow())
     }
 
-    fn receive(&mut self, listener: &Socket, buffer: &mut [u8]) -> io::Result<(Record, Peer)> {
+    fn receive(&mut self, listener: &Socket, buffer: &mut [u8]) -> io::Result<Datagram> {
         self.mio.receive(&listener.borrow(), buffer)
     }
 
-    fn send(&mut self, listener: &Socket, datagram: &[u8], peer: &Peer) -> io::Result<()> {
-        self.mio.send(&listener.borrow(), datagram, peer)
+    fn send(
+        &mut self,
+        listener: &Socket,
+        datagram: &[u8],
+        peer: &Peer,
+        asked: &Destination,
+    ) -> io::Result<()> {
+        self.mio.send(&listener.borrow(), datagram, peer, asked)
     }
 
     fn wait(&mut self, ready: &mut Vec<Ready>, timeout: Option<Duration>) -> io::Result<()> {
