@@ -81,7 +81,15 @@ pub(super) fn send(socket: &OwnedFd, datagram: &[u8], name: &UnixName, senders: 
     }
     match name {
         UnixName::Abstract(_) => {
-            rustix::net::sendto(socket, datagram, SendFlags::NOSIGNAL, &socket::unix_address(name)?)?;
+            let address = socket::unix_address(name)?;
+            rustix::net::sendto(socket, datagram, SendFlags::NOSIGNAL, &address).map_err(
+                |error| match error {
+                    Errno::CONNREFUSED => {
+                        io::Error::other("no socket of this network namespace has the name any more")
+                    }
+                    error => error.into(),
+                },
+            )?;
         }
         UnixName::Path(path) => {
             let found = Found::of(look_up(path)?)?;

@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -15,7 +16,8 @@ use rustix::process::Signal;
 use welcomed::net::Kind;
 
 use super::folder::Folder;
-use crate::process::{BOUND, Process, not_tested, until, welcomed};
+use super::sandbox::{has_own_network, in_own_network};
+use crate::process::{BOUND, Process, not_tested, run, until, welcomed};
 
 /// A server at a path of `folder`, and the path.
 fn start(folder: &Folder) -> (Process, std::path::PathBuf) {
@@ -39,6 +41,24 @@ fn is_served(folder: &Folder, server: &Path) {
     let mut answer = [0; 100];
     assert_eq!(other.recv(&mut answer).unwrap(), 8);
     fs::remove_file(path).unwrap();
+}
+
+#[test]
+fn why_a_client_of_another_network_is_not_answered_is_logged() {
+    if !has_own_network() {
+        return;
+    }
+    let folder = Folder::new();
+    let (server, address) = start(&folder);
+    let mut client = Command::new(env!("CARGO_BIN_EXE_welcome"));
+    client.args(["-c", &format!("unixgram://{}", address.display()), "--timeout", "200ms", "Ada"]);
+    // Its socket has an abstract name, which the server's network does not have.
+    let (code, _, said) = run(&mut in_own_network(&client), b"");
+    assert_eq!(code, 1, "{said}");
+    server.wait_for_log(": no socket of this network namespace has the name any more while writing welcome");
+    is_served(&folder, &address);
+    server.signal(Signal::TERM);
+    assert!(server.wait().log.contains(" 1 welcomed ("));
 }
 
 #[test]
