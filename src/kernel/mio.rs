@@ -116,6 +116,17 @@ pub struct Stream {
     registered: bool,
     /// Whether it is of the Unix domain.
     is_local: bool,
+    /// Whether more was to follow what was written last.
+    is_unfinished: bool,
+}
+
+impl Drop for Stream {
+    /// A part of an output must not pass for the whole, whatever ends the stream.
+    fn drop(&mut self) {
+        if self.is_unfinished {
+            let _ = sockopt::set_socket_linger(&self.socket, Some(Duration::ZERO));
+        }
+    }
 }
 
 impl Kernel for Mio {
@@ -205,7 +216,7 @@ impl Kernel for Mio {
         let (socket, address) = rustix::net::acceptfrom_with(&listener.socket, SOCKET_FLAGS)?;
         let is_local = listener.kind.semantics().names == Names::Path;
         let peer = if is_local { process(&socket) } else { inet_peer(address) };
-        Ok((Stream { socket, registered: false, is_local }, peer))
+        Ok((Stream { socket, registered: false, is_local, is_unfinished: false }, peer))
     }
 
     fn receive(&mut self, listener: &Listener, buffer: &mut [u8]) -> io::Result<Datagram> {
@@ -279,22 +290,26 @@ impl Kernel for Mio {
 
     fn write(&mut self, stream: &mut Stream, bytes: &[u8], more: bool) -> io::Result<usize> {
         let flags = if more { MORE_FOLLOWS } else { SendFlags::NOSIGNAL };
-        Ok(rustix::net::send(&stream.socket, bytes, flags)?)
+        stream.is_unfinished = true;
+        let written = rustix::net::send(&stream.socket, bytes, flags)?;
+        stream.is_unfinished = more || written < bytes.len();
+        Ok(written)
     }
 
     fn shutdown_write(&mut self, stream: &mut Stream) -> io::Result<()> {
+        stream.is_unfinished = false;
         Ok(rustix::net::shutdown(&stream.socket, Shutdown::Write)?)
     }
 
-    fn close(&mut self, stream: Stream, closing: Closing) {
+    fn close(&mut self, mut stream: Stream, closing: Closing) {
+        stream.is_unfinished = closing == Closing::Cut;
         // A call that fails has nothing left to do: the client is gone.
         let _ = match closing {
-            Closing::AtOnce => Ok(()),
+            Closing::AtOnce | Closing::Cut => Ok(()),
             Closing::Delivering if stream.is_local => {
                 rustix::net::shutdown(&stream.socket, Shutdown::Both).map(|()| throw_away(&stream.socket))
             }
             Closing::Delivering => rustix::net::shutdown(&stream.socket, Shutdown::Write),
-            Closing::Cut => sockopt::set_socket_linger(&stream.socket, Some(Duration::ZERO)),
         };
         // No deregistering first: the socket has this one descriptor, and closing the last one takes it
         // out of every epoll set (epoll(7), "Questions and answers").

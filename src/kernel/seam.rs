@@ -76,7 +76,8 @@ pub trait Kernel {
     /// closes it, and takes away its file, if it has one.
     type Listener;
     /// An accepted connection, non-blocking. It need not be a stream in the sense of socket(2): that of a
-    /// sequenced packet socket gives records.
+    /// sequenced packet socket gives records. Dropping it closes it: as [`Closing::Cut`], if more was to follow what was
+    /// written last.
     type Stream;
 
     /// The present moment of a clock that never goes back.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::script::{Script, Step};
 use super::weather::Weather;
-use crate::kernel::Interest;
+use crate::kernel::{Closing, Interest};
 use crate::net::kind::Names;
 use crate::net::{ErrorCode, Kind};
 
@@ -233,6 +233,11 @@ impl Client {
     /// Whether its socket is of the Unix domain.
     pub(super) fn is_local(&self) -> bool {
         self.kind.semantics().names == Names::Path
+    }
+
+    /// How its stream closes if it is dropped.
+    pub(super) fn closing_when_dropped(&self) -> Closing {
+        if self.held_back || !self.output_done { Closing::Cut } else { Closing::AtOnce }
     }
 
     /// How much of what the server has written is on its way to the client: TCP holds the last segment back if more is to

@@ -231,7 +231,7 @@ impl Drop for SimStream {
             client.closed_at = Some(world.now);
             client.sent_at_close = Some((client.sent.len(), client.records.len()));
         }
-        let (unread, closing) = (client.unread(), self.closing.unwrap_or(Closing::AtOnce));
+        let (unread, closing) = (client.unread(), self.closing.unwrap_or(client.closing_when_dropped()));
         world.closed += 1;
         world.note(|| format!("    close of client {index}, {}, {unread} bytes unread", told(closing)));
         world.close(index, closing);

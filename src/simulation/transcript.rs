@@ -188,12 +188,12 @@ impl<'a> Transcript<'a> {
         self.client().end
     }
 
-    /// Whether a network told it that the server's output has ended, and the loop meant it to. What it received is whole
-    /// then. A socket of the Unix domain cannot tell the difference, nor can any when the server died.
+    /// Whether a network told it that the server's output has ended. What it received is whole then, also when the loop
+    /// could not go on. A socket of the Unix domain cannot tell the difference.
     #[must_use]
     pub fn ended_cleanly_by_network(&self) -> bool {
         let client = self.client();
-        client.end == Some(End::Clean) && client.closed_at.is_some() && !client.is_local()
+        client.end == Some(End::Clean) && !client.is_local()
     }
 
     /// When the loop accepted it, or received its datagram.

@@ -112,4 +112,14 @@ fn a_welcome_that_is_cut_short_ends_in_a_reset() {
     server.signal(Signal::TERM);
     server.wait();
     ends_in_a_reset(client);
+
+    let server = Server::start(&options(&[]));
+    let client = stalled(&server);
+    let Some(tracer) = Tracer::attach(&server, &["-e", "inject=?epoll_wait,epoll_pwait:error=EBADF"]) else {
+        return;
+    };
+    server.signal(Signal::USR1); // it waits once more
+    assert_eq!(server.wait().status.code(), Some(1));
+    drop(tracer);
+    ends_in_a_reset(client);
 }
