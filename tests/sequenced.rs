@@ -30,7 +30,7 @@ fn no_end_of_input_comes_before_an_earlier_record() {
     let mut kernel = Mio::new().unwrap();
     let mut listener = kernel.socket(&address).unwrap();
     kernel.bind(&mut listener, &address, 0o600).unwrap();
-    kernel.listen(&mut listener, 0, 16).unwrap();
+    kernel.listen(&mut listener, 0, 16, Duration::ZERO).unwrap();
 
     let over = AtomicBool::new(false);
     let missed = thread::scope(|scope| {

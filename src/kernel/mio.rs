@@ -14,9 +14,7 @@ use mio::unix::SourceFd;
 use mio::{Events, Poll, Token};
 use nix::sys::socket::sockopt::PeerCredentials;
 use rustix::io::Errno;
-use rustix::net::{
-    RecvAncillaryBuffer, RecvFlags, ReturnFlags, SendFlags, Shutdown, SocketAddrAny, SocketFlags, sockopt,
-};
+use rustix::net::{SocketAddrAny, SocketFlags, sockopt};
 
 pub use super::descriptors::{
     descriptor_limit, is_out_of_descriptors, keep_a_descriptor, raise_descriptor_limit,
@@ -24,9 +22,12 @@ pub use super::descriptors::{
 use super::inet_datagrams;
 use super::requests::{Handle, ProcessSignals};
 use super::seam::{Closing, Datagram, Interest, Kernel, Ready, Record};
+use super::stream;
 use super::unix::SocketFile;
 use super::unix_datagrams;
 use crate::net::{Address, Destination, Kind, Name, Names, Peer, Process, UnixName, socket};
+
+pub use super::stream::Stream;
 
 /// How many events one wait takes from the kernel; what is left is taken by the next.
 const EVENTS_PER_WAIT: usize = 1024;
@@ -37,10 +38,6 @@ const SIGNALS: Token = Token(usize::MAX);
 const HANDLES: Token = Token(usize::MAX - 1);
 const LAST_LISTENER: usize = usize::MAX - 2;
 const FIRST_LISTENER: usize = usize::MAX / 2;
-
-/// More of the same follows at once, so hold back a segment that is not full (send(2)). Of sockets with connections only TCP
-/// heeds it.
-const MORE_FOLLOWS: SendFlags = SendFlags::NOSIGNAL.union(SendFlags::MORE);
 
 /// Every socket of ours.
 const SOCKET_FLAGS: SocketFlags = SocketFlags::NONBLOCK.union(SocketFlags::CLOEXEC);
@@ -108,27 +105,6 @@ pub struct Listener {
     only_for: Option<Ipv4Addr>,
 }
 
-/// An accepted connection.
-#[derive(Debug)]
-pub struct Stream {
-    socket: OwnedFd,
-    /// Whether the selector knows it: mio asks for `register` the first time, `reregister` after it.
-    registered: bool,
-    /// Whether it is of the Unix domain.
-    is_local: bool,
-    /// Whether more was to follow what was written last.
-    is_unfinished: bool,
-}
-
-impl Drop for Stream {
-    /// A part of an output must not pass for the whole, whatever ends the stream.
-    fn drop(&mut self) {
-        if self.is_unfinished {
-            let _ = sockopt::set_socket_linger(&self.socket, Some(Duration::ZERO));
-        }
-    }
-}
-
 impl Kernel for Mio {
     type Listener = Listener;
     type Stream = Stream;
@@ -193,7 +169,16 @@ impl Kernel for Mio {
         Ok(address.clone())
     }
 
-    fn listen(&mut self, listener: &mut Listener, index: usize, backlog: u32) -> io::Result<()> {
+    fn listen(
+        &mut self,
+        listener: &mut Listener,
+        index: usize,
+        backlog: u32,
+        output_timeout: Duration,
+    ) -> io::Result<()> {
+        if listener.kind == Kind::Tcp {
+            sockopt::set_tcp_user_timeout(&listener.socket, stream::user_timeout_ms(output_timeout))?;
+        }
         if listener.kind.semantics().connections {
             rustix::net::listen(&listener.socket, i32::try_from(backlog).unwrap_or(i32::MAX))?;
         }
@@ -216,7 +201,7 @@ impl Kernel for Mio {
         let (socket, address) = rustix::net::acceptfrom_with(&listener.socket, SOCKET_FLAGS)?;
         let is_local = listener.kind.semantics().names == Names::Path;
         let peer = if is_local { process(&socket) } else { inet_peer(address) };
-        Ok((Stream { socket, registered: false, is_local, is_unfinished: false }, peer))
+        Ok((Stream::new(socket, is_local), peer))
     }
 
     fn receive(&mut self, listener: &Listener, buffer: &mut [u8]) -> io::Result<Datagram> {
@@ -265,82 +250,28 @@ impl Kernel for Mio {
             Interest::Readable => mio::Interest::READABLE,
             Interest::Writable => mio::Interest::WRITABLE,
         };
-        let descriptor = stream.socket.as_raw_fd();
-        let mut source = SourceFd(&descriptor);
-        if stream.registered {
-            return source.reregister(self.poll.registry(), Token(key), interest);
-        }
-        source.register(self.poll.registry(), Token(key), interest)?;
-        stream.registered = true;
-        Ok(())
+        stream.watch(self.poll.registry(), Token(key), interest)
     }
 
     fn read(&mut self, stream: &mut Stream, buffer: &mut [u8]) -> io::Result<usize> {
-        Ok(rustix::net::recv(&stream.socket, buffer, RecvFlags::empty())?.0)
+        stream.read(buffer)
     }
 
     fn read_record(&mut self, stream: &mut Stream, buffer: &mut [u8]) -> io::Result<Option<Record>> {
-        // recv(2) looks for a record, and then whether the other side has shut down. It misses a client that sends and
-        // shuts down in between. The second look finds what was sent before the end.
-        match receive_record(&stream.socket, buffer)? {
-            None => receive_record(&stream.socket, buffer),
-            record => Ok(record),
-        }
+        stream.read_record(buffer)
     }
 
     fn write(&mut self, stream: &mut Stream, bytes: &[u8], more: bool) -> io::Result<usize> {
-        let flags = if more { MORE_FOLLOWS } else { SendFlags::NOSIGNAL };
-        stream.is_unfinished = true;
-        let written = rustix::net::send(&stream.socket, bytes, flags)?;
-        stream.is_unfinished = more || written < bytes.len();
-        Ok(written)
+        stream.write(bytes, more)
     }
 
     fn shutdown_write(&mut self, stream: &mut Stream) -> io::Result<()> {
-        stream.is_unfinished = false;
-        Ok(rustix::net::shutdown(&stream.socket, Shutdown::Write)?)
+        stream.shutdown_write()
     }
 
-    fn close(&mut self, mut stream: Stream, closing: Closing) {
-        stream.is_unfinished = closing == Closing::Cut;
-        // A call that fails has nothing left to do: the client is gone.
-        let _ = match closing {
-            Closing::AtOnce | Closing::Cut => Ok(()),
-            Closing::Delivering if stream.is_local => {
-                rustix::net::shutdown(&stream.socket, Shutdown::Both).map(|()| throw_away(&stream.socket))
-            }
-            Closing::Delivering => rustix::net::shutdown(&stream.socket, Shutdown::Write),
-        };
-        // No deregistering first: the socket has this one descriptor, and closing the last one takes it
-        // out of every epoll set (epoll(7), "Questions and answers").
-        drop(stream);
+    fn close(&mut self, stream: Stream, closing: Closing) {
+        stream.close(closing);
     }
-}
-
-/// Reads all that came, of a socket that nothing more can come to: at most what its buffer holds.
-#[cold]
-fn throw_away(socket: &OwnedFd) {
-    let mut buffer = [0; 16 * 1024];
-    loop {
-        match receive_record(socket, &mut buffer) {
-            Ok(None) => return,
-            Err(error) if error.kind() != io::ErrorKind::Interrupted => return,
-            Ok(Some(_)) | Err(_) => {}
-        }
-    }
-}
-
-/// The next record, or the end of input.
-fn receive_record(socket: &OwnedFd, buffer: &mut [u8]) -> io::Result<Option<Record>> {
-    let mut no_room = RecvAncillaryBuffer::default();
-    let buffer = &mut [io::IoSliceMut::new(buffer)];
-    let got = rustix::net::recvmsg(socket, buffer, &mut no_room, RecvFlags::empty())?;
-    // Both the end of input and an empty record have no bytes. But a record has the sender's credentials, which the
-    // listening socket asked for (unix(7), SO_PASSCRED). There is no room for them here, and the kernel says so
-    // (recvmsg(2), MSG_CTRUNC).
-    let is_record = got.bytes > 0 || got.flags.contains(ReturnFlags::CTRUNC);
-    let truncated = got.flags.contains(ReturnFlags::TRUNC);
-    Ok(is_record.then_some(Record { bytes: got.bytes, truncated }))
 }
 
 /// The process that has connected, if the kernel tells (unix(7), `SO_PEERCRED`). One of another PID namespace has the number
@@ -358,5 +289,39 @@ fn inet_peer(address: Option<SocketAddrAny>) -> Peer {
     match address.map(SocketAddr::try_from) {
         Some(Ok(address)) => Peer::Inet(address),
         Some(Err(_)) | None => Peer::Unnamed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpStream;
+
+    use super::*;
+
+    /// What an accepted connection has as its user timeout, where an output may take so long.
+    fn user_timeout(output_timeout: Duration) -> u32 {
+        let mut kernel = Mio::new().unwrap();
+        let any = Address::from(SocketAddr::from(([127, 0, 0, 1], 0)));
+        let mut listener = kernel.socket(&any).unwrap();
+        let address = kernel.bind(&mut listener, &any, 0).unwrap();
+        kernel.listen(&mut listener, 0, 1, output_timeout).unwrap();
+        let client = TcpStream::connect(address.inet().unwrap()).unwrap();
+        let (stream, peer) = kernel.accept(&listener).unwrap();
+        assert_eq!(peer, Peer::Inet(client.local_addr().unwrap()));
+        sockopt::tcp_user_timeout(&stream.socket).unwrap()
+    }
+
+    #[test]
+    fn an_accepted_connection_gives_up_what_is_never_read() {
+        for (output_timeout, expected) in [
+            (Duration::ZERO, 30_000),
+            (Duration::from_secs(10), 30_000),
+            (Duration::from_secs(60), 65_000),
+            (Duration::from_secs(295), 300_000),
+            (Duration::from_secs(296), 0),
+            (Duration::MAX, 0),
+        ] {
+            assert_eq!(user_timeout(output_timeout), expected, "{output_timeout:?}");
+        }
     }
 }

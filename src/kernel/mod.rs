@@ -13,6 +13,7 @@ mod requests;
 mod seam;
 mod standard_output;
 mod standard_streams;
+mod stream;
 mod unix;
 mod unix_datagrams;
 mod unix_diag;

@@ -101,7 +101,17 @@ pub trait Kernel {
     /// listen(2), if the socket has connections, with room for `backlog` clients that wait to be accepted
     /// (the system may cap it: on Linux at `net.core.somaxconn`). Watches the socket as
     /// [`Ready::Listener`] `(index)`. Now that it is ready for clients its path gets its name.
-    fn listen(&mut self, listener: &mut Self::Listener, index: usize, backlog: u32) -> io::Result<()>;
+    ///
+    /// An output may take `output_timeout` to be taken by the kernel. TCP gives up what its client has not acknowledged 5 s
+    /// later, and not before 30 s (tcp(7), `TCP_USER_TIMEOUT`), also after close(2). Beyond 5 minutes the system's own limits
+    /// hold. Accepted connections inherit that.
+    fn listen(
+        &mut self,
+        listener: &mut Self::Listener,
+        index: usize,
+        backlog: u32,
+        output_timeout: Duration,
+    ) -> io::Result<()>;
 
     /// Watches a socket of the server anew: if a client waits there, or a datagram, that is reported again.
     fn watch_again(&mut self, listener: &mut Self::Listener, index: usize) -> io::Result<()>;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::accept::{Accepts, Words, accept_next};
 use super::admission::Admission;
@@ -217,6 +217,10 @@ impl<S: DatagramService, K: Kernel> Services<K> for Datagrams<S> {
 
     fn serves(&self, service: u8, kind: Kind) -> bool {
         service == 0 && !kind.semantics().connections
+    }
+
+    fn output_timeout(&self, _: u8) -> Duration {
+        Duration::MAX
     }
 
     fn go_on(&mut self, _: &mut Turn<K>) {}

@@ -53,6 +53,7 @@ impl<Socket> Listener<Socket> {
         service: u8,
         index: usize,
         settings: &Settings,
+        output_timeout: Duration,
     ) -> io::Result<Self>
     where
         K: Kernel<Listener = Socket>,
@@ -76,7 +77,7 @@ impl<Socket> Listener<Socket> {
             quiet: Duration::ZERO,
             came: None,
         };
-        let opened = listener.bind_and_listen(&mut socket, kernel, index, settings);
+        let opened = listener.bind_and_listen(&mut socket, kernel, index, settings, output_timeout);
         if opened.is_err() {
             listener.on(Event::Failed);
         }
@@ -93,6 +94,7 @@ impl<Socket> Listener<Socket> {
         kernel: &mut K,
         index: usize,
         settings: &Settings,
+        output_timeout: Duration,
     ) -> io::Result<()>
     where
         K: Kernel<Listener = Socket>,
@@ -104,7 +106,7 @@ impl<Socket> Listener<Socket> {
             self.last = self.queue;
         }
         self.on(Event::Bind);
-        kernel.listen(socket, index, settings.backlog)?;
+        kernel.listen(socket, index, settings.backlog, output_timeout)?;
         if self.has_connections() {
             self.on(Event::Listen);
         }
@@ -258,7 +260,8 @@ mod tests {
     fn a_stopped_server_answers_what_had_come_up_to_a_limit() {
         let address = "udp://127.0.0.1:0".parse::<Endpoint>().unwrap().resolve().unwrap().remove(0);
         let mut kernel = Mio::new().unwrap();
-        let mut listener = Listener::open(&mut kernel, &address, 0, 0, &Settings::default()).unwrap();
+        let mut listener =
+            Listener::open(&mut kernel, &address, 0, 0, &Settings::default(), Duration::ZERO).unwrap();
         listener.drain(kernel.now());
         for number in 1..=LAST_DATAGRAMS {
             assert!(!listener.is_shut(), "before datagram {number}");

@@ -91,7 +91,9 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
             return Err(io::Error::new(ErrorKind::InvalidInput, why));
         }
         let index = self.listeners.len();
-        let listener = Listener::open(&mut self.turn.kernel, address, service, index, &self.settings)?;
+        let output_timeout = self.services.output_timeout(service);
+        let kernel = &mut self.turn.kernel;
+        let listener = Listener::open(kernel, address, service, index, &self.settings, output_timeout)?;
         let address = listener.address().clone();
         self.listeners.push(listener);
         Ok(address)

@@ -166,6 +166,16 @@ pub trait StreamService {
     /// at the same moment that of the first wait comes first.
     fn waits(&self) -> Vec<Duration>;
 
+    /// The longest that a session lets an output take, by its timers: as a default, the longest wait, and without waits there
+    /// is no limit. It is asked when a socket is opened.
+    ///
+    /// The kernel takes an output before its client does. TCP gives up what a client has not acknowledged 5 s after this
+    /// time, and not before 30 s, also when the stream is closed by then. So a client that reads nothing holds no memory
+    /// for longer. Beyond 5 minutes the system's own limits hold.
+    fn output_timeout(&self) -> Duration {
+        self.waits().into_iter().max().unwrap_or(Duration::MAX)
+    }
+
     /// A client was accepted at the moment `now`.
     fn open(&mut self, _peer: &Peer, _now: Instant) -> Self::Session {
         Self::Session::default()

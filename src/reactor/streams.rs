@@ -295,6 +295,10 @@ impl<S: StreamService, K: Kernel> Services<K> for Streams<S, K> {
         service == 0 && kind.semantics().connections && self.admission.capacity() > 0
     }
 
+    fn output_timeout(&self, _: u8) -> Duration {
+        self.service.output_timeout()
+    }
+
     fn go_on(&mut self, turn: &mut Turn<K>) {
         let slots: Vec<usize> = self.go_on.drain(..self.go_on.len().min(BUDGET)).collect();
         for slot in slots {

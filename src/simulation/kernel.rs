@@ -257,7 +257,7 @@ impl Kernel for Sim {
         Ok(address.clone())
     }
 
-    fn listen(&mut self, socket: &mut SimListener, index: usize, _: u32) -> io::Result<()> {
+    fn listen(&mut self, socket: &mut SimListener, index: usize, _: u32, _: Duration) -> io::Result<()> {
         socket.index = index;
         self.0.borrow_mut().world.sockets[index].is_open = true;
         Ok(())

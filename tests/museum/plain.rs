@@ -55,7 +55,7 @@ impl Plain {
         let came = kernel.now();
         let address = Address { kind, name: Name::Unix(UnixName::Abstract(b"museum".to_vec())) };
         let mut listener = kernel.socket(&address).unwrap();
-        kernel.listen(&mut listener, 0, schedule.settings.backlog).unwrap();
+        kernel.listen(&mut listener, 0, schedule.settings.backlog, Duration::ZERO).unwrap();
         let settings = schedule.subject.settings();
         Plain {
             kernel,

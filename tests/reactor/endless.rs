@@ -126,8 +126,14 @@ impl Kernel for Real {
     fn bind(&mut self, socket: &mut Self::Listener, address: &Address, mode: u32) -> io::Result<Address> {
         self.0.bind(socket, address, mode)
     }
-    fn listen(&mut self, socket: &mut Self::Listener, index: usize, backlog: u32) -> io::Result<()> {
-        self.0.listen(socket, index, backlog)
+    fn listen(
+        &mut self,
+        socket: &mut Self::Listener,
+        index: usize,
+        backlog: u32,
+        output_timeout: Duration,
+    ) -> io::Result<()> {
+        self.0.listen(socket, index, backlog, output_timeout)
     }
     fn watch_again(&mut self, socket: &mut Self::Listener, index: usize) -> io::Result<()> {
         if self.1.no_watch.get() { Err(ErrorCode::NoMem.into()) } else { self.0.watch_again(socket, index) }

@@ -190,8 +190,14 @@ impl Kernel for Keeping {
         Ok(address)
     }
 
-    fn listen(&mut self, listener: &mut Socket, index: usize, backlog: u32) -> io::Result<()> {
-        self.mio.listen(&mut listener.borrow_mut(), index, backlog)
+    fn listen(
+        &mut self,
+        listener: &mut Socket,
+        index: usize,
+        backlog: u32,
+        output_timeout: Duration,
+    ) -> io::Result<()> {
+        self.mio.listen(&mut listener.borrow_mut(), index, backlog, output_timeout)
     }
 
     fn watch_again(&mut self, listener: &mut Socket, index: usize) -> io::Result<()> {

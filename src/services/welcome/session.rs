@@ -133,6 +133,10 @@ impl StreamService for WelcomeStreams {
         vec![name_timeout, name_gap, write_timeout]
     }
 
+    fn output_timeout(&self) -> Duration {
+        self.settings.write_timeout
+    }
+
     #[inline]
     fn want<'a>(&'a self, session: &'a Session) -> Want<'a> {
         match session.state() {
