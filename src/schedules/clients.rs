@@ -101,7 +101,8 @@ fn any_of_stream(dice: &mut Dice, number: usize) -> Script {
 fn any_of_records(dice: &mut Dice, number: usize) -> Script {
     let any = any_of_stream(dice, number);
     match dice.below(8) {
-        0 => Script::sends(b"").arriving(any.arrives),
+        0 if dice.one_in(2) => Script::sends(b"").arriving(any.arrives),
+        0 => Script::sends(b"").then([Step::Send(b"more".to_vec())]).arriving(any.arrives),
         1 => Script::sends(format!("N{number}\nand more").as_bytes()).arriving(any.arrives),
         _ => any,
     }

@@ -40,7 +40,12 @@ impl Welcoming {
 
     /// Whether the whole welcome was taken by the kernel. That of an empty name may be empty.
     pub(super) fn is_welcomed(&self, client: &Transcript<'_>) -> bool {
-        let says_nothing = self.text == "{name}" && (client.records_read() > 0 || !client.read().is_empty());
+        let is_empty = if client.kind().semantics().boundaries {
+            client.sent_records().first().is_some_and(|record| record.is_empty())
+        } else {
+            model::name(client.sent(), true).is_some_and(|name| name.bytes.is_empty())
+        };
+        let says_nothing = self.text == "{name}" && is_empty;
         client.output_is_whole() && (client.bytes_written() > 0 || says_nothing)
     }
 
@@ -125,12 +130,12 @@ impl Welcoming {
     }
 }
 
-/// Whether the client sends more than a name, and the server may not have known of it when it closed, or could not wait
-/// for it.
+/// Whether the client sends more than a name, and the kernel had not let the server know of it, or it still sends when the
+/// server has lingered.
 fn sends_more_than_is_known(client: &Transcript<'_>, name: &Name) -> bool {
     if client.has_lingered_to_the_limit() && client.sent_before_close().is_some() {
         return true; // it still sends when the server has lingered for as long as it does
     }
     let sends_more = client.script().pieces().flatten().count() > name.taken;
-    sends_more && name.ending != Ending::Full && client.read().len() <= name.taken
+    sends_more && name.ending != Ending::Full && client.told() <= name.taken
 }

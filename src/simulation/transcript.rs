@@ -96,6 +96,13 @@ impl<'a> Transcript<'a> {
         &self.client().arrivals
     }
 
+    /// How many bytes had come when the kernel last let the loop know of them. That is when a read gives all that there is room
+    /// for, and when an output leaves that had to wait. Of what came by then the server has to know.
+    #[must_use]
+    pub fn told(&self) -> usize {
+        self.client().told
+    }
+
     /// When it shut its side, if it did so before the server had.
     #[must_use]
     pub fn shut_at(&self) -> Option<Duration> {
@@ -293,7 +300,7 @@ impl<'a> Transcript<'a> {
     /// [`can_lose_output`](Transcript::can_lose_output).
     #[must_use]
     pub fn excuse(&self, complete: Duration) -> Option<&'static str> {
-        let Client { excused, denied, closed_on_unread, accepted_at, script, .. } = self.client();
+        let Client { excused, denied, denied_last, accepted_at, script, .. } = self.client();
         let Some(accepted_at) = *accepted_at else { return Some("it was never accepted") };
         if excused.is_some() {
             return *excused;
@@ -301,8 +308,8 @@ impl<'a> Transcript<'a> {
         if script.reading == Reading::Never {
             return Some("it never takes anything");
         }
-        if *denied && *closed_on_unread {
-            return Some("input that was there was denied, and the stream was closed on it");
+        if *denied_last {
+            return Some("the last read found nothing, and there was something");
         }
         if *denied && self.world.leaped {
             return Some("bytes were denied, perhaps at its deadline");
@@ -310,8 +317,10 @@ impl<'a> Transcript<'a> {
         let stopped_at = self.stopped_at()?;
         let again =
             self.world.stopped_again_at.filter(|at| self.closed_at().is_none_or(|closed| closed >= *at));
-        if complete >= stopped_at || accepted_at > stopped_at {
+        if complete >= stopped_at {
             Some("the server was stopped before it had sent everything")
+        } else if accepted_at > stopped_at && self.was_stopped() {
+            Some("it was accepted after the stop, and the time was over before it was served")
         } else if *denied {
             Some("bytes were denied, and the server was stopped")
         } else if again.is_some() || (self.world.has_small_buffers() && self.kind().semantics().connections) {

@@ -182,6 +182,22 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
         breaks: &["Welcome"],
     },
     Mutation {
+        bug: "an empty output is none, and what comes behind it is closed upon",
+        file: "writing.rs",
+        line: "(self.sent, self.wrote) = (0, Wrote::Output);",
+        instead: "(self.sent, self.wrote) = (0, if all == 0 { self.wrote } else { Wrote::Output });",
+        suite: Suite::Welcome,
+        breaks: &["Welcome"],
+    },
+    Mutation {
+        bug: "an output that had to wait is not followed by a look for more",
+        file: "connection.rs",
+        line: "(Interest::Writable, Ahead::Nothing | Ahead::Unknown) => Ahead::Unknown,",
+        instead: "(Interest::Writable, Ahead::Nothing | Ahead::Unknown) => Ahead::Nothing,",
+        suite: Suite::Welcome,
+        breaks: &["Welcome"],
+    },
+    Mutation {
         bug: "output that was cut ends as if it was whole",
         file: "closing.rs",
         line: "Wrote::Part => Closing::Cut,",
