@@ -47,6 +47,7 @@ mod relay {
     // The tests.
     mod crowd;
     mod datagrams;
+    mod far;
     mod forged;
     mod itself;
     mod late_input;

@@ -60,7 +60,8 @@ struct Options {
     #[arg(long, value_name = "TEXT", default_value = "welcome ")]
     welcome: Welcome,
 
-    /// A name without a line end ends after this silence; 0: as soon as nothing more is there
+    /// A name without a line end ends after this silence, over TCP after two round trips and 20 ms at the soonest; 0: as
+    /// soon as nothing more is there
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true, default_value = "50ms", value_parser = duration_or_zero)]
     name_gap: Duration,
 

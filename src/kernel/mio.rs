@@ -253,6 +253,10 @@ impl Kernel for Mio {
         stream.watch(self.poll.registry(), Token(key), interest)
     }
 
+    fn round_trip(&self, stream: &Stream) -> io::Result<Duration> {
+        stream.round_trip()
+    }
+
     fn read(&mut self, stream: &mut Stream, buffer: &mut [u8]) -> io::Result<usize> {
         stream.read(buffer)
     }

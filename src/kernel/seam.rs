@@ -140,6 +140,10 @@ pub trait Kernel {
     /// Closing the stream ends the watch.
     fn watch(&mut self, stream: &mut Self::Stream, key: usize, interest: Interest) -> io::Result<()>;
 
+    /// How long the way to the client and back takes, by the kernel's estimate (tcp(7), `TCP_INFO`); nothing in the Unix
+    /// domain.
+    fn round_trip(&self, stream: &Self::Stream) -> io::Result<Duration>;
+
     /// recv(2): at most `buffer.len()` bytes; 0 is the end of input.
     fn read(&mut self, stream: &mut Self::Stream, buffer: &mut [u8]) -> io::Result<usize>;
 

@@ -7,6 +7,8 @@ use std::time::Duration;
 use mio::event::Source as _;
 use mio::unix::SourceFd;
 use mio::{Registry, Token};
+use nix::sys::socket::GetSockOpt as _;
+use nix::{getsockopt_impl, sockopt_impl};
 use rustix::net::{RecvAncillaryBuffer, RecvFlags, ReturnFlags, SendFlags, Shutdown, sockopt};
 
 use super::seam::{Closing, Record};
@@ -14,6 +16,15 @@ use super::seam::{Closing, Record};
 /// More of the same follows at once, so hold back a segment that is not full (send(2)). Of sockets with connections only TCP
 /// heeds it.
 const MORE_FOLLOWS: SendFlags = SendFlags::NOSIGNAL.union(SendFlags::MORE);
+
+sockopt_impl!(
+    /// The first words of `struct tcp_info` (linux/tcp.h). The last of these is `tcpi_rtt`, in microseconds.
+    TcpInfo,
+    GetOnly,
+    libc::IPPROTO_TCP,
+    libc::TCP_INFO,
+    [u32; 18]
+);
 
 /// What a client has not acknowledged for so long is given up, at the soonest. A shorter time would cut readers that stall, and
 /// outages that pass.
@@ -73,6 +84,14 @@ impl Stream {
         source.register(registry, token, interest)?;
         self.registered = true;
         Ok(())
+    }
+
+    pub(super) fn round_trip(&self) -> io::Result<Duration> {
+        if self.is_local {
+            return Ok(Duration::ZERO);
+        }
+        let [.., micros] = TcpInfo.get(&self.socket)?;
+        Ok(Duration::from_micros(micros.into()))
     }
 
     pub(super) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {

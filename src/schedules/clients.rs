@@ -54,10 +54,19 @@ pub fn bytewise(name: &[u8], pause: Duration) -> Script {
     Script::bytewise(&[name, b"\n"].concat(), pause)
 }
 
+/// A name and a line feed in two pieces, with a pause between them.
+#[must_use]
+pub fn in_two_pieces(name: &[u8], pause: Duration) -> Script {
+    let (first, second) = name.split_at(name.len() / 2);
+    let second = [second, b"\n"].concat();
+    Script::sends(first).called("in two pieces").then([Step::Pause(pause), Step::Send(second)])
+}
+
 /// Any client that sends its name in time, stays, and reads.
 fn well_behaved(dice: &mut Dice, name: &[u8]) -> Script {
-    let script = match dice.below(9) {
+    let script = match dice.below(10) {
         0 => prompt(name),
+        8 => in_two_pieces(name, dice.millis_below(420)),
         1 => prompt(&[name, b"\r"].concat()).called("CR LF"),
         2 => bytewise(name, dice.millis_below(41)),
         3 => open(name),

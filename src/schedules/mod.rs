@@ -21,7 +21,7 @@ use crate::simulation::{
     Answered, Audit, Broken, Dice, Limits, Promise, Right, Script, ServerSocket, Sim, Subject, Transcript,
 };
 
-pub use self::clients::{bytewise, half_closing, long, open, prompt, surplus};
+pub use self::clients::{bytewise, half_closing, in_two_pieces, long, open, prompt, surplus};
 
 /// A client that sent a name in time and stayed gets one welcome, whole, and then a clean end of input. A datagram that
 /// came gets one welcome, unless there was no room for it.

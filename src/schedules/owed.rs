@@ -74,9 +74,19 @@ impl Welcoming {
         (in_time && keeps_up && !can_be_lost).then_some(welcome)
     }
 
+    /// The silence that ends this client's name: what the operator has chosen, or two round trips and 20 ms.
+    fn gap_of(&self, client: &Transcript<'_>) -> Duration {
+        let round_trip = client.round_trip();
+        if self.name_gap.is_zero() || round_trip.is_zero() {
+            return self.name_gap;
+        }
+        self.name_gap.max(2 * round_trip + Duration::from_millis(20))
+    }
+
     /// The name that a client of a stream has sent, and when it was complete; `None` if the kernel, or the client, may
     /// have let it end early.
     fn name_of_stream(&self, client: &Transcript<'_>) -> Option<(Name, Duration)> {
+        let name_gap = self.gap_of(client);
         let name = model::name(client.sent(), client.shut_at().is_some())?;
         let came = client.came_at(name.taken)?;
         let first = client.came_at(1)?;
@@ -84,26 +94,26 @@ impl Welcoming {
         if first < came || client.arrivals().first()?.1 < name.taken {
             let mut before = first;
             for (at, _) in client.arrivals().iter().take_while(|(at, _)| *at <= came) {
-                if *at >= before + self.name_gap {
+                if *at >= before + name_gap {
                     return None;
                 }
                 before = *at;
             }
-            if client.was_denied() || self.name_gap.is_zero() {
+            if client.was_denied() || name_gap.is_zero() {
                 return None;
             }
         }
         let (complete, gap) = match name.ending {
             Ending::LineEnd | Ending::Full | Ending::Record => (came, None),
             // The end of input has to come before the silence.
-            Ending::EndOfInput => (client.shut_at()?, Some(came + self.name_gap)),
-            Ending::Silence => (came + self.name_gap, None),
+            Ending::EndOfInput => (client.shut_at()?, Some(came + name_gap)),
+            Ending::Silence => (came + name_gap, None),
         };
         if gap.is_some_and(|gap| complete >= gap) && client.was_denied() {
             return None;
         }
         let slept = client.read_at_standstill().is_some_and(|read| read < name.taken);
-        let denied_early = client.was_denied() && self.name_gap.is_zero();
+        let denied_early = client.was_denied() && name_gap.is_zero();
         let ends_early = denied_early || (slept && name.ending == Ending::Silence);
         (!ends_early).then_some((name, complete))
     }

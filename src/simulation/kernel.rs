@@ -313,6 +313,11 @@ impl Kernel for Sim {
         self.call(Call::Watch, stream.client, does, |_, ()| format!("{interest:?}"))
     }
 
+    fn round_trip(&self, stream: &SimStream) -> io::Result<Duration> {
+        let world = &self.0.borrow().world;
+        Ok(if world.clients[stream.client].is_local() { Duration::ZERO } else { world.weather.round_trip })
+    }
+
     fn read(&mut self, stream: &mut SimStream, buffer: &mut [u8]) -> io::Result<usize> {
         self.read_from(stream.client, buffer)
     }

@@ -177,6 +177,12 @@ impl<'a> Transcript<'a> {
         self.world.weather.late && !self.client().is_local() && !is_waited_for
     }
 
+    /// How long the way to it and back takes, as the kernel estimates it; nothing in the Unix domain.
+    #[must_use]
+    pub fn round_trip(&self) -> Duration {
+        if self.client().is_local() { Duration::ZERO } else { self.world.weather.round_trip }
+    }
+
     /// What the kernel answered when a datagram's answer was sent.
     #[must_use]
     pub fn answered(&self) -> Answered {

@@ -24,6 +24,7 @@ mod exhibits;
 mod plain;
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use welcomed::schedules::{WELCOME, Welcoming};
 use welcomed::simulation::{Failure, Played, Promise, Schedule, Telling};
@@ -76,7 +77,10 @@ fn without_its_bug_every_scene_ends_well() {
 fn the_plain_loop_keeps_every_promise_on_random_schedules() {
     let mut played = 0;
     for seed in 0..8_000 {
-        let mut schedule = Schedule::from_seed(&Welcoming::default(), seed);
+        let schedule = Schedule::from_seed(&Welcoming::default(), seed);
+        // It has one gap for all clients.
+        let near = schedule.weather.clone().with_round_trip(Duration::ZERO);
+        let mut schedule = schedule.in_weather(near);
         if schedule.sockets.len() > 1 {
             continue; // it has one socket
         }

@@ -144,10 +144,18 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
     Mutation {
         bug: "a deadline is not looked for while others are served",
         file: "streams.rs",
-        line: "let Some((slot, wait)) = self.timers.expire(now) else { return };",
-        instead: "let Some((slot, wait)) = self.timers.expire(now).filter(|_| turn.closed % 2 == 0) else { return };",
+        line: "let Some(due) = self.timers.expire(now) else { return };",
+        instead: "let Some(due) = self.timers.expire(now).filter(|_| turn.closed % 2 == 0) else { return };",
         suite: Suite::Welcome,
         breaks: &["Deadline"],
+    },
+    Mutation {
+        bug: "no wait is longer on a long way",
+        file: "streams.rs",
+        line: "if due.is_postponed || !self.goes_on_for_the_way(due, turn) {",
+        instead: "if true || !self.goes_on_for_the_way(due, turn) {",
+        suite: Suite::Welcome,
+        breaks: &["Welcome"],
     },
     Mutation {
         bug: "a stream that cannot be watched is not closed",

@@ -171,6 +171,9 @@ impl Kernel for Real {
     fn watch(&mut self, stream: &mut Self::Stream, key: usize, interest: Interest) -> io::Result<()> {
         self.0.watch(stream, key, interest)
     }
+    fn round_trip(&self, stream: &Self::Stream) -> io::Result<Duration> {
+        self.0.round_trip(stream)
+    }
     fn read(&mut self, stream: &mut Self::Stream, buffer: &mut [u8]) -> io::Result<usize> {
         if self.1.input.get() { Ok(buffer.len()) } else { self.0.read(stream, buffer) }
     }

@@ -230,6 +230,10 @@ impl Kernel for Keeping {
         self.mio.watch(stream, key, interest)
     }
 
+    fn round_trip(&self, stream: &Self::Stream) -> io::Result<Duration> {
+        self.mio.round_trip(stream)
+    }
+
     fn read(&mut self, stream: &mut Self::Stream, buffer: &mut [u8]) -> io::Result<usize> {
         self.mio.read(stream, buffer)
     }
