@@ -15,7 +15,7 @@ use super::looks::Looks;
 use super::service::{OnStop, StreamService};
 use super::services::{Key, Sealed, Services, Turn, since};
 use super::shares::{Above, Shares};
-use super::timers::{Due, Timers};
+use super::timers::Timers;
 use crate::kernel::{Closing, Kernel};
 use crate::machine::Table as _;
 use crate::net::Kind;
@@ -27,13 +27,13 @@ const BUDGET: usize = 64;
 
 /// The stream service `S` in a loop on the kernel `K`.
 pub struct Streams<S: StreamService, K: Kernel> {
-    service: S,
+    pub(super) service: S,
     /// Its number in the loop.
     number: u8,
-    connections: Slab<Connection<S, K>>,
+    pub(super) connections: Slab<Connection<S, K>>,
     /// How many places of the slab have ever been used.
     places_used: usize,
-    timers: Timers,
+    pub(super) timers: Timers,
     admission: Admission,
     shares: Shares,
     counts: Counts<S::Table>,
@@ -134,7 +134,7 @@ impl<S: StreamService, K: Kernel> Streams<S, K> {
     /// Serves a connection until it would block. There may be none in this place any more: an earlier
     /// event of the same turn can have ended it. A session that has read all there was is told that the server stops, if
     /// all are told, or if it gives way.
-    fn drive_slot(&mut self, slot: usize, turn: &mut Turn<K>) {
+    pub(super) fn drive_slot(&mut self, slot: usize, turn: &mut Turn<K>) {
         // It has had the time between two looks to begin. Where no client waits for its place it is not looked for.
         let had_time =
             |connection: &Connection<S, K>| connection.came().is_some_and(|came| self.looks.had_time(came));
@@ -168,7 +168,7 @@ impl<S: StreamService, K: Kernel> Streams<S, K> {
     }
 
     /// Does something to a connection, if there is one in this place.
-    fn with(
+    pub(super) fn with(
         &mut self,
         slot: usize,
         turn: &mut Turn<K>,
@@ -222,33 +222,6 @@ impl<S: StreamService, K: Kernel> Streams<S, K> {
             let (Above { source, .. }, most) = (above, self.shares.most());
             log::info!("{source} has {most} connections, the most of one source; more are refused");
         }
-    }
-
-    /// A timer has run out.
-    fn expire_slot(&mut self, due: Due, turn: &mut Turn<K>) {
-        let Due { key: slot, wait, .. } = due;
-        let timer = |this: &Self| this.connections.get(slot)?.timer_over(wait, &this.timers, &this.service);
-        // What was waited for can be here without an event to tell of it: the wait was interrupted,
-        // or ended before this one's turn. Only a look at the stream decides.
-        let before = timer(self);
-        self.drive_slot(slot, turn);
-        let Some(timer) = timer(self).filter(|timer| Some(*timer) == before) else { return };
-        if due.is_postponed || !self.goes_on_for_the_way(due, turn) {
-            self.with(slot, turn, |connection, shared| connection.elapsed(timer, shared));
-            self.drive_slot(slot, turn);
-        }
-    }
-
-    /// Lets a timer that has run out go on, if its client is too far away for the wait. Gives whether it does.
-    fn goes_on_for_the_way(&mut self, due: Due, turn: &mut Turn<K>) -> bool {
-        let Some(at_least) = self.service.at_least(due.wait) else { return false };
-        let Some(connection) = self.connections.get(due.key) else { return false };
-        let Some(round_trip) = connection.round_trip(&turn.kernel) else { return false };
-        let rest = at_least.rest(round_trip, self.timers.length(due.wait));
-        if !rest.is_zero() {
-            self.timers.postpone(due, rest);
-        }
-        !rest.is_zero()
     }
 }
 

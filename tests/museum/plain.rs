@@ -273,8 +273,11 @@ impl EventLoop for Plain {
             self.say()?;
         }
         self.expire(now);
-        self.accept(now)?;
         let is_over = self.drain_by.is_some_and(|by| by <= now);
+        if is_over {
+            self.paused_until = None; // clients that wait are asked for once more
+        }
+        self.accept(now)?;
         if is_over {
             self.close_all(); // and accepts the rest in the next turn
         }

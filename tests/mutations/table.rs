@@ -151,7 +151,7 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         bug: "no wait is longer on a long way",
-        file: "streams.rs",
+        file: "expiring.rs",
         line: "if due.is_postponed || !self.goes_on_for_the_way(due, turn) {",
         instead: "if true || !self.goes_on_for_the_way(due, turn) {",
         suite: Suite::Welcome,
@@ -167,7 +167,7 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         bug: "a deadline closes before a look at the stream",
-        file: "streams.rs",
+        file: "expiring.rs",
         line: "        self.drive_slot(slot, turn);\n        let Some(timer)",
         instead: "        let Some(timer)",
         suite: Suite::Upper,
