@@ -35,7 +35,7 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
         line: "let mut bytes = std::mem::take(&mut held.bytes);",
         instead: "let mut bytes = Vec::new();",
         suite: Suite::Upper,
-        breaks: &["NothingElse"],
+        breaks: &["NothingElse", "Answer"],
     },
     Mutation {
         bug: "a stopped client is booked as one that timed out",
