@@ -63,15 +63,15 @@ impl Connection {
         &mut self,
         shared: &mut Shared<'_>,
         mut left: Option<&mut Vec<u8>>,
-    ) -> Option<Interest> {
+    ) -> io::Result<Option<Interest>> {
         let mut buffer = [0; 4096];
         let mut reads = 0;
         loop {
             let next = self.conversation.next(shared.welcome);
             let result = match next {
-                Next::Close => return None,
+                Next::Close => return Ok(None),
                 Next::Read(_) | Next::Linger if shared.has(Bug::StopsAfterOneRead) && reads > 0 => {
-                    return Some(Interest::Readable);
+                    return Ok(Some(Interest::Readable));
                 }
                 Next::Read(room) => self.read(shared, &mut buffer[..room]),
                 Next::Linger => self.throw_away(shared, &mut buffer),
@@ -82,15 +82,16 @@ impl Connection {
                 Ok(()) => {}
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => match next {
-                    Next::Read(_) | Next::Linger => return Some(Interest::Readable),
-                    Next::Write if shared.has(Bug::WouldBlockOnWriteIsFatal) => return None,
+                    Next::Read(_) | Next::Linger => return Ok(Some(Interest::Readable)),
+                    Next::Write if shared.has(Bug::WouldBlockOnWriteIsFatal) => return Ok(None),
                     Next::Write => {
                         self.has_waited = true;
-                        return Some(Interest::Writable);
+                        return Ok(Some(Interest::Writable));
                     }
-                    Next::Close => return None,
+                    Next::Close => return Ok(None),
                 },
-                Err(_) => return None,
+                Err(error) if shared.has(Bug::LetsAResetOut) && next != Next::Write => return Err(error),
+                Err(_) => return Ok(None),
             }
         }
     }
