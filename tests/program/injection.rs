@@ -10,7 +10,7 @@ use welcomed::net::Kind;
 
 use super::fault_run::{Cost, FaultRun};
 use super::socket_client::{SocketClient, serve};
-use super::tracer::traced;
+use super::tracer::{spelt, traced};
 use crate::process::{answer, in_parallel, now, until};
 
 /// Errors of a system call, and the promise that holds if it fails with one of them.
@@ -199,9 +199,9 @@ fn a_lasting_accept_error_does_not_make_the_loop_spin() {
 
 #[test]
 fn a_watch_error_before_a_write_ends_its_own_client_only() {
-    let no_room = "inject=sendto:error=EAGAIN:when=1";
+    let no_room = format!("inject={}:error=EAGAIN:when=1", spelt("sendto"));
     let no_watch = "inject=epoll_ctl:error=ENOMEM:when=2";
-    let Some((server, tracer)) = traced(&[], &["-e", no_room, "-e", no_watch]) else { return };
+    let Some((server, tracer)) = traced(&[], &["-e", &no_room, "-e", no_watch]) else { return };
     let client = SocketClient::connect(&server.address.into()).unwrap();
     tracer.wait_for("EPOLL_CTL_ADD");
     client.send(b"Ada\n").unwrap();
@@ -237,8 +237,6 @@ impl Fault {
     }
 
     fn strace_option(&self, error: &str) -> String {
-        // Some machines have only epoll_pwait, which does the same.
-        let call = if self.call == "epoll_wait" { "?epoll_wait,epoll_pwait" } else { self.call };
-        format!("inject={call}:error={error}:when={}", self.when)
+        format!("inject={}:error={error}:when={}", spelt(self.call), self.when)
     }
 }

@@ -14,7 +14,7 @@ use rustix::process::{Signal, Uid};
 use welcomed::net::Kind;
 
 use super::folder::Folder;
-use super::tracer::Tracer;
+use super::tracer::{Tracer, spelt};
 use crate::process::{BOUND, Process, Server, not_tested, until, welcomed};
 
 /// A user that has no process here.
@@ -261,7 +261,8 @@ fn silent_senders_leave_room_where_the_kernel_lists_no_sockets() {
     server.wait_for_log(&format!(" on {endpoint}"));
     let address = PathBuf::from(endpoint.strip_prefix("unixgram://").unwrap());
     // After its start the server opens no other sockets.
-    let options = ["-e", "trace=socket,epoll_wait,epoll_pwait", "-e", "inject=socket:error=EPROTONOSUPPORT"];
+    let trace = format!("trace=socket,{}", spelt("epoll_wait"));
+    let options = ["-e", &trace, "-e", "inject=socket:error=EPROTONOSUPPORT"];
     if let Some(tracer) = Tracer::attach(&server, &options) {
         let crowd = silent(&folder, &address, 26, 20);
         assert_eq!(answered(&folder, &address), 10);
