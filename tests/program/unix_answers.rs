@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::Duration;
 
@@ -137,11 +137,11 @@ fn a_socket_of_another_user_gets_no_answer() {
     server.wait();
 }
 
-/// Mounts and unmounts at `directory` until it `is_over`, where no other process sees it.
-fn mount_again_and_again(directory: &Path, is_over: &AtomicBool) -> io::Result<()> {
+/// Mounts and unmounts at `directory` while the test `goes_on`, where no other process sees it.
+fn mount_again_and_again(directory: &Path, goes_on: &Weak<()>) -> io::Result<()> {
     unshare(CloneFlags::CLONE_NEWNS)?;
     mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
-    while !is_over.load(Ordering::Relaxed) {
+    while goes_on.strong_count() > 0 {
         mount("none", directory, "tmpfs", MountFlags::empty(), None)?;
         unmount(directory, UnmountFlags::empty())?;
     }
@@ -156,14 +156,16 @@ fn a_mount_elsewhere_costs_no_sender_its_answer() {
     fs::create_dir(&elsewhere).unwrap();
     let sender = bind(&path);
     sender.set_read_timeout(Some(BOUND / 10)).unwrap();
-    let is_over = AtomicBool::new(false);
-    thread::scope(|scope| {
-        let mounts = scope.spawn(|| mount_again_and_again(&elsewhere, &is_over));
+    let (goes_on, elsewhere) = (Arc::new(()), &elsewhere);
+    thread::scope(move |scope| {
+        // It is gone at the end, and earlier if that panics.
+        let (ends, goes_on) = (Arc::downgrade(&goes_on), goes_on);
+        let mounts = scope.spawn(move || mount_again_and_again(elsewhere, &ends));
         let all_answered = (0..3_000).all(|number| {
             sender.send_to(format!("Ada {number}").as_bytes(), &address).unwrap();
             sender.recv(&mut [0; 100]).is_ok()
         });
-        is_over.store(true, Ordering::Relaxed);
+        drop(goes_on);
         match mounts.join().unwrap() {
             Ok(()) => assert!(all_answered),
             Err(error) => not_tested(&format!("nothing can be mounted: {error}")),
