@@ -9,6 +9,7 @@
 )]
 
 mod process;
+mod tied;
 
 mod program {
     // What the tests stand on.
@@ -27,6 +28,7 @@ mod program {
     mod false_answers;
     mod injection;
     mod late_input;
+    mod leftovers;
     mod log;
     mod many_pipes;
     mod netcat;

@@ -25,7 +25,6 @@
 //!   a copy has a number of its own, and the rule for the first does not hold for it.
 //! * Time is real. A test may say that something takes at least so long, and never at most.
 //! * It takes root, iproute2 and `/dev/net/tun`. Without them a test says `NOT TESTED`.
-
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -35,6 +34,7 @@
 )]
 
 mod process;
+mod tied;
 
 mod relay {
     // The relay.

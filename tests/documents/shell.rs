@@ -2,6 +2,7 @@
 
 use std::env;
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -20,7 +21,11 @@ const BOUND: Duration = Duration::from_secs(60);
 const LOOP: &str = r#"
 for ((number = 0; ; number++)); do
     read -r what
-    [ "$what" = run ] || exit 0
+    case $what in
+    run) ;;
+    end) exit 0 ;;
+    *) kill -KILL 0 ;; # the test is gone, and all that its document has started goes with it
+    esac
     source "$folder/$number.sh" >"$folder/$number.out" 2>&1 </dev/null
     echo $? >"$folder/$number.new"
     mv "$folder/$number.new" "$folder/$number.code"
@@ -105,7 +110,6 @@ impl Shell {
 
     /// Runs `commands` and gives what they print, to either stream, and whether the last of them succeeded.
     pub(crate) fn run(&mut self, commands: &str) -> (String, bool) {
-        use std::io::Write as _;
         fs::write(self.file("sh"), commands).unwrap();
         self.child.stdin.as_mut().unwrap().write_all(b"run\n").unwrap();
         let printed =
@@ -149,7 +153,7 @@ impl Shell {
 
     /// Ends it; everything that was started has to have ended.
     pub(crate) fn end(mut self) {
-        drop(self.child.stdin.take());
+        self.child.stdin.take().unwrap().write_all(b"end\n").unwrap();
         let bash = self.child.wait().unwrap();
         assert!(bash.success(), "{bash}");
         let group = Pid::from_child(&self.child);

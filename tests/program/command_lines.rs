@@ -361,8 +361,7 @@ fn help_begins_with_examples_and_names_every_option() {
 fn version_is_that_of_the_package_and_its_commit() {
     // The packager's word for the commit is that of the build of this test as well.
     let commit = option_env!("WELCOMED_COMMIT").map(|commit| format!(" ({commit})")).unwrap_or_default();
-    for mut program in [welcomed(), welcome()] {
-        let name = program.get_program().to_string_lossy().rsplit('/').next().unwrap().to_owned();
+    for (name, mut program) in [("welcomed", welcomed()), ("welcome", welcome())] {
         let (code, out, _) = run(program.arg("--version"), b"");
         assert_eq!((code, out), (0, format!("{name} {}{commit}\n", env!("CARGO_PKG_VERSION"))));
     }

@@ -6,12 +6,12 @@ use std::mem::MaybeUninit;
 use std::net::TcpStream;
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixDatagram;
-use std::process::Command;
 
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix, sendmsg_addr};
 use rustix::process::{Resource, Rlimit, Signal, prlimit};
 
 use crate::process::{Process, Server, answer, is_here, until};
+use crate::tied::tied;
 
 /// Sets the descriptor limit of a running server so that it can open `more`. The limit is a bound on descriptor
 /// numbers (getrlimit(2)): the server can open the free numbers below it.
@@ -118,7 +118,7 @@ fn descriptors_that_come_with_a_datagram_stay_out() {
 
 #[test]
 fn max_connections_is_lowered_to_the_descriptor_limit() {
-    let mut command = Command::new("sh");
+    let mut command = tied("sh");
     let script = "ulimit -Sn 50; ulimit -Hn 100; exec \"$@\"";
     command.args(["-c", script, "sh", env!("CARGO_BIN_EXE_welcomed"), "-l", "127.0.0.1:0"]);
     command.args(["--max-connections", "1000", "--max-per-source", "0"]).env_remove("RUST_LOG");
@@ -153,7 +153,7 @@ fn a_system_that_does_not_tell_its_limits_is_served() {
 fn a_limit_without_room_for_a_client_is_one_line() {
     let (mut refusals, mut visits) = (0, 0);
     for limit in 3..=16 {
-        let mut command = Command::new("sh");
+        let mut command = tied("sh");
         let script = format!("ulimit -n {limit}; exec \"$@\"");
         command.args(["-c", &script, "sh", env!("CARGO_BIN_EXE_welcomed"), "-l", "127.0.0.1:0"]);
         let mut server = Process::start(command.env_remove("RUST_LOG"));

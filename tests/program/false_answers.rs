@@ -2,7 +2,6 @@
 //! open. Linux does not, but a lost edge of epoll looks the same. The tests hold what follows then.
 
 use std::io::Write as _;
-use std::process::Command;
 
 use rustix::process::Signal;
 use welcomed::net::Kind;
@@ -10,6 +9,7 @@ use welcomed::net::Kind;
 use super::socket_client::{SocketClient, address, own_endpoint, serve};
 use super::tracer::{spelt, traced};
 use crate::process::{Process, answer, in_parallel};
+use crate::tied::tied;
 
 #[test]
 fn a_client_that_accept_missed_is_accepted_later() {
@@ -83,7 +83,7 @@ fn a_raw_server_ignores_packets_from_before_it_was_bound() {
         return;
     }
     let (here, elsewhere) = (own_endpoint(Kind::Raw), own_endpoint(Kind::Raw));
-    let mut command = Command::new("strace");
+    let mut command = tied("strace");
     command.args(["-D", "-f", "-e", "trace=socket,bind", "-e", "inject=bind:delay_enter=1000000"]);
     command.args([env!("CARGO_BIN_EXE_welcomed"), "-l", &here]).env_remove("RUST_LOG");
     let server = Process::start(&mut command);

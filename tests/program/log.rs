@@ -11,6 +11,7 @@ use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 
 use super::tracer::Tracer;
 use crate::process::{BOUND, Log, Process, Server, answer, is_here, now, until, wait, welcomed};
+use crate::tied::tied;
 
 /// So many clients with long names fill a pipe and the queue behind it several times.
 const MANY: usize = 1500;
@@ -336,7 +337,7 @@ fn directives_in_rust_log_are_parsed_and_errors_logged() {
 
 /// The first line of a server on a terminal, which script(1) provides.
 fn on_a_terminal(no_color: Option<&str>, options: &str) -> String {
-    let mut command = Command::new("script");
+    let mut command = tied("script");
     let server = format!("{} --listen 127.0.0.1:0 {options}", env!("CARGO_BIN_EXE_welcomed"));
     command.args(["-qefc", &server, "/dev/null"]).env_remove("RUST_LOG").env_remove("NO_COLOR");
     command.env_remove("CLICOLOR").env("TERM", "xterm").stdout(Stdio::piped()).stdin(Stdio::null());

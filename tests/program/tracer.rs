@@ -1,12 +1,13 @@
 //! strace, attached to a running server: it prints every system call, and can make calls fail.
 
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::thread;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::process::{Log, Server, is_here, not_tested, until, wait};
+use crate::tied::tied;
 
 /// A server that makes no system call for this long is at rest. It is longer than a pause in accepting, 100 ms:
 /// a server that accepts in vain after every pause is not at rest.
@@ -47,7 +48,7 @@ impl Tracer {
         if !is_here("strace") {
             return None;
         }
-        let mut command = Command::new("strace");
+        let mut command = tied("strace");
         command.args(["-f", "-p", &server.child.id().to_string()]).args(options);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();

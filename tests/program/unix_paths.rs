@@ -16,6 +16,7 @@ use super::socket_client::{SocketClient, address, own_endpoint};
 use super::tracer::{Tracer, spelt};
 use crate::process::Process;
 use crate::process::{Server, answer, is_here, not_tested, run, welcomed};
+use crate::tied::tied;
 
 /// Starts a server at `endpoint` and waits until it serves.
 fn start(endpoint: &str, options: &[&str]) -> Process {
@@ -213,7 +214,7 @@ fn a_socket_has_exactly_the_permissions_of_the_option() {
     {
         for kind in WITH_PATH {
             let folder = Folder::new();
-            let mut command = Command::new("sh");
+            let mut command = tied("sh");
             command.args([
                 "-c",
                 &format!("umask {umask}; exec \"$@\""),
@@ -385,7 +386,7 @@ fn a_client_of_another_pid_namespace_is_shown_without_number() {
     let folder = Folder::new();
     let endpoint = folder.endpoint(Kind::Unix);
     // The server is in a namespace of its own, and its client outside.
-    let mut command = Command::new("unshare");
+    let mut command = tied("unshare");
     command.args(namespace).args(["--kill-child", env!("CARGO_BIN_EXE_welcomed"), "-l", &endpoint]);
     let server = Process::start(command.env_remove("RUST_LOG"));
     server.wait_for_log("waiting for connections");

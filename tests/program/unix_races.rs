@@ -3,7 +3,6 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::process::Command;
 use std::thread;
 
 use rustix::process::Signal;
@@ -14,6 +13,7 @@ use super::socket_client::{SocketClient, address};
 use super::tracer::traced;
 use crate::process::Process;
 use crate::process::{until, welcomed};
+use crate::tied::tied;
 
 /// The count of servers that start at once.
 const CROWD: usize = 20;
@@ -90,7 +90,7 @@ fn only_a_stale_socket_refuses_clients_during_a_start() {
 /// A server that replaces a stale socket at its place, under strace. With -D the server is the child of this test.
 fn replaces_a_stale_socket(folder: &Folder, kind: Kind, inject: &str) -> Process {
     drop(UnixListener::bind(folder.path("socket")).unwrap());
-    let mut command = Command::new("strace");
+    let mut command = tied("strace");
     command.args(["-D", "-f", "-e", "trace=connect,/^rename,/^link", "-e", inject]);
     command.args([env!("CARGO_BIN_EXE_welcomed"), "-l", &folder.endpoint(kind)]).env_remove("RUST_LOG");
     Process::start(&mut command)
@@ -132,7 +132,7 @@ fn a_live_socket_that_comes_during_a_stop_keeps_its_place() {
     for kind in WITH_PATH {
         let folder = Folder::new();
         // strace holds the server up between its look at the file and what it does to it.
-        let mut command = Command::new("strace");
+        let mut command = tied("strace");
         command.args(["-D", "-f", "-e", "trace=/stat,/^(rename|unlink)"]);
         command.args(["-e", "inject=/^(rename|unlink):delay_enter=300000"]);
         command.args([env!("CARGO_BIN_EXE_welcomed"), "-l", &folder.endpoint(kind)]).env_remove("RUST_LOG");
@@ -179,7 +179,7 @@ fn a_socket_gets_its_name_with_permissions_once_it_listens() {
     let folder = Folder::new();
     let endpoint = folder.endpoint(Kind::Unix);
     // strace delays the server at its listen(2). With -D the server is the child of this test.
-    let mut command = Command::new("strace");
+    let mut command = tied("strace");
     command.args(["-D", "-f", "-e", "trace=file,network,fchmod"]);
     command.args(["-e", "inject=listen:delay_enter=500000", "sh", "-c", "umask 000; exec \"$@\"", "sh"]);
     command

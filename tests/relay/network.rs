@@ -73,9 +73,9 @@ impl Network {
 
     /// Starts a server on a free port of `host`, and waits until it listens.
     pub(crate) fn serve(&self, host: IpAddr, options: &[&str]) -> Server {
-        let mut command = welcomed();
+        let mut command = self.server.command(&welcomed());
         command.args(["--listen", &SocketAddr::new(host, 0).to_string()]).args(options);
-        self.at_server(|| Server::spawn(command))
+        Server::spawn(command)
     }
 
     /// Gives `to` a packet that is made by hand, the IP header first, as if it came over the way.

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Read};
 use std::net::SocketAddrV4;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ExitStatus, Stdio};
 use std::sync::mpsc::{Sender, channel};
 use std::thread::{self, JoinHandle};
 
@@ -16,6 +16,7 @@ use welcomed::net::Kind;
 use super::sockets::{host, raw_is_allowed};
 use super::waiting::{BOUND, comes_true};
 use crate::kinds::PROTOCOL;
+use crate::tied::tied;
 
 /// Where the server listens, by the kind of socket.
 pub(crate) type Addresses = HashMap<Kind, SockAddr>;
@@ -106,7 +107,7 @@ fn address(endpoint: &str) -> (Kind, SockAddr) {
 impl Server {
     /// Starts a server at an endpoint of every kind, and waits until it listens at each.
     pub(crate) fn start(folder: &Folder, options: &[&str]) -> Server {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_welcomed"));
+        let mut command = tied(env!("CARGO_BIN_EXE_welcomed"));
         let endpoints: Vec<String> = Kind::ALL.iter().filter_map(|kind| endpoint(*kind, folder)).collect();
         for endpoint in &endpoints {
             command.args(["--listen", endpoint]);
