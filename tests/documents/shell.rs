@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
+use tempfile::TempDir;
 
 /// The longest that a block may take: long, because the machine may be busy.
 const BOUND: Duration = Duration::from_secs(60);
@@ -64,7 +65,7 @@ const PIDOF: &str = "#!/bin/bash\ncat \"$folder/running\"\n";
 /// A bash, if possible in a network of its own, where all ports are free and no other raw socket receives packets.
 pub(crate) struct Shell {
     child: Child,
-    folder: PathBuf,
+    folder: TempDir,
     blocks: usize,
 }
 
@@ -77,13 +78,12 @@ pub(crate) fn has_a_network_of_its_own() -> bool {
 
 impl Shell {
     /// Starts a bash with the programs of this build on its path.
-    pub(crate) fn start(name: &str) -> Shell {
-        let folder = env::temp_dir().join(format!("welcomed-documents-{}-{name}", std::process::id()));
-        fs::create_dir(&folder).unwrap();
+    pub(crate) fn start() -> Shell {
+        let folder = tempfile::tempdir().unwrap();
         // Another user has to read it, too.
-        fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let programs = Path::new(env!("CARGO_BIN_EXE_welcomed")).parent().unwrap();
-        let stand_in = folder.join("bin");
+        let stand_in = folder.path().join("bin");
         fs::create_dir(&stand_in).unwrap();
         for (name, script) in [("cargo", CARGO), ("pidof", PIDOF)] {
             fs::write(stand_in.join(name), script).unwrap();
@@ -100,10 +100,10 @@ impl Shell {
         if program == "unshare" {
             command.args(["--net", "bash"]);
         }
-        command.args(["-c", &format!("{before}{LOOP}")]).env("PATH", path).env("folder", &folder);
+        command.args(["-c", &format!("{before}{LOOP}")]).env("PATH", path).env("folder", folder.path());
         command.env("programs", programs).env("cargo", env!("CARGO")).env("root", env!("CARGO_MANIFEST_DIR"));
-        command.current_dir(copy_of_the_root(&folder));
-        command.env("TMPDIR", &folder).env("LC_ALL", "C").env_remove("RUST_LOG").env_remove("NO_COLOR");
+        command.current_dir(copy_of_the_root(folder.path()));
+        command.env("TMPDIR", folder.path()).env("LC_ALL", "C").env_remove("RUST_LOG").env_remove("NO_COLOR");
         let child = command.stdin(Stdio::piped()).process_group(0).spawn().unwrap();
         Shell { child, folder, blocks: 0 }
     }
@@ -143,12 +143,12 @@ impl Shell {
 
     /// What a command in the background prints.
     fn background(&self, number: usize) -> PathBuf {
-        self.folder.join(format!("background{number}"))
+        self.folder.path().join(format!("background{number}"))
     }
 
     /// A file of the block that is run now.
     fn file(&self, what: &str) -> PathBuf {
-        self.folder.join(format!("{}.{what}", self.blocks))
+        self.folder.path().join(format!("{}.{what}", self.blocks))
     }
 
     /// Ends it; everything that was started has to have ended.
@@ -169,7 +169,6 @@ impl Drop for Shell {
             let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
             let _ = self.child.wait();
         }
-        let _ = fs::remove_dir_all(&self.folder);
     }
 }
 

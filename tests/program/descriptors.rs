@@ -10,6 +10,7 @@ use std::os::unix::net::UnixDatagram;
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix, sendmsg_addr};
 use rustix::process::{Resource, Rlimit, Signal, prlimit};
 
+use super::folder::Folder;
 use crate::process::{Process, Server, answer, is_here, until};
 use crate::tied::tied;
 
@@ -86,16 +87,15 @@ fn a_pause_ends_by_itself_where_no_connection_can_close() {
 
 #[test]
 fn descriptors_that_come_with_a_datagram_stay_out() {
-    let folder = std::env::temp_dir().join(format!("welcomed-along-{}", std::process::id()));
-    fs::create_dir(&folder).unwrap();
-    let path = folder.join("socket");
+    let folder = Folder::new();
+    let path = folder.path("socket");
     let server = Server::start(&["-l", &format!("unixgram://{}", path.display())]);
     server.wait_for_log("datagrams on unixgram");
     // Room for a few of them, and for none.
     allow(&server, 5);
     let open = || fs::read_dir(format!("/proc/{}/fd", server.pid().as_raw_nonzero())).unwrap().count();
     let before = open();
-    let client = UnixDatagram::bind(folder.join("client")).unwrap();
+    let client = UnixDatagram::bind(folder.path("client")).unwrap();
     client.set_read_timeout(Some(crate::process::BOUND)).unwrap();
     let null = fs::File::open("/dev/null").unwrap();
     let along = vec![null.as_fd(); 253];
@@ -113,7 +113,6 @@ fn descriptors_that_come_with_a_datagram_stay_out() {
     // The last answer comes before the descriptor of its path is closed. What has leaked never is.
     until("as many are open as before", || open() == before);
     assert_eq!(answer(server.send(b"Ada\n")), "welcome ");
-    fs::remove_dir_all(folder).unwrap();
 }
 
 #[test]

@@ -3,12 +3,12 @@
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 
+use super::folder::Folder;
 use super::tracer::Tracer;
 use crate::process::{BOUND, Log, Process, Server, answer, is_here, now, until, wait, welcomed};
 use crate::tied::tied;
@@ -99,8 +99,8 @@ fn a_closed_log_does_not_end_the_server() {
 
 #[test]
 fn a_log_that_is_read_again_goes_on_and_counts_lost_lines() {
-    let fifo = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("fifo-{}", std::process::id()));
-    let _ = std::fs::remove_file(&fifo);
+    let folder = Folder::new();
+    let fifo = folder.path("fifo");
     assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
     // Opened for reading and writing, so that opening does not wait for the other end.
     let open = || File::options().read(true).write(true).open(&fifo).unwrap();
@@ -208,7 +208,8 @@ fn limit_files(child: &Child, bytes: Option<u64>) {
 
 #[test]
 fn a_line_that_a_full_disk_cuts_is_ended_and_counted() {
-    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("full-{}", std::process::id()));
+    let folder = Folder::new();
+    let path = folder.path("log");
     for length in [40, 400, 1000] {
         let log = File::create(&path).unwrap();
         let (mut child, address) = start(log.into(), &[]);
@@ -227,10 +228,9 @@ fn a_line_that_a_full_disk_cuts_is_ended_and_counted() {
         assert_eq!(stop(&mut child), Some(0));
         let log = std::fs::read_to_string(&path).unwrap();
         let (_, dropped) = logged_and_dropped(&log);
-        assert_eq!(whole_lines(&log) + dropped, visits, "names of {length} bytes; see {path:?}");
+        assert_eq!(whole_lines(&log) + dropped, visits, "names of {length} bytes: {log}");
         assert!(dropped > 0 && log.ends_with('\n'), "{dropped} dropped");
     }
-    std::fs::remove_file(&path).unwrap();
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
+use super::folder::Folder;
 use crate::process::{Process, Server, answer, is_here, now, until, welcomed};
 use crate::tied::tied;
 
@@ -197,7 +198,8 @@ fn signals_during_the_last_moments_cost_no_line() {
 
 #[test]
 fn a_limit_of_file_size_costs_lines_and_no_client() {
-    let log = std::env::temp_dir().join(format!("welcomed-limited-{}.log", std::process::id()));
+    let folder = Folder::new();
+    let log = folder.path("log");
     let script = "ulimit -f 4; exec \"$0\" --listen 127.0.0.1:0 -vv 2>\"$1\"";
     let mut command = tied("sh");
     command.args(["-c", script, env!("CARGO_BIN_EXE_welcomed")]).arg(&log).env_remove("RUST_LOG");
@@ -216,5 +218,4 @@ fn a_limit_of_file_size_costs_lines_and_no_client() {
     assert!(std::fs::metadata(&log).unwrap().len() <= 4096, "the limit was reached");
     rustix::process::kill_process(rustix::process::Pid::from_child(&child), Signal::TERM).unwrap();
     assert_eq!(crate::process::wait(&mut child).code(), Some(0));
-    std::fs::remove_file(&log).unwrap();
 }
