@@ -264,9 +264,8 @@ fn a_timer_that_ran_out_and_comes_back_runs_again() {
 }
 
 #[test]
-#[cfg(target_pointer_width = "64")]
 fn an_output_of_more_than_4_gib_is_found_out() {
-    let Some(word) = zeros((1 << 32) + 1) else {
+    let Some(word) = usize::try_from((1_u64 << 32) + 1).ok().and_then(zeros) else {
         return eprintln!("NOT TESTED: an output of 4 GiB, which this system has no addresses for");
     };
     let service = Clock { timed: Timed::Comes, wait: Duration::from_millis(5), word };
