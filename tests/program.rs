@@ -14,6 +14,7 @@ mod tied;
 mod program {
     // What the tests stand on.
     mod client_program;
+    mod errors;
     mod fault_run;
     mod folder;
     mod sandbox;

@@ -3,9 +3,11 @@
 use std::io::Write as _;
 use std::net::{TcpListener, TcpStream, UdpSocket};
 
+use rustix::io::Errno;
 use welcomed::net::Kind;
 
 use super::client_program::welcome;
+use super::errors::words;
 use super::folder::Folder;
 use super::sandbox::{with_two_homes, without};
 use super::socket_client::{SocketClient, address, serve};
@@ -138,7 +140,7 @@ fn a_busy_port_is_one_line_with_the_cure() {
     let endpoint = format!("tcp://{}", taken.local_addr().unwrap());
     let (code, line) = refused(&["--listen", &endpoint]);
     assert_eq!(code, 1);
-    assert!(line.contains(&format!("cannot listen on {endpoint}: Address already in use")), "{line}");
+    assert!(line.contains(&format!("cannot listen on {endpoint}: {}", words(Errno::ADDRINUSE))), "{line}");
     assert!(line.contains("choose another port with --listen"), "{line}");
 }
 
@@ -148,7 +150,7 @@ fn a_busy_udp_port_is_one_line_even_if_another_welcomed_has_it() {
     let endpoint = address.to_string();
     let (code, line) = refused(&["-l", &endpoint]);
     assert_eq!(code, 1);
-    assert!(line.contains(&format!("cannot listen on {endpoint}: Address already in use")), "{line}");
+    assert!(line.contains(&format!("cannot listen on {endpoint}: {}", words(Errno::ADDRINUSE))), "{line}");
     assert!(line.contains("choose another port with --listen udp://HOST:PORT"), "{line}");
     // The TCP port of the same number is free.
     let mut command = welcomed();
@@ -201,7 +203,7 @@ fn if_one_of_two_endpoints_is_taken_none_is_served() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let (code, line) = refused(&["-l", "127.0.0.1:0", "-l", &taken.local_addr().unwrap().to_string()]);
     assert_eq!(code, 1);
-    assert!(line.contains("Address already in use"), "{line}");
+    assert!(line.contains(&words(Errno::ADDRINUSE)), "{line}");
 }
 
 #[test]
@@ -236,7 +238,8 @@ fn a_host_with_two_addresses_is_served_at_each_free_one() {
     let port = taken.local_addr().unwrap().port();
     let server = Server::spawn(with_two_homes(&format!("exec \"$WELCOMED\" --listen twohomes:{port}")));
     server.wait_for_log(&format!(
-        "WARN  [welcomed] cannot listen on tcp://127.0.0.7:{port}: Address already in use"
+        "WARN  [welcomed] cannot listen on tcp://127.0.0.7:{port}: {}",
+        words(Errno::ADDRINUSE)
     ));
     assert_eq!(answer(server.send(b"Ada\n")), "welcome ");
     drop(taken);

@@ -7,9 +7,11 @@ use std::net::TcpStream;
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixDatagram;
 
+use rustix::io::Errno;
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix, sendmsg_addr};
 use rustix::process::{Resource, Rlimit, Signal, prlimit};
 
+use super::errors::words;
 use super::folder::Folder;
 use crate::process::{Process, Server, answer, is_here, until};
 use crate::tied::tied;
@@ -49,7 +51,7 @@ fn a_server_out_of_descriptors_pauses_and_welcomes_all_later() {
     allow(&server, 5);
     let before = ticks(&server);
     let mut clients: Vec<TcpStream> = (0..20).map(|_| server.send(b"Rafa")).collect();
-    server.wait_for_log("accepting pauses with 5 open: Too many open files");
+    server.wait_for_log(&format!("accepting pauses with 5 open: {}", words(Errno::MFILE)));
     until("the pause has come back a few times", || {
         server.signal(Signal::USR1);
         server.log().lines().any(|line| {

@@ -237,6 +237,9 @@ impl Fault {
     }
 
     fn strace_option(&self, error: &str) -> String {
-        format!("inject={}:error={error}:when={}", spelt(self.call), self.when)
+        // With recv for a spelling of recvfrom, the open clients over TCP would meet an error of their own.
+        let is_one_call = self.kinds.iter().all(|kind| !kind.semantics().connections);
+        let call = if is_one_call { self.call.to_owned() } else { spelt(self.call) };
+        format!("inject={call}:error={error}:when={}", self.when)
     }
 }

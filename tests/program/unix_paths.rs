@@ -6,11 +6,13 @@ use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::process::Command;
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
+use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with};
 use rustix::process::Signal;
 use welcomed::net::Kind;
 
 use super::command_lines::refused;
+use super::errors::words;
 use super::folder::{Folder, WITH_PATH, identity};
 use super::socket_client::{SocketClient, address, own_endpoint};
 use super::tracer::{Tracer, spelt};
@@ -72,7 +74,7 @@ fn a_socket_of_a_process_is_in_use_and_stays_undisturbed() {
         is_in_use(&folder);
         if listens {
             let error = rustix::net::accept(&socket).unwrap_err();
-            assert_eq!(error, rustix::io::Errno::AGAIN, "the server has not connected");
+            assert_eq!(error, Errno::AGAIN, "the server has not connected");
         }
         fs::remove_file(&path).unwrap();
     }
@@ -90,8 +92,9 @@ fn is_in_use(folder: &Folder) {
     for endpoint in WITH_PATH.map(|kind| folder.endpoint(kind)) {
         let (code, line) = refused(&["-l", &endpoint]);
         assert_eq!(code, 1);
-        let what = "Address already in use (os error 98); stop the program that has it, or choose another";
-        assert!(line.starts_with(&format!("welcomed: cannot listen on {endpoint}: {what}")), "{line}");
+        let (in_use, cure) = (words(Errno::ADDRINUSE), "stop the program that has it, or choose another");
+        let begin = format!("welcomed: cannot listen on {endpoint}: {in_use}; {cure}");
+        assert!(line.starts_with(&begin), "{line}");
     }
     assert_eq!((identity(&folder.path("socket")), folder.names()), (before, names));
 }
@@ -109,7 +112,7 @@ fn a_path_is_served_by_one_server_only() {
         assert!(ended.log.contains("counts: 1 accepted: 1 welcomed"), "{}", ended.log);
         let (code, line) = refused(&["-l", &endpoint, "-l", &folder.endpoint(Kind::Unix)]);
         assert_eq!(code, 1);
-        assert!(line.contains("Address already in use"), "twice in one command line: {line}");
+        assert!(line.contains(&words(Errno::ADDRINUSE)), "twice in one command line: {line}");
         assert_eq!(folder.names(), [""; 0]);
     }
 }
@@ -300,7 +303,7 @@ fn an_abstract_name_is_served_once_and_ends_with_the_server() {
         let (code, line) = refused(&["-l", &endpoint]);
         assert_eq!(code, 1);
         assert!(
-            line.contains("Address already in use (os error 98); stop the program that has it"),
+            line.contains(&format!("{}; stop the program that has it", words(Errno::ADDRINUSE))),
             "{line}"
         );
         visit(&endpoint);

@@ -5,9 +5,11 @@ use std::io::ErrorKind;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::thread;
 
+use rustix::io::Errno;
 use rustix::process::Signal;
 use welcomed::net::Kind;
 
+use super::errors::words;
 use super::folder::{Folder, WITH_PATH, identity};
 use super::socket_client::{SocketClient, address};
 use super::tracer::traced;
@@ -45,7 +47,7 @@ fn at_once(kind: Kind, is_stale: bool) {
         let ended = server.wait();
         assert_eq!(ended.status.code(), Some(1), "{}", ended.log);
         let line = ended.log.lines().last().unwrap();
-        assert!(line.contains("Address already in use"), "{line}");
+        assert!(line.contains(&words(Errno::ADDRINUSE)), "{line}");
     }
     server.wait_for_log(&format!(" on {endpoint}"));
     assert_eq!(folder.names(), ["socket"]);

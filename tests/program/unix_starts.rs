@@ -6,9 +6,11 @@ use std::os::unix::net::UnixListener;
 use std::process::Command;
 
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 use rustix::process::Signal;
 use welcomed::net::Kind;
 
+use super::errors::words;
 use super::folder::{Folder, WITH_PATH, identity};
 use super::socket_client::{SocketClient, address};
 use super::tracer::traced;
@@ -175,7 +177,7 @@ fn a_socket_in_use_is_named_where_the_directory_is_not_writable() {
     for kind in WITH_PATH {
         let (code, _, why) = run(unprivileged().args(["-l", &folder.endpoint(kind)]), b"");
         assert_eq!(code, 1, "{why}");
-        assert!(why.contains("Address already in use"), "{kind}: {why}");
+        assert!(why.contains(&words(Errno::ADDRINUSE)), "{kind}: {why}");
     }
 }
 
@@ -290,7 +292,7 @@ fn a_directory_that_is_swapped_leads_a_start_to_no_other_socket() {
         fs::rename(&own, &path).unwrap();
         let is_serving = || server.log().contains("waiting for");
         until("it says that it is in use, or serves", || {
-            server.log().contains("Address already in use") || is_serving()
+            server.log().contains(&words(Errno::ADDRINUSE)) || is_serving()
         });
         assert!(!is_serving(), "{kind}: {}", server.log());
         assert_eq!(server.wait().status.code(), Some(1), "{kind}");
