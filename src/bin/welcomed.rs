@@ -215,7 +215,8 @@ fn log_and_serve(options: &Options) -> ExitCode {
     };
     if asked.is_none() && !rust_log.is_empty() {
         log::warn!(
-            "RUST_LOG={rust_log:?} has no level; accepted are off, error, warn, info, debug and trace"
+            "RUST_LOG={rust_log:?} sets no level; it takes off, error, warn, info, debug or trace, alone or behind \
+             welcomed=, and none for a single module"
         );
     }
     let result = serve(options);

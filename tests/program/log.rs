@@ -327,7 +327,15 @@ fn directives_in_rust_log_are_parsed_and_errors_logged() {
     for (rust_log, words) in [
         ("mio=warn,welcomed=trace", "bound -> listening"),
         ("debug,welcomed=trace,mio=off", "bound -> listening"),
-        ("loud", "RUST_LOG=\"loud\" has no level; accepted are off, error, warn, info, debug and trace"),
+        (
+            "loud",
+            "RUST_LOG=\"loud\" sets no level; it takes off, error, warn, info, debug or trace, alone or",
+        ),
+        (
+            "welcomed::reactor::listener=trace",
+            "sets no level; it takes off, error, warn, info, debug or trace",
+        ),
+        ("welcomed::reactor::listener=trace", "alone or behind welcomed=, and none for a single module"),
     ] {
         let mut command = welcomed();
         command.args(["--listen", "127.0.0.1:0"]).env("RUST_LOG", rust_log);
