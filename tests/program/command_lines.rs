@@ -10,7 +10,7 @@ use super::client_program::welcome;
 use super::errors::words;
 use super::folder::Folder;
 use super::sandbox::{with_two_homes, without};
-use super::socket_client::{SocketClient, address, serve};
+use super::socket_client::{SocketClient, address};
 use crate::process::{BOUND, Server, answer, not_tested, run, welcomed};
 
 /// Runs the server with options that it must refuse. Gives the exit code and its one line.
@@ -146,9 +146,11 @@ fn a_busy_port_is_one_line_with_the_cure() {
 
 #[test]
 fn a_busy_udp_port_is_one_line_even_if_another_welcomed_has_it() {
-    let (_server, address) = serve(Kind::Udp, &[]).unwrap();
-    let endpoint = address.to_string();
-    let (code, line) = refused(&["-l", &endpoint]);
+    // At an address where no other test has a TCP port of that number.
+    let udp = Server::start(&["-l", "udp://127.0.0.11:0"]);
+    let log = udp.wait_for_log("waiting for datagrams on udp://127.0.0.11:");
+    let endpoint = log.split("datagrams on ").nth(1).unwrap().lines().next().unwrap();
+    let (code, line) = refused(&["-l", endpoint]);
     assert_eq!(code, 1);
     assert!(line.contains(&format!("cannot listen on {endpoint}: {}", words(Errno::ADDRINUSE))), "{line}");
     assert!(line.contains("choose another port with --listen udp://HOST:PORT"), "{line}");
