@@ -1,5 +1,5 @@
-//! Processes that outlive no test. A guard that kills in its drop is not enough: a test that is aborted or killed drops
-//! nothing, and what strace or a shell has started is not killed with it.
+//! Processes that outlive no test. A guard that kills in its drop is not enough, because a test that is aborted or killed drops
+//! nothing. And what strace or a shell has started is not killed with it.
 
 use std::ffi::OsStr;
 use std::process::{Command, Stdio};
