@@ -15,6 +15,7 @@
 mod document;
 mod excerpts;
 mod laboratory;
+mod leftovers;
 mod shell;
 
 use std::fs;

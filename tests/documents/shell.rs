@@ -184,7 +184,7 @@ fn copy_of_the_root(folder: &Path) -> PathBuf {
 }
 
 /// Waits until `is_so`, and gives whether it came to that in time.
-fn until(mut is_so: impl FnMut() -> bool) -> bool {
+pub(crate) fn until(mut is_so: impl FnMut() -> bool) -> bool {
     let start = now();
     while !is_so() {
         if now() - start > BOUND {
