@@ -144,15 +144,6 @@ mod tests {
 
     use super::*;
 
-    /// A directory whose name is long or short, and which is removed with it.
-    struct Folder(PathBuf);
-
-    impl Drop for Folder {
-        fn drop(&mut self) {
-            let _ = std::fs::remove_dir_all(&self.0);
-        }
-    }
-
     /// The peer that a server sees if a socket of this name sends. It is answered.
     fn sender(name: &UnixName) -> Peer {
         let address = match name {
@@ -194,13 +185,12 @@ mod tests {
             bytes in prop::collection::vec(1_u8.., 1..UNIX_NAME_MAX_BYTES),
             fills_up in any::<bool>(),
         ) {
-            let folder = Folder(std::env::temp_dir().join(format!("w{}", std::process::id())));
-            std::fs::create_dir_all(&folder.0).unwrap();
-            let room = UNIX_NAME_MAX_BYTES - folder.0.as_os_str().len() - 1;
+            let folder = tempfile::tempdir().unwrap();
+            let room = UNIX_NAME_MAX_BYTES - folder.path().as_os_str().len() - 1;
             let mut file: Vec<u8> = bytes.into_iter().map(|byte| if byte == b'/' { b'_' } else { byte }).collect();
             file.resize(if fills_up { room } else { file.len().min(room) }, b'x');
             prop_assume!(file != b"." && file != b"..");
-            let name = UnixName::Path(folder.0.join(OsStr::from_bytes(&file)));
+            let name = UnixName::Path(folder.path().join(OsStr::from_bytes(&file)));
             prop_assert_eq!(sender(&name), Peer::Unix(Box::new(name)));
         }
     }

@@ -140,7 +140,7 @@ fn a_system_that_does_not_tell_its_limits_is_served() {
     // The server is the process that is started, and strace the one beside it.
     let strace =
         ["-D", "-qq", "-o", "/dev/null", "-e", "trace=prlimit64", "-e", "inject=prlimit64:error=EPERM"];
-    let mut command = Command::new("strace");
+    let mut command = tied("strace");
     command.args(strace).args([env!("CARGO_BIN_EXE_welcomed"), "-l", "127.0.0.1:0"]).env_remove("RUST_LOG");
     let server = Server::spawn(command);
     server.wait_for_log("the descriptor limit stays at 1024: that is a guess, the system does not tell it: ");
