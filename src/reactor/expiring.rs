@@ -24,10 +24,11 @@ impl<S: StreamService, K: Kernel> Streams<S, K> {
 
     /// Lets a timer that has run out go on, if its client is too far away for the wait. Gives whether it does.
     fn goes_on_for_the_way(&mut self, due: Due, turn: &mut Turn<K>) -> bool {
+        let Some(length) = self.timers.length(due.wait) else { return false };
         let Some(at_least) = self.service.at_least(due.wait) else { return false };
         let Some(connection) = self.connections.get(due.key) else { return false };
         let Some(round_trip) = connection.round_trip(&turn.kernel) else { return false };
-        let rest = at_least.rest(round_trip, self.timers.length(due.wait));
+        let rest = at_least.rest(round_trip, length);
         if !rest.is_zero() {
             self.timers.postpone(due, rest);
         }

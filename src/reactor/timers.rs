@@ -131,9 +131,9 @@ impl Timers {
         self.lists.iter().map(Deadlines::first).fold(self.linger.first(), u64::min)
     }
 
-    /// How long a wait of the service lasts.
-    pub(crate) fn length(&self, wait: Wait) -> Duration {
-        self.lists.get(usize::from(wait)).map_or(Duration::ZERO, Deadlines::after)
+    /// How long a wait of the service lasts. None for lingering, which is the loop's own.
+    pub(crate) fn length(&self, wait: Wait) -> Option<Duration> {
+        self.lists.get(usize::from(wait)).map(Deadlines::after)
     }
 
     /// Lets a timer that has run out go on for so long, from the moment on at which it ran out.
@@ -195,7 +195,7 @@ mod tests {
         assert_eq!(due, Due { key: 4, wait: 1, at: 3 * MS, is_postponed: false });
         timers.postpone(due, Duration::from_millis(5));
         timers.run(4, &mut running, [timer(0, 1), timer(1, 1)], 5 * MS);
-        assert_eq!((timers.expire(7 * MS), timers.length(1)), (None, Duration::from_millis(3)));
+        assert_eq!((timers.expire(7 * MS), timers.length(1)), (None, Some(Duration::from_millis(3))));
         let due = timers.expire(9 * MS).unwrap();
         assert_eq!(due, Due { key: 4, wait: 1, at: 8 * MS, is_postponed: true });
         timers.postpone(due, Duration::from_millis(1));

@@ -14,7 +14,7 @@
 use std::time::{Duration, Instant};
 
 use welcomed::reactor::Streams;
-use welcomed::reactor::service::{Input, Step, StreamService, TIMERS, Then, Timer, Want};
+use welcomed::reactor::service::{AtLeast, Input, Step, StreamService, TIMERS, Then, Timer, Wait, Want};
 use welcomed::simulation::{Audit, Broken, Dice, Limits, Right, Sim, Subject, Transcript};
 
 pub(crate) mod table {
@@ -95,6 +95,11 @@ impl StreamService for Taker {
 
     fn waits(&self) -> Vec<Duration> {
         vec![HOUR]
+    }
+
+    // It does not look which wait it is asked about: it has one.
+    fn at_least(&self, _: Wait) -> Option<AtLeast> {
+        Some(AtLeast { round_trips: 2, beside: Duration::ZERO })
     }
 
     fn want<'a>(&'a self, session: &'a Session) -> Want<'a> {

@@ -113,6 +113,18 @@ fn a_client_that_never_stops_sending_lingers_two_seconds() {
 }
 
 #[test]
+fn lingering_lasts_no_longer_on_a_long_way() {
+    // What a service says of its waits is not said of the loop's own.
+    let script = Script::sends(b"b").reading(Reading::Never);
+    let schedule = Schedule::calm(&Taking::default(), &[ServerSocket::new(Kind::Tcp, 0)], vec![script]);
+    let weather = Weather::calm().with_send_buffer(usize::MAX).with_round_trip(ms(5000));
+    let mut scene = schedule.in_weather(weather).begin();
+    scene.play();
+    assert!(scene.count(Call::Shut) > 0, "it lingered");
+    assert_eq!(scene.client(0, |client| client.closed_at()), Some(HOUR + Duration::from_secs(2)));
+}
+
+#[test]
 fn a_fast_sender_leaves_every_other_client_its_turn() {
     let endless = vec![Step::Send(vec![b'x'; 64 * 1024]); 20];
     let scripts = [Script::new("endless", endless), Script::silent()];
