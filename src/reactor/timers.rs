@@ -148,7 +148,8 @@ impl Timers {
         let first = self.first();
         let lists = self.lists.iter_mut().zip(0..).chain([(&mut self.linger, LINGER)]);
         let (list, wait) = lists.into_iter().find(|(list, _)| list.first() == first)?;
-        let (key, is_postponed) = match list.expire_postponed(now) {
+        // Of this list, too, it is the first, and not one that was postponed and is due later.
+        let (key, is_postponed) = match list.expire_postponed(first.min(now)) {
             Some(key) => (key, true),
             None => (list.expire(now)?, false),
         };
@@ -201,6 +202,18 @@ mod tests {
         timers.postpone(due, Duration::from_millis(1));
         timers.run(4, &mut running, [timer(0, 1), None], 8 * MS);
         assert_eq!((expired(&mut timers, 10 * MS), timers.expire(NEVER - 1)), (Some((4, 0)), None));
+    }
+
+    #[test]
+    fn what_was_due_first_comes_before_what_was_postponed() {
+        let (mut timers, mut running) = timers();
+        timers.run(4, &mut running, [timer(0, 1), timer(1, 1)], 0);
+        let due = timers.expire(3 * MS).unwrap();
+        timers.postpone(due, Duration::from_millis(9));
+        timers.run(5, &mut Running::default(), [timer(1, 1), None], 6 * MS);
+        let order: Vec<_> = std::iter::from_fn(|| timers.expire(20 * MS)).collect();
+        let order: Vec<_> = order.iter().map(|due| (due.at / MS, due.key, due.wait)).collect();
+        assert_eq!(order, [(9, 5, 1), (10, 4, 0), (12, 4, 1)]);
     }
 
     #[test]
