@@ -1,10 +1,14 @@
 //! Several services in one loop: each has its own places, and a client gets the service of the socket it came to.
 
+use std::fs;
 use std::io::{Read, Write};
-use std::net::{TcpStream, UdpSocket};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::os::fd::OwnedFd;
 use std::thread;
 use std::time::Duration;
 
+use rustix::net::{getsockname, sockopt};
+use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
 use welcomed::client::{Options, visit};
 use welcomed::kernel::Mio;
 use welcomed::reactor::{Datagrams, Server, Settings, Streams};
@@ -173,4 +177,33 @@ fn an_endpoint_that_no_service_serves_is_refused() {
     assert_eq!(refused.to_string(), "no service of this server serves udp://127.0.0.1:0");
     let refused = server.listen_for(1, &"127.0.0.1:0".parse().unwrap()).unwrap_err();
     assert_eq!(refused.to_string(), "service 1 of this server does not serve tcp://127.0.0.1:0");
+}
+
+#[test]
+fn tcp_is_told_how_long_an_output_of_its_own_service_may_take() {
+    let welcome = |write_timeout| {
+        let mut settings = welcome::Settings::default();
+        settings.write_timeout = Duration::from_secs(write_timeout);
+        Streams::<_, Mio>::new(WelcomeStreams::new(settings), 1)
+    };
+    let services = (welcome(10), (welcome(40), welcome(60)));
+    let mut server = Server::new(Mio::new().unwrap(), services, Settings::default());
+    for (service, expected) in [(0, 30_000), (1, 45_000), (2, 65_000)] {
+        let listening = server.listen_for(service, &"tcp://127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = listening.addresses[0].inet().unwrap();
+        assert_eq!(user_timeout_ms(address), expected, "service {service}");
+    }
+}
+
+/// What TCP was told about a socket of this process: its `TCP_USER_TIMEOUT`.
+fn user_timeout_ms(address: SocketAddr) -> u32 {
+    let process = pidfd_open(getpid(), PidfdFlags::empty()).unwrap();
+    let is_here = |socket: &OwnedFd| {
+        getsockname(socket).is_ok_and(|own| SocketAddr::try_from(own).is_ok_and(|own| own == address))
+    };
+    let open = fs::read_dir("/proc/self/fd").unwrap();
+    let numbers = open.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    let sockets = numbers
+        .filter_map(|number| pidfd_getfd(&process, number, PidfdGetfdFlags::empty()).ok().filter(is_here));
+    sockopt::tcp_user_timeout(sockets.last().unwrap()).unwrap()
 }

@@ -36,6 +36,13 @@ fn a_client_above_the_share_is_reset_and_not_served() {
 }
 
 #[test]
+fn a_silent_client_above_the_share_is_reset_as_well() {
+    // Nothing is unread, so close(2) alone would be a clean end of input.
+    let scene = served(with_shares(&[Kind::Tcp], vec![Script::silent(); 3]));
+    assert_eq!(scene.client(2, |client| client.end()), Some(End::Reset));
+}
+
+#[test]
 fn a_share_is_given_back_with_the_place() {
     let scripts = (0..20).map(|number| Script::sends(b"Ada\n").arriving(ms(10 * number)));
     let scene = served(with_shares(&[Kind::Tcp], scripts));
