@@ -16,8 +16,7 @@ use super::errors::words;
 use super::folder::{Folder, WITH_PATH, identity};
 use super::socket_client::{SocketClient, address, own_endpoint};
 use super::tracer::{Tracer, spelt};
-use crate::process::Process;
-use crate::process::{Server, answer, is_here, not_tested, run, welcomed};
+use crate::process::{Process, Server, answer, is_here, not_tested, run, welcomed};
 use crate::tied::tied;
 
 /// Starts a server at `endpoint` and waits until it serves.
