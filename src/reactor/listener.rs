@@ -27,7 +27,7 @@ pub struct Listener<Socket> {
     address: Address,
     /// When it was served last, counted over all clients of the loop.
     served: u64,
-    /// How often accepting has failed since then.
+    /// How often accepting has failed since then, or since no client waited.
     errors: usize,
     /// Readiness is reported once: remembered here until accept would block, it survives a budget that
     /// ran out, a full house and a pause.
@@ -148,7 +148,7 @@ impl<Socket> Listener<Socket> {
 
     /// Remembers that no client waits.
     pub(crate) fn clear_ready(&mut self) {
-        (self.ready, self.reported) = (false, false);
+        (self.ready, self.reported, self.errors) = (false, false, 0);
     }
 
     /// Clients that had come when the server was told to stop are served, and then no more. Accept is asked whether there
