@@ -37,6 +37,7 @@ mod program {
     mod unix_answers;
     mod unix_crowd;
     mod unix_hung;
+    mod unix_long_paths;
     mod unix_paths;
     mod unix_races;
     mod unix_starts;
