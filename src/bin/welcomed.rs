@@ -1,6 +1,7 @@
 //! The server program: options, log, run, exit code.
 
 use std::io::{self, ErrorKind, IsTerminal as _};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use welcomed::command_line::{self, Coloring};
 use welcomed::kernel::mio::{
     descriptor_limit, is_out_of_descriptors, keep_a_descriptor, raise_descriptor_limit,
 };
-use welcomed::kernel::{self, Mio, Printed};
+use welcomed::kernel::{self, Mio, NotYet, Printed};
 use welcomed::logging;
 use welcomed::machine::diagram::{Dot, Mermaid};
 use welcomed::machine::svg::Svg;
@@ -306,6 +307,24 @@ fn too_few_descriptors(error: &io::Error) -> String {
     if is_out_of_descriptors(error) { what } else { String::new() }
 }
 
+/// Why an address is not available.
+fn absent(address: &Address) -> &'static str {
+    let not_yet = match address.inet() {
+        Some(SocketAddr::V6(address)) => NotYet::of(*address.ip()),
+        Some(SocketAddr::V4(_)) | None => None,
+    };
+    match not_yet {
+        Some(NotYet::Tentative) => {
+            "; this machine has that address, and looks whether another one has it too: try again in a second or two, with \
+             the link up (`ip address` calls it tentative)"
+        }
+        Some(NotYet::Duplicate) => {
+            "; another machine of the link has that address too (`ip address`: dadfailed)"
+        }
+        None => "; this machine does not have that address (`ip address` lists its own)",
+    }
+}
+
 /// What to do about an address that one cannot listen on.
 fn advice(address: &Address, error: &io::Error) -> String {
     let kind = address.kind;
@@ -327,9 +346,7 @@ fn advice(address: &Address, error: &io::Error) -> String {
                 "; choose a shorter path with --listen {kind}:///PATH, or a name with --listen {kind}://@NAME"
             )
         }
-        (ErrorKind::AddrNotAvailable, _) => {
-            "; this machine does not have that address (`ip address` lists its own)".to_owned()
-        }
+        (ErrorKind::AddrNotAvailable, _) => absent(address).to_owned(),
         (ErrorKind::PermissionDenied, _) => format!("; it takes {}", kind.semantics().privilege),
         _ => too_few_descriptors(error),
     }

@@ -7,6 +7,7 @@
 mod directory;
 mod held;
 pub mod mio;
+mod own_address;
 mod requests;
 mod seam;
 mod standard_output;
@@ -17,6 +18,7 @@ mod unix_diag;
 mod unread;
 
 pub use self::mio::Mio;
+pub use self::own_address::NotYet;
 pub use self::requests::Handle;
 pub use self::seam::{Closing, Interest, Kernel, Ready, Record, Signal};
 pub use self::standard_output::Printed;
