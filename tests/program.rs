@@ -54,4 +54,5 @@ mod program {
 
     // Both.
     mod standard_streams;
+    mod zones;
 }

@@ -24,7 +24,7 @@ use super::seam::{Closing, Interest, Kernel, Ready, Record};
 use super::unix::SocketFile;
 use super::unix_datagrams;
 use crate::net::{Address, Kind, Name, Names, Peer, Process, UnixName};
-use crate::net::{ipv4, socket};
+use crate::net::{ipv4, socket, zone};
 
 /// How many events one wait takes from the kernel; what is left is taken by the next.
 const EVENTS_PER_WAIT: usize = 1024;
@@ -154,6 +154,7 @@ impl Kernel for Mio {
                     // Each address has a socket of its own: `0.0.0.0` and `[::]` go together.
                     sockopt::set_ipv6_v6only(&*socket, true)?;
                 }
+                zone::is_said(inet)?;
                 rustix::net::bind(&*socket, inet)?;
                 if *kind == Kind::Raw {
                     socket::forget_strays(socket);

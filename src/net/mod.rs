@@ -11,10 +11,13 @@ mod cause;
 pub mod endpoint;
 #[cfg(feature = "simulation")]
 mod error_code;
+mod host;
 pub mod ipv4;
 pub mod kind;
+mod percent;
 pub(crate) mod socket;
 mod source;
+pub(crate) mod zone;
 
 pub use address::{Address, Name, Peer, Process, UNIX_NAME_MAX_BYTES, UnixName};
 pub use cause::Cause;
