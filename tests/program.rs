@@ -32,6 +32,7 @@ mod program {
     mod netcat;
     mod shares;
     mod signals;
+    mod starting;
     mod system_calls;
     mod tcp_clients;
     mod unix_answers;

@@ -193,6 +193,7 @@ fn log_and_serve(options: &Options) -> ExitCode {
         (false, 1) => Some(LevelFilter::Debug),
         (false, _) => Some(LevelFilter::Trace),
     };
+    let log_goes_to = kernel::append_to_standard_error();
     let colored = options.coloring.color.is_wanted(io::stderr().is_terminal());
     let started = Printed::capture()
         .and_then(|printed| logging::start(asked.unwrap_or(LevelFilter::Info), colored, printed));
@@ -205,7 +206,7 @@ fn log_and_serve(options: &Options) -> ExitCode {
             "RUST_LOG={rust_log:?} has no level; accepted are off, error, warn, info, debug and trace"
         );
     }
-    let result = serve(options);
+    let result = serve(options, log_goes_to);
     if logging.finish(LOG_TIMEOUT) {
         return ended(result);
     }
@@ -220,7 +221,7 @@ fn level(rust_log: &str) -> Option<LevelFilter> {
     parts.rfind(|(module, _)| *module == PROGRAM).or(for_all)?.1.parse().ok()
 }
 
-fn serve(options: &Options) -> Result<(), String> {
+fn serve(options: &Options, log_goes_to: &str) -> Result<(), String> {
     let most = raise_descriptor_limit().unwrap_or_else(|error| {
         log::warn!("the descriptor limit stays at {}: {error}", descriptor_limit());
         descriptor_limit()
@@ -243,7 +244,35 @@ fn serve(options: &Options) -> Result<(), String> {
         listen(&mut server, endpoint)?;
     }
     drop(for_a_client);
+    let limits = if options.listen.iter().any(|endpoint| endpoint.kind().semantics().connections) {
+        limits(options, capacity)
+    } else {
+        String::new()
+    };
+    log::info!("{PROGRAM} {}: {limits}{most} descriptors", command_line::version());
+    log::info!("the log goes to {log_goes_to}");
     server.run().map_err(|error| format!("cannot go on serving: {error}"))
+}
+
+/// What holds for connections, of which there are `capacity` at most.
+fn limits(options: &Options, capacity: usize) -> String {
+    let for_one = match most_per_source(options, capacity) {
+        0 => String::new(),
+        most => format!("{most} for one source, "),
+    };
+    let waiting = match kernel::real_backlog(options.backlog) {
+        backlog if backlog < options.backlog => {
+            format!("a backlog of {backlog} instead of {} (net.core.somaxconn)", options.backlog)
+        }
+        backlog => format!("a backlog of {backlog}"),
+    };
+    format!("{capacity} places, {for_one}{waiting}, ")
+}
+
+/// The most connections of one source at a time; 0 for no such limit.
+fn most_per_source(options: &Options, capacity: usize) -> usize {
+    let asked = options.max_per_source.and_then(|most| usize::try_from(most).ok());
+    asked.unwrap_or_else(|| capacity.div_ceil(2))
 }
 
 fn services(options: &Options, capacity: usize) -> Result<Served, String> {
@@ -255,9 +284,8 @@ fn services(options: &Options, capacity: usize) -> Result<Served, String> {
     // A welcome that does not suit datagrams was refused if there are any: then none come.
     let datagrams = WelcomeDatagrams::new(options.welcome.clone())
         .or_else(|_| WelcomeDatagrams::new(Welcome::default()))?;
-    let most_per_source = options.max_per_source.and_then(|most| usize::try_from(most).ok());
     let streams = Streams::new(WelcomeStreams::new(settings), capacity)
-        .with_most_per_source(most_per_source.unwrap_or_else(|| capacity.div_ceil(2)));
+        .with_most_per_source(most_per_source(options, capacity));
     Ok((streams, Datagrams::new(datagrams)))
 }
 
