@@ -1,7 +1,6 @@
 //! The server program: options, log, run, exit code.
 
 use std::io::{self, ErrorKind, IsTerminal as _};
-use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -34,6 +33,9 @@ const LOG_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The services of this program.
 type Served = (Streams<WelcomeStreams, Mio>, Datagrams<WelcomeDatagrams>);
+
+/// Endpoints with their addresses.
+type Resolved = Vec<(Endpoint, Vec<Address>)>;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -230,28 +232,32 @@ fn serve(options: &Options, log_goes_to: &str) -> Result<(), String> {
     let kernel = Mio::with_signals().map_err(|error| {
         format!("cannot begin to wait for events: {error}{}", too_few_descriptors(&error))
     })?;
-    let kernel = kernel.keeping_signals();
+    let mut kernel = kernel.keeping_signals();
+    let both = services(options, capacity)?;
+    let Some(endpoints) = resolve_all(&options.listen, &mut kernel)? else {
+        log::info!("stopping: it listens nowhere yet");
+        report(&both);
+        return Ok(());
+    };
     let mut settings = Settings::default();
     settings.drain_timeout = options.drain_timeout;
     settings.drain_quiet = options.drain_quiet;
     settings.backlog = options.backlog;
     settings.unix_mode = options.unix_mode;
-    let mut server = Server::new(kernel, services(options, capacity)?, settings)
-        .with_report(|(streams, datagrams)| Both::of(streams.counts(), datagrams.counts()).report());
+    let mut server = Server::new(kernel, both, settings).with_report(report);
     let for_a_client = keep_a_descriptor()
         .map_err(|error| format!("cannot serve a client: {error}{}", too_few_descriptors(&error)))?;
-    for endpoint in &options.listen {
-        listen(&mut server, endpoint)?;
-    }
+    listen(&mut server, endpoints)?;
     drop(for_a_client);
-    let limits = if options.listen.iter().any(|endpoint| endpoint.kind().semantics().connections) {
-        limits(options, capacity)
-    } else {
-        String::new()
-    };
+    let accepts = options.listen.iter().any(|endpoint| endpoint.kind().semantics().connections);
+    let limits = if accepts { limits(options, capacity) } else { String::new() };
     log::info!("{PROGRAM} {}: {limits}{most} descriptors", command_line::version());
     log::info!("the log goes to {log_goes_to}");
     server.run().map_err(|error| format!("cannot go on serving: {error}"))
+}
+
+fn report((streams, datagrams): &Served) {
+    Both::of(streams.counts(), datagrams.counts()).report();
 }
 
 /// What holds for connections, of which there are `capacity` at most.
@@ -306,14 +312,28 @@ fn capacity(asked: Option<u32>, descriptor_limit: usize, endpoints: usize) -> us
     }
 }
 
-/// Listens on every address that the endpoint has. One at least has to work; of the others it is said.
-fn listen(server: &mut Server<Mio, Served>, endpoint: &Endpoint) -> Result<(), String> {
+/// The addresses of all endpoints, before a client can connect to any; `None` if the program is asked to stop meanwhile.
+fn resolve_all(endpoints: &[Endpoint], kernel: &mut Mio) -> Result<Option<Resolved>, String> {
+    let all = endpoints.to_vec();
+    // A name server can take long, and the resolver does not heed a signal.
+    let resolve = || all.into_iter().map(|endpoint| (endpoint.resolve(), endpoint)).collect::<Vec<_>>();
+    let resolved = kernel.unless_stopped(resolve).map_err(|error| format!("cannot resolve: {error}"))?;
+    let Some(resolved) = resolved else { return Ok(None) };
+    let endpoints = resolved.into_iter().map(|(addresses, endpoint)| match addresses {
+        Ok(addresses) => Ok((endpoint, addresses)),
+        Err(error) => Err(ListenError::Unresolved(endpoint, error).to_string()),
+    });
+    endpoints.collect::<Result<_, _>>().map(Some)
+}
+
+/// Listens on every address that the endpoints have. Of each endpoint one at least has to work; of the others it is said.
+fn listen(server: &mut Server<Mio, Served>, endpoints: Resolved) -> Result<(), String> {
     let refused = |(address, error): &(Address, io::Error)| {
         format!("cannot listen on {address}: {error}{}", advice(address, error))
     };
-    match server.listen(endpoint) {
+    match server.listen_at_all(endpoints) {
         Ok(listening) => {
-            for failure in &listening.failures {
+            for failure in listening.iter().flat_map(|listening| &listening.failures) {
                 log::warn!("{}", refused(failure));
             }
             Ok(())
@@ -337,11 +357,7 @@ fn too_few_descriptors(error: &io::Error) -> String {
 
 /// Why an address is not available.
 fn absent(address: &Address) -> &'static str {
-    let not_yet = match address.inet() {
-        Some(SocketAddr::V6(address)) => NotYet::of(*address.ip()),
-        Some(SocketAddr::V4(_)) | None => None,
-    };
-    match not_yet {
+    match address.inet().and_then(|address| NotYet::of(address.ip())) {
         Some(NotYet::Tentative) => {
             "; this machine has that address, and looks whether another one has it too: try again in a second or two, with \
              the link up (`ip address` calls it tentative)"

@@ -7,6 +7,7 @@
 mod backlog;
 mod directory;
 mod held;
+mod interruptible;
 pub mod mio;
 mod own_address;
 mod requests;

@@ -1,7 +1,7 @@
 //! What the system says of an IPv6 address of its own.
 
 use std::fs;
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr};
 
 /// What keeps an address from use that the system has (`IFA_F_DADFAILED`, `IFA_F_TENTATIVE` of `linux/if_addr.h`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -13,10 +13,13 @@ pub enum NotYet {
 }
 
 impl NotYet {
-    /// What keeps `address` from use; `None` if nothing does, or if the system does not have it, or has no `/proc`.
+    /// What keeps `address` from use; `None` if nothing does, or if it is one of IPv4, or if the system does not have it, or has no `/proc`.
     #[must_use]
-    pub fn of(address: Ipv6Addr) -> Option<NotYet> {
-        NotYet::in_list(&fs::read_to_string("/proc/net/if_inet6").ok()?, address)
+    pub fn of(address: IpAddr) -> Option<NotYet> {
+        match address {
+            IpAddr::V6(ip) => NotYet::in_list(&fs::read_to_string("/proc/net/if_inet6").ok()?, ip),
+            IpAddr::V4(_) => None,
+        }
     }
 
     /// The same by a list of the system's addresses: in each line an address, and as the fifth word the flags, all in hexadecimal

@@ -2,14 +2,15 @@
 
 use std::fs::{self, File};
 use std::io::Write as _;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::folder::Folder;
 use super::sandbox::{has_own_network, in_own_network};
-use crate::process::{Process, Server, answer, until, wait, welcomed};
+use crate::process::{Process, Server, answer, is_here, now, until, wait, welcomed};
 
 /// What a server says of itself.
 fn said(log: &str) -> &str {
@@ -73,4 +74,62 @@ fn a_log_file_that_is_cut_has_no_hole() {
     assert!(!log().contains('\0') && log().lines().count() == 1, "{:?}", log());
     kill_process(Pid::from_child(&server), Signal::TERM).unwrap();
     wait(&mut server);
+}
+
+/// A name server that is silent, and becomes the server, which inherits its socket. Its `resolv.conf` is `$RESOLV`.
+const SILENT: &str = "
+mount --bind \"$RESOLV\" /etc/resolv.conf && ip link set lo up && exec python3 -c '
+import os, socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind((\"127.0.0.1\", 53))
+s.set_inheritable(True)
+os.execv(sys.argv[1], sys.argv[1:])' \"$@\"";
+
+/// A program whose name server is silent.
+fn with_a_silent_name_server(folder: &Folder, program: &[&str]) -> Command {
+    let resolv = folder.path("resolv.conf");
+    fs::write(&resolv, "nameserver 127.0.0.1\n").unwrap();
+    let mut command = Command::new("unshare");
+    command.args(["--net", "--mount", "sh", "-c", SILENT, "sh"]).args(program);
+    command.env("RESOLV", resolv).env_remove("RUST_LOG");
+    command
+}
+
+/// Waits until the name server has been asked.
+fn wait_for_a_question(process: &Process) {
+    until("the name server is asked", || {
+        let sockets = fs::read_to_string(format!("/proc/{}/net/udp", process.child.id())).unwrap_or_default();
+        let asked = |line: &str| line.contains("0100007F:0035") && !line.contains(":00000000 00:");
+        sockets.lines().any(asked)
+    });
+}
+
+#[test]
+fn a_signal_ends_a_start_that_waits_for_a_name_server() {
+    if !has_own_network() || !is_here("python3") {
+        return;
+    }
+    let folder = Folder::new();
+    let server = env!("CARGO_BIN_EXE_welcomed");
+    let options = [server, "-l", "127.0.0.1:7000", "-l", "slow.example:7001"];
+    let server = Process::start(&mut with_a_silent_name_server(&folder, &options));
+    wait_for_a_question(&server);
+    assert!(!server.log().contains("waiting for"), "a client could connect: {}", server.log());
+    let begin = now();
+    server.signal(Signal::TERM);
+    let ended = server.wait();
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.log);
+    assert!(now() - begin < Duration::from_secs(3), "it took {:?}", now() - begin);
+}
+
+#[test]
+fn what_cannot_be_bound_is_found_before_a_client_connects() {
+    let used = TcpListener::bind("127.0.0.1:0").unwrap();
+    let in_use = used.local_addr().unwrap().to_string();
+    for bad in [in_use.as_str(), "absent.invalid:7000", "192.0.2.1:7000", "unix:///nowhere/socket"] {
+        let server = Process::start(welcomed().args(["-l", "127.0.0.1:0", "-l", bad]));
+        let ended = server.wait();
+        assert_eq!(ended.status.code(), Some(1), "{}", ended.log);
+        assert!(!ended.log.contains("waiting for"), "{}", ended.log);
+    }
 }
