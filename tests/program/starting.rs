@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::client_program::error_line;
 use super::folder::Folder;
 use super::sandbox::{has_own_network, in_own_network};
-use crate::process::{Process, Server, answer, is_here, now, until, wait, welcomed};
+use crate::process::{Process, Server, answer, is_here, now, run, until, wait, welcomed};
 
 /// What a server says of itself.
 fn said(log: &str) -> &str {
@@ -120,6 +121,21 @@ fn a_signal_ends_a_start_that_waits_for_a_name_server() {
     let ended = server.wait();
     assert_eq!(ended.status.code(), Some(0), "{}", ended.log);
     assert!(now() - begin < Duration::from_secs(3), "it took {:?}", now() - begin);
+}
+
+#[test]
+fn a_visit_waits_for_a_name_server_no_longer_than_it_may() {
+    if !has_own_network() || !is_here("python3") {
+        return;
+    }
+    for kind in ["tcp", "udp"] {
+        let (folder, begin) = (Folder::new(), now());
+        let endpoint = format!("{kind}://slow.example:7000");
+        let client = [env!("CARGO_BIN_EXE_welcome"), "-c", &endpoint, "--timeout", "500ms", "Ada"];
+        let line = error_line(run(&mut with_a_silent_name_server(&folder, &client), b""), 1);
+        assert_eq!(line, format!("{endpoint}: the host cannot be resolved: timed out"));
+        assert!(now() - begin < Duration::from_secs(4), "it took {:?}", now() - begin);
+    }
 }
 
 #[test]
