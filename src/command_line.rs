@@ -4,6 +4,7 @@ use std::env;
 use std::ffi::OsString;
 use std::fmt::Display;
 use std::io::{self, IsTerminal as _};
+use std::ops::RangeInclusive;
 use std::process::ExitCode;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -137,6 +138,20 @@ pub fn duration(text: &str, from: Duration) -> Result<Duration, String> {
             Err(format!("accepted are durations such as 50ms, 2s or 1m, from {from} to 24h"))
         }
     }
+}
+
+/// Parses a whole number that is among `accepted`. The error says what is.
+///
+/// ```
+/// use welcomed::command_line::count;
+///
+/// assert_eq!(count("64", 1..=65_535), Ok(64));
+/// assert_eq!(count("1e3", 1..=65_535), Err("accepted are whole numbers from 1 to 65535".to_owned()));
+/// ```
+pub fn count(text: &str, accepted: RangeInclusive<u32>) -> Result<u32, String> {
+    let number = text.parse().ok().filter(|number| accepted.contains(number));
+    number
+        .ok_or_else(|| format!("accepted are whole numbers from {} to {}", accepted.start(), accepted.end()))
 }
 
 /// What clap says. A word of the command line that is too long to be shown is said by its length.

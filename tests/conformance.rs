@@ -14,6 +14,7 @@
 
 mod kinds;
 mod process;
+mod tied;
 
 mod conformance {
     // What the tests stand on.

@@ -9,10 +9,12 @@
 )]
 
 mod process;
+mod tied;
 
 mod program {
     // What the tests stand on.
     mod client_program;
+    mod errors;
     mod fault_run;
     mod folder;
     mod sandbox;
@@ -27,6 +29,7 @@ mod program {
     mod false_answers;
     mod injection;
     mod late_input;
+    mod leftovers;
     mod log;
     mod many_pipes;
     mod netcat;

@@ -1,6 +1,13 @@
 //! The lab report's calls and ours are the same conversation: `examples/python` against the programs, both ways.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has to fail")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has to fail"
+)]
+
+mod tied;
 
 use std::io::{BufRead as _, BufReader, Lines, Read, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -9,6 +16,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::process::{Pid, Signal, kill_process};
 use welcomed::DIAGRAMS;
+
+use self::tied::tied;
 
 const SERVER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/python/server.py");
 const CLIENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/python/client.py");
@@ -21,8 +30,9 @@ const BOUND: &str = "20";
 
 /// A program that is ended after [`BOUND`].
 fn bounded(program: &[&str]) -> Command {
-    let mut command = Command::new("timeout");
-    command.arg(BOUND).args(program).env_remove("RUST_LOG").env("PYTHONUNBUFFERED", "1");
+    let (mut command, tied) = (tied("timeout"), tied(program[0]));
+    command.arg(BOUND).arg(tied.get_program()).args(tied.get_args()).args(&program[1..]);
+    command.env_remove("RUST_LOG").env("PYTHONUNBUFFERED", "1");
     command
 }
 

@@ -24,8 +24,10 @@
 //! * Late data are sent again: by the kernel's loss probe after two round trips, and for sure after one and 200 ms. Such
 //!   a copy has a number of its own, and the rule for the first does not hold for it.
 //! * Time is real. A test may say that something takes at least so long, and never at most.
-//! * It takes root, iproute2 and `/dev/net/tun`. Without them a test says `NOT TESTED`.
+//! * It takes root, iproute2 and `/dev/net/tun`. Without them a test says `NOT TESTED`. With musl there is no such test,
+//!   because the library for the devices does not build.
 
+#![cfg(not(target_env = "musl"))]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -35,6 +37,7 @@
 )]
 
 mod process;
+mod tied;
 
 mod relay {
     // The relay.
@@ -47,6 +50,8 @@ mod relay {
     // The tests.
     mod crowd;
     mod datagrams;
+    mod far;
+    mod forged;
     mod itself;
     mod late_input;
     mod loss;

@@ -12,6 +12,7 @@
 )]
 
 mod kinds;
+mod tied;
 
 mod soak {
     pub(crate) mod client;

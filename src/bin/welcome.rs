@@ -42,7 +42,7 @@ struct Options {
     timeout: Duration,
 
     /// How many more attempts to make when no answer comes, over udp, unixgram and raw [default: 3]
-    #[arg(long, value_name = "COUNT", allow_hyphen_values = true, value_parser = clap::value_parser!(u32).range(..=i64::from(RETRIES_MAX)))]
+    #[arg(long, value_name = "COUNT", allow_hyphen_values = true, value_parser = retries)]
     retries: Option<u32>,
 
     /// What ends the name, over tcp and unix [default: lf]
@@ -62,6 +62,10 @@ struct Options {
 
 fn timeout(text: &str) -> Result<Duration, String> {
     command_line::duration(text, Duration::from_millis(1))
+}
+
+fn retries(text: &str) -> Result<u32, String> {
+    command_line::count(text, 0..=RETRIES_MAX)
 }
 
 fn main() -> ExitCode {

@@ -63,7 +63,8 @@ struct Options {
     #[arg(long, value_name = "TEXT", default_value = "welcome ")]
     welcome: Welcome,
 
-    /// A name without a line end ends after this silence; 0: as soon as nothing more is there
+    /// A name without a line end ends after this silence, over TCP after two round trips and 20 ms at the soonest; 0: as
+    /// soon as nothing more is there
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true, default_value = "50ms", value_parser = duration_or_zero)]
     name_gap: Duration,
 
@@ -84,16 +85,16 @@ struct Options {
     drain_quiet: Option<Duration>,
 
     /// The most connections at a time; others wait in the backlog [default: what the descriptor limit allows]
-    #[arg(long, value_name = "COUNT", allow_hyphen_values = true, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "COUNT", allow_hyphen_values = true, value_parser = connections)]
     max_connections: Option<u32>,
 
     /// The most connections of one source at a time; more are reset. A source is an IPv4 address, an IPv6 network (/64) or
     /// a user of this machine. 0: no such limit [default: half of the most connections]
-    #[arg(long, value_name = "COUNT", allow_hyphen_values = true)]
+    #[arg(long, value_name = "COUNT", allow_hyphen_values = true, value_parser = connections_or_zero)]
     max_per_source: Option<u32>,
 
     /// How many clients may wait to be accepted; the system may cap it (net.core.somaxconn)
-    #[arg(long, value_name = "COUNT", allow_hyphen_values = true, default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..=65_535))]
+    #[arg(long, value_name = "COUNT", allow_hyphen_values = true, default_value_t = 4096, value_parser = clients)]
     backlog: u32,
 
     /// The permissions of a socket that has a path, in octal as chmod takes them
@@ -131,6 +132,19 @@ fn duration_or_zero(text: &str) -> Result<Duration, String> {
 
 fn positive_duration(text: &str) -> Result<Duration, String> {
     command_line::duration(text, Duration::from_millis(1))
+}
+
+fn connections_or_zero(text: &str) -> Result<u32, String> {
+    command_line::count(text, 0..=u32::MAX)
+}
+
+fn connections(text: &str) -> Result<u32, String> {
+    command_line::count(text, 1..=u32::MAX)
+}
+
+/// How many may wait: the kernel keeps the number in 16 bits in places.
+fn clients(text: &str) -> Result<u32, String> {
+    command_line::count(text, 1..=65_535)
 }
 
 /// Permissions as chmod(1) takes them, without those that mean nothing for a socket.
@@ -205,7 +219,8 @@ fn log_and_serve(options: &Options) -> ExitCode {
     };
     if asked.is_none() && !rust_log.is_empty() {
         log::warn!(
-            "RUST_LOG={rust_log:?} has no level; accepted are off, error, warn, info, debug and trace"
+            "RUST_LOG={rust_log:?} sets no level; it takes off, error, warn, info, debug or trace, alone or behind \
+             welcomed=, and none for a single module"
         );
     }
     let result = serve(options, log_goes_to);
@@ -229,10 +244,9 @@ fn serve(options: &Options, log_goes_to: &str) -> Result<(), String> {
         descriptor_limit()
     });
     let capacity = capacity(options.max_connections, most, options.listen.len());
-    let kernel = Mio::with_signals().map_err(|error| {
+    let mut kernel = Mio::with_signals().map(Mio::keeping_signals).map_err(|error| {
         format!("cannot begin to wait for events: {error}{}", too_few_descriptors(&error))
     })?;
-    let mut kernel = kernel.keeping_signals();
     let both = services(options, capacity)?;
     let Some(endpoints) = resolve_all(&options.listen, &mut kernel)? else {
         log::info!("stopping: it listens nowhere yet");
@@ -277,8 +291,7 @@ fn limits(options: &Options, capacity: usize) -> String {
 
 /// The most connections of one source at a time; 0 for no such limit.
 fn most_per_source(options: &Options, capacity: usize) -> usize {
-    let asked = options.max_per_source.and_then(|most| usize::try_from(most).ok());
-    asked.unwrap_or_else(|| capacity.div_ceil(2))
+    options.max_per_source.map_or(capacity.div_ceil(2), |most| usize::try_from(most).unwrap_or(usize::MAX))
 }
 
 fn services(options: &Options, capacity: usize) -> Result<Served, String> {
@@ -355,20 +368,6 @@ fn too_few_descriptors(error: &io::Error) -> String {
     if is_out_of_descriptors(error) { what } else { String::new() }
 }
 
-/// Why an address is not available.
-fn absent(address: &Address) -> &'static str {
-    match address.inet().and_then(|address| NotYet::of(address.ip())) {
-        Some(NotYet::Tentative) => {
-            "; this machine has that address, and looks whether another one has it too: try again in a second or two, with \
-             the link up (`ip address` calls it tentative)"
-        }
-        Some(NotYet::Duplicate) => {
-            "; another machine of the link has that address too (`ip address`: dadfailed)"
-        }
-        None => "; this machine does not have that address (`ip address` lists its own)",
-    }
-}
-
 /// What to do about an address that one cannot listen on.
 fn advice(address: &Address, error: &io::Error) -> String {
     let kind = address.kind;
@@ -390,7 +389,11 @@ fn advice(address: &Address, error: &io::Error) -> String {
                 "; choose a shorter path with --listen {kind}:///PATH, or a name with --listen {kind}://@NAME"
             )
         }
-        (ErrorKind::AddrNotAvailable, _) => absent(address).to_owned(),
+        (ErrorKind::AddrNotAvailable, _) => match address.inet().and_then(|address| NotYet::of(address.ip()))
+        {
+            Some(not_yet) => format!("; {not_yet}"),
+            None => "; this machine does not have that address (`ip address` lists its own)".to_owned(),
+        },
         (ErrorKind::PermissionDenied, _) => format!("; it takes {}", kind.semantics().privilege),
         _ => too_few_descriptors(error),
     }

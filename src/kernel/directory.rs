@@ -194,9 +194,8 @@ mod tests {
 
     #[test]
     fn permissions_are_given_to_no_file_behind_a_link() {
-        let folder = std::env::temp_dir().join(format!("welcomed-mode-{}", std::process::id()));
-        fs::create_dir(&folder).unwrap();
-        let (file, link) = (folder.join("file"), folder.join("link"));
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("file"), folder.path().join("link"));
         File::create(&file).unwrap();
         fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
         symlink(&file, &link).unwrap();
@@ -204,6 +203,5 @@ mod tests {
         let set = |name: &str| directory.find(OsStr::new(name)).unwrap().unwrap().set_permissions(0o666);
         assert!(set("link").is_err() && set("file").is_err());
         assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
-        fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -23,6 +23,12 @@ const NOTED_PART: usize = 8;
 /// A user may hold this many times as many bytes as are free.
 const USER_TIMES_FREE: usize = 4;
 
+/// The user who holds the most has to leave this part of the buffer free.
+const RESERVED_PART: usize = 6;
+
+/// How many users share that part. The last of them may take all that is left of it.
+const SHARING_USERS: usize = 8;
+
 /// An address may hold this part of the bytes that are free.
 const ADDRESS_PART_OF_FREE: usize = 64;
 
@@ -103,8 +109,10 @@ struct Cleared {
 ///
 /// Where more is free than is held, nothing is refused. Else the share of a user, and that of an address, depends on what is
 /// free, as in switches with shared memory ("Dynamic Queue Length Thresholds for Shared-Memory Packet Switches", Choudhury
-/// and Hahne, 1998). So there is always something free: beside n users that hold all they may, a part in 4 n + 1 of what is
-/// noted.
+/// and Hahne, 1998). There a queue that is beyond its share gets shorter. A user who reads nothing keeps what it has, and the
+/// next one would get most of the rest. So users have places as well, the one who holds the most the first place. Each has to
+/// leave something to the places behind its own. So beside fewer users than [`SHARING_USERS`] there is something free, however
+/// they come. Beside n users that take the same it is a part in 4 n + 1 of what is noted.
 ///
 /// What an address was sent counts until the kernel shows that nothing is unread there. It does so in a look at all sockets, or
 /// when it is asked for the one of a client that wants more. Where there is no such list, or the socket is in another network
@@ -133,16 +141,21 @@ impl Held {
         if free >= now.held {
             return Opinion::Yes;
         }
-        if self.held_by(user) > free.saturating_mul(USER_TIMES_FREE) {
+        let own = self.accounts.values().filter(|account| account.user == user);
+        let own = own.map(|account| self.held_at(account)).fold(0, usize::saturating_add).min(now.held);
+        if own > free.saturating_mul(USER_TIMES_FREE) {
             return Opinion::No;
         }
         let share = free / ADDRESS_PART_OF_FREE;
-        match self.accounts.get(&key(to)) {
+        let opinion = match self.accounts.get(&key(to)) {
             Some(account) if account.sent <= share => Opinion::Yes,
             Some(account) if account.charged <= share && account.reads != Reads::Nothing => Opinion::Likely,
-            Some(_) => Opinion::No,
+            Some(_) => return Opinion::No,
             None => Opinion::Yes,
-        }
+        };
+        // The place takes the longest to find.
+        let is_reserved = free < reserved(now.size, 1) && free < reserved(now.size, self.place(user, own));
+        if is_reserved { Opinion::No } else { opinion }
     }
 
     /// The socket at this address, if it is worth asking the kernel whether it has read everything.
@@ -237,17 +250,27 @@ impl Held {
         }
     }
 
-    /// How much `user` holds, at most.
-    fn held_by(&self, user: Option<u32>) -> usize {
+    /// How much is held there, at most.
+    fn held_at(&self, account: &Account) -> usize {
         let hidden = self.buffer.held.saturating_sub(self.charged);
         let is_too_much_hidden = hidden > self.buffer.size / HIDDEN_PART;
-        let own = self.accounts.values().filter(|account| account.user == user);
-        let held = own.map(|account| {
-            let cleared = account.cleared.filter(|_| is_too_much_hidden).map_or(0, |cleared| cleared.sent);
-            let counted = if account.reads == Reads::Promptly { account.charged } else { account.sent };
-            counted.saturating_add(cleared)
-        });
-        held.fold(0, usize::saturating_add).min(self.buffer.held)
+        let cleared = account.cleared.filter(|_| is_too_much_hidden).map_or(0, |cleared| cleared.sent);
+        let counted = if account.reads == Reads::Promptly { account.charged } else { account.sent };
+        counted.saturating_add(cleared)
+    }
+
+    /// The place of a user who holds `own`. Of users who hold the same each has the last place.
+    fn place(&self, user: Option<u32>, own: usize) -> usize {
+        // They are few, so a search is faster than a map.
+        let mut others: Vec<(Option<u32>, usize)> = Vec::new();
+        for account in self.accounts.values().filter(|account| account.user != user) {
+            let held = self.held_at(account);
+            match others.iter_mut().find(|(other, _)| *other == account.user) {
+                Some((_, sum)) => *sum = sum.saturating_add(held),
+                None => others.push((account.user, held)),
+            }
+        }
+        others.iter().filter(|(_, held)| *held >= own).count().saturating_add(1)
     }
 
     /// So much is held now, after so much more was sent. What it is less than both has been read, the newest first.
@@ -308,6 +331,14 @@ impl Account {
         self.sent = self.sent.saturating_add(cleared.sent);
         self.reads = Reads::Late;
     }
+}
+
+/// How much a user has to leave free, by its place. The places behind the first have shares in proportion to a half, a
+/// third, and so on.
+fn reserved(size: usize, place: usize) -> usize {
+    // A number that each place divides.
+    let behind = |place: usize| (place..SHARING_USERS).map(|place| 840 / (place + 1)).sum::<usize>();
+    size / RESERVED_PART / behind(1) * behind(place.max(1))
 }
 
 /// A name as the kernel shows it.

@@ -1,10 +1,10 @@
-//! The real kernel: mio for readiness, rustix for the calls.
+//! The real kernel: mio for readiness, rustix and nix for the calls.
 //!
 //! mio has types for TCP, UDP and Unix sockets, but none for sequenced packets and raw sockets. What all six
 //! have is a descriptor, which mio watches as a `SourceFd`.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::time::{Duration, Instant};
@@ -14,17 +14,20 @@ use mio::unix::SourceFd;
 use mio::{Events, Poll, Token};
 use nix::sys::socket::sockopt::PeerCredentials;
 use rustix::io::Errno;
-use rustix::net::{
-    RecvAncillaryBuffer, RecvFlags, ReturnFlags, SendFlags, Shutdown, SocketAddrAny, SocketFlags, sockopt,
-};
-use rustix::process::{Resource, Rlimit};
+use rustix::net::{SocketAddrAny, SocketFlags, sockopt};
 
+pub use super::descriptors::{
+    descriptor_limit, is_out_of_descriptors, keep_a_descriptor, raise_descriptor_limit,
+};
+use super::inet_datagrams;
 use super::requests::{Handle, ProcessSignals};
-use super::seam::{Closing, Interest, Kernel, Ready, Record};
+use super::seam::{Closing, Datagram, Interest, Kernel, Ready, Record};
+use super::stream;
 use super::unix::SocketFile;
 use super::unix_datagrams;
-use crate::net::{Address, Kind, Name, Names, Peer, Process, UnixName};
-use crate::net::{ipv4, socket, zone};
+use crate::net::{Address, Destination, Kind, Name, Names, Peer, Process, UnixName, socket, zone};
+
+pub use super::stream::Stream;
 
 /// How many events one wait takes from the kernel; what is left is taken by the next.
 const EVENTS_PER_WAIT: usize = 1024;
@@ -35,10 +38,6 @@ const SIGNALS: Token = Token(usize::MAX);
 const HANDLES: Token = Token(usize::MAX - 1);
 const LAST_LISTENER: usize = usize::MAX - 2;
 const FIRST_LISTENER: usize = usize::MAX / 2;
-
-/// More of the same follows at once, so hold back a segment that is not full (send(2)). Of sockets with connections only TCP
-/// heeds it.
-const MORE_FOLLOWS: SendFlags = SendFlags::NOSIGNAL.union(SendFlags::MORE);
 
 /// Every socket of ours.
 const SOCKET_FLAGS: SocketFlags = SocketFlags::NONBLOCK.union(SocketFlags::CLOEXEC);
@@ -99,20 +98,11 @@ pub struct Listener {
     file: Option<SocketFile>,
     socket: OwnedFd,
     kind: Kind,
+    is_ipv6: bool,
     /// What is known of the senders of datagrams in the Unix domain.
     senders: unix_datagrams::Senders,
     /// The one host that a raw socket receives packets for, if it is bound to one.
     only_for: Option<Ipv4Addr>,
-}
-
-/// An accepted connection.
-#[derive(Debug)]
-pub struct Stream {
-    socket: OwnedFd,
-    /// Whether the selector knows it: mio asks for `register` the first time, `reregister` after it.
-    registered: bool,
-    /// Whether it is of the Unix domain.
-    is_local: bool,
 }
 
 impl Kernel for Mio {
@@ -130,6 +120,7 @@ impl Kernel for Mio {
             file: None,
             socket,
             kind: address.kind,
+            is_ipv6: address.inet().is_some_and(|inet| inet.is_ipv6()),
             senders: unix_datagrams::Senders::default(),
             only_for: None,
         })
@@ -149,6 +140,11 @@ impl Kernel for Mio {
                     sockopt::set_socket_reuseaddr(&*socket, true)?;
                     // Inherited by accept. What is held back is held back by MSG_MORE alone.
                     sockopt::set_tcp_nodelay(&*socket, true)?;
+                }
+                if !semantics.connections {
+                    inet_datagrams::is_of_one_host(inet.ip())?;
+                    // Before it is bound, so that it is told of the first one too.
+                    inet_datagrams::tell_destinations(socket, inet.is_ipv6())?;
                 }
                 if inet.is_ipv6() {
                     // Each address has a socket of its own: `0.0.0.0` and `[::]` go together.
@@ -174,7 +170,16 @@ impl Kernel for Mio {
         Ok(address.clone())
     }
 
-    fn listen(&mut self, listener: &mut Listener, index: usize, backlog: u32) -> io::Result<()> {
+    fn listen(
+        &mut self,
+        listener: &mut Listener,
+        index: usize,
+        backlog: u32,
+        output_timeout: Duration,
+    ) -> io::Result<()> {
+        if listener.kind == Kind::Tcp {
+            sockopt::set_tcp_user_timeout(&listener.socket, stream::user_timeout_ms(output_timeout))?;
+        }
         if listener.kind.semantics().connections {
             rustix::net::listen(&listener.socket, i32::try_from(backlog).unwrap_or(i32::MAX))?;
         }
@@ -196,31 +201,33 @@ impl Kernel for Mio {
     fn accept(&mut self, listener: &Listener) -> io::Result<(Stream, Peer)> {
         let (socket, address) = rustix::net::acceptfrom_with(&listener.socket, SOCKET_FLAGS)?;
         let is_local = listener.kind.semantics().names == Names::Path;
-        let peer = if is_local { process(&socket) } else { inet_peer(listener.kind, address) };
-        Ok((Stream { socket, registered: false, is_local }, peer))
+        let peer = if is_local { process(&socket) } else { inet_peer(address) };
+        Ok((Stream::new(socket, is_local), peer))
     }
 
-    fn receive(&mut self, listener: &Listener, buffer: &mut [u8]) -> io::Result<(Record, Peer)> {
-        let Listener { socket, kind, .. } = listener;
-        if kind.semantics().names == Names::Protocol {
-            return receive_packet(listener, buffer);
+    fn receive(&mut self, listener: &Listener, buffer: &mut [u8]) -> io::Result<Datagram> {
+        let Listener { socket, kind, senders, is_ipv6, only_for, .. } = listener;
+        match kind.semantics().names {
+            Names::Path => unix_datagrams::receive(socket, buffer, senders),
+            Names::Port => inet_datagrams::receive(socket, *is_ipv6, buffer),
+            Names::Protocol => inet_datagrams::receive_packet(socket, *only_for, buffer),
         }
-        if kind.semantics().names == Names::Path {
-            return unix_datagrams::receive(socket, buffer, &listener.senders);
-        }
-        let (bytes, all, sender) = rustix::net::recvfrom(socket, buffer, RecvFlags::TRUNC)?;
-        Ok((Record { bytes, truncated: all > bytes }, inet_peer(*kind, sender)))
     }
 
-    fn send(&mut self, listener: &Listener, datagram: &[u8], peer: &Peer) -> io::Result<()> {
-        let (socket, flags) = (&listener.socket, SendFlags::NOSIGNAL);
+    fn send(
+        &mut self,
+        listener: &Listener,
+        datagram: &[u8],
+        peer: &Peer,
+        asked: &Destination,
+    ) -> io::Result<()> {
+        let Listener { socket, senders, .. } = listener;
         match peer {
-            Peer::Inet(address) => rustix::net::sendto(socket, datagram, flags, address)?,
-            Peer::Host(host) => rustix::net::sendto(socket, datagram, flags, &SocketAddrV4::new(*host, 0))?,
-            Peer::Unix(name) => return unix_datagrams::send(socket, datagram, name, &listener.senders),
-            Peer::Process(_) | Peer::Unnamed => return Err(Errno::DESTADDRREQ.into()),
-        };
-        Ok(())
+            Peer::Inet(address) => inet_datagrams::send(socket, datagram, *address, asked),
+            Peer::Host(host) => inet_datagrams::send(socket, datagram, (*host, 0).into(), asked),
+            Peer::Unix(name) => unix_datagrams::send(socket, datagram, name, senders),
+            Peer::Process(_) | Peer::Unnamed => Err(Errno::DESTADDRREQ.into()),
+        }
     }
 
     fn wait(&mut self, ready: &mut Vec<Ready>, timeout: Option<Duration>) -> io::Result<()> {
@@ -244,99 +251,31 @@ impl Kernel for Mio {
             Interest::Readable => mio::Interest::READABLE,
             Interest::Writable => mio::Interest::WRITABLE,
         };
-        let descriptor = stream.socket.as_raw_fd();
-        let mut source = SourceFd(&descriptor);
-        if stream.registered {
-            return source.reregister(self.poll.registry(), Token(key), interest);
-        }
-        source.register(self.poll.registry(), Token(key), interest)?;
-        stream.registered = true;
-        Ok(())
+        stream.watch(self.poll.registry(), Token(key), interest)
+    }
+
+    fn round_trip(&self, stream: &Stream) -> io::Result<Duration> {
+        stream.round_trip()
     }
 
     fn read(&mut self, stream: &mut Stream, buffer: &mut [u8]) -> io::Result<usize> {
-        Ok(rustix::net::recv(&stream.socket, buffer, RecvFlags::empty())?.0)
+        stream.read(buffer)
     }
 
     fn read_record(&mut self, stream: &mut Stream, buffer: &mut [u8]) -> io::Result<Option<Record>> {
-        // recv(2) looks for a record, and then whether the other side has shut down. It misses a client that sends and
-        // shuts down in between. The second look finds what was sent before the end.
-        match receive_record(&stream.socket, buffer)? {
-            None => receive_record(&stream.socket, buffer),
-            record => Ok(record),
-        }
+        stream.read_record(buffer)
     }
 
     fn write(&mut self, stream: &mut Stream, bytes: &[u8], more: bool) -> io::Result<usize> {
-        let flags = if more { MORE_FOLLOWS } else { SendFlags::NOSIGNAL };
-        Ok(rustix::net::send(&stream.socket, bytes, flags)?)
+        stream.write(bytes, more)
     }
 
     fn shutdown_write(&mut self, stream: &mut Stream) -> io::Result<()> {
-        Ok(rustix::net::shutdown(&stream.socket, Shutdown::Write)?)
+        stream.shutdown_write()
     }
 
     fn close(&mut self, stream: Stream, closing: Closing) {
-        // A call that fails has nothing left to do: the client is gone.
-        let _ = match closing {
-            Closing::AtOnce => Ok(()),
-            Closing::Delivering if stream.is_local => {
-                rustix::net::shutdown(&stream.socket, Shutdown::Both).map(|()| throw_away(&stream.socket))
-            }
-            Closing::Delivering => rustix::net::shutdown(&stream.socket, Shutdown::Write),
-            Closing::Cut => sockopt::set_socket_linger(&stream.socket, Some(Duration::ZERO)),
-        };
-        // No deregistering first: the socket has this one descriptor, and closing the last one takes it
-        // out of every epoll set (epoll(7), "Questions and answers").
-        drop(stream);
-    }
-}
-
-/// Reads all that came, of a socket that nothing more can come to: at most what its buffer holds.
-#[cold]
-fn throw_away(socket: &OwnedFd) {
-    let mut buffer = [0; 16 * 1024];
-    loop {
-        match receive_record(socket, &mut buffer) {
-            Ok(None) => return,
-            Err(error) if error.kind() != io::ErrorKind::Interrupted => return,
-            Ok(Some(_)) | Err(_) => {}
-        }
-    }
-}
-
-/// The next record, or the end of input.
-fn receive_record(socket: &OwnedFd, buffer: &mut [u8]) -> io::Result<Option<Record>> {
-    let mut no_room = RecvAncillaryBuffer::default();
-    let buffer = &mut [io::IoSliceMut::new(buffer)];
-    let got = rustix::net::recvmsg(socket, buffer, &mut no_room, RecvFlags::empty())?;
-    // Both the end of input and an empty record have no bytes. But a record has the sender's credentials, which the
-    // listening socket asked for (unix(7), SO_PASSCRED). There is no room for them here, and the kernel says so
-    // (recvmsg(2), MSG_CTRUNC).
-    let is_record = got.bytes > 0 || got.flags.contains(ReturnFlags::CTRUNC);
-    let truncated = got.flags.contains(ReturnFlags::TRUNC);
-    Ok(is_record.then_some(Record { bytes: got.bytes, truncated }))
-}
-
-/// The payload of the next packet of a raw socket. The kernel can queue a packet for another host that it had matched
-/// before the socket was bound: that is no datagram of this server.
-fn receive_packet(listener: &Listener, buffer: &mut [u8]) -> io::Result<(Record, Peer)> {
-    let Listener { socket, kind, only_for, .. } = listener;
-    loop {
-        let mut packet = vec![0; ipv4::HEADER_MAX_BYTES + buffer.len()];
-        let (bytes, all, sender) = rustix::net::recvfrom(socket, &mut packet, RecvFlags::TRUNC)?;
-        let packet = packet.get(..bytes).unwrap_or_default();
-        let destination = ipv4::addresses(packet).map(|(_, destination)| destination);
-        if only_for.is_some() && destination != *only_for {
-            continue;
-        }
-        let payload = ipv4::payload(packet).ok_or(io::ErrorKind::InvalidData)?;
-        let kept = payload.len().min(buffer.len());
-        if let (Some(to), Some(from)) = (buffer.get_mut(..kept), payload.get(..kept)) {
-            to.copy_from_slice(from);
-        }
-        let record = Record { bytes: kept, truncated: all > bytes || payload.len() > kept };
-        return Ok((record, inet_peer(*kind, sender)));
+        stream.close(closing);
     }
 }
 
@@ -350,39 +289,44 @@ fn process(socket: &OwnedFd) -> Peer {
     })
 }
 
-/// The peer of a connection or a datagram over the Internet.
-fn inet_peer(kind: Kind, address: Option<SocketAddrAny>) -> Peer {
+/// The peer of a connection over the Internet.
+fn inet_peer(address: Option<SocketAddrAny>) -> Peer {
     match address.map(SocketAddr::try_from) {
-        Some(Ok(SocketAddr::V4(address))) if kind == Kind::Raw => Peer::Host(*address.ip()),
         Some(Ok(address)) => Peer::Inet(address),
         Some(Err(_)) | None => Peer::Unnamed,
     }
 }
 
-/// This process's limit of open descriptors (getrlimit(2), the soft value).
-#[must_use]
-pub fn descriptor_limit() -> usize {
-    let limit = rustix::process::getrlimit(Resource::Nofile).current;
-    limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX))
-}
+#[cfg(test)]
+mod tests {
+    use std::net::TcpStream;
 
-/// Raises this process's limit of open descriptors to its hard value, and gives the limit then in force.
-///
-/// Fails where the system does not let it be raised, as where the hard value is no limit at all.
-pub fn raise_descriptor_limit() -> io::Result<usize> {
-    let Rlimit { maximum, .. } = rustix::process::getrlimit(Resource::Nofile);
-    rustix::process::setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })?;
-    Ok(descriptor_limit())
-}
+    use super::*;
 
-/// A descriptor that is kept until the server listens everywhere: then there is room for a client. Fails if the limit leaves
-/// no room for it.
-pub fn keep_a_descriptor() -> io::Result<OwnedFd> {
-    Ok(rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stderr(), 0)?)
-}
+    /// What an accepted connection has as its user timeout, where an output may take so long.
+    fn user_timeout(output_timeout: Duration) -> u32 {
+        let mut kernel = Mio::new().unwrap();
+        let any = Address::from(SocketAddr::from(([127, 0, 0, 1], 0)));
+        let mut listener = kernel.socket(&any).unwrap();
+        let address = kernel.bind(&mut listener, &any, 0).unwrap();
+        kernel.listen(&mut listener, 0, 1, output_timeout).unwrap();
+        let client = TcpStream::connect(address.inet().unwrap()).unwrap();
+        let (stream, peer) = kernel.accept(&listener).unwrap();
+        assert_eq!(peer, Peer::Inet(client.local_addr().unwrap()));
+        sockopt::tcp_user_timeout(&stream.socket).unwrap()
+    }
 
-/// Whether an error says that this process has as many descriptors as it may (`EMFILE`).
-#[must_use]
-pub fn is_out_of_descriptors(error: &io::Error) -> bool {
-    Errno::from_io_error(error) == Some(Errno::MFILE)
+    #[test]
+    fn an_accepted_connection_gives_up_what_is_never_read() {
+        for (output_timeout, expected) in [
+            (Duration::ZERO, 30_000),
+            (Duration::from_secs(10), 30_000),
+            (Duration::from_secs(60), 65_000),
+            (Duration::from_secs(295), 300_000),
+            (Duration::from_secs(296), 0),
+            (Duration::MAX, 0),
+        ] {
+            assert_eq!(user_timeout(output_timeout), expected, "{output_timeout:?}");
+        }
+    }
 }

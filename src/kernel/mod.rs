@@ -5,8 +5,10 @@
 //! simulated one in its place, and the loop runs on it unchanged.
 
 mod backlog;
+mod descriptors;
 mod directory;
 mod held;
+mod inet_datagrams;
 mod interruptible;
 pub mod mio;
 mod own_address;
@@ -14,6 +16,7 @@ mod requests;
 mod seam;
 mod standard_output;
 mod standard_streams;
+mod stream;
 mod unix;
 mod unix_datagrams;
 mod unix_diag;
@@ -23,7 +26,7 @@ pub use self::backlog::real_backlog;
 pub use self::mio::Mio;
 pub use self::own_address::NotYet;
 pub use self::requests::Handle;
-pub use self::seam::{Closing, Interest, Kernel, Ready, Record, Signal};
+pub use self::seam::{Closing, Datagram, Interest, Kernel, Ready, Record, Signal};
 pub use self::standard_output::Printed;
 pub use self::standard_streams::{
     append_to_standard_error, is_standard_output_closed, read_from_standard_input, survive_file_size_limit,

@@ -1,9 +1,10 @@
 //! What the system says of an IPv6 address of its own.
 
+use std::fmt;
 use std::fs;
 use std::net::{IpAddr, Ipv6Addr};
 
-/// What keeps an address from use that the system has (`IFA_F_DADFAILED`, `IFA_F_TENTATIVE` of `linux/if_addr.h`).
+/// What keeps an address from use that the system has, shown as what to do (`IFA_F_DADFAILED`, `IFA_F_TENTATIVE` of `linux/if_addr.h`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum NotYet {
     /// It is looked whether another host of the link has it too, which takes a second, and needs the link to be up (RFC 4862, 5.4).
@@ -33,6 +34,18 @@ impl NotYet {
             _ if flags & 0x40 != 0 => Some(NotYet::Tentative),
             _ => None,
         }
+    }
+}
+
+impl fmt::Display for NotYet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            NotYet::Tentative => {
+                "this machine has that address, and looks whether another one has it too: try again in a second or two, with \
+                 the link up (`ip address` calls it tentative)"
+            }
+            NotYet::Duplicate => "another machine of the link has that address too (`ip address`: dadfailed)",
+        })
     }
 }
 

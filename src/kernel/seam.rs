@@ -3,7 +3,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use crate::net::{Address, Peer};
+use crate::net::{Address, Destination, Peer};
 
 /// Something that the kernel reports. It is a hint: only the result of the call that follows decides.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -54,6 +54,17 @@ pub struct Record {
     pub truncated: bool,
 }
 
+/// A datagram, its sender, and what it was sent to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Datagram {
+    /// Its bytes.
+    pub record: Record,
+    /// The sender, as the datagram says it.
+    pub peer: Peer,
+    /// What it was sent to.
+    pub to: Destination,
+}
+
 /// The system calls of the loop.
 ///
 /// Nothing here blocks but [`wait`](Kernel::wait). Readiness is edge-triggered (epoll(7), `EPOLLET`):
@@ -65,7 +76,8 @@ pub trait Kernel {
     /// closes it, and takes away its file, if it has one.
     type Listener;
     /// An accepted connection, non-blocking. It need not be a stream in the sense of socket(2): that of a
-    /// sequenced packet socket gives records.
+    /// sequenced packet socket gives records. Dropping it closes it: as [`Closing::Cut`], if more was to follow what was
+    /// written last.
     type Stream;
 
     /// The present moment of a clock that never goes back.
@@ -89,7 +101,17 @@ pub trait Kernel {
     /// listen(2), if the socket has connections, with room for `backlog` clients that wait to be accepted
     /// (the system may cap it: on Linux at `net.core.somaxconn`). Watches the socket as
     /// [`Ready::Listener`] `(index)`. Now that it is ready for clients its path gets its name.
-    fn listen(&mut self, listener: &mut Self::Listener, index: usize, backlog: u32) -> io::Result<()>;
+    ///
+    /// An output may take `output_timeout` to be taken by the kernel. TCP gives up what its client has not acknowledged 5 s
+    /// later, and not before 30 s (tcp(7), `TCP_USER_TIMEOUT`), also after close(2). Beyond 5 minutes the system's own limits
+    /// hold. Accepted connections inherit that.
+    fn listen(
+        &mut self,
+        listener: &mut Self::Listener,
+        index: usize,
+        backlog: u32,
+        output_timeout: Duration,
+    ) -> io::Result<()>;
 
     /// Watches a socket of the server anew: if a client waits there, or a datagram, that is reported again.
     fn watch_again(&mut self, listener: &mut Self::Listener, index: usize) -> io::Result<()>;
@@ -97,11 +119,17 @@ pub trait Kernel {
     /// accept(2): the client that has waited longest, or `WouldBlock`.
     fn accept(&mut self, listener: &Self::Listener) -> io::Result<(Self::Stream, Peer)>;
 
-    /// recvfrom(2): the next datagram and its sender.
-    fn receive(&mut self, listener: &Self::Listener, buffer: &mut [u8]) -> io::Result<(Record, Peer)>;
+    /// recvmsg(2): the next datagram.
+    fn receive(&mut self, listener: &Self::Listener, buffer: &mut [u8]) -> io::Result<Datagram>;
 
-    /// sendto(2): a datagram, whole or not at all.
-    fn send(&mut self, listener: &Self::Listener, datagram: &[u8], peer: &Peer) -> io::Result<()>;
+    /// sendmsg(2): an answer to a datagram, whole or not at all. It comes from the address that was `asked`.
+    fn send(
+        &mut self,
+        listener: &Self::Listener,
+        datagram: &[u8],
+        peer: &Peer,
+        asked: &Destination,
+    ) -> io::Result<()>;
 
     /// Waits until something is ready, at most `timeout` (`None`: for ever), and adds it to `ready`.
     /// `Interrupted` means that a signal came and nothing was added.
@@ -111,6 +139,10 @@ pub trait Kernel {
     /// ready already, that is reported too, so a second call for the same interest raises the edge anew.
     /// Closing the stream ends the watch.
     fn watch(&mut self, stream: &mut Self::Stream, key: usize, interest: Interest) -> io::Result<()>;
+
+    /// How long the way to the client and back takes, by the kernel's estimate (tcp(7), `TCP_INFO`); nothing in the Unix
+    /// domain.
+    fn round_trip(&self, stream: &Self::Stream) -> io::Result<Duration>;
 
     /// recv(2): at most `buffer.len()` bytes; 0 is the end of input.
     fn read(&mut self, stream: &mut Self::Stream, buffer: &mut [u8]) -> io::Result<usize>;

@@ -8,15 +8,15 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use nix::cmsg_space;
-use nix::sys::socket::{ControlMessageOwned, MsgFlags, UnixCredentials, recvmsg};
+use nix::sys::socket::{MsgFlags, UnixCredentials, recvmsg};
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, SocketAddrAny, SocketAddrUnix};
 
 use super::directory::Found;
-use super::seam::Record;
+use super::seam::{Datagram, Record};
 use super::unread::Unread;
-use crate::net::{Peer, UNIX_NAME_MAX_BYTES, UnixName, socket};
+use crate::net::{Destination, Peer, UNIX_NAME_MAX_BYTES, UnixName, socket};
 
 /// The longest address of the Unix domain: a family, a path, and the NUL behind it (unix(7)).
 const ADDRESS_MAX_BYTES: usize = 2 + UNIX_NAME_MAX_BYTES + 1;
@@ -40,22 +40,30 @@ pub(super) struct Senders {
 /// number of a process of another PID namespace.
 ///
 /// There is room for the credentials alone, which come first: what else a stranger sends along, descriptors above all, stays
-/// out. Then the library says nothing of the credentials either (`MSG_CTRUNC`), and the datagram has no user.
-pub(super) fn receive(socket: &OwnedFd, buffer: &mut [u8], senders: &Senders) -> io::Result<(Record, Peer)> {
+/// out.
+pub(super) fn receive(socket: &OwnedFd, buffer: &mut [u8], senders: &Senders) -> io::Result<Datagram> {
     let (_, _, address) = rustix::net::recvfrom(socket, &mut [0; 0], RecvFlags::PEEK)?;
     let mut along = cmsg_space!(UnixCredentials);
     let mut buffers = [IoSliceMut::new(buffer)];
     let message =
         recvmsg::<()>(socket.as_raw_fd(), &mut buffers, Some(&mut along), MsgFlags::MSG_CMSG_CLOEXEC)?;
-    let mut uid = None;
-    for part in message.cmsgs().into_iter().flatten() {
-        if let ControlMessageOwned::ScmCredentials(credentials) = part {
-            uid = Some(credentials.uid());
-        }
-    }
-    senders.last.set(uid);
-    let truncated = message.flags.contains(MsgFlags::MSG_TRUNC);
-    Ok((Record { bytes: message.bytes, truncated }, address.map_or(Peer::Unnamed, peer)))
+    let record = Record { bytes: message.bytes, truncated: message.flags.contains(MsgFlags::MSG_TRUNC) };
+    senders.last.set(user(&along));
+    Ok(Datagram { record, peer: address.map_or(Peer::Unnamed, peer), to: Destination::Unix })
+}
+
+/// The user of the credentials that come along (cmsg(3), and `struct ucred` of unix(7)).
+///
+/// The library says nothing of them if there was no room for something else (`MSG_CTRUNC`). So they are read by hand: a
+/// length, a level, a type, and then the process, the user and the group.
+fn user(along: &[u8]) -> Option<u32> {
+    let (_, rest) = along.split_first_chunk::<{ size_of::<usize>() }>()?;
+    let (level, rest) = rest.split_first_chunk()?;
+    let (kind, rest) = rest.split_first_chunk()?;
+    let (_process, rest) = rest.split_first_chunk::<{ size_of::<libc::pid_t>() }>()?;
+    let are_credentials =
+        i32::from_ne_bytes(*level) == libc::SOL_SOCKET && i32::from_ne_bytes(*kind) == libc::SCM_CREDENTIALS;
+    rest.first_chunk().filter(|_| are_credentials).map(|user| u32::from_ne_bytes(*user))
 }
 
 /// sendto(2), with the rights of this process, to a name that a stranger has chosen.
@@ -73,7 +81,15 @@ pub(super) fn send(socket: &OwnedFd, datagram: &[u8], name: &UnixName, senders: 
     }
     match name {
         UnixName::Abstract(_) => {
-            rustix::net::sendto(socket, datagram, SendFlags::NOSIGNAL, &socket::unix_address(name)?)?;
+            let address = socket::unix_address(name)?;
+            rustix::net::sendto(socket, datagram, SendFlags::NOSIGNAL, &address).map_err(
+                |error| match error {
+                    Errno::CONNREFUSED => {
+                        io::Error::other("no socket of this network namespace has the name any more")
+                    }
+                    error => error.into(),
+                },
+            )?;
         }
         UnixName::Path(path) => {
             let found = Found::of(look_up(path)?)?;
@@ -116,4 +132,76 @@ fn peer(address: SocketAddrAny) -> Peer {
     let name = bytes.filter(|path| path.starts_with(b"/")).map(path);
     let name = name.or_else(|| address.abstract_name().map(|name| UnixName::Abstract(name.to_vec())));
     name.map_or(Peer::Unnamed, |name| Peer::Unix(Box::new(name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::linux::net::SocketAddrExt as _;
+    use std::os::unix::net::{SocketAddr, UnixDatagram};
+
+    use proptest::prelude::*;
+    use rustix::net::sockopt::set_socket_passcred;
+
+    use super::*;
+
+    /// A directory whose name is long or short, and which is removed with it.
+    struct Folder(PathBuf);
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+
+    /// The peer that a server sees if a socket of this name sends. It is answered.
+    fn sender(name: &UnixName) -> Peer {
+        let address = match name {
+            UnixName::Path(path) => SocketAddr::from_pathname(path),
+            UnixName::Abstract(name) => SocketAddr::from_abstract_name(name),
+        };
+        let client = UnixDatagram::bind_addr(&address.unwrap()).unwrap();
+        let server =
+            UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(server_name()).unwrap()).unwrap();
+        set_socket_passcred(&server, true).unwrap();
+        client.send_to_addr(b"Ada", &server.local_addr().unwrap()).unwrap();
+        let (server, senders) = (OwnedFd::from(server), Senders::default());
+        let Datagram { record, peer, .. } = receive(&server, &mut [0; 10], &senders).unwrap();
+        assert_eq!(record, Record { bytes: 3, truncated: false });
+        if let Peer::Unix(name) = &peer {
+            send(&server, b"welcome ", name, &senders).unwrap();
+            client.set_nonblocking(true).unwrap();
+            assert_eq!(client.recv(&mut [0; 10]).unwrap(), 8);
+        }
+        peer
+    }
+
+    /// A name that no other thread has.
+    fn server_name() -> String {
+        format!("welcomed-names-{}-{:?}", std::process::id(), std::thread::current().id())
+    }
+
+    proptest! {
+        #[test]
+        fn an_abstract_name_of_any_bytes_is_read_and_answered(
+            name in prop::collection::vec(any::<u8>(), 9..=UNIX_NAME_MAX_BYTES),
+        ) {
+            let name = UnixName::Abstract(name);
+            prop_assert_eq!(sender(&name), Peer::Unix(Box::new(name)));
+        }
+
+        #[test]
+        fn a_path_of_any_bytes_is_read_and_answered(
+            bytes in prop::collection::vec(1_u8.., 1..UNIX_NAME_MAX_BYTES),
+            fills_up in any::<bool>(),
+        ) {
+            let folder = Folder(std::env::temp_dir().join(format!("w{}", std::process::id())));
+            std::fs::create_dir_all(&folder.0).unwrap();
+            let room = UNIX_NAME_MAX_BYTES - folder.0.as_os_str().len() - 1;
+            let mut file: Vec<u8> = bytes.into_iter().map(|byte| if byte == b'/' { b'_' } else { byte }).collect();
+            file.resize(if fills_up { room } else { file.len().min(room) }, b'x');
+            prop_assume!(file != b"." && file != b"..");
+            let name = UnixName::Path(folder.0.join(OsStr::from_bytes(&file)));
+            prop_assert_eq!(sender(&name), Peer::Unix(Box::new(name)));
+        }
+    }
 }

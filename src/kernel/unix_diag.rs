@@ -305,7 +305,8 @@ mod tests {
 
     #[test]
     fn the_kernel_shows_a_path_as_it_was_bound() {
-        let path = std::env::temp_dir().join(format!("welcomed-diag-\n-{}", std::process::id()));
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new\nline");
         let socket = UnixDatagram::bind(&path).unwrap();
         std::fs::remove_file(&path).unwrap();
         assert_eq!(look(&Diag::open().unwrap(), path.as_os_str().as_bytes()).len(), 1);

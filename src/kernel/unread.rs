@@ -5,8 +5,8 @@ use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use nix::sys::socket::GetSockOpt as _;
+use nix::time::{ClockId, clock_gettime};
 use nix::{getsockopt_impl, sockopt_impl};
-use rustix::time::ClockId;
 
 use super::held::{Held, Opinion, SendBuffer, Sent};
 use super::unix_diag::{Diag, List, SocketId};
@@ -83,24 +83,25 @@ impl Unread {
         if next.is_some_and(|next| clock() < next) {
             return false;
         }
-        let start = processor_time();
-        let list = self.go_on(start);
-        let taken = processor_time().saturating_sub(start);
-        let (pause, for_new) = match list {
-            Ok(()) => {
+        let taken = processor_time().and_then(|start| {
+            self.go_on(start)?;
+            Ok(processor_time()?.saturating_sub(start))
+        });
+        let (pause, for_new) = match taken {
+            Ok(taken) => {
                 (taken.saturating_mul(PAUSE_TIMES_LOOK), taken.saturating_mul(PAUSE_TIMES_LOOK_FOR_NEW))
             }
             Err(_) => (PAUSE_AFTER_FAILURE, PAUSE_AFTER_FAILURE),
         };
         let end = clock();
         (self.next_look, self.next_look_for_new) = (end.checked_add(pause), end.checked_add(for_new));
-        list.is_ok()
+        taken.is_ok()
     }
 
     fn go_on(&mut self, start: Duration) -> io::Result<()> {
         let diag = if let Some(diag) = self.look.take() { diag } else { self.begin()? };
         while diag.read(&mut |shown| self.held.see(shown))? == List::Unfinished {
-            if processor_time().saturating_sub(start) >= LOOK_MAX {
+            if processor_time()?.saturating_sub(start) >= LOOK_MAX {
                 self.look = Some(diag);
                 return Ok(());
             }
@@ -137,7 +138,8 @@ fn clock() -> Instant {
 }
 
 /// What this thread has had of a processor. Time that others had meanwhile is no cost of a look.
-fn processor_time() -> Duration {
-    let time = rustix::time::clock_gettime(ClockId::ThreadCPUTime);
-    Duration::try_from(time).unwrap_or_default()
+///
+/// Fails where the system does not tell (seccomp(2)): rustix gives what was in its memory then, so nix is asked.
+fn processor_time() -> io::Result<Duration> {
+    Ok(clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)?.into())
 }

@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::io;
+use std::net::Ipv6Addr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -52,23 +53,27 @@ impl Endpoint {
         self.kind
     }
 
-    /// Parses the endpoint of one server, as a client needs it: the host is not `*`.
+    /// Parses the endpoint of one server, as a client needs it: the host is not `*`, and the port is not 0.
     ///
     /// ```
     /// use welcomed::net::Endpoint;
     ///
     /// assert!(Endpoint::of_server("localhost:9999").is_ok());
     /// assert!(Endpoint::of_server("*:9999").is_err());
+    /// assert!(Endpoint::of_server("localhost:0").is_err());
     /// ```
     pub fn of_server(text: &str) -> Result<Endpoint, BadEndpoint> {
         let endpoint: Endpoint = text.parse()?;
-        match &endpoint.place {
-            Place::Host { host, .. } if host == host::EVERY_ADDRESS => Err(BadEndpoint {
-                what: "the host * is for listening, at every address; a client names one server",
-                kind: Some(endpoint.kind),
-            }),
-            Place::Host { .. } | Place::Unix(_) => Ok(endpoint),
-        }
+        let what = match &endpoint.place {
+            Place::Host { host, .. } if host == host::EVERY_ADDRESS => {
+                "the host * is for listening, at every address; a client names one server"
+            }
+            Place::Host { number: 0, .. } => {
+                "port 0 is for listening, at a free port; a client names the port of the server"
+            }
+            Place::Host { .. } | Place::Unix(_) => return Ok(endpoint),
+        };
+        Err(BadEndpoint { what, kind: Some(endpoint.kind) })
     }
 
     /// The addresses of the endpoint, each once, in the resolver's order. A raw socket has IPv4 addresses only.
@@ -162,10 +167,15 @@ fn host_and_port(text: &str) -> Result<Place, &'static str> {
     let host = match host.strip_prefix('[').map(|host| host.strip_suffix(']')) {
         Some(Some(address)) => host::in_brackets(address)?,
         Some(None) => return Err("what stands in brackets is no IPv6 address"),
-        None if host.contains(':') => return Err("an IPv6 address needs brackets"),
+        None if is_ipv6(host) || is_ipv6(text) => return Err("an IPv6 address needs brackets"),
+        None if host.contains(':') => return Err("there is a colon in the host"),
         None => host::name(host)?,
     };
     Ok(Place::Host { host, number })
+}
+
+fn is_ipv6(text: &str) -> bool {
+    text.parse::<Ipv6Addr>().is_ok()
 }
 
 /// A number in decimal digits. The standard library takes a plus sign as well.
@@ -286,6 +296,9 @@ mod tests {
             ("a b:9999", "the host is missing or no host name"),
             ("tcp://a/b:9999", "the host is missing or no host name"),
             ("::1:9999", "an IPv6 address needs brackets"),
+            ("fe80::1", "an IPv6 address needs brackets"),
+            ("127.0.0.1:7001,127.0.0.1:7002", "there is a colon in the host"),
+            ("localhost:80:81", "there is a colon in the host"),
             ("9999", "the host is missing"),
             ("[::1]", "the port is missing"),
             ("unix:/tmp/a", "the two slashes behind the colon are missing"),

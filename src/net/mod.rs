@@ -8,6 +8,7 @@
 pub mod address;
 pub(crate) mod blocking;
 mod cause;
+mod destination;
 pub mod endpoint;
 #[cfg(feature = "simulation")]
 mod error_code;
@@ -21,6 +22,7 @@ pub(crate) mod zone;
 
 pub use address::{Address, Name, Peer, Process, UNIX_NAME_MAX_BYTES, UnixName};
 pub use cause::Cause;
+pub use destination::Destination;
 pub use endpoint::{BadEndpoint, Endpoint};
 #[cfg(feature = "simulation")]
 pub use error_code::ErrorCode;

@@ -21,7 +21,7 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
         let all_taken = matches!(self.ahead, Ahead::Nothing | Ahead::Ended) && self.untaken.is_empty();
         let is_clear = all_taken && !self.has_much_on_its_way();
         if is_clear && S::Table::is_decided(self.at) {
-            self.stream_on(Event::Over, shared);
+            self.stream_is_over(shared);
         } else {
             self.end_or_linger(shared, buffer);
         }
@@ -42,12 +42,9 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
         let event = match (has_output && input_left, self.has_much_on_its_way()) {
             (true, _) => Event::OverInputLeft,
             (false, true) => Event::OverMuchSent,
-            (false, false) => Event::Over,
+            (false, false) => return self.stream_is_over(shared),
         };
         self.stream_on(event, shared);
-        if event == Event::Over {
-            return;
-        }
         self.untaken.clear();
         if self.wrote != Wrote::End {
             self.shutdown_write(shared);
@@ -122,10 +119,17 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
         if shared.service.want(&self.session) != Want::Close {
             self.found_out(Breach::DoesNotClose, shared);
         } else if S::Table::is_decided(self.at) {
-            self.stream_on(Event::Over, shared);
+            self.stream_is_over(shared);
         } else {
             self.found_out(Breach::ClosesUndecided, shared);
         }
+    }
+
+    /// The conversation is over, and its stream ends at once: as a whole, or cut short.
+    #[inline]
+    pub(super) fn stream_is_over(&mut self, shared: &mut Shared<'_, S, K>) {
+        let event = if self.wrote == Wrote::Part { Event::OverOutputCut } else { Event::Over };
+        self.stream_on(event, shared);
     }
 
     /// The stream's own machine moves. That a connection closes at once is the rule, and not logged.

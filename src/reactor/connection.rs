@@ -5,7 +5,7 @@
 //! `closing.rs`.
 
 use std::io::{self, ErrorKind};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::breach::Breach;
 use super::counts::Counts;
@@ -273,6 +273,11 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
         &self.peer
     }
 
+    /// How long the way to the client and back takes, if it is known and takes time.
+    pub(crate) fn round_trip(&self, kernel: &K) -> Option<Duration> {
+        kernel.round_trip(&self.stream).ok().filter(|round_trip| !round_trip.is_zero())
+    }
+
     /// The stream, to be closed.
     pub(crate) fn into_stream(self) -> K::Stream {
         self.stream
@@ -300,8 +305,6 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::super::service::Step;
     use super::*;
     use crate::kernel::Mio;

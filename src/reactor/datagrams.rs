@@ -1,7 +1,8 @@
 //! A datagram service with what it has of its own: admission and counts.
 
+use std::fmt;
 use std::io;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::accept::{Accepts, Words, accept_next};
 use super::admission::Admission;
@@ -10,9 +11,9 @@ use super::counts::Counts;
 use super::listener::Listener;
 use super::service::{DatagramService, News};
 use super::services::{Key, Sealed, Services, Turn};
-use crate::kernel::Kernel;
+use crate::kernel::{self, Kernel};
 use crate::machine::Table;
-use crate::net::{Cause, Kind, Peer};
+use crate::net::{Cause, Destination, Kind, Peer};
 
 /// The datagram service `S` in a loop.
 pub struct Datagrams<S: DatagramService> {
@@ -27,6 +28,26 @@ struct Datagram<'a, S: DatagramService> {
     session: S::Session,
     at: <S::Table as Table>::State,
     peer: &'a Peer,
+    to: Destination,
+}
+
+impl<S: DatagramService> Datagram<'_, S> {
+    /// Why it may have no answer, whatever the service says: the answer would not go to its sender, or many servers give one.
+    fn is_not_to_be_answered(&self) -> Option<News<'static>> {
+        let Datagram { peer, to, .. } = self;
+        if **peer == Peer::Unnamed {
+            log::debug!("a sender without a name of its own cannot be answered");
+            return Some(News::NoReturnAddress);
+        }
+        if let Some(why) = to.refuses(peer) {
+            log::debug!("{peer}: not answered, {why}");
+            return Some(News::NoReturnAddress);
+        }
+        (*to == Destination::Many).then(|| {
+            log::debug!("{peer}: not answered, it was not sent to this host alone");
+            News::ForMany
+        })
+    }
 }
 
 impl<S: DatagramService> Datagrams<S> {
@@ -71,14 +92,13 @@ impl<S: DatagramService> Datagrams<S> {
         socket: &K::Listener,
         kernel: &mut K,
     ) -> Option<News<'static>> {
-        let Datagram { session, at, peer } = datagram;
+        let Datagram { session, at, peer, to } = datagram;
         let answer = self.service.answer(session)?;
-        if **peer == Peer::Unnamed {
-            log::debug!("a sender without a name of its own cannot be answered");
-            return Some(News::NoReturnAddress);
+        if let Some(why) = datagram.is_not_to_be_answered() {
+            return Some(why);
         }
         loop {
-            let Err(error) = kernel.send(socket, answer, peer) else { return Some(News::Sent) };
+            let Err(error) = kernel.send(socket, answer, peer, to) else { return Some(News::Sent) };
             let news = match Cause::of(&error) {
                 Cause::Interrupted => continue,
                 Cause::WouldBlock | Cause::NoBuffers => News::NoRoom,
@@ -100,11 +120,14 @@ impl<S: DatagramService> Datagrams<S> {
 
     /// Tells the conversation, and does what follows from its arrow. Gives whether it moved.
     fn tell(&mut self, datagram: &mut Datagram<'_, S>, news: News<'_>) -> bool {
-        let Datagram { session, at, peer } = datagram;
+        let Datagram { session, at, peer, .. } = datagram;
         let arrow = match self.service.on(session, news) {
             Ok(Some(arrow)) => breach::checked::<S::Table>(*at, arrow),
             Ok(None) => Err(Breach::DatagramMovesNothing),
-            Err(_) => Err(Breach::NoArrow),
+            Err(no_arrow) => {
+                self.end_broken(datagram, Breach::NoArrow, &no_arrow);
+                return false;
+            }
         };
         match arrow {
             Ok(arrow) => {
@@ -121,11 +144,22 @@ impl<S: DatagramService> Datagrams<S> {
         }
     }
 
+    /// The service has broken the law.
+    #[cold]
+    fn broken(&mut self, datagram: &Datagram<'_, S>, breach: Breach) {
+        self.end_broken(datagram, breach, &format_args!("while {}", datagram.at));
+    }
+
     /// The service has broken the law: a panic where that is looked for, and else the end of this conversation.
     #[cold]
-    fn broken(&mut self, Datagram { at, peer, .. }: &Datagram<'_, S>, breach: Breach) {
-        debug_assert!(false, "{peer}: {breach}: while {at}");
-        log::error!("{peer}: dropped, because the service breaks the law: {breach}: while {at}");
+    fn end_broken(
+        &mut self,
+        Datagram { at, peer, .. }: &Datagram<'_, S>,
+        breach: Breach,
+        circumstance: &dyn fmt::Display,
+    ) {
+        debug_assert!(false, "{peer}: {breach}: {circumstance}");
+        log::error!("{peer}: dropped, because the service breaks the law: {breach}: {circumstance}");
         self.counts.conversation_broken(*at);
     }
 }
@@ -143,10 +177,10 @@ impl<S: DatagramService, K: Kernel> Accepts<K> for Datagrams<S> {
         let socket = listener.socket()?;
         let room = self.service.room().min(turn.buffer.len());
         let buffer = turn.buffer.get_mut(..room).unwrap_or_default();
-        let (record, peer) = turn.kernel.receive(socket, buffer)?;
+        let kernel::Datagram { record, peer, to } = turn.kernel.receive(socket, buffer)?;
         self.counts.client_accepted();
         let bytes = buffer.get(..record.bytes).unwrap_or_default();
-        let mut datagram = Datagram { session: S::Session::default(), at: S::Table::START, peer: &peer };
+        let mut datagram = Datagram { session: S::Session::default(), at: S::Table::START, peer: &peer, to };
         let news = News::Received { bytes, truncated: record.truncated, peer: &peer, now: turn.now };
         if self.tell(&mut datagram, news) {
             let sent = self.send(&datagram, socket, &mut turn.kernel);
@@ -180,6 +214,10 @@ impl<S: DatagramService, K: Kernel> Services<K> for Datagrams<S> {
 
     fn serves(&self, service: u8, kind: Kind) -> bool {
         service == 0 && !kind.semantics().connections
+    }
+
+    fn output_timeout(&self, _: u8) -> Duration {
+        Duration::MAX
     }
 
     fn go_on(&mut self, _: &mut Turn<K>) {}

@@ -2,8 +2,10 @@
 //!
 //! Every key of one list waits equally long, so the list is sorted by being appended to: no heap, no
 //! wheel. It is doubly linked through an array indexed by key, which makes taking a key out O(1) as well.
-//! Moments are nanoseconds from one start, so that a node has 16 bytes.
+//! Moments are nanoseconds from one start, so that a node has 16 bytes. Few keys are postponed, each to a moment of its
+//! own: those are in a tree.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// The longest wait, 100 years: what is longer is cut, so that no moment overflows.
@@ -15,6 +17,9 @@ pub(crate) const NEVER: u64 = u64::MAX;
 /// The end of a list. No slab of connections has this key.
 const NONE: u32 = u32::MAX;
 
+/// What stands for the previous key where a key was postponed, and is in no list. No slab has this key either.
+const POSTPONED: u32 = u32::MAX - 1;
+
 /// A list of keys that all expire the same time after they were armed.
 #[derive(Debug)]
 pub(crate) struct Deadlines {
@@ -24,6 +29,9 @@ pub(crate) struct Deadlines {
     /// When the head expires; `NEVER` if there is none. The loop asks for it at every turn.
     first: u64,
     nodes: Vec<Node>,
+    /// The keys that were postponed, by when they expire; and the first moment of these.
+    postponed: BTreeSet<(u64, u32)>,
+    first_postponed: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -40,13 +48,46 @@ impl Deadlines {
     /// An empty list whose keys expire `after` they are armed.
     pub(crate) fn new(after: Duration) -> Deadlines {
         let after = u64::try_from(after.min(DURATION_MAX).as_nanos()).unwrap_or(NEVER);
-        Deadlines { after, head: NONE, tail: NONE, first: NEVER, nodes: Vec::new() }
+        Deadlines {
+            after,
+            head: NONE,
+            tail: NONE,
+            first: NEVER,
+            nodes: Vec::new(),
+            postponed: BTreeSet::new(),
+            first_postponed: NEVER,
+        }
+    }
+
+    /// How long after it is armed a key expires.
+    pub(crate) fn after(&self) -> Duration {
+        Duration::from_nanos(self.after)
     }
 
     /// The first moment at which a key expires; `NEVER` if there is none.
     #[inline]
     pub(crate) fn first(&self) -> u64 {
-        self.first
+        self.first.min(self.first_postponed)
+    }
+
+    /// Lets `key`, which has expired, expire again at this moment: [`expire_postponed`](Deadlines::expire_postponed) gives
+    /// it then.
+    pub(crate) fn postpone(&mut self, key: usize, expires: u64) {
+        self.disarm(key);
+        let (key, expires) = (index(key), expires.min(NEVER - 1));
+        self.update(key, |node| *node = Node { previous: POSTPONED, next: NONE, expires });
+        self.postponed.insert((expires, key));
+        self.first_postponed = self.first_postponed.min(expires);
+    }
+
+    /// Takes out the key that was postponed and expires first, if its moment is not after `now`.
+    pub(crate) fn expire_postponed(&mut self, now: u64) -> Option<usize> {
+        if self.first_postponed > now {
+            return None;
+        }
+        let key = self.postponed.first().map(|(_, key)| *key as usize)?;
+        self.disarm(key);
+        Some(key)
     }
 
     /// Lets `key` expire its time from `now`, which is not before the `now` of any call before. A key
@@ -74,6 +115,11 @@ impl Deadlines {
             return;
         }
         self.update(key, |node| *node = UNARMED);
+        if previous == POSTPONED {
+            self.postponed.remove(&(expires, key));
+            self.first_postponed = self.postponed.first().map_or(NEVER, |(expires, _)| *expires);
+            return;
+        }
         self.update(previous, |node| node.next = next);
         self.update(next, |node| node.previous = previous);
         if self.head == key {
@@ -84,7 +130,7 @@ impl Deadlines {
         }
     }
 
-    /// Takes out the key that expires first, if its moment is not after `now`.
+    /// Takes out the key that was not postponed and expires first, if its moment is not after `now`.
     pub(crate) fn expire(&mut self, now: u64) -> Option<usize> {
         if self.first > now {
             return None;
@@ -155,6 +201,26 @@ mod tests {
         list.arm(1, NEVER - 2);
         assert_eq!(list.first(), NEVER - 1);
         assert_eq!((list.expire(NEVER - 1), list.first()), (Some(1), NEVER));
+    }
+
+    #[test]
+    fn a_key_that_is_postponed_expires_once_more() {
+        let mut list = list();
+        for key in 0..3 {
+            list.arm(key, 0);
+            assert_eq!(list.expire(10), Some(key));
+        }
+        list.postpone(0, 50);
+        list.postpone(1, 30);
+        list.postpone(2, 40);
+        list.arm(3, 25);
+        assert_eq!((list.first(), list.expire_postponed(29)), (30, None));
+        list.disarm(2);
+        assert_eq!((list.expire_postponed(60), list.expire(60)), (Some(1), Some(3)));
+        assert_eq!((list.expire(60), list.first()), (None, 50));
+        list.arm(0, 60);
+        assert_eq!((list.first(), list.expire_postponed(NEVER)), (70, None));
+        assert_eq!((list.expire(70), list.first()), (Some(0), NEVER));
     }
 
     #[test]

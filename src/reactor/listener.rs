@@ -92,12 +92,18 @@ impl<Socket> Listener<Socket> {
     }
 
     /// Goes on to *listening*, or fails. A socket without connections stays *bound*.
-    pub(crate) fn listen<K>(&mut self, kernel: &mut K, index: usize, settings: &Settings) -> io::Result<()>
+    pub(crate) fn listen<K>(
+        &mut self,
+        kernel: &mut K,
+        index: usize,
+        settings: &Settings,
+        output_timeout: Duration,
+    ) -> io::Result<()>
     where
         K: Kernel<Listener = Socket>,
     {
         let socket = self.socket.as_mut().ok_or(io::ErrorKind::NotConnected)?;
-        let listening = kernel.listen(socket, index, settings.backlog);
+        let listening = kernel.listen(socket, index, settings.backlog, output_timeout);
         if listening.is_err() {
             self.on(Event::Failed);
         }
@@ -258,7 +264,7 @@ mod tests {
         let address = "udp://127.0.0.1:0".parse::<Endpoint>().unwrap().resolve().unwrap().remove(0);
         let mut kernel = Mio::new().unwrap();
         let mut listener = Listener::bind(&mut kernel, &address, 0, &Settings::default()).unwrap();
-        listener.listen(&mut kernel, 0, &Settings::default()).unwrap();
+        listener.listen(&mut kernel, 0, &Settings::default(), Duration::ZERO).unwrap();
         listener.drain(kernel.now());
         for number in 1..=LAST_DATAGRAMS {
             assert!(!listener.is_shut(), "before datagram {number}");

@@ -15,6 +15,7 @@ mod counts;
 mod datagrams;
 mod deadlines;
 mod drain;
+mod expiring;
 mod listen;
 mod listener;
 mod looks;

@@ -101,7 +101,8 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
 
     /// Lets a socket that is bound listen. Gives its address.
     pub(super) fn listen_on(&mut self, mut listener: Listener<K::Listener>) -> io::Result<Address> {
-        listener.listen(&mut self.turn.kernel, self.listeners.len(), &self.settings)?;
+        let output_timeout = self.services.output_timeout(listener.service());
+        listener.listen(&mut self.turn.kernel, self.listeners.len(), &self.settings, output_timeout)?;
         let address = listener.address().clone();
         self.listeners.push(listener);
         Ok(address)

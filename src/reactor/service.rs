@@ -31,7 +31,8 @@
 //!    each. The loop looks when the session has to wait. A timer that was there at the last look goes on, another one
 //!    starts, and one that is not there any more ends. So a session that comes back to a state, as one that answers again
 //!    and again does, gives its timer another generation: a count of answers is a good one. The loop tells
-//!    [`Input::Elapsed`] once for each, after a look at the stream. What has run out starts anew where it is there later.
+//!    [`Input::Elapsed`] once for each, after a look at the stream. What has run out starts anew where it is there later. A
+//!    wait can last longer on a long way: [`at_least`](StreamService::at_least).
 //! 8. **Stopping** is told once, when the stream has been read dry, and so never while a session writes: begin nothing new.
 //!    [`StreamService::ON_STOP`] says which sessions are told. [`Input::Stopped`] is the end.
 //! 9. **What must lead somewhere.** `Sent` moves. After `End` nothing is read. `Elapsed` ends that timer or changes its
@@ -140,6 +141,26 @@ pub struct Timer {
     pub generation: u32,
 }
 
+/// What a wait lasts at least for a client that is far away: so many round trips, and so much beside.
+///
+/// What a client sends in two pieces can be a round trip apart, as its system may hold the second one back until the first
+/// is acknowledged (RFC 896).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct AtLeast {
+    /// How many round trips of the client's way.
+    pub round_trips: u32,
+    /// How much beside.
+    pub beside: Duration,
+}
+
+impl AtLeast {
+    /// How much longer than `length` that is on a way of this round trip.
+    #[must_use]
+    pub fn rest(&self, round_trip: Duration, length: Duration) -> Duration {
+        round_trip.saturating_mul(self.round_trips).saturating_add(self.beside).saturating_sub(length)
+    }
+}
+
 /// Which sessions are told that the server stops.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum OnStop {
@@ -165,6 +186,24 @@ pub trait StreamService {
     /// The waits there are, constant from the first call on; of more than 254 the rest is unknown. Of timers that are due
     /// at the same moment that of the first wait comes first.
     fn waits(&self) -> Vec<Duration>;
+
+    /// What this wait lasts at least on a long way, if it has to; constant from the first call on.
+    ///
+    /// When a timer over such a wait has run out, the loop asks the kernel for the round trip, once. A timer that has to last
+    /// longer goes on for the rest. In the Unix domain, and where the round trip is not known, the wait is as long as ever.
+    fn at_least(&self, _wait: Wait) -> Option<AtLeast> {
+        None
+    }
+
+    /// The longest that a session lets an output take, by its timers: as a default, the longest wait, and without waits there
+    /// is no limit. It is asked when a socket is opened.
+    ///
+    /// The kernel takes an output before its client does. TCP gives up what a client has not acknowledged 5 s after this
+    /// time, and not before 30 s, also when the stream is closed by then. So a client that reads nothing holds no memory
+    /// for longer. Beyond 5 minutes the system's own limits hold.
+    fn output_timeout(&self) -> Duration {
+        self.waits().into_iter().max().unwrap_or(Duration::MAX)
+    }
 
     /// A client was accepted at the moment `now`.
     fn open(&mut self, _peer: &Peer, _now: Instant) -> Self::Session {
@@ -203,15 +242,19 @@ pub enum News<'a> {
     Sent,
     /// The kernel had no room for the answer. It is not tried again: delivery is not sure anyway.
     NoRoom,
-    /// The sender has no name that an answer could be sent to.
+    /// The sender has no name that an answer could be sent to, or one that only a forger gives
+    /// ([`Destination::refuses`](crate::net::Destination::refuses)).
     NoReturnAddress,
+    /// It was sent to a broadcast or multicast address: every server of the link would answer it.
+    ForMany,
     /// Sending failed.
     Failed,
 }
 
 /// A service that receives datagrams. One datagram is one conversation, with one answer at most.
 ///
-/// The law: [`News::Received`] moves. If there is an answer then, it is sent once, and what came of that moves as well.
+/// The law: [`News::Received`] moves. If there is an answer then, it is sent once, and what came of that moves as well. The
+/// loop sends it to one return address alone, from the address that was asked, and else says why not.
 /// Then an arrow has borne an outcome. An answer that another service could answer again, and so for ever, is the service's to prevent.
 pub trait DatagramService {
     /// One conversation. A new one is the default.

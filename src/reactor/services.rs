@@ -1,7 +1,7 @@
 //! The services of one loop: one, or a pair of such, each with a number.
 
 use std::io;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::listener::Listener;
 use crate::kernel::Kernel;
@@ -72,6 +72,9 @@ pub trait Services<K: Kernel>: Sealed {
     /// Whether there is a service of this number, it can serve a socket of this kind, and has a place for a client.
     fn serves(&self, service: u8, kind: Kind) -> bool;
 
+    /// How long an output of the service of this number may take.
+    fn output_timeout(&self, service: u8) -> Duration;
+
     /// Drives connections whose budget was used up in the turn before, within a budget.
     fn go_on(&mut self, turn: &mut Turn<K>);
 
@@ -139,6 +142,13 @@ impl<K: Kernel, A: Services<K>, B: Services<K>> Services<K> for (A, B) {
         match service.checked_sub(A::COUNT) {
             None => self.0.serves(service, kind),
             Some(service) => self.1.serves(service, kind),
+        }
+    }
+
+    fn output_timeout(&self, service: u8) -> Duration {
+        match service.checked_sub(A::COUNT) {
+            None => self.0.output_timeout(service),
+            Some(service) => self.1.output_timeout(service),
         }
     }
 

@@ -27,13 +27,13 @@ const BUDGET: usize = 64;
 
 /// The stream service `S` in a loop on the kernel `K`.
 pub struct Streams<S: StreamService, K: Kernel> {
-    service: S,
+    pub(super) service: S,
     /// Its number in the loop.
     number: u8,
-    connections: Slab<Connection<S, K>>,
+    pub(super) connections: Slab<Connection<S, K>>,
     /// How many places of the slab have ever been used.
     places_used: usize,
-    timers: Timers,
+    pub(super) timers: Timers,
     admission: Admission,
     shares: Shares,
     counts: Counts<S::Table>,
@@ -134,7 +134,7 @@ impl<S: StreamService, K: Kernel> Streams<S, K> {
     /// Serves a connection until it would block. There may be none in this place any more: an earlier
     /// event of the same turn can have ended it. A session that has read all there was is told that the server stops, if
     /// all are told, or if it gives way.
-    fn drive_slot(&mut self, slot: usize, turn: &mut Turn<K>) {
+    pub(super) fn drive_slot(&mut self, slot: usize, turn: &mut Turn<K>) {
         // It has had the time between two looks to begin. Where no client waits for its place it is not looked for.
         let had_time =
             |connection: &Connection<S, K>| connection.came().is_some_and(|came| self.looks.had_time(came));
@@ -168,7 +168,7 @@ impl<S: StreamService, K: Kernel> Streams<S, K> {
     }
 
     /// Does something to a connection, if there is one in this place.
-    fn with(
+    pub(super) fn with(
         &mut self,
         slot: usize,
         turn: &mut Turn<K>,
@@ -222,18 +222,6 @@ impl<S: StreamService, K: Kernel> Streams<S, K> {
             let (Above { source, .. }, most) = (above, self.shares.most());
             log::info!("{source} has {most} connections, the most of one source; more are refused");
         }
-    }
-
-    /// A timer over `wait` has run out.
-    fn expire_slot(&mut self, slot: usize, wait: u8, turn: &mut Turn<K>) {
-        let timer = |this: &Self| this.connections.get(slot)?.timer_over(wait, &this.timers, &this.service);
-        // What was waited for can be here without an event to tell of it: the wait was interrupted,
-        // or ended before this one's turn. Only a look at the stream decides.
-        let before = timer(self);
-        self.drive_slot(slot, turn);
-        let Some(timer) = timer(self).filter(|timer| Some(*timer) == before) else { return };
-        self.with(slot, turn, |connection, shared| connection.elapsed(timer, shared));
-        self.drive_slot(slot, turn);
     }
 }
 
@@ -291,6 +279,10 @@ impl<S: StreamService, K: Kernel> Services<K> for Streams<S, K> {
         service == 0 && kind.semantics().connections && self.admission.capacity() > 0
     }
 
+    fn output_timeout(&self, _: u8) -> Duration {
+        self.service.output_timeout()
+    }
+
     fn go_on(&mut self, turn: &mut Turn<K>) {
         let slots: Vec<usize> = self.go_on.drain(..self.go_on.len().min(BUDGET)).collect();
         for slot in slots {
@@ -309,8 +301,8 @@ impl<S: StreamService, K: Kernel> Services<K> for Streams<S, K> {
         }
         let now = since(turn.start, turn.now);
         for _ in 0..BUDGET {
-            let Some((slot, wait)) = self.timers.expire(now) else { return };
-            self.expire_slot(slot, wait, turn);
+            let Some(due) = self.timers.expire(now) else { return };
+            self.expire_slot(due, turn);
         }
     }
 

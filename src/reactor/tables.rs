@@ -77,6 +77,9 @@ pub mod stream {
             OverInputLeft = "over with input left",
             /// The conversation is over, and more has left than every client's window has room for.
             OverMuchSent = "over with much output",
+            /// The conversation is over, and its output was cut short. The stream ends in a reset, where its kind of
+            /// socket has one: a part must not pass for the whole.
+            OverOutputCut = "over with output cut short",
             /// The client has shut its side.
             EndOfInput = "end of input",
             /// Lingering has lasted as long as it may.
@@ -90,6 +93,7 @@ pub mod stream {
             Open      + Over          => Closed,
             Open      + OverInputLeft => Lingering,
             Open      + OverMuchSent  => Lingering,
+            Open      + OverOutputCut => Closed,
             Lingering + EndOfInput    => Closed,
             Lingering + Deadline      => Closed,
             Lingering + Failed        => Closed,

@@ -89,6 +89,6 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
         if self.sent > 0 || self.is_writing(shared.service) {
             self.cut();
         }
-        self.stream_on(Event::Over, shared);
+        self.stream_is_over(shared);
     }
 }

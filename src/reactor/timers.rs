@@ -55,6 +55,18 @@ impl Running {
     }
 }
 
+/// A timer that has run out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Due {
+    /// Of which connection.
+    pub(crate) key: usize,
+    pub(crate) wait: Wait,
+    /// When it ran out, which can be long ago.
+    pub(crate) at: u64,
+    /// Whether it had run out before, and went on.
+    pub(crate) is_postponed: bool,
+}
+
 /// A list of deadlines for each wait. Moments are nanoseconds from one start.
 #[derive(Debug)]
 pub(crate) struct Timers {
@@ -119,13 +131,28 @@ impl Timers {
         self.lists.iter().map(Deadlines::first).fold(self.linger.first(), u64::min)
     }
 
+    /// How long a wait of the service lasts.
+    pub(crate) fn length(&self, wait: Wait) -> Duration {
+        self.lists.get(usize::from(wait)).map_or(Duration::ZERO, Deadlines::after)
+    }
+
+    /// Lets a timer that has run out go on for so long, from the moment on at which it ran out.
+    pub(crate) fn postpone(&mut self, Due { key, wait, at, .. }: Due, rest: Duration) {
+        let rest = u64::try_from(rest.as_nanos()).unwrap_or(u64::MAX);
+        self.on(wait, |list| list.postpone(key, at.saturating_add(rest)));
+    }
+
     /// Takes the next connection that something is due for: what was due first comes first, however late
     /// it is looked for.
-    pub(crate) fn expire(&mut self, now: u64) -> Option<(usize, Wait)> {
+    pub(crate) fn expire(&mut self, now: u64) -> Option<Due> {
         let first = self.first();
         let lists = self.lists.iter_mut().zip(0..).chain([(&mut self.linger, LINGER)]);
         let (list, wait) = lists.into_iter().find(|(list, _)| list.first() == first)?;
-        Some((list.expire(now)?, wait))
+        let (key, is_postponed) = match list.expire_postponed(now) {
+            Some(key) => (key, true),
+            None => (list.expire(now)?, false),
+        };
+        Some(Due { key, wait, at: first, is_postponed })
     }
 
     fn on(&mut self, wait: Wait, change: impl FnOnce(&mut Deadlines)) {
@@ -153,6 +180,29 @@ mod tests {
         (Timers::new(&[Duration::from_millis(10), Duration::from_millis(3)]), Running::default())
     }
 
+    /// What expires next, and is no timer that was postponed.
+    fn expired(timers: &mut Timers, now: u64) -> Option<(usize, Wait)> {
+        let due = timers.expire(now)?;
+        assert!(!due.is_postponed && due.at <= now);
+        Some((due.key, due.wait))
+    }
+
+    #[test]
+    fn a_timer_that_is_postponed_goes_on_while_it_is_declared() {
+        let (mut timers, mut running) = timers();
+        timers.run(4, &mut running, [timer(0, 1), timer(1, 1)], 0);
+        let due = timers.expire(5 * MS).unwrap();
+        assert_eq!(due, Due { key: 4, wait: 1, at: 3 * MS, is_postponed: false });
+        timers.postpone(due, Duration::from_millis(5));
+        timers.run(4, &mut running, [timer(0, 1), timer(1, 1)], 5 * MS);
+        assert_eq!((timers.expire(7 * MS), timers.length(1)), (None, Duration::from_millis(3)));
+        let due = timers.expire(9 * MS).unwrap();
+        assert_eq!(due, Due { key: 4, wait: 1, at: 8 * MS, is_postponed: true });
+        timers.postpone(due, Duration::from_millis(1));
+        timers.run(4, &mut running, [timer(0, 1), None], 8 * MS);
+        assert_eq!((expired(&mut timers, 10 * MS), timers.expire(NEVER - 1)), (Some((4, 0)), None));
+    }
+
     #[test]
     fn a_timer_that_runs_already_goes_on() {
         let (mut timers, mut running) = timers();
@@ -166,7 +216,10 @@ mod tests {
         let (mut timers, mut running) = timers();
         timers.run(4, &mut running, [timer(0, 1), timer(1, 1)], 0);
         timers.run(4, &mut running, [timer(0, 1), timer(1, 2)], 2 * MS);
-        assert_eq!((timers.expire(5 * MS), timers.expire(10 * MS)), (Some((4, 1)), Some((4, 0))));
+        assert_eq!(
+            (expired(&mut timers, 5 * MS), expired(&mut timers, 10 * MS)),
+            (Some((4, 1)), Some((4, 0)))
+        );
     }
 
     #[test]
@@ -174,18 +227,21 @@ mod tests {
         let (mut timers, mut running) = timers();
         timers.run(4, &mut running, [timer(0, 1), timer(1, 1)], 0);
         timers.run(4, &mut running, [timer(1, 1), None], MS);
-        assert_eq!(timers.expire(NEVER - 1), Some((4, 1)));
-        assert_eq!(timers.expire(NEVER - 1), None);
+        assert_eq!(expired(&mut timers, NEVER - 1), Some((4, 1)));
+        assert_eq!(expired(&mut timers, NEVER - 1), None);
     }
 
     #[test]
     fn a_timer_that_ran_out_starts_anew_when_it_is_declared_again() {
         let (mut timers, mut running) = timers();
         timers.run(4, &mut running, [timer(0, 1), timer(1, 1)], 0);
-        assert_eq!(timers.expire(5 * MS), Some((4, 1)));
+        assert_eq!(expired(&mut timers, 5 * MS), Some((4, 1)));
         running.ran_out(1);
         timers.run(4, &mut running, [timer(0, 1), timer(1, 1)], 5 * MS);
-        assert_eq!((timers.expire(8 * MS), timers.expire(10 * MS)), (Some((4, 1)), Some((4, 0))));
+        assert_eq!(
+            (expired(&mut timers, 8 * MS), expired(&mut timers, 10 * MS)),
+            (Some((4, 1)), Some((4, 0)))
+        );
     }
 
     #[test]
@@ -195,8 +251,8 @@ mod tests {
         timers.run(4, &mut running, [timer(1, 1), timer(0, 1)], 2 * MS);
         timers.run(4, &mut running, [None, timer(0, 1)], 5 * MS);
         assert_eq!(timers.first(), 10 * MS);
-        assert_eq!(timers.expire(10 * MS), Some((4, 0)));
-        assert_eq!(timers.expire(NEVER - 1), None);
+        assert_eq!(expired(&mut timers, 10 * MS), Some((4, 0)));
+        assert_eq!(expired(&mut timers, NEVER - 1), None);
     }
 
     #[test]
@@ -216,8 +272,8 @@ mod tests {
         let mut other = Running::default();
         timers.run(1, &mut running, [timer(0, 0), None], 0);
         timers.run(2, &mut other, [timer(1, 0), None], 7 * MS);
-        assert_eq!(timers.expire(20 * MS), Some((1, 0)), "both are due at 10 ms");
-        assert_eq!(timers.expire(20 * MS), Some((2, 1)));
+        assert_eq!(expired(&mut timers, 20 * MS), Some((1, 0)), "both are due at 10 ms");
+        assert_eq!(expired(&mut timers, 20 * MS), Some((2, 1)));
     }
 
     #[test]

@@ -48,6 +48,9 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
         if !moved {
             self.found_out(Breach::SentMovesNothing, shared);
         } else if !follows(then, &shared.service.want(&self.session)) {
+            if then == Then::More {
+                self.cut();
+            }
             self.found_out(Breach::ThenNotKept, shared);
         } else if then == Then::Shut {
             self.shutdown_write(shared);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::net::kind::Semantics;
-use crate::net::{Kind, Peer};
+use crate::net::{Destination, Kind, Names, Peer};
 use crate::simulation::{Dice, Reading, Script, Step};
 
 /// Any client of a socket of this kind, called by its number. Names are answered by `text`.
@@ -12,7 +12,7 @@ pub(super) fn any(kind: Kind, dice: &mut Dice, number: usize, text: &str) -> Scr
     match (connections, boundaries) {
         (_, false) => any_of_stream(dice, number),
         (true, true) => any_of_records(dice, number),
-        (false, true) => any_datagram(dice, number, text),
+        (false, true) => any_datagram(kind, dice, number, text),
     }
 }
 
@@ -54,10 +54,19 @@ pub fn bytewise(name: &[u8], pause: Duration) -> Script {
     Script::bytewise(&[name, b"\n"].concat(), pause)
 }
 
+/// A name and a line feed in two pieces, with a pause between them.
+#[must_use]
+pub fn in_two_pieces(name: &[u8], pause: Duration) -> Script {
+    let (first, second) = name.split_at(name.len() / 2);
+    let second = [second, b"\n"].concat();
+    Script::sends(first).called("in two pieces").then([Step::Pause(pause), Step::Send(second)])
+}
+
 /// Any client that sends its name in time, stays, and reads.
 fn well_behaved(dice: &mut Dice, name: &[u8]) -> Script {
-    let script = match dice.below(9) {
+    let script = match dice.below(10) {
         0 => prompt(name),
+        8 => in_two_pieces(name, dice.millis_below(420)),
         1 => prompt(&[name, b"\r"].concat()).called("CR LF"),
         2 => bytewise(name, dice.millis_below(41)),
         3 => open(name),
@@ -101,19 +110,36 @@ fn any_of_stream(dice: &mut Dice, number: usize) -> Script {
 fn any_of_records(dice: &mut Dice, number: usize) -> Script {
     let any = any_of_stream(dice, number);
     match dice.below(8) {
-        0 => Script::sends(b"").arriving(any.arrives),
+        0 if dice.one_in(2) => Script::sends(b"").arriving(any.arrives),
+        0 => Script::sends(b"").then([Step::Send(b"more".to_vec())]).arriving(any.arrives),
         1 => Script::sends(format!("N{number}\nand more").as_bytes()).arriving(any.arrives),
         _ => any,
     }
 }
 
+/// A datagram whose sender is a name that only a forger gives.
+fn forged(dice: &mut Dice, name: &str, kind: Kind) -> Script {
+    let host = dice.pick(&[[0, 0, 0, 0], [224, 0, 0, 1], [255, 255, 255, 255], [10, 0, 0, 1]]);
+    let sender = match (kind.semantics().names, host) {
+        (Names::Path, _) => Peer::Unnamed,
+        (Names::Port, [10, ..]) => Peer::Inet((host, 0).into()),
+        (Names::Port, _) => Peer::Inet((host, 50_000).into()),
+        // A raw socket has no port that could be 0.
+        (Names::Protocol, [10, ..]) => Peer::Host([0, 0, 0, 0].into()),
+        (Names::Protocol, _) => Peer::Host(host.into()),
+    };
+    Script::sends(name.as_bytes()).called("forged").forged_as(sender)
+}
+
 /// Any sender of a datagram, where it is answered by `text`.
-fn any_datagram(dice: &mut Dice, number: usize, text: &str) -> Script {
+fn any_datagram(kind: Kind, dice: &mut Dice, number: usize, text: &str) -> Script {
     let name = format!("N{number}");
-    let script = match dice.below(10) {
+    let script = match dice.below(13) {
         0 => Script::sends(text.replace("{name}", &name).as_bytes()).called("echo"),
         1 => Script::sends(name.as_bytes()).called("unnamed").sent_by(Peer::Unnamed),
         2 => Script::sends(b""),
+        10 => Script::sends(name.as_bytes()).called("for many").sent_to(Destination::Many),
+        11 => forged(dice, &name, kind),
         3 => long(name.as_bytes(), 1000 + dice.below(100)),
         _ => Script::sends(name.as_bytes()),
     };

@@ -21,7 +21,7 @@ use crate::simulation::{
     Answered, Audit, Broken, Dice, Limits, Promise, Right, Script, ServerSocket, Sim, Subject, Transcript,
 };
 
-pub use self::clients::{bytewise, half_closing, long, open, prompt, surplus};
+pub use self::clients::{bytewise, half_closing, in_two_pieces, long, open, prompt, surplus};
 
 /// A client that sent a name in time and stayed gets one welcome, whole, and then a clean end of input. A datagram that
 /// came gets one welcome, unless there was no room for it.
@@ -179,11 +179,11 @@ impl Subject for Welcoming {
         });
         audit.service(datagrams.counts(), |outcome, client| {
             let is_echo = model::is_echo(self.text, &model::name_of_record(client.sent()).bytes);
-            let has_address = client.script().has_address();
+            let may_be_answered = client.script().may_be_answered();
             outcome
                 == match client.answered() {
                     Answered::Never if is_echo => OfDatagram::Echo,
-                    _ if !has_address => OfDatagram::Unanswerable,
+                    _ if !may_be_answered => OfDatagram::Unanswerable,
                     Answered::NoRoom => OfDatagram::Dropped,
                     Answered::Failed => OfDatagram::Failed,
                     Answered::Sent | Answered::Never => OfDatagram::Welcomed,

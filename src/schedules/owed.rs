@@ -40,7 +40,12 @@ impl Welcoming {
 
     /// Whether the whole welcome was taken by the kernel. That of an empty name may be empty.
     pub(super) fn is_welcomed(&self, client: &Transcript<'_>) -> bool {
-        let says_nothing = self.text == "{name}" && (client.records_read() > 0 || !client.read().is_empty());
+        let is_empty = if client.kind().semantics().boundaries {
+            client.sent_records().first().is_some_and(|record| record.is_empty())
+        } else {
+            model::name(client.sent(), true).is_some_and(|name| name.bytes.is_empty())
+        };
+        let says_nothing = self.text == "{name}" && is_empty;
         client.output_is_whole() && (client.bytes_written() > 0 || says_nothing)
     }
 
@@ -54,7 +59,7 @@ impl Welcoming {
         } else {
             self.name_of_stream(client)?
         };
-        if !connections && (!client.script().has_address() || model::is_echo(self.text, &name.bytes)) {
+        if !connections && (!client.script().may_be_answered() || model::is_echo(self.text, &name.bytes)) {
             return None;
         }
         if matches!(client.answered(), Answered::NoRoom | Answered::Failed)
@@ -69,9 +74,19 @@ impl Welcoming {
         (in_time && keeps_up && !can_be_lost).then_some(welcome)
     }
 
+    /// The silence that ends this client's name: what the operator has chosen, or two round trips and 20 ms.
+    fn gap_of(&self, client: &Transcript<'_>) -> Duration {
+        let round_trip = client.round_trip();
+        if self.name_gap.is_zero() || round_trip.is_zero() {
+            return self.name_gap;
+        }
+        self.name_gap.max(2 * round_trip + Duration::from_millis(20))
+    }
+
     /// The name that a client of a stream has sent, and when it was complete; `None` if the kernel, or the client, may
     /// have let it end early.
     fn name_of_stream(&self, client: &Transcript<'_>) -> Option<(Name, Duration)> {
+        let name_gap = self.gap_of(client);
         let name = model::name(client.sent(), client.shut_at().is_some())?;
         let came = client.came_at(name.taken)?;
         let first = client.came_at(1)?;
@@ -79,26 +94,26 @@ impl Welcoming {
         if first < came || client.arrivals().first()?.1 < name.taken {
             let mut before = first;
             for (at, _) in client.arrivals().iter().take_while(|(at, _)| *at <= came) {
-                if *at >= before + self.name_gap {
+                if *at >= before + name_gap {
                     return None;
                 }
                 before = *at;
             }
-            if client.was_denied() || self.name_gap.is_zero() {
+            if client.was_denied() || name_gap.is_zero() {
                 return None;
             }
         }
         let (complete, gap) = match name.ending {
             Ending::LineEnd | Ending::Full | Ending::Record => (came, None),
             // The end of input has to come before the silence.
-            Ending::EndOfInput => (client.shut_at()?, Some(came + self.name_gap)),
-            Ending::Silence => (came + self.name_gap, None),
+            Ending::EndOfInput => (client.shut_at()?, Some(came + name_gap)),
+            Ending::Silence => (came + name_gap, None),
         };
         if gap.is_some_and(|gap| complete >= gap) && client.was_denied() {
             return None;
         }
         let slept = client.read_at_standstill().is_some_and(|read| read < name.taken);
-        let denied_early = client.was_denied() && self.name_gap.is_zero();
+        let denied_early = client.was_denied() && name_gap.is_zero();
         let ends_early = denied_early || (slept && name.ending == Ending::Silence);
         (!ends_early).then_some((name, complete))
     }
@@ -125,12 +140,12 @@ impl Welcoming {
     }
 }
 
-/// Whether the client sends more than a name, and the server may not have known of it when it closed, or could not wait
-/// for it.
+/// Whether the client sends more than a name, and the kernel had not let the server know of it, or it still sends when the
+/// server has lingered.
 fn sends_more_than_is_known(client: &Transcript<'_>, name: &Name) -> bool {
     if client.has_lingered_to_the_limit() && client.sent_before_close().is_some() {
         return true; // it still sends when the server has lingered for as long as it does
     }
     let sends_more = client.script().pieces().flatten().count() > name.taken;
-    sends_more && name.ending != Ending::Full && client.read().len() <= name.taken
+    sends_more && name.ending != Ending::Full && client.told() <= name.taken
 }

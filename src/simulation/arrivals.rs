@@ -208,7 +208,12 @@ impl World {
         if fault == Some(Fault::Spurious) {
             let known = self.clients.iter().filter_map(|client| Some(Ready::Stream(client.watched?.0)));
             events.extend(known.collect::<Vec<_>>());
-            events.extend([Ready::Stream(0), Ready::Stream(1 << 40), Ready::Listener(0), Ready::Listener(9)]);
+            events.extend([
+                Ready::Stream(0),
+                Ready::Stream(usize::MAX / 2),
+                Ready::Listener(0),
+                Ready::Listener(9),
+            ]);
         }
         for (index, socket) in self.sockets.iter_mut().enumerate() {
             if events.contains(&Ready::Listener(index)) {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::script::{Script, Step};
 use super::weather::Weather;
-use crate::kernel::Interest;
+use crate::kernel::{Closing, Interest};
 use crate::net::kind::Names;
 use crate::net::{ErrorCode, Kind};
 
@@ -160,9 +160,13 @@ pub(super) struct Client {
     /// records had been read by then.
     pub(super) ended: Option<(Stage, Duration, Duration)>,
     pub(super) read_at_end: Option<(usize, usize)>,
-    /// Whether a read found nothing although there was something, and whether the stream was closed on what was unread.
+    /// Whether a read found nothing although there was something, and whether the last one did.
     pub(super) denied: bool,
-    pub(super) closed_on_unread: bool,
+    pub(super) denied_last: bool,
+    /// How much it had sent when the kernel last let the loop know: a read gave all there was room for, or an output left
+    /// that had to wait. And whether one waits.
+    pub(super) told: usize,
+    pub(super) output_waits: bool,
     /// How much had been read when the process stood still, if it did.
     pub(super) read_at_leap: Option<usize>,
 }
@@ -220,7 +224,9 @@ impl Client {
             ended: None,
             read_at_end: None,
             denied: false,
-            closed_on_unread: false,
+            denied_last: false,
+            told: 0,
+            output_waits: false,
             read_at_leap: None,
             script,
         }
@@ -233,6 +239,11 @@ impl Client {
     /// Whether its socket is of the Unix domain.
     pub(super) fn is_local(&self) -> bool {
         self.kind.semantics().names == Names::Path
+    }
+
+    /// How its stream closes if it is dropped.
+    pub(super) fn closing_when_dropped(&self) -> Closing {
+        if self.held_back || !self.output_done { Closing::Cut } else { Closing::AtOnce }
     }
 
     /// How much of what the server has written is on its way to the client: TCP holds the last segment back if more is to
@@ -279,6 +290,9 @@ impl Client {
         // What had no room is not held back: it leaves with the rest.
         self.held_back = more && is_rest;
         if is_rest {
+            if std::mem::take(&mut self.output_waits) {
+                self.told = self.sent.len();
+            }
             self.enters(Stage::Input, now);
         }
     }

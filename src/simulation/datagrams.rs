@@ -11,8 +11,8 @@ use super::promises::{Promise, broken};
 use super::script::Quoted;
 use super::streams::fill;
 use super::world::World;
-use crate::kernel::Record;
-use crate::net::{ErrorCode, Kind, Names, Peer, Process, UnixName};
+use crate::kernel::Datagram;
+use crate::net::{Destination, ErrorCode, Kind, Names, Peer, Process, UnixName};
 
 /// The port of the first client; those below are services'.
 const FIRST_PORT: u16 = 40_000;
@@ -46,6 +46,15 @@ impl World {
         }
     }
 
+    /// What the datagram of a client was sent to, as the kernel tells it.
+    fn destination(&self, index: usize) -> Destination {
+        let client = &self.clients[index];
+        client.script.to.unwrap_or_else(|| match address(client.kind).inet() {
+            Some(own) => Destination::One { address: own.ip(), interface: 1 },
+            None => Destination::Unix,
+        })
+    }
+
     /// The client that a datagram to `peer` goes to. Of those whose scripts have this name it is the last that was received.
     fn client_named(&self, peer: &Peer) -> Option<usize> {
         let has_name =
@@ -53,12 +62,22 @@ impl World {
         self.number_of(peer).or_else(|| self.clients.iter().rposition(has_name))
     }
 
+    /// Whether an answer to this client goes to itself and no other, and comes from where it has asked.
+    fn may_be_answered(&self, index: usize, peer: &Peer, asked: &Destination) {
+        let to = self.destination(index);
+        if !self.clients[index].script.may_be_answered() {
+            broken(Promise::NothingElse, format!("an answer to {peer}, which is forged or asked {to:?}"));
+        } else if *asked != to {
+            broken(Promise::NothingElse, format!("an answer from {asked:?} to {peer}, which asked {to:?}"));
+        }
+    }
+
     /// The client that has this name because of its number.
     fn number_of(&self, peer: &Peer) -> Option<usize> {
         let number = match peer {
             Peer::Inet(address) => Some(address.port().checked_sub(FIRST_PORT)?.into()),
             Peer::Host(host) => {
-                let [_, _, high, low] = host.octets();
+                let [10, 0, high, low] = host.octets() else { return None };
                 Some(u16::from_be_bytes([high, low]).into())
             }
             Peer::Unix(name) => match &**name {
@@ -76,7 +95,7 @@ impl World {
 }
 
 impl Sim {
-    pub(super) fn receive_at(&self, socket: usize, buffer: &mut [u8]) -> io::Result<(Record, Peer)> {
+    pub(super) fn receive_at(&self, socket: usize, buffer: &mut [u8]) -> io::Result<Datagram> {
         let does = |state: &mut State, fault| {
             let State { world, watch, .. } = state;
             watch.asks_for_clients(world.sockets[socket].service, world.now);
@@ -98,18 +117,25 @@ impl Sim {
             (client.place, client.closed_at) = (Place::Over, Some(world.now));
             let record = fill(buffer, &client.sent);
             (client.bytes_read, client.records_read) = (client.sent.len(), 1);
-            Ok((record, world.peer(index)))
+            Ok(Datagram { record, peer: world.peer(index), to: world.destination(index) })
         };
-        self.call(Call::Receive, socket, does, |_, (record, peer)| {
+        self.call(Call::Receive, socket, does, |_, Datagram { record, peer, .. }| {
             format!("{} bytes of {peer}", record.bytes)
         })
     }
 
-    pub(super) fn send_from(&self, socket: usize, datagram: &[u8], peer: &Peer) -> io::Result<()> {
+    pub(super) fn send_from(
+        &self,
+        socket: usize,
+        datagram: &[u8],
+        peer: &Peer,
+        asked: &Destination,
+    ) -> io::Result<()> {
         let index = self.0.borrow().world.client_named(peer);
         let Some(index) = index else {
             broken(Promise::NothingElse, format!("a datagram to {peer}, which has no address"));
         };
+        self.0.borrow().world.may_be_answered(index, peer, asked);
         let does = |state: &mut State, fault| {
             let world = &mut state.world;
             if let Some(Fault::Error(code)) = fault {

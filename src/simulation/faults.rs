@@ -23,9 +23,9 @@ pub enum Call {
     Write,
     /// shutdown(2).
     Shut,
-    /// recvfrom(2).
+    /// recvmsg(2) of a datagram.
     Receive,
-    /// sendto(2).
+    /// sendmsg(2) of a datagram.
     Send,
 }
 

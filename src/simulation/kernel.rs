@@ -11,8 +11,8 @@ use super::promises::{Promise, broken};
 use super::socket::Socket;
 use super::watch::Watch;
 use super::world::World;
-use crate::kernel::{Closing, Interest, Kernel, Ready, Record, Signal};
-use crate::net::{Address, ErrorCode, Peer};
+use crate::kernel::{Closing, Datagram, Interest, Kernel, Ready, Record, Signal};
+use crate::net::{Address, Destination, ErrorCode, Peer};
 
 /// What the kernel and the player of a schedule share.
 pub(super) struct State {
@@ -231,7 +231,7 @@ impl Drop for SimStream {
             client.closed_at = Some(world.now);
             client.sent_at_close = Some((client.sent.len(), client.records.len()));
         }
-        let (unread, closing) = (client.unread(), self.closing.unwrap_or(Closing::AtOnce));
+        let (unread, closing) = (client.unread(), self.closing.unwrap_or(client.closing_when_dropped()));
         world.closed += 1;
         world.note(|| format!("    close of client {index}, {}, {unread} bytes unread", told(closing)));
         world.close(index, closing);
@@ -257,7 +257,7 @@ impl Kernel for Sim {
         Ok(address.clone())
     }
 
-    fn listen(&mut self, socket: &mut SimListener, index: usize, _: u32) -> io::Result<()> {
+    fn listen(&mut self, socket: &mut SimListener, index: usize, _: u32, _: Duration) -> io::Result<()> {
         socket.index = index;
         self.0.borrow_mut().world.sockets[index].is_open = true;
         Ok(())
@@ -313,6 +313,11 @@ impl Kernel for Sim {
         self.call(Call::Watch, stream.client, does, |_, ()| format!("{interest:?}"))
     }
 
+    fn round_trip(&self, stream: &SimStream) -> io::Result<Duration> {
+        let world = &self.0.borrow().world;
+        Ok(if world.clients[stream.client].is_local() { Duration::ZERO } else { world.weather.round_trip })
+    }
+
     fn read(&mut self, stream: &mut SimStream, buffer: &mut [u8]) -> io::Result<usize> {
         self.read_from(stream.client, buffer)
     }
@@ -321,12 +326,18 @@ impl Kernel for Sim {
         self.write_to(stream.client, bytes, more)
     }
 
-    fn receive(&mut self, socket: &SimListener, buffer: &mut [u8]) -> io::Result<(Record, Peer)> {
+    fn receive(&mut self, socket: &SimListener, buffer: &mut [u8]) -> io::Result<Datagram> {
         self.receive_at(socket.index, buffer)
     }
 
-    fn send(&mut self, socket: &SimListener, datagram: &[u8], peer: &Peer) -> io::Result<()> {
-        self.send_from(socket.index, datagram, peer)
+    fn send(
+        &mut self,
+        socket: &SimListener,
+        datagram: &[u8],
+        peer: &Peer,
+        asked: &Destination,
+    ) -> io::Result<()> {
+        self.send_from(socket.index, datagram, peer, asked)
     }
 
     fn read_record(&mut self, stream: &mut SimStream, buffer: &mut [u8]) -> io::Result<Option<Record>> {

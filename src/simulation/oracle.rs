@@ -23,7 +23,7 @@ pub fn stream(client: &Transcript<'_>, answer: impl Fn(&[u8], bool) -> Vec<u8>) 
         && !sends_behind_the_end(client, |bytes| answer_to(bytes, false).len())
         && client.keeps_up(expected.len())
         && requests_are_in_time(client, |bytes| answer_to(bytes, false).len(), last);
-    let right = whole(client, &expected, has_right)?;
+    let right = whole(client, &expected, !expected.is_empty(), has_right)?;
     let got = client.received();
     let is_answer = |bytes| answer_to(bytes, false) == got || answer_to(bytes, true) == got;
     if !client.ended_cleanly_by_network() || got == expected || (0..=all).any(is_answer) {
@@ -34,8 +34,12 @@ pub fn stream(client: &Transcript<'_>, answer: impl Fn(&[u8], bool) -> Vec<u8>) 
 }
 
 /// For a client of a socket that keeps boundaries, where each record or datagram has an answer of its own, sent in one
-/// piece. `None` refuses it: neither it nor what follows is answered.
-pub fn each(client: &Transcript<'_>, answer: impl Fn(&[u8]) -> Option<Vec<u8>>) -> Result<Right, Broken> {
+/// piece. `None` refuses it: neither it nor what follows is answered. `answer` is asked for each record once, in their
+/// order, so it may remember those before.
+pub fn each(
+    client: &Transcript<'_>,
+    mut answer: impl FnMut(&[u8]) -> Option<Vec<u8>>,
+) -> Result<Right, Broken> {
     let records = client.sent_records();
     let answers: Vec<Vec<u8>> = records.iter().map_while(|record| answer(record)).collect();
     let expected = answers.concat();
@@ -53,12 +57,12 @@ pub fn each(client: &Transcript<'_>, answer: impl Fn(&[u8]) -> Option<Vec<u8>>) 
     if !client.kind().semantics().connections {
         let sent = client.answered() == Answered::Sent;
         let has_right = client.accepted_at().is_some()
-            && client.script().has_address()
+            && client.script().may_be_answered()
             && !answers.is_empty()
             && client.excuse(Duration::ZERO).is_none()
             && matches!(client.answered(), Answered::Sent | Answered::Never);
         let got = sent || !has_right;
-        return if got { whole(client, &expected, has_right) } else { Err(missing(client, &expected)) };
+        return if got { whole(client, &expected, true, has_right) } else { Err(missing(client, &expected)) };
     }
     let last = client.arrivals().last().map(|(at, _)| *at).unwrap_or_default();
     let due = |bytes: usize| {
@@ -72,17 +76,15 @@ pub fn each(client: &Transcript<'_>, answer: impl Fn(&[u8]) -> Option<Vec<u8>>) 
     let has_right = client.excuse(last).is_none()
         && !sends_behind_the_end(client, due)
         && requests_are_in_time(client, due, last);
-    whole(client, &expected, has_right)
+    whole(client, &expected, !answers.is_empty(), has_right)
 }
 
-/// Whether the client sends more when its conversation is over, and the server owes nothing for it. That is answered by a
-/// reset, which can destroy what has not reached the client. `answered` says how much is due once so many bytes have
-/// come.
+/// Whether the client sends more than the kernel has let the server know of, and the server owes nothing for it. That is
+/// answered by a reset, which can destroy what has not reached the client. `answered` says how much is due once so many
+/// bytes have come.
 fn sends_behind_the_end(client: &Transcript<'_>, answered: impl Fn(usize) -> usize) -> bool {
-    let more = |bytes| answered(bytes) == answered(client.sent().len());
-    let unread = client.read().len() < client.sent().len() && more(client.read().len());
-    client.can_lose_output(answered(client.sent().len()))
-        && (unread || client.sent_before_close().is_some_and(more))
+    let (all, told) = (client.sent().len(), client.told());
+    client.can_lose_output(answered(all)) && told < all && answered(told) == answered(all)
 }
 
 /// Whether every request came within the limit of the one before it. `answered` says how much is due once so many
@@ -114,11 +116,12 @@ fn prefix(client: &Transcript<'_>, expected: &[u8]) -> Result<(), Broken> {
     Err(Broken::new(Promise::NothingElse, how))
 }
 
-fn whole(client: &Transcript<'_>, expected: &[u8], has_right: bool) -> Result<Right, Broken> {
+/// A client to which nothing `is_due` may be reset. An answer that is due can be empty.
+fn whole(client: &Transcript<'_>, expected: &[u8], is_due: bool, has_right: bool) -> Result<Right, Broken> {
     if !has_right {
         return Ok(Right::Excused);
     }
-    if client.received() != expected || (client.end() != Some(End::Clean) && !expected.is_empty()) {
+    if client.received() != expected || (client.end() != Some(End::Clean) && is_due) {
         return Err(missing(client, expected));
     }
     Ok(if expected.is_empty() { Right::Excused } else { Right::All })

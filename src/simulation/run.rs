@@ -88,6 +88,7 @@ pub fn random_of<S: Subject>(subject: &S, seeds: u64) -> Sums {
         return replay(subject, seed);
     }
     let (first, seeds) = (number("SIM_FIRST").unwrap_or(0), number("SIM_SEEDS").unwrap_or(seeds));
+    assert!(seeds > 0, "there is no schedule to play: SIM_SEEDS has to be at least 1");
     let sums = match all(subject, first, seeds) {
         Ok(sums) => sums,
         Err(found) => panic!("{}", found.report_with_command()),

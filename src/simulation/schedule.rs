@@ -115,6 +115,9 @@ impl<S: Subject> Schedule<S> {
             weather.way = dice.millis_below(200);
             settings.drain_quiet = Some(weather.way + Duration::from_millis(5));
         }
+        if dice.one_in(4) {
+            weather.round_trip = dice.millis_below(200);
+        }
         Schedule {
             settings,
             places: vec![places; usize::from(S::services_count())],
@@ -159,14 +162,26 @@ impl<S> fmt::Display for Schedule<S> {
         for (call, fault) in &self.weather.plan {
             writeln!(f, "call {call}: {fault}")?;
         }
-        let Weather { send_buffer, receive_buffer, descriptors, way, late, sloppy, concurrent, .. } =
-            &self.weather;
+        let Weather {
+            send_buffer,
+            receive_buffer,
+            descriptors,
+            way,
+            round_trip,
+            late,
+            sloppy,
+            concurrent,
+            ..
+        } = &self.weather;
         write!(f, "places {:?}, send buffer {send_buffer}, receive buffer {receive_buffer}", self.places)?;
         if *descriptors < usize::MAX {
             write!(f, ", descriptors {descriptors}")?;
         }
         if !way.is_zero() {
             write!(f, ", handshakes take {way:?}")?;
+        }
+        if !round_trip.is_zero() {
+            write!(f, ", the round trip is {round_trip:?}")?;
         }
         let also = [
             (*late, "segments can be late"),

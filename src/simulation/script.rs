@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::dice::Dice;
-use crate::net::{Kind, Peer};
+use crate::net::{Destination, Kind, Peer};
 
 /// One thing that a client does. Shown as `Send("Ada\n")`.
 #[derive(Clone, PartialEq, Eq)]
@@ -81,14 +81,18 @@ pub struct Script {
     pub source: u8,
     /// The name of a datagram's sender; `None` if it has one of its own. [`Peer::Unnamed`] cannot be answered.
     pub sender: Option<Peer>,
+    /// Whether that is a name that only a forger gives: nothing may be sent there.
+    pub forged: bool,
+    /// What a datagram is sent to; `None` if to the socket's own address.
+    pub to: Option<Destination>,
 }
 
 impl Script {
     /// A client of the first socket that does this from the beginning, and takes at once what it is sent.
     #[must_use]
     pub fn new(label: &'static str, steps: Vec<Step>) -> Script {
-        let (reading, sender) = (Reading::Prompt, None);
-        Script { label, socket: 0, arrives: Duration::ZERO, steps, reading, source: 0, sender }
+        let (reading, source, sender, forged, to) = (Reading::Prompt, 0, None, false, None);
+        Script { label, socket: 0, arrives: Duration::ZERO, steps, reading, source, sender, forged, to }
     }
 
     /// Sends `bytes` at once, and waits. Over a socket that keeps boundaries: sends a record or a datagram.
@@ -165,10 +169,22 @@ impl Script {
         Script { sender: Some(sender), ..self }
     }
 
-    /// Whether a datagram's sender has a name that it can be answered at.
+    /// The same datagram, which says that it is from `sender`: a name that only a forger gives.
     #[must_use]
-    pub fn has_address(&self) -> bool {
-        self.sender != Some(Peer::Unnamed)
+    pub fn forged_as(self, sender: Peer) -> Script {
+        Script { forged: true, ..self.sent_by(sender) }
+    }
+
+    /// The same datagram, sent to there.
+    #[must_use]
+    pub fn sent_to(self, to: Destination) -> Script {
+        Script { to: Some(to), ..self }
+    }
+
+    /// Whether a datagram may be answered: its sender has a name, which is not forged, and it was not sent to many.
+    #[must_use]
+    pub fn may_be_answered(&self) -> bool {
+        self.sender != Some(Peer::Unnamed) && !self.forged && self.to != Some(Destination::Many)
     }
 
     /// The same, and each step that it begins with comes so much later.
@@ -190,9 +206,13 @@ impl Script {
     pub fn any(dice: &mut Dice, kind: Kind, mut request: impl FnMut(&mut Dice) -> Vec<u8>) -> Script {
         let (connections, boundaries) = (kind.semantics().connections, kind.semantics().boundaries);
         if !connections {
-            let is_unnamed = dice.one_in(10);
+            let manner = dice.below(20);
             let script = Script::sends(&request(dice));
-            let script = if is_unnamed { script.sent_by(Peer::Unnamed) } else { script };
+            let script = match manner {
+                0 | 1 => script.sent_by(Peer::Unnamed),
+                2 | 3 => script.sent_to(Destination::Many),
+                _ => script,
+            };
             return script.arriving_any(dice);
         }
         let requests: Vec<Vec<u8>> = (0..=dice.below(4)).map(|_| request(dice)).collect();

@@ -20,7 +20,8 @@ impl State {
         let client = &mut clients[index];
         client.is_read(*now);
         if !client.is_readable() || fault == Some(Fault::Error(ErrorCode::Again)) {
-            client.denied |= client.is_readable();
+            client.denied_last = client.is_readable();
+            client.denied |= client.denied_last;
             client.would_block(Interest::Readable, weather);
             return Err(would_block());
         }
@@ -28,6 +29,7 @@ impl State {
             return Err(Err(client.fails(code)));
         }
         watch.progressed();
+        client.denied_last = false;
         if !client.has_unread() && client.reset && !client.reset_told {
             client.reset_told = true;
             return Err(Err(client.fails(ErrorCode::ConnReset)));
@@ -49,6 +51,7 @@ impl Sim {
             let bytes = client.unread().min(buffer.len()).min(most);
             buffer[..bytes].copy_from_slice(&client.sent[client.bytes_read..client.bytes_read + bytes]);
             client.bytes_read += bytes;
+            client.told = if bytes < most { client.sent.len() } else { client.bytes_read };
             client.was_read(*now);
             Ok(bytes)
         };
@@ -98,6 +101,7 @@ impl Sim {
             }
             let room = client.room(weather);
             if room == 0 || fault == Some(Fault::Error(ErrorCode::Again)) {
+                client.output_waits = true;
                 client.would_block(Interest::Writable, weather);
                 return would_block();
             }

@@ -39,7 +39,9 @@ pub trait Subject: Clone + Send + Sync {
     /// How long this service lets a client wait.
     fn limits(&self, service: u8) -> Limits;
 
-    /// What a client of this service sends: one request. The default of [`script`](Subject::script) sends some of them.
+    /// What the client of this number sends to this service: one request. The default of [`script`](Subject::script) sends
+    /// some of them. Where clients share something, such as a store, the number in a request keeps them apart. Then an
+    /// answer follows from what its own client sent, and an oracle can say what it has to be.
     fn request(&self, service: u8, dice: &mut Dice, number: usize) -> Vec<u8>;
 
     /// The sockets that a schedule has. The default is one, or now and then three, of all kinds that the services can

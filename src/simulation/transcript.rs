@@ -96,6 +96,13 @@ impl<'a> Transcript<'a> {
         &self.client().arrivals
     }
 
+    /// How many bytes had come when the kernel last let the loop know of them. That is when a read gives all that there is room
+    /// for, and when an output leaves that had to wait. Of what came by then the server has to know.
+    #[must_use]
+    pub fn told(&self) -> usize {
+        self.client().told
+    }
+
     /// When it shut its side, if it did so before the server had.
     #[must_use]
     pub fn shut_at(&self) -> Option<Duration> {
@@ -125,7 +132,8 @@ impl<'a> Transcript<'a> {
         read_at_end.map_or(*records_read, |(_, records)| records)
     }
 
-    /// Whether a read has given the end of input to the loop.
+    /// Whether a read has given the end of input to the loop, also where that was after the conversation, while the
+    /// stream lingered.
     #[must_use]
     pub fn end_was_read(&self) -> bool {
         self.client().end_read
@@ -169,6 +177,12 @@ impl<'a> Transcript<'a> {
         self.world.weather.late && !self.client().is_local() && !is_waited_for
     }
 
+    /// How long the way to it and back takes, as the kernel estimates it; nothing in the Unix domain.
+    #[must_use]
+    pub fn round_trip(&self) -> Duration {
+        if self.client().is_local() { Duration::ZERO } else { self.world.weather.round_trip }
+    }
+
     /// What the kernel answered when a datagram's answer was sent.
     #[must_use]
     pub fn answered(&self) -> Answered {
@@ -187,12 +201,12 @@ impl<'a> Transcript<'a> {
         self.client().end
     }
 
-    /// Whether a network told it that the server's output has ended, and the loop meant it to. What it received is whole
-    /// then. A socket of the Unix domain cannot tell the difference, nor can any when the server died.
+    /// Whether a network told it that the server's output has ended. What it received is whole then, also when the loop
+    /// could not go on. A socket of the Unix domain cannot tell the difference.
     #[must_use]
     pub fn ended_cleanly_by_network(&self) -> bool {
         let client = self.client();
-        client.end == Some(End::Clean) && client.closed_at.is_some() && !client.is_local()
+        client.end == Some(End::Clean) && !client.is_local()
     }
 
     /// When the loop accepted it, or received its datagram.
@@ -292,7 +306,7 @@ impl<'a> Transcript<'a> {
     /// [`can_lose_output`](Transcript::can_lose_output).
     #[must_use]
     pub fn excuse(&self, complete: Duration) -> Option<&'static str> {
-        let Client { excused, denied, closed_on_unread, accepted_at, script, .. } = self.client();
+        let Client { excused, denied, denied_last, accepted_at, script, .. } = self.client();
         let Some(accepted_at) = *accepted_at else { return Some("it was never accepted") };
         if excused.is_some() {
             return *excused;
@@ -300,8 +314,8 @@ impl<'a> Transcript<'a> {
         if script.reading == Reading::Never {
             return Some("it never takes anything");
         }
-        if *denied && *closed_on_unread {
-            return Some("input that was there was denied, and the stream was closed on it");
+        if *denied_last {
+            return Some("the last read found nothing, and there was something");
         }
         if *denied && self.world.leaped {
             return Some("bytes were denied, perhaps at its deadline");
@@ -309,8 +323,10 @@ impl<'a> Transcript<'a> {
         let stopped_at = self.stopped_at()?;
         let again =
             self.world.stopped_again_at.filter(|at| self.closed_at().is_none_or(|closed| closed >= *at));
-        if complete >= stopped_at || accepted_at > stopped_at {
+        if complete >= stopped_at {
             Some("the server was stopped before it had sent everything")
+        } else if accepted_at > stopped_at && self.was_stopped() {
+            Some("it was accepted after the stop, and the time was over before it was served")
         } else if *denied {
             Some("bytes were denied, and the server was stopped")
         } else if again.is_some() || (self.world.has_small_buffers() && self.kind().semantics().connections) {

@@ -29,6 +29,8 @@ pub struct Weather {
     pub(super) late: bool,
     /// How long a handshake over a network is on its way after connect(2) has returned.
     pub(super) way: Duration,
+    /// How long the way to a client and back takes over a network, as the kernel estimates it.
+    pub(super) round_trip: Duration,
     /// How many clients the process has descriptors for.
     pub(super) descriptors: usize,
     /// How many bytes a stream takes that its client has not taken yet.
@@ -69,6 +71,7 @@ impl Weather {
             sloppy: false,
             late: false,
             way: Duration::ZERO,
+            round_trip: Duration::ZERO,
             descriptors: usize::MAX,
             send_buffer: LARGE_BYTES,
             receive_buffer: LARGE_BYTES,
@@ -107,6 +110,12 @@ impl Weather {
         Weather { way, ..self }
     }
 
+    /// The same, but the kernel says that the way to a client and back takes so long over a network.
+    #[must_use]
+    pub fn with_round_trip(self, round_trip: Duration) -> Weather {
+        Weather { round_trip, ..self }
+    }
+
     /// The same, but there is room for so many answers to datagrams until the loop waits.
     #[must_use]
     pub fn with_unsent(self, unsent: usize) -> Weather {
@@ -141,6 +150,7 @@ impl Weather {
             sloppy: dice.one_in(2),
             late: dice.one_in(2),
             way: Duration::ZERO,
+            round_trip: Duration::ZERO,
             descriptors: dice.pick(&[1, 2, 1000, 1000, 1000, 1000]),
             send_buffer: dice.pick(&[1, 3, 7, LARGE_BYTES, LARGE_BYTES]),
             receive_buffer: dice.pick(&[1, 100, LARGE_BYTES, LARGE_BYTES]),

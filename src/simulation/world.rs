@@ -235,7 +235,6 @@ impl World {
     /// directions were shut, has nothing unread.
     pub(super) fn close(&mut self, index: usize, closing: Closing) {
         let client = &mut self.clients[index];
-        client.closed_on_unread = client.has_unread();
         let is_read_dry = closing == Closing::Delivering && client.is_local();
         let is_cut = closing == Closing::Cut && !client.is_local();
         if closing == Closing::Delivering {

@@ -1,8 +1,7 @@
 //! The promises of kinds without connections, and what these kinds do instead of the promises of connections.
 
 use std::net::SocketAddrV4;
-use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
@@ -12,7 +11,8 @@ use super::all_kinds::AllKindsServer;
 use super::client::{Client, socket};
 use super::counts::{Counts, wait_for_count};
 use super::raw::{PROTOCOL, host, raw_is_allowed};
-use crate::process::{Server, is_here, welcomed};
+use crate::process::{Server, is_here};
+use crate::tied::tied;
 
 /// A datagram socket has no end of input: the server does not notice that a client shuts down its write side.
 pub(crate) fn half_close_is_unnoticed(server: &AllKindsServer, kind: Kind) {
@@ -106,21 +106,21 @@ fn a_raw_server_ignores_packets_for_other_addresses() {
     let client = socket(Kind::Raw);
     client.bind(&SocketAddrV4::new(elsewhere, 0).into()).unwrap();
     // strace delays each bind(2). With -D the server is the child of this test, and strace its grandchild.
-    let mut command = Command::new("strace");
+    let mut command = tied("strace");
     command.args(["-D", "-f", "-e", "trace=bind", "-e", "inject=bind:delay_enter=300000"]);
-    command.arg(welcomed().get_program()).args(["--listen", "127.0.0.1:0", "--listen"]);
+    command.args([env!("CARGO_BIN_EXE_welcomed"), "--listen", "127.0.0.1:0", "--listen"]);
     command.arg(format!("raw://{here}?protocol={PROTOCOL}")).env_remove("RUST_LOG");
-    let is_up = AtomicBool::new(false);
+    // It is closed once the server is up, or when its start has failed.
+    let (starting, is_starting) = channel::<()>();
     let server = thread::scope(|scope| {
-        scope.spawn(|| {
-            while !is_up.load(Ordering::Relaxed) {
+        let client = &client;
+        scope.spawn(move || {
+            while is_starting.recv_timeout(Duration::from_millis(10)) == Err(RecvTimeoutError::Timeout) {
                 client.send_to(b"Rafatul", &SocketAddrV4::new(elsewhere, 0).into()).unwrap();
-                thread::park_timeout(Duration::from_millis(10));
             }
         });
-        let server = Server::spawn(command);
-        is_up.store(true, Ordering::Relaxed);
-        server
+        let _starting = starting;
+        Server::spawn(command)
     });
     client.send_to(b"Ada", &SocketAddrV4::new(here, 0).into()).unwrap();
     server.wait_for_log(" Ada");

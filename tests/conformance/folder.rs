@@ -4,6 +4,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use tempfile::TempDir;
+
 /// A number that this process has not used in a name yet.
 pub(crate) fn number() -> u32 {
     static NUMBER: AtomicU32 = AtomicU32::new(1);
@@ -11,36 +13,26 @@ pub(crate) fn number() -> u32 {
 }
 
 /// A directory of a test's own, removed with it. Its name is short: a socket's path has at most 107 bytes.
-pub(crate) struct Folder(PathBuf);
+pub(crate) struct Folder(TempDir);
 
 impl Folder {
     pub(crate) fn new() -> Folder {
-        let folder = std::env::temp_dir().join(format!("welcomed-{}-{}", std::process::id(), number()));
-        // A process that had the same number may have left one.
-        let _ = fs::remove_dir_all(&folder);
-        fs::create_dir(&folder).unwrap();
-        Folder(folder)
+        Folder(tempfile::tempdir().unwrap())
     }
 
     pub(crate) fn join(&self, name: &str) -> PathBuf {
-        self.0.join(name)
+        self.0.path().join(name)
     }
 
     /// A path in it for the socket of a client, which no other client has.
     pub(crate) fn new_path(&self) -> PathBuf {
-        self.0.join(format!("client-{}", number()))
+        self.0.path().join(format!("client-{}", number()))
     }
 
     /// The names in it, except those of the clients' sockets.
     pub(crate) fn left(&self) -> Vec<String> {
-        let names = fs::read_dir(&self.0).unwrap().map(|entry| entry.unwrap().file_name());
+        let names = fs::read_dir(self.0.path()).unwrap().map(|entry| entry.unwrap().file_name());
         let names = names.map(|name| name.into_string().unwrap());
         names.filter(|name| !name.starts_with("client-")).collect()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
     }
 }

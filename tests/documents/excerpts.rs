@@ -4,7 +4,7 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// The blocks of the page in this language, put together as its reader does, with an empty line between items.
@@ -43,8 +43,13 @@ fn the_blocks_of_the_page_are_the_example() {
 
 /// A command of cargo in the package, with what is built kept from run to run.
 fn cargo(package: &Path, arguments: &[&str]) -> Command {
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(arguments).arg("--offline").current_dir(package);
+    // What it becomes ends with the test's thread, however that ends.
+    let mut cargo = Command::new("setpriv");
+    cargo
+        .args(["--pdeathsig", "KILL", "--", env!("CARGO")])
+        .args(arguments)
+        .arg("--offline")
+        .current_dir(package);
     cargo.env("CARGO_TARGET_DIR", Path::new(crate::ROOT).join("target/own-protocol"));
     cargo
         .env("CARGO_PROFILE_DEV_DEBUG", "0")
@@ -56,7 +61,8 @@ fn cargo(package: &Path, arguments: &[&str]) -> Command {
 
 #[test]
 fn from_an_empty_folder_the_page_leads_to_a_working_server() {
-    let package: PathBuf = std::env::temp_dir().join(format!("welcomed-own-protocol-{}", std::process::id()));
+    let folder = tempfile::tempdir().unwrap();
+    let package = folder.path();
     fs::create_dir_all(package.join("src")).unwrap();
     let manifest = blocks(&read("docs/your-own-protocol.md"), "toml");
     fs::write(package.join("Cargo.toml"), manifest.replace("../welcomed", crate::ROOT)).unwrap();
@@ -65,12 +71,12 @@ fn from_an_empty_folder_the_page_leads_to_a_working_server() {
     fs::write(package.join("src/main.rs"), program).unwrap();
     fs::write(package.join("src/upper_schedules.rs"), schedules).unwrap();
 
-    let output = cargo(&package, &["test"]).output().unwrap();
+    let output = cargo(package, &["test"]).output().unwrap();
     let said =
         [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
     assert!(output.status.success() && said.contains("test result: ok. 4 passed"), "{said}");
 
-    let mut server = cargo(&package, &["run", "--quiet"])
+    let mut server = cargo(package, &["run", "--quiet"])
         .args(["--", "127.0.0.1:0"])
         .stdout(Stdio::piped())
         .spawn()
@@ -88,5 +94,4 @@ fn from_an_empty_folder_the_page_leads_to_a_working_server() {
         .unwrap();
     assert!(server.wait().unwrap().success());
     assert_eq!(answer, "HELLO\nWORLD");
-    fs::remove_dir_all(package).unwrap();
 }

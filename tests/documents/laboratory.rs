@@ -40,7 +40,7 @@ fn run_section(kind: Kind) {
     if section.needs_root && !shell::has_a_network_of_its_own() {
         return not_tested(&format!("the section {kind} of docs/sockets.md: it takes root, unshare and ip"));
     }
-    let mut shell = Shell::start(kind.semantics().scheme);
+    let mut shell = Shell::start();
     for block in blocks {
         let (printed, _) = shell.run(&block.commands);
         let expected = block.expected.as_deref().unwrap();

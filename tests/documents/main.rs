@@ -15,6 +15,7 @@
 mod document;
 mod excerpts;
 mod laboratory;
+mod leftovers;
 mod shell;
 
 use std::fs;
@@ -74,7 +75,7 @@ fn play(path: &Path) {
     if let Some(why) = missing(&blocks) {
         return not_tested(&format!("{}: {why}", path.display()));
     }
-    let mut shell = Shell::start(path.file_stem().unwrap().to_str().unwrap());
+    let mut shell = Shell::start();
     let mut running = Vec::new();
     for block in blocks {
         let said = |printed: &str| {

@@ -2,6 +2,7 @@
 
 use std::env;
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
+use tempfile::TempDir;
 
 /// The longest that a block may take: long, because the machine may be busy.
 const BOUND: Duration = Duration::from_secs(60);
@@ -20,7 +22,11 @@ const BOUND: Duration = Duration::from_secs(60);
 const LOOP: &str = r#"
 for ((number = 0; ; number++)); do
     read -r what
-    [ "$what" = run ] || exit 0
+    case $what in
+    run) ;;
+    end) exit 0 ;;
+    *) kill -KILL 0 ;; # the test is gone, and all that its document has started goes with it
+    esac
     source "$folder/$number.sh" >"$folder/$number.out" 2>&1 </dev/null
     echo $? >"$folder/$number.new"
     mv "$folder/$number.new" "$folder/$number.code"
@@ -59,7 +65,7 @@ const PIDOF: &str = "#!/bin/bash\ncat \"$folder/running\"\n";
 /// A bash, if possible in a network of its own, where all ports are free and no other raw socket receives packets.
 pub(crate) struct Shell {
     child: Child,
-    folder: PathBuf,
+    folder: TempDir,
     blocks: usize,
 }
 
@@ -72,13 +78,12 @@ pub(crate) fn has_a_network_of_its_own() -> bool {
 
 impl Shell {
     /// Starts a bash with the programs of this build on its path.
-    pub(crate) fn start(name: &str) -> Shell {
-        let folder = env::temp_dir().join(format!("welcomed-documents-{}-{name}", std::process::id()));
-        fs::create_dir(&folder).unwrap();
+    pub(crate) fn start() -> Shell {
+        let folder = tempfile::tempdir().unwrap();
         // Another user has to read it, too.
-        fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let programs = Path::new(env!("CARGO_BIN_EXE_welcomed")).parent().unwrap();
-        let stand_in = folder.join("bin");
+        let stand_in = folder.path().join("bin");
         fs::create_dir(&stand_in).unwrap();
         for (name, script) in [("cargo", CARGO), ("pidof", PIDOF)] {
             fs::write(stand_in.join(name), script).unwrap();
@@ -95,17 +100,16 @@ impl Shell {
         if program == "unshare" {
             command.args(["--net", "bash"]);
         }
-        command.args(["-c", &format!("{before}{LOOP}")]).env("PATH", path).env("folder", &folder);
+        command.args(["-c", &format!("{before}{LOOP}")]).env("PATH", path).env("folder", folder.path());
         command.env("programs", programs).env("cargo", env!("CARGO")).env("root", env!("CARGO_MANIFEST_DIR"));
-        command.current_dir(copy_of_the_root(&folder));
-        command.env("TMPDIR", &folder).env("LC_ALL", "C").env_remove("RUST_LOG").env_remove("NO_COLOR");
+        command.current_dir(copy_of_the_root(folder.path()));
+        command.env("TMPDIR", folder.path()).env("LC_ALL", "C").env_remove("RUST_LOG").env_remove("NO_COLOR");
         let child = command.stdin(Stdio::piped()).process_group(0).spawn().unwrap();
         Shell { child, folder, blocks: 0 }
     }
 
     /// Runs `commands` and gives what they print, to either stream, and whether the last of them succeeded.
     pub(crate) fn run(&mut self, commands: &str) -> (String, bool) {
-        use std::io::Write as _;
         fs::write(self.file("sh"), commands).unwrap();
         self.child.stdin.as_mut().unwrap().write_all(b"run\n").unwrap();
         let printed =
@@ -139,17 +143,17 @@ impl Shell {
 
     /// What a command in the background prints.
     fn background(&self, number: usize) -> PathBuf {
-        self.folder.join(format!("background{number}"))
+        self.folder.path().join(format!("background{number}"))
     }
 
     /// A file of the block that is run now.
     fn file(&self, what: &str) -> PathBuf {
-        self.folder.join(format!("{}.{what}", self.blocks))
+        self.folder.path().join(format!("{}.{what}", self.blocks))
     }
 
     /// Ends it; everything that was started has to have ended.
     pub(crate) fn end(mut self) {
-        drop(self.child.stdin.take());
+        self.child.stdin.take().unwrap().write_all(b"end\n").unwrap();
         let bash = self.child.wait().unwrap();
         assert!(bash.success(), "{bash}");
         let group = Pid::from_child(&self.child);
@@ -165,7 +169,6 @@ impl Drop for Shell {
             let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
             let _ = self.child.wait();
         }
-        let _ = fs::remove_dir_all(&self.folder);
     }
 }
 
@@ -181,7 +184,7 @@ fn copy_of_the_root(folder: &Path) -> PathBuf {
 }
 
 /// Waits until `is_so`, and gives whether it came to that in time.
-fn until(mut is_so: impl FnMut() -> bool) -> bool {
+pub(crate) fn until(mut is_so: impl FnMut() -> bool) -> bool {
     let start = now();
     while !is_so() {
         if now() - start > BOUND {

@@ -19,6 +19,8 @@ pub(crate) struct Connection {
     pub(crate) kind: Kind,
     pub(crate) conversation: Conversation,
     pub(crate) watched: Option<Interest>,
+    /// Whether its welcome had to wait: more may have come meanwhile.
+    has_waited: bool,
     /// When it has to be gone, and for which phase that was said.
     pub(crate) due: Option<(Phase, Instant)>,
     /// When its name ends by silence.
@@ -46,6 +48,7 @@ impl Connection {
             kind,
             conversation: Conversation::default(),
             watched: None,
+            has_waited: false,
             due: None,
             gap: None,
         }
@@ -60,15 +63,15 @@ impl Connection {
         &mut self,
         shared: &mut Shared<'_>,
         mut left: Option<&mut Vec<u8>>,
-    ) -> Option<Interest> {
+    ) -> io::Result<Option<Interest>> {
         let mut buffer = [0; 4096];
         let mut reads = 0;
         loop {
             let next = self.conversation.next(shared.welcome);
             let result = match next {
-                Next::Close => return None,
+                Next::Close => return Ok(None),
                 Next::Read(_) | Next::Linger if shared.has(Bug::StopsAfterOneRead) && reads > 0 => {
-                    return Some(Interest::Readable);
+                    return Ok(Some(Interest::Readable));
                 }
                 Next::Read(room) => self.read(shared, &mut buffer[..room]),
                 Next::Linger => self.throw_away(shared, &mut buffer),
@@ -79,12 +82,16 @@ impl Connection {
                 Ok(()) => {}
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => match next {
-                    Next::Read(_) | Next::Linger => return Some(Interest::Readable),
-                    Next::Write if shared.has(Bug::WouldBlockOnWriteIsFatal) => return None,
-                    Next::Write => return Some(Interest::Writable),
-                    Next::Close => return None,
+                    Next::Read(_) | Next::Linger => return Ok(Some(Interest::Readable)),
+                    Next::Write if shared.has(Bug::WouldBlockOnWriteIsFatal) => return Ok(None),
+                    Next::Write => {
+                        self.has_waited = true;
+                        return Ok(Some(Interest::Writable));
+                    }
+                    Next::Close => return Ok(None),
                 },
-                Err(_) => return None,
+                Err(error) if shared.has(Bug::LetsAResetOut) && next != Next::Write => return Err(error),
+                Err(_) => return Ok(None),
             }
         }
     }
@@ -153,14 +160,15 @@ impl Connection {
             let sent = shared.kernel.write(stream, all, true)?;
             if shared.has(Bug::ShortWriteIsAll) { all.len() } else { sent }
         };
-        if self.kind.semantics().boundaries {
+        let is_rest = sent == self.conversation.outgoing(shared.welcome).len();
+        if is_rest && (self.kind.semantics().boundaries || self.has_waited) {
             // A record comes alone: what is behind it is known only by a look.
             let mut look = || self.sends_more(shared, &mut [0; NAME_MAX_BYTES]);
             let mut more = look();
             while more.as_ref().is_err_and(|error| error.kind() == ErrorKind::Interrupted) {
                 more = look();
             }
-            self.conversation.input_left = more.unwrap_or(false);
+            self.conversation.input_left |= more.unwrap_or(false);
         }
         self.sent(sent, shared)
     }

@@ -31,6 +31,7 @@ pub(crate) enum Bug {
     WelcomesAWelcome,
     AnswersOneDatagramForEachEvent,
     SavesTheLastCall,
+    LetsAResetOut,
 }
 
 /// A bug, for people to look at.
@@ -319,6 +320,19 @@ pub(crate) const EXHIBITS: &[Exhibit] = &[
             // There is room for the name alone, and the rest comes as soon as the name was read.
             let weather = Weather::calm().with_receive_buffer(4).with_concurrent_clients();
             scene_at(Kind::Tcp, vec![surplus(b"Ada", b"more")]).in_weather(weather)
+        },
+    },
+    Exhibit {
+        bug: Bug::LetsAResetOut,
+        title: "A stranger's reset ends the loop",
+        what: "A client resets its connection, the next read of it says so, and `?` carries that error out of the \
+               loop. One client ends the server for all the others.",
+        met: "tokio-rs/mio, examples/tcp_server.rs as of mio 1.2.5: `handle_connection_event(..)?` returns from `main`, and \
+              the server ends with exit code 1",
+        breaks: Promise::Survival,
+        scene: || {
+            let gone = Script::silent().then([Step::Pause(Duration::from_millis(20)), Step::Reset]);
+            scene(vec![gone, after(40, prompt(b"Ada"))], LARGE, &[])
         },
     },
 ];

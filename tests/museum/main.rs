@@ -24,6 +24,7 @@ mod exhibits;
 mod plain;
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use welcomed::schedules::{WELCOME, Welcoming};
 use welcomed::simulation::{Failure, Played, Promise, Schedule, Telling};
@@ -57,7 +58,8 @@ fn every_bug_breaks_the_promise_that_it_is_known_for() {
         assert_eq!(broken.promise, *breaks, "{title}: {broken}");
         count += 1;
     }
-    assert!(count > 0, "there is no such bug here");
+    let bugs: Vec<String> = EXHIBITS.iter().map(|exhibit| format!("{:?}", exhibit.bug)).collect();
+    assert!(count > 0, "there is no bug {} here, but {}", wanted.unwrap_or_default(), bugs.join(", "));
 }
 
 #[test]
@@ -75,7 +77,10 @@ fn without_its_bug_every_scene_ends_well() {
 fn the_plain_loop_keeps_every_promise_on_random_schedules() {
     let mut played = 0;
     for seed in 0..8_000 {
-        let mut schedule = Schedule::from_seed(&Welcoming::default(), seed);
+        let schedule = Schedule::from_seed(&Welcoming::default(), seed);
+        // It has one gap for all clients.
+        let near = schedule.weather.clone().with_round_trip(Duration::ZERO);
+        let mut schedule = schedule.in_weather(near);
         if schedule.sockets.len() > 1 {
             continue; // it has one socket
         }

@@ -6,8 +6,8 @@ use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
 use slab::Slab;
-use welcomed::kernel::{Kernel as _, Ready, Signal};
-use welcomed::net::{Address, Cause, Kind, Name, Peer, UnixName};
+use welcomed::kernel::{Datagram, Kernel as _, Ready, Signal};
+use welcomed::net::{Address, Cause, Destination, Kind, Name, UnixName};
 use welcomed::schedules::Welcoming;
 use welcomed::services::welcome::{NAME_MAX_BYTES, Settings, WelcomeStreams};
 use welcomed::simulation::{EventLoop, Schedule, Sim, SimListener};
@@ -55,7 +55,7 @@ impl Plain {
         let came = kernel.now();
         let address = Address { kind, name: Name::Unix(UnixName::Abstract(b"museum".to_vec())) };
         let mut listener = kernel.socket(&address).unwrap();
-        kernel.listen(&mut listener, 0, schedule.settings.backlog).unwrap();
+        kernel.listen(&mut listener, 0, schedule.settings.backlog, Duration::ZERO).unwrap();
         let settings = schedule.subject.settings();
         Plain {
             kernel,
@@ -101,31 +101,35 @@ impl Plain {
         }
     }
 
-    /// Serves a connection until it would block or is over.
-    fn serve(&mut self, key: usize) {
+    /// Serves a connection until it would block or is over. Only the bug lets an error of its client out.
+    fn serve(&mut self, key: usize) -> io::Result<()> {
         let bug = self.bug;
-        let Some(connection) = self.connections.get_mut(key) else { return };
+        let Some(connection) = self.connections.get_mut(key) else { return Ok(()) };
         let known = connection.conversation.name_bytes();
         if bug == Some(Bug::TrustsFlags) && self.kernel.has_hung_up(&connection.stream) {
-            return self.remove(key);
+            self.remove(key);
+            return Ok(());
         }
         let left =
             if bug == Some(Bug::ServesTheWrongClient) { self.left_under_key.get_mut(key) } else { None };
         let Plain { kernel, welcome, .. } = self;
         let now = kernel.now();
-        let blocked = connection.drive(&mut Shared { kernel, welcome, bug, now }, left);
+        let blocked = connection.drive(&mut Shared { kernel, welcome, bug, now }, left)?;
         let Some(interest) = blocked else {
-            return self.remove(key);
+            self.remove(key);
+            return Ok(());
         };
         let now = self.kernel.now();
         let never = bug == Some(Bug::NeverRearms) && connection.watched.is_some();
         if connection.watched != Some(interest) && !never {
             if self.kernel.watch(&mut connection.stream, key, interest).is_err() {
-                return self.cannot_watch(key, now);
+                self.cannot_watch(key, now);
+                return Ok(());
             }
             connection.watched = Some(interest);
         }
         connection.arm(known, now, &self.settings, bug);
+        Ok(())
     }
 
     /// Without room to watch there is none for the next client either, which had better wait.
@@ -155,7 +159,7 @@ impl Plain {
             };
             if !self.kind.semantics().connections {
                 match self.kernel.receive(listener, &mut self.buffer) {
-                    Ok((record, peer)) => self.answer(record.bytes, &peer),
+                    Ok(datagram) => self.answer(&datagram),
                     Err(error) => self.accept_failed(error, now)?,
                 }
                 if self.has(Bug::AnswersOneDatagramForEachEvent) {
@@ -168,7 +172,7 @@ impl Plain {
                     self.left_under_key.resize(self.connections.vacant_key() + 1, Vec::new());
                     let key = self.connections.insert(Connection::new(stream, self.kind));
                     self.came = now;
-                    self.serve(key);
+                    self.serve(key)?;
                 }
                 Err(error) => self.accept_failed(error, now)?,
             }
@@ -180,17 +184,17 @@ impl Plain {
     }
 
     /// A datagram is a conversation by itself: its welcome is sent once, or never.
-    fn answer(&mut self, bytes: usize, peer: &Peer) {
+    fn answer(&mut self, Datagram { record, peer, to }: &Datagram) {
         let (Some(listener), Settings { welcome, .. }) = (&self.listener, &self.settings) else { return };
-        let name = &self.buffer[..bytes];
+        let name = &self.buffer[..record.bytes];
         let is_echo = welcome.could_be(name) && !self.has(Bug::WelcomesAWelcome);
-        if is_echo || *peer == Peer::Unnamed {
+        if is_echo || to.refuses(peer).is_some() || *to == Destination::Many {
             return;
         }
         let answer = welcome.to(name);
         while self
             .kernel
-            .send(listener, &answer, peer)
+            .send(listener, &answer, peer, to)
             .is_err_and(|error| error.kind() == ErrorKind::Interrupted)
         {}
     }
@@ -213,24 +217,25 @@ impl Plain {
     }
 
     /// Closes the connections whose time is over, after a look at what may have come.
-    fn expire(&mut self, now: Instant) {
+    fn expire(&mut self, now: Instant) -> io::Result<()> {
         let keys: Vec<usize> = self.connections.iter().map(|(key, _)| key).collect();
         for key in keys {
             if !self.connections.get(key).is_some_and(|connection| connection.is_due(now)) {
                 continue;
             }
-            self.serve(key);
+            self.serve(key)?;
             let Some(connection) = self.connections.get_mut(key) else { continue };
             let silent = connection.gap.filter(|gap| *gap <= now);
             let late =
                 connection.due.filter(|(phase, at)| *at <= now && *phase == connection.conversation.phase());
             if silent.is_some_and(|gap| late.is_none_or(|(_, late)| gap < late)) {
                 connection.conversation.is_silent(&mut self.welcome, now);
-                self.serve(key);
+                self.serve(key)?;
             } else if late.is_some() {
                 self.remove(key);
             }
         }
+        Ok(())
     }
 
     fn stop(&mut self, now: Instant) {
@@ -266,15 +271,18 @@ impl EventLoop for Plain {
         for event in events {
             match event {
                 Ready::Listener(_) => self.ready = true,
-                Ready::Stream(key) => self.serve(key),
+                Ready::Stream(key) => self.serve(key)?,
                 Ready::Signal(Signal::Stop) => self.stop(now),
                 Ready::Signal(Signal::Report) => {}
             }
             self.say()?;
         }
-        self.expire(now);
-        self.accept(now)?;
+        self.expire(now)?;
         let is_over = self.drain_by.is_some_and(|by| by <= now);
+        if is_over {
+            self.paused_until = None; // clients that wait are asked for once more
+        }
+        self.accept(now)?;
         if is_over {
             self.close_all(); // and accepts the rest in the next turn
         }

@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::tied::tied;
+
 /// The longest wait before a test fails: long, because the machine may be busy.
 pub(crate) const BOUND: Duration = Duration::from_secs(20);
 
@@ -78,7 +80,7 @@ pub(crate) struct Ended {
 
 /// The server program, without the test's standard streams and variables for the log.
 pub(crate) fn welcomed() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_welcomed"));
+    let mut command = tied(env!("CARGO_BIN_EXE_welcomed"));
     command.stdin(Stdio::null()).stdout(Stdio::null()).env_remove("RUST_LOG").env_remove("NO_COLOR");
     command
 }
@@ -223,14 +225,13 @@ pub(crate) fn answer(mut client: TcpStream) -> String {
 
 /// Runs a program to its end with `input`: exit code, standard output, standard error.
 pub(crate) fn run(command: &mut Command, input: &[u8]) -> (i32, String, String) {
-    let mut child =
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut process = Process::start(command.stdin(Stdio::piped()).stdout(Stdio::piped()));
+    let out = Log::read(process.child.stdout.take().unwrap());
     // This fails if the program ends without reading its input, which a test may want.
-    let _ = child.stdin.take().unwrap().write_all(input);
-    wait(&mut child);
-    let output = child.wait_with_output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+    let _ = process.child.stdin.take().unwrap().write_all(input);
+    let Ended { status, log } = process.wait();
+    until("its output is at its end", || out.is_at_its_end());
+    (status.code().unwrap(), out.text(), log)
 }
 
 /// Whether a program that a test needs is installed. If not, [`not_tested`] says so. Or whether a device in `/dev` is here.

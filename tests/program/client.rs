@@ -225,10 +225,13 @@ fn a_mistake_on_the_command_line_is_one_line_and_exit_code_2() {
         &["Ada", "Bob"],
         &["--connect", "udp://localhost:1", "--retries", "101"],
         &["--connect", "udp://localhost:1", "--retries", "-1"],
+        &["--connect", "udp://localhost:1", "--retries", "many"],
     ];
     for options in mistakes {
         let line = error_line(run(welcome().args(options), b""), 2);
         assert!(line.ends_with("(see welcome --help)"), "{line}");
+        let counts = "accepted are whole numbers from 0 to 100";
+        assert!(!options.contains(&"--retries") || line.contains(counts), "{line}");
     }
 }
 
@@ -236,6 +239,16 @@ fn a_mistake_on_the_command_line_is_one_line_and_exit_code_2() {
 fn a_host_that_stands_for_all_is_refused_in_one_line() {
     let why = "the host * is for listening, at every address; a client names one server";
     for endpoint in ["*:9999", "tcp://*:9999", "udp://*:9999", "raw://*?protocol=253"] {
+        let line = error_line(run(welcome().args(["-c", endpoint, "Ada"]), b""), 2);
+        let begin = format!("invalid value '{endpoint}' for '--connect <ENDPOINT>': {why}; accepted is ");
+        assert!(line.starts_with(&begin), "{line}");
+    }
+}
+
+#[test]
+fn port_0_is_refused_in_one_line() {
+    let why = "port 0 is for listening, at a free port; a client names the port of the server";
+    for endpoint in ["127.0.0.1:0", "udp://localhost:0"] {
         let line = error_line(run(welcome().args(["-c", endpoint, "Ada"]), b""), 2);
         let begin = format!("invalid value '{endpoint}' for '--connect <ENDPOINT>': {why}; accepted is ");
         assert!(line.starts_with(&begin), "{line}");

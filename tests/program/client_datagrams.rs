@@ -13,7 +13,7 @@ use rustix::net::{
 };
 
 use super::client_program::{error_line, visit};
-use super::folder::{unique_name, unique_path};
+use super::folder::{Folder, unique_name};
 use super::sandbox::with_two_homes;
 use crate::process::{BOUND, in_parallel, not_tested, now, run};
 
@@ -116,7 +116,8 @@ fn a_silent_server_gets_every_attempt_and_no_more() {
 
 #[test]
 fn a_refused_attempt_still_takes_its_time_but_the_last() {
-    let stale = unique_path("stale");
+    let folder = Folder::new();
+    let stale = folder.path("stale");
     drop(std::os::unix::net::UnixDatagram::bind(&stale).unwrap());
     let free = Fake::new("udp", "").endpoint;
     for endpoint in
@@ -132,7 +133,6 @@ fn a_refused_attempt_still_takes_its_time_but_the_last() {
         assert_eq!(line, format!("{endpoint}: the one attempt was not answered: {words}"));
         assert!(now() - start < BOUND);
     }
-    std::fs::remove_file(stale).unwrap();
 }
 
 #[test]

@@ -8,15 +8,16 @@ use std::thread;
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::client_program::{error_line, visit};
-use super::folder::{unique_name, unique_path};
+use super::folder::{Folder, unique_name};
 use super::sandbox::without;
 use crate::process::{Server, not_tested, run};
 
 #[test]
 fn the_client_is_welcomed_over_every_kind_of_socket() {
+    let folder = Folder::new();
     let mut endpoints = vec!["udp://127.0.0.1:0".to_owned()];
     for scheme in ["unix", "unixpacket", "unixgram"] {
-        endpoints.push(format!("{scheme}://{}", unique_path(&format!("every-{scheme}")).display()));
+        endpoints.push(format!("{scheme}://{}", folder.path(scheme).display()));
         endpoints.push(format!("{scheme}://@{}", unique_name(&format!("every-{scheme}"))));
     }
     let mut options = vec!["--welcome", "Hello, {name}!"];
@@ -31,8 +32,8 @@ fn the_client_is_welcomed_over_every_kind_of_socket() {
             assert_eq!(answer, (0, format!("Hello, {name}!"), String::new()), "{endpoint}");
         }
     }
-    // A drop would kill the server, and leave its files behind.
     server.stop();
+    assert_eq!(folder.names(), [""; 0]);
 }
 
 #[test]
@@ -119,7 +120,8 @@ fn a_record_longer_than_a_welcome_may_be_is_refused() {
 
 #[test]
 fn a_path_without_a_server_is_one_line() {
-    let path = unique_path("absent");
+    let folder = Folder::new();
+    let path = folder.path("absent");
     for scheme in ["unix", "unixpacket"] {
         let line = error_line(visit(&format!("{scheme}://{}", path.display()), &["Ada"]), 1);
         assert!(line.ends_with("no such socket: nobody listens there; is the server running?"), "{line}");
@@ -130,12 +132,12 @@ fn a_path_without_a_server_is_one_line() {
         let line = error_line(visit(&format!("{scheme}://{}", path.display()), &["Ada"]), 1);
         assert!(line.ends_with("connection refused: nobody listens there; is the server running?"), "{line}");
     }
-    fs::remove_file(path).unwrap();
 }
 
 #[test]
 fn a_socket_of_another_kind_is_one_line() {
-    let (streams, datagrams) = (unique_path("streams"), unique_path("datagrams"));
+    let folder = Folder::new();
+    let (streams, datagrams) = (folder.path("streams"), folder.path("datagrams"));
     let _open = (UnixListener::bind(&streams).unwrap(), UnixDatagram::bind(&datagrams).unwrap());
     for (scheme, path) in
         [("unixpacket", &streams), ("unixgram", &streams), ("unix", &datagrams), ("unixpacket", &datagrams)]
@@ -143,8 +145,6 @@ fn a_socket_of_another_kind_is_one_line() {
         let line = error_line(visit(&format!("{scheme}://{}", path.display()), &["Ada"]), 1);
         assert!(line.ends_with("the socket there is of another kind"), "{line}");
     }
-    fs::remove_file(streams).unwrap();
-    fs::remove_file(datagrams).unwrap();
 }
 
 #[test]
@@ -154,7 +154,8 @@ fn a_path_without_the_right_to_write_is_one_line_with_the_cure() {
     if code != 0 {
         return not_tested(&format!("no privilege can be given up: {}", why.trim()));
     }
-    let (streams, datagrams) = (unique_path("closed-stream"), unique_path("closed-datagram"));
+    let folder = Folder::new();
+    let (streams, datagrams) = (folder.path("stream"), folder.path("datagram"));
     let _open = (UnixListener::bind(&streams).unwrap(), UnixDatagram::bind(&datagrams).unwrap());
     for (scheme, path) in [("unix", streams), ("unixgram", datagrams)] {
         fs::set_permissions(&path, Permissions::from_mode(0o000)).unwrap();
@@ -163,7 +164,6 @@ fn a_path_without_the_right_to_write_is_one_line_with_the_cure() {
         let line = error_line(run(command.args(["-c", &endpoint, "Ada"]), b""), 1);
         assert!(line.starts_with(&format!("{endpoint}: Permission denied")), "{line}");
         assert!(line.ends_with("; it takes the right to write to the socket"), "{line}");
-        fs::remove_file(path).unwrap();
     }
 }
 

@@ -11,6 +11,7 @@ use std::thread;
 use super::client_program::{error_line, visit};
 use super::folder::Folder;
 use crate::process::{Process, Server, is_here, not_tested, run, until};
+use crate::tied::tied;
 
 /// How long a visit may take: much less than the name gap of [`server`], and enough for a busy machine.
 const TIMEOUT: [&str; 2] = ["--timeout", "15s"];
@@ -63,7 +64,7 @@ fn the_client_is_welcomed_by_way_of_nginx() {
     );
     std::fs::write(&file, text).unwrap();
     let nginx = || {
-        let mut command = Command::new("nginx");
+        let mut command = tied("nginx");
         command.args(["-e", "stderr", "-c"]).arg(&file);
         command
     };
@@ -94,7 +95,7 @@ fn the_client_is_welcomed_by_way_of_haproxy() {
         server.address
     );
     std::fs::write(&file, text).unwrap();
-    let _haproxy = start(Command::new("haproxy").arg("-db").arg("-f").arg(&file), place);
+    let _haproxy = start(tied("haproxy").arg("-db").arg("-f").arg(&file), place);
     every_name_arrives(place);
 }
 
@@ -106,7 +107,7 @@ fn the_client_is_welcomed_by_a_netcat_that_runs_a_command() {
     let place = free_place();
     let (host, port) = (place.ip().to_string(), place.port().to_string());
     let command = "read -r name && printf 'Hello, %s!' \"$name\"";
-    let mut ncat = Command::new("ncat");
+    let mut ncat = tied("ncat");
     let _ncat = start(ncat.args(["-l", "-k", "-c", command, &host, &port]), place);
     let answer = visit(&place.to_string(), &[&TIMEOUT[..], &["Rafatul"]].concat());
     assert_eq!(answer, (0, "Hello, Rafatul!".into(), String::new()));

@@ -135,3 +135,22 @@ fn a_packet_for_another_address_is_never_a_welcome() {
     assert_eq!((code, out.as_str()), (0, ""), "{err}");
     assert_eq!(err.matches("the one attempt was not answered in time").count(), 20, "{err}");
 }
+
+#[test]
+fn a_raw_socket_takes_no_root_in_a_network_of_ones_own() {
+    let in_a_shell = |script: &str| {
+        let mut shell = Command::new("setpriv");
+        shell.args(["--reuid", "65534", "--clear-groups", "unshare", "-Urn", "sh", "-c"]);
+        let up = format!("ip link set lo up && \"$1\" --version >/dev/null && {script}");
+        shell.args([&up, "sh", env!("CARGO_BIN_EXE_welcomed"), env!("CARGO_BIN_EXE_welcome")]);
+        shell.arg("raw://127.0.0.1?protocol=253").current_dir("/").env_remove("RUST_LOG");
+        shell
+    };
+    let (code, _, why) = run(&mut in_a_shell("true"), b"");
+    if code != 0 {
+        return not_tested(&format!("another user cannot make a network: {}", why.trim()));
+    }
+    let visit = "{ timeout 30 \"$1\" -l \"$3\" & \"$2\" -c \"$3\" --timeout 20s --retries 100 Ada; code=$?; kill $!; exit $code; }";
+    let (code, out, err) = run(&mut in_a_shell(visit), b"");
+    assert_eq!((code, out.as_str()), (0, "welcome "), "{err}");
+}

@@ -3,12 +3,14 @@
 use std::io::Write as _;
 use std::net::{TcpListener, TcpStream, UdpSocket};
 
+use rustix::io::Errno;
 use welcomed::net::Kind;
 
 use super::client_program::welcome;
+use super::errors::words;
 use super::folder::Folder;
 use super::sandbox::{with_two_homes, without};
-use super::socket_client::{SocketClient, address, serve};
+use super::socket_client::{SocketClient, address};
 use crate::process::{BOUND, Server, answer, not_tested, run, welcomed};
 
 /// Runs the server with options that it must refuse. Gives the exit code and its one line.
@@ -23,6 +25,7 @@ pub(crate) fn refused(options: &[&str]) -> (i32, String) {
 
 #[test]
 fn an_error_names_the_accepted_values_and_exits_with_2() {
+    let counts = "accepted are whole numbers from 1 to ";
     let durations = "accepted are durations such as 50ms, 2s or 1m";
     for (options, words) in [
         (&["--name-gap", "50"][..], ["'50' for '--name-gap <DURATION>'", durations]),
@@ -38,8 +41,11 @@ fn an_error_names_the_accepted_values_and_exits_with_2() {
         (&["-l", "unixpacket:///tmp/"], ["that of a directory", "unixpacket:///PATH or unixpacket://@NAME"]),
         (&["-l", "unixgram://@"], ["the name is missing", "unixgram:///PATH or unixgram://@NAME"]),
         (&["-l", "raw://localhost?protocol=6"], ["not 253 or 254", "accepted is raw://HOST?protocol=253"]),
-        (&["--max-connections", "0"], ["'0' for '--max-connections", "not in 1.."]),
-        (&["--backlog", "many"], ["'many' for '--backlog", "invalid digit"]),
+        (&["--max-connections", "0"], ["'0' for '--max-connections", counts]),
+        (&["--max-connections", "1e3"], ["'1e3' for '--max-connections", counts]),
+        (&["--max-per-source", "half"], ["'half' for '--max-per-source", "whole numbers from 0 to "]),
+        (&["--backlog", "-1"], ["'-1' for '--backlog", "from 1 to 65535"]),
+        (&["--backlog", "many"], ["'many' for '--backlog", counts]),
         (&["--diagram=png"], ["'png' for '--diagram", "possible values: mermaid, dot, svg"]),
         (&["--welcom", "x"], ["unexpected argument '--welcom'", "--welcome"]),
         (&["--quiet", "-v"], ["--quiet", "cannot be used with"]),
@@ -134,17 +140,19 @@ fn a_busy_port_is_one_line_with_the_cure() {
     let endpoint = format!("tcp://{}", taken.local_addr().unwrap());
     let (code, line) = refused(&["--listen", &endpoint]);
     assert_eq!(code, 1);
-    assert!(line.contains(&format!("cannot listen on {endpoint}: Address already in use")), "{line}");
+    assert!(line.contains(&format!("cannot listen on {endpoint}: {}", words(Errno::ADDRINUSE))), "{line}");
     assert!(line.contains("choose another port with --listen"), "{line}");
 }
 
 #[test]
 fn a_busy_udp_port_is_one_line_even_if_another_welcomed_has_it() {
-    let (_server, address) = serve(Kind::Udp, &[]).unwrap();
-    let endpoint = address.to_string();
-    let (code, line) = refused(&["-l", &endpoint]);
+    // At an address where no other test has a TCP port of that number.
+    let udp = Server::start(&["-l", "udp://127.0.0.11:0"]);
+    let log = udp.wait_for_log("waiting for datagrams on udp://127.0.0.11:");
+    let endpoint = log.split("datagrams on ").nth(1).unwrap().lines().next().unwrap();
+    let (code, line) = refused(&["-l", endpoint]);
     assert_eq!(code, 1);
-    assert!(line.contains(&format!("cannot listen on {endpoint}: Address already in use")), "{line}");
+    assert!(line.contains(&format!("cannot listen on {endpoint}: {}", words(Errno::ADDRINUSE))), "{line}");
     assert!(line.contains("choose another port with --listen udp://HOST:PORT"), "{line}");
     // The TCP port of the same number is free.
     let mut command = welcomed();
@@ -197,7 +205,7 @@ fn if_one_of_two_endpoints_is_taken_none_is_served() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let (code, line) = refused(&["-l", "127.0.0.1:0", "-l", &taken.local_addr().unwrap().to_string()]);
     assert_eq!(code, 1);
-    assert!(line.contains("Address already in use"), "{line}");
+    assert!(line.contains(&words(Errno::ADDRINUSE)), "{line}");
 }
 
 #[test]
@@ -232,7 +240,8 @@ fn a_host_with_two_addresses_is_served_at_each_free_one() {
     let port = taken.local_addr().unwrap().port();
     let server = Server::spawn(with_two_homes(&format!("exec \"$WELCOMED\" --listen twohomes:{port}")));
     server.wait_for_log(&format!(
-        "WARN  [welcomed] cannot listen on tcp://127.0.0.7:{port}: Address already in use"
+        "WARN  [welcomed] cannot listen on tcp://127.0.0.7:{port}: {}",
+        words(Errno::ADDRINUSE)
     ));
     assert_eq!(answer(server.send(b"Ada\n")), "welcome ");
     drop(taken);
@@ -313,6 +322,17 @@ fn a_star_is_every_address_and_each_has_a_socket() {
 }
 
 #[test]
+fn an_address_of_many_hosts_is_refused_for_datagrams() {
+    for endpoint in ["udp://224.0.0.1:0", "udp://255.255.255.255:0", "udp://[ff02::1]:0"] {
+        let (code, _, said) = run(welcomed().args(["-l", endpoint, "-q"]), b"");
+        assert_eq!(code, 1, "{said}");
+        let why =
+            ": it is a broadcast or multicast address, and datagrams that many hosts get are not answered\n";
+        assert!(said.contains("\nwelcomed: cannot listen on udp://") && said.ends_with(why), "{said}");
+    }
+}
+
+#[test]
 fn help_begins_with_examples_and_names_every_option() {
     for option in ["--help", "-h"] {
         let (code, out, err) = run(welcomed().arg(option), b"");
@@ -346,8 +366,7 @@ fn help_begins_with_examples_and_names_every_option() {
 fn version_is_that_of_the_package_and_its_commit() {
     // The packager's word for the commit is that of the build of this test as well.
     let commit = option_env!("WELCOMED_COMMIT").map(|commit| format!(" ({commit})")).unwrap_or_default();
-    for mut program in [welcomed(), welcome()] {
-        let name = program.get_program().to_string_lossy().rsplit('/').next().unwrap().to_owned();
+    for (name, mut program) in [("welcomed", welcomed()), ("welcome", welcome())] {
         let (code, out, _) = run(program.arg("--version"), b"");
         assert_eq!((code, out), (0, format!("{name} {}{commit}\n", env!("CARGO_PKG_VERSION"))));
     }

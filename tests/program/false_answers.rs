@@ -2,14 +2,14 @@
 //! open. Linux does not, but a lost edge of epoll looks the same. The tests hold what follows then.
 
 use std::io::Write as _;
-use std::process::Command;
 
 use rustix::process::Signal;
 use welcomed::net::Kind;
 
 use super::socket_client::{SocketClient, address, own_endpoint, serve};
-use super::tracer::traced;
+use super::tracer::{spelt, traced};
 use crate::process::{Process, answer, in_parallel};
+use crate::tied::tied;
 
 #[test]
 fn a_client_that_accept_missed_is_accepted_later() {
@@ -31,8 +31,9 @@ fn a_client_that_accept_missed_is_accepted_later() {
 
 #[test]
 fn a_name_that_receive_missed_is_read_later() {
+    let denial = |when: u32| format!("inject={}:error=EAGAIN:when={when}", spelt("recvfrom"));
     // Before the stream is watched: to watch it reports the bytes that are there.
-    let Some((server, tracer)) = traced(&[], &["-e", "inject=recvfrom:error=EAGAIN:when=1"]) else { return };
+    let Some((server, tracer)) = traced(&[], &["-e", &denial(1)]) else { return };
     tracer.stop(&server);
     let client = server.send(b"Ada\n");
     server.signal(Signal::CONT);
@@ -42,8 +43,7 @@ fn a_name_that_receive_missed_is_read_later() {
     // After that the edge is used up: the name is read with the next byte or at the deadline.
     in_parallel([&b"tul\n"[..], b""], |more| {
         let options = ["--name-timeout", "3s", "--name-gap", "3s"];
-        let denial = ["-e", "inject=recvfrom:error=EAGAIN:when=2"];
-        let Some((server, tracer)) = traced(&options, &denial) else { return };
+        let Some((server, tracer)) = traced(&options, &["-e", &denial(2)]) else { return };
         let mut client = server.connect();
         tracer.wait_for("EPOLL_CTL_ADD");
         client.write_all(if more.is_empty() { b"Rafatul\n" } else { b"Rafa" }).unwrap();
@@ -83,7 +83,7 @@ fn a_raw_server_ignores_packets_from_before_it_was_bound() {
         return;
     }
     let (here, elsewhere) = (own_endpoint(Kind::Raw), own_endpoint(Kind::Raw));
-    let mut command = Command::new("strace");
+    let mut command = tied("strace");
     command.args(["-D", "-f", "-e", "trace=socket,bind", "-e", "inject=bind:delay_enter=1000000"]);
     command.args([env!("CARGO_BIN_EXE_welcomed"), "-l", &here]).env_remove("RUST_LOG");
     let server = Process::start(&mut command);

@@ -4,9 +4,11 @@ use std::fs;
 use std::io::Write as _;
 use std::net::TcpStream;
 
+use rustix::io::Errno;
 use rustix::process::Signal;
 use welcomed::net::{Address, Kind};
 
+use super::errors::words;
 use super::socket_client::{SocketClient, serve};
 use super::tracer::Tracer;
 use crate::process::{Server, answer, until};
@@ -110,7 +112,7 @@ impl FaultRun {
     /// Fails unless the server accepts no more, finishes its open connections, and ends with exit code 1.
     pub(crate) fn drains(self, error: &str) {
         let client = self.connect_if_open();
-        let why = error_text(&self.wait_for_fault(), error);
+        let why = self.error_text(error);
         client.into_iter().for_each(SocketClient::gets_nothing);
         self.server.wait_for_log("stopping: 2 open");
         self.tracer.wait_for_rest();
@@ -127,13 +129,26 @@ impl FaultRun {
     /// Fails unless the server ends at once, with one line and exit code 1.
     pub(crate) fn ends_at_once(self, error: &str) {
         let client = self.connect_if_open();
-        let why = error_text(&self.wait_for_fault(), error);
+        let why = self.error_text(error);
         let ended = self.server.wait();
         assert_eq!(ended.status.code(), Some(1), "{}", ended.log);
         let rest = ended.log.split_once(" Max\n").unwrap().1;
         assert!(rest.starts_with(&format!("welcomed: cannot go on serving: {why}")), "{rest}");
         assert_eq!(rest.lines().count(), 1, "{rest}");
         client.into_iter().for_each(SocketClient::gets_nothing);
+    }
+
+    /// Waits until the fault has happened, and gives the words of the error.
+    fn error_text(&self, error: &str) -> String {
+        self.wait_for_fault();
+        let number = match error {
+            "EBADF" => Errno::BADF,
+            "EFAULT" => Errno::FAULT,
+            "EINVAL" => Errno::INVAL,
+            "ENOTSOCK" => Errno::NOTSOCK,
+            other => panic!("{other} is new here"),
+        };
+        words(number)
     }
 
     /// Waits until the fault has happened, and gives its line in the trace.
@@ -155,12 +170,6 @@ impl Cost {
              {accept_pauses} accept pauses\n"
         )
     }
-}
-
-/// The text of an error, as strerror(3) has it: strace prints it behind the number.
-fn error_text(fault: &str, error: &str) -> String {
-    let words = fault.split_once(&format!("-1 {error} (")).unwrap().1;
-    words.split_once(") (INJECTED)").unwrap().0.to_owned()
 }
 
 /// Sends the rest of the names, and checks the welcomes.

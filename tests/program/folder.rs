@@ -3,34 +3,30 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 
+use tempfile::TempDir;
 use welcomed::net::Kind;
 
 /// The kinds whose sockets have a path.
 pub(crate) const WITH_PATH: [Kind; 3] = [Kind::Unix, Kind::UnixPacket, Kind::UnixGram];
 
 /// A directory of a test's own, removed with it. Every user may write to it.
-pub(crate) struct Folder(PathBuf);
+pub(crate) struct Folder(TempDir);
 
 impl Folder {
     pub(crate) fn new() -> Folder {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
         // Not in the target directory, whose path can be too long for a socket.
-        let path = std::env::temp_dir().join(format!("welcomed-{}-{number}", std::process::id()));
-        fs::create_dir(&path).unwrap();
-        let folder = Folder(path);
+        let folder = Folder(tempfile::tempdir().unwrap());
         folder.allow(0o777);
         folder
     }
 
     pub(crate) fn allow(&self, mode: u32) {
-        fs::set_permissions(&self.0, fs::Permissions::from_mode(mode)).unwrap();
+        fs::set_permissions(self.0.path(), fs::Permissions::from_mode(mode)).unwrap();
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.0.join(name)
+        self.0.path().join(name)
     }
 
     /// The endpoint of the file `socket` in it.
@@ -40,29 +36,14 @@ impl Folder {
 
     /// The names of the files in it.
     pub(crate) fn names(&self) -> Vec<String> {
-        let entries = fs::read_dir(&self.0).unwrap();
+        let entries = fs::read_dir(self.0.path()).unwrap();
         entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // If this fails, the system tidies up its temporary directory.
-        let _ = fs::remove_dir_all(&self.0);
     }
 }
 
 /// A name in the Unix domain that no other process uses.
 pub(crate) fn unique_name(name: &str) -> String {
     format!("welcome-{name}-{}", std::process::id())
-}
-
-/// A path in the system's temporary directory that no other process uses, short enough for a socket.
-pub(crate) fn unique_path(name: &str) -> PathBuf {
-    let path = std::env::temp_dir().join(unique_name(name));
-    // A process that had the same number may have left it.
-    let _ = fs::remove_file(&path);
-    path
 }
 
 /// The inode number of a file, with its permissions and type.

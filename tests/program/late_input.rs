@@ -18,9 +18,11 @@ const SLOW: &str = "150000";
 
 #[test]
 fn a_second_piece_before_the_last_calls_costs_no_welcome() {
-    for kind in [Kind::Tcp, Kind::Unix, Kind::UnixPacket] {
+    let kinds = [Kind::Tcp, Kind::Unix, Kind::UnixPacket];
+    for (kind, welcome) in kinds.into_iter().flat_map(|kind| [(kind, "welcome "), (kind, "")]) {
         for call in ["shutdown", "close"] {
-            let Some((server, address)) = serve(kind, &["--name-gap", "60s"]) else { return };
+            let options = ["--name-gap", "60s", "--welcome", welcome];
+            let Some((server, address)) = serve(kind, &options) else { return };
             let inject = format!("inject={call}:delay_enter={SLOW}");
             let Some(tracer) = Tracer::attach(&server, &["-e", &inject]) else { return };
             let client = SocketClient::connect(&address).unwrap();
@@ -28,7 +30,7 @@ fn a_second_piece_before_the_last_calls_costs_no_welcome() {
             server.wait_for_log(" Ada\n");
             // Over Unix sockets it can be too late.
             let _ = client.send(b"more");
-            assert_eq!(client.answer(), "welcome ", "{kind}, before {call}");
+            assert_eq!(client.answer(), welcome, "{kind}, before {call}");
             drop(tracer);
             server.stop();
         }
@@ -111,5 +113,15 @@ fn a_welcome_that_is_cut_short_ends_in_a_reset() {
     server.wait_for_log("stopping: 1 open");
     server.signal(Signal::TERM);
     server.wait();
+    ends_in_a_reset(client);
+
+    let server = Server::start(&options(&[]));
+    let client = stalled(&server);
+    let Some(tracer) = Tracer::attach(&server, &["-e", "inject=?epoll_wait,epoll_pwait:error=EBADF"]) else {
+        return;
+    };
+    server.signal(Signal::USR1); // it waits once more
+    assert_eq!(server.wait().status.code(), Some(1));
+    drop(tracer);
     ends_in_a_reset(client);
 }

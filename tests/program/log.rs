@@ -3,14 +3,15 @@
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 
+use super::folder::Folder;
 use super::tracer::Tracer;
 use crate::process::{BOUND, Log, Process, Server, answer, is_here, now, until, wait, welcomed};
+use crate::tied::tied;
 
 /// So many clients with long names fill a pipe and the queue behind it several times.
 const MANY: usize = 1500;
@@ -98,8 +99,8 @@ fn a_closed_log_does_not_end_the_server() {
 
 #[test]
 fn a_log_that_is_read_again_goes_on_and_counts_lost_lines() {
-    let fifo = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("fifo-{}", std::process::id()));
-    let _ = std::fs::remove_file(&fifo);
+    let folder = Folder::new();
+    let fifo = folder.path("fifo");
     assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
     // Opened for reading and writing, so that opening does not wait for the other end.
     let open = || File::options().read(true).write(true).open(&fifo).unwrap();
@@ -207,7 +208,8 @@ fn limit_files(child: &Child, bytes: Option<u64>) {
 
 #[test]
 fn a_line_that_a_full_disk_cuts_is_ended_and_counted() {
-    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("full-{}", std::process::id()));
+    let folder = Folder::new();
+    let path = folder.path("log");
     for length in [40, 400, 1000] {
         let log = File::create(&path).unwrap();
         let (mut child, address) = start(log.into(), &[]);
@@ -226,10 +228,9 @@ fn a_line_that_a_full_disk_cuts_is_ended_and_counted() {
         assert_eq!(stop(&mut child), Some(0));
         let log = std::fs::read_to_string(&path).unwrap();
         let (_, dropped) = logged_and_dropped(&log);
-        assert_eq!(whole_lines(&log) + dropped, visits, "names of {length} bytes; see {path:?}");
+        assert_eq!(whole_lines(&log) + dropped, visits, "names of {length} bytes: {log}");
         assert!(dropped > 0 && log.ends_with('\n'), "{dropped} dropped");
     }
-    std::fs::remove_file(&path).unwrap();
 }
 
 #[test]
@@ -326,7 +327,15 @@ fn directives_in_rust_log_are_parsed_and_errors_logged() {
     for (rust_log, words) in [
         ("mio=warn,welcomed=trace", "bound -> listening"),
         ("debug,welcomed=trace,mio=off", "bound -> listening"),
-        ("loud", "RUST_LOG=\"loud\" has no level; accepted are off, error, warn, info, debug and trace"),
+        (
+            "loud",
+            "RUST_LOG=\"loud\" sets no level; it takes off, error, warn, info, debug or trace, alone or",
+        ),
+        (
+            "welcomed::reactor::listener=trace",
+            "sets no level; it takes off, error, warn, info, debug or trace",
+        ),
+        ("welcomed::reactor::listener=trace", "alone or behind welcomed=, and none for a single module"),
     ] {
         let mut command = welcomed();
         command.args(["--listen", "127.0.0.1:0"]).env("RUST_LOG", rust_log);
@@ -336,7 +345,7 @@ fn directives_in_rust_log_are_parsed_and_errors_logged() {
 
 /// The first line of a server on a terminal, which script(1) provides.
 fn on_a_terminal(no_color: Option<&str>, options: &str) -> String {
-    let mut command = Command::new("script");
+    let mut command = tied("script");
     let server = format!("{} --listen 127.0.0.1:0 {options}", env!("CARGO_BIN_EXE_welcomed"));
     command.args(["-qefc", &server, "/dev/null"]).env_remove("RUST_LOG").env_remove("NO_COLOR");
     command.env_remove("CLICOLOR").env("TERM", "xterm").stdout(Stdio::piped()).stdin(Stdio::null());

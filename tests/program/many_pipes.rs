@@ -19,7 +19,17 @@ os.execv(sys.argv[1], sys.argv[1:])";
 fn the_log_of_a_user_of_many_pipes_is_whole() {
     let many_pipes = |program: &str| {
         let mut command = Command::new("setpriv");
-        command.args(["--reuid", "65533", "--clear-groups", "/usr/bin/python3", "-c", MANY_PIPES, program]);
+        command.args([
+            "--reuid",
+            "65533",
+            "--clear-groups",
+            "--pdeathsig",
+            "KILL",
+            "/usr/bin/python3",
+            "-c",
+            MANY_PIPES,
+            program,
+        ]);
         command.env_remove("RUST_LOG");
         command
     };

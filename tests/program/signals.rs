@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
+use super::folder::Folder;
 use crate::process::{Process, Server, answer, is_here, now, until, welcomed};
+use crate::tied::tied;
 
 #[test]
 fn a_stopping_server_finishes_open_connections_and_exits_with_0() {
@@ -124,7 +126,7 @@ fn signals_that_mean_nothing_do_not_end_the_server() {
     server.signal(Signal::USR2);
     server.signal(Signal::XFSZ);
     assert_eq!(answer(server.send(b"Ada\n")), "welcome ");
-    let mut command = std::process::Command::new("nohup");
+    let mut command = tied("nohup");
     command.args([env!("CARGO_BIN_EXE_welcomed"), "--listen", "127.0.0.1:0"]).env_remove("RUST_LOG");
     let detached = Server::spawn(command);
     detached.signal(Signal::HUP);
@@ -142,7 +144,7 @@ fn signals_that_were_blocked_at_the_start_are_heeded() {
     let block = "import os, signal, sys; signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals()); \
                  os.execv(sys.argv[1], sys.argv[1:])";
     for stop in [Signal::TERM, Signal::INT, Signal::HUP] {
-        let mut command = std::process::Command::new("python3");
+        let mut command = tied("python3");
         command.args(["-c", block, env!("CARGO_BIN_EXE_welcomed"), "--listen", "127.0.0.1:0"]);
         command.env_remove("RUST_LOG");
         let server = Server::spawn(command);
@@ -161,7 +163,7 @@ fn a_signal_that_waits_since_before_the_start_is_heeded() {
     let wait = "import os, signal, sys; signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals()); \
                 os.kill(os.getpid(), int(sys.argv[1])); os.execv(sys.argv[2], sys.argv[2:])";
     let started = |signal: Signal| {
-        let mut command = std::process::Command::new("python3");
+        let mut command = tied("python3");
         command.args(["-c", wait, &signal.as_raw().to_string(), env!("CARGO_BIN_EXE_welcomed")]);
         Process::start(command.args(["--listen", "127.0.0.1:0"]).env_remove("RUST_LOG"))
     };
@@ -196,9 +198,10 @@ fn signals_during_the_last_moments_cost_no_line() {
 
 #[test]
 fn a_limit_of_file_size_costs_lines_and_no_client() {
-    let log = std::env::temp_dir().join(format!("welcomed-limited-{}.log", std::process::id()));
+    let folder = Folder::new();
+    let log = folder.path("log");
     let script = "ulimit -f 4; exec \"$0\" --listen 127.0.0.1:0 -vv 2>\"$1\"";
-    let mut command = std::process::Command::new("sh");
+    let mut command = tied("sh");
     command.args(["-c", script, env!("CARGO_BIN_EXE_welcomed")]).arg(&log).env_remove("RUST_LOG");
     let mut child = command.spawn().unwrap();
     let mut said = String::new();
@@ -215,5 +218,4 @@ fn a_limit_of_file_size_costs_lines_and_no_client() {
     assert!(std::fs::metadata(&log).unwrap().len() <= 4096, "the limit was reached");
     rustix::process::kill_process(rustix::process::Pid::from_child(&child), Signal::TERM).unwrap();
     assert_eq!(crate::process::wait(&mut child).code(), Some(0));
-    std::fs::remove_file(&log).unwrap();
 }

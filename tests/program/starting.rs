@@ -12,6 +12,7 @@ use super::client_program::error_line;
 use super::folder::Folder;
 use super::sandbox::{has_own_network, in_own_network};
 use crate::process::{Process, Server, answer, is_here, now, run, until, wait, welcomed};
+use crate::tied::tied;
 
 /// What a server says of itself.
 fn said(log: &str) -> &str {
@@ -90,7 +91,7 @@ os.execv(sys.argv[1], sys.argv[1:])' \"$@\"";
 fn with_a_silent_name_server(folder: &Folder, program: &[&str]) -> Command {
     let resolv = folder.path("resolv.conf");
     fs::write(&resolv, "nameserver 127.0.0.1\n").unwrap();
-    let mut command = Command::new("unshare");
+    let mut command = tied("unshare");
     command.args(["--net", "--mount", "sh", "-c", SILENT, "sh"]).args(program);
     command.env("RESOLV", resolv).env_remove("RUST_LOG");
     command

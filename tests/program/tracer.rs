@@ -1,16 +1,37 @@
 //! strace, attached to a running server: it prints every system call, and can make calls fail.
 
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::thread;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::process::{Log, Server, is_here, not_tested, until, wait};
+use crate::tied::tied;
 
 /// A server that makes no system call for this long is at rest. It is longer than a pause in accepting, 100 ms:
 /// a server that accepts in vain after every pause is not at rest.
 const REST: Duration = Duration::from_millis(130);
+
+/// Calls that C libraries and processors spell in two ways, with the spelling that the tests use first.
+const SPELLINGS: [[&str; 2]; 5] = [
+    ["epoll_wait", "epoll_pwait"],
+    ["recvfrom", "recv"],
+    ["sendto", "send"],
+    ["fcntl", "fcntl64"],
+    ["futex", "futex_time64"],
+];
+
+/// A call in each of its spellings, for an option of strace. A `?` is before each: one may be unknown here.
+pub(crate) fn spelt(call: &str) -> String {
+    let both = SPELLINGS.iter().find(|both| both[0] == call);
+    both.map_or_else(|| call.to_owned(), |[one, other]| format!("?{one},?{other}"))
+}
+
+/// The spelling that the tests use.
+pub(crate) fn respelt(call: &str) -> &str {
+    SPELLINGS.iter().find(|both| both[1] == call).map_or(call, |both| both[0])
+}
 
 /// A running strace and its output. After a drop the server runs on, untraced.
 pub(crate) struct Tracer {
@@ -27,7 +48,7 @@ impl Tracer {
         if !is_here("strace") {
             return None;
         }
-        let mut command = Command::new("strace");
+        let mut command = tied("strace");
         command.args(["-f", "-p", &server.child.id().to_string()]).args(options);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();

@@ -5,17 +5,21 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::process::Command;
+use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::Duration;
 
 use nix::sched::{CloneFlags, unshare};
+use rustix::io::Errno;
 use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_change, unmount};
 use rustix::process::Signal;
 use welcomed::net::Kind;
 
+use super::errors::words;
 use super::folder::Folder;
-use crate::process::{BOUND, Process, not_tested, until, welcomed};
+use super::sandbox::{has_own_network, in_own_network};
+use crate::process::{BOUND, Process, not_tested, run, until, welcomed};
 
 /// A server at a path of `folder`, and the path.
 fn start(folder: &Folder) -> (Process, std::path::PathBuf) {
@@ -39,6 +43,24 @@ fn is_served(folder: &Folder, server: &Path) {
     let mut answer = [0; 100];
     assert_eq!(other.recv(&mut answer).unwrap(), 8);
     fs::remove_file(path).unwrap();
+}
+
+#[test]
+fn why_a_client_of_another_network_is_not_answered_is_logged() {
+    if !has_own_network() {
+        return;
+    }
+    let folder = Folder::new();
+    let (server, address) = start(&folder);
+    let mut client = Command::new(env!("CARGO_BIN_EXE_welcome"));
+    client.args(["-c", &format!("unixgram://{}", address.display()), "--timeout", "200ms", "Ada"]);
+    // Its socket has an abstract name, which the server's network does not have.
+    let (code, _, said) = run(&mut in_own_network(&client), b"");
+    assert_eq!(code, 1, "{said}");
+    server.wait_for_log(": no socket of this network namespace has the name any more while writing welcome");
+    is_served(&folder, &address);
+    server.signal(Signal::TERM);
+    assert!(server.wait().log.contains(" 1 welcomed ("));
 }
 
 #[test]
@@ -89,7 +111,7 @@ fn a_directory_that_becomes_a_link_leads_the_answer_nowhere() {
     fs::remove_dir_all(&own).unwrap();
     symlink(&others, &own).unwrap();
     server.signal(Signal::CONT);
-    server.wait_for_log("Too many levels of symbolic links");
+    server.wait_for_log(&words(Errno::LOOP));
     is_served(&folder, &address);
     victim.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
     assert!(victim.recv(&mut [0; 100]).is_err(), "the victim got an answer");
@@ -117,11 +139,11 @@ fn a_socket_of_another_user_gets_no_answer() {
     server.wait();
 }
 
-/// Mounts and unmounts at `directory` until it `is_over`, where no other process sees it.
-fn mount_again_and_again(directory: &Path, is_over: &AtomicBool) -> io::Result<()> {
+/// Mounts and unmounts at `directory` while the test `goes_on`, where no other process sees it.
+fn mount_again_and_again(directory: &Path, goes_on: &Weak<()>) -> io::Result<()> {
     unshare(CloneFlags::CLONE_NEWNS)?;
     mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
-    while !is_over.load(Ordering::Relaxed) {
+    while goes_on.strong_count() > 0 {
         mount("none", directory, "tmpfs", MountFlags::empty(), None)?;
         unmount(directory, UnmountFlags::empty())?;
     }
@@ -136,14 +158,16 @@ fn a_mount_elsewhere_costs_no_sender_its_answer() {
     fs::create_dir(&elsewhere).unwrap();
     let sender = bind(&path);
     sender.set_read_timeout(Some(BOUND / 10)).unwrap();
-    let is_over = AtomicBool::new(false);
-    thread::scope(|scope| {
-        let mounts = scope.spawn(|| mount_again_and_again(&elsewhere, &is_over));
+    let (goes_on, elsewhere) = (Arc::new(()), &elsewhere);
+    thread::scope(move |scope| {
+        // It is gone at the end, and earlier if that panics.
+        let (ends, goes_on) = (Arc::downgrade(&goes_on), goes_on);
+        let mounts = scope.spawn(move || mount_again_and_again(elsewhere, &ends));
         let all_answered = (0..3_000).all(|number| {
             sender.send_to(format!("Ada {number}").as_bytes(), &address).unwrap();
             sender.recv(&mut [0; 100]).is_ok()
         });
-        is_over.store(true, Ordering::Relaxed);
+        drop(goes_on);
         match mounts.join().unwrap() {
             Ok(()) => assert!(all_answered),
             Err(error) => not_tested(&format!("nothing can be mounted: {error}")),

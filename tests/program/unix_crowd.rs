@@ -14,7 +14,7 @@ use rustix::process::{Signal, Uid};
 use welcomed::net::Kind;
 
 use super::folder::Folder;
-use super::tracer::Tracer;
+use super::tracer::{Tracer, spelt};
 use crate::process::{BOUND, Process, Server, not_tested, until, welcomed};
 
 /// A user that has no process here.
@@ -93,7 +93,11 @@ fn in_a_namespace<T: Send>(what: impl FnOnce() -> T + Send) -> Option<T> {
 
 /// Does `what` as another user, if this process can.
 fn as_another_user<T: Send>(what: impl FnOnce() -> T + Send) -> Option<T> {
-    let user = Uid::from_raw(OTHER_USER);
+    as_user(OTHER_USER, what)
+}
+
+fn as_user<T: Send>(user: u32, what: impl FnOnce() -> T + Send) -> Option<T> {
+    let user = Uid::from_raw(user);
     let done = thread::scope(|scope| {
         let other = scope.spawn(|| {
             rustix::thread::set_thread_res_uid(user, user, user)?;
@@ -195,6 +199,23 @@ fn silent_senders_of_one_user_leave_room_for_other_users() {
 }
 
 #[test]
+fn seven_silent_users_leave_room_for_others() {
+    let folder = Folder::new();
+    let (server, address) = start(&folder);
+    let mut crowd = Vec::new();
+    for user in 0..7 {
+        let folder = Folder::new();
+        // More than get an answer.
+        let clients = if user == 0 { 160 } else { 60 };
+        let silent = as_user(OTHER_USER + user, || silent(&folder, &address, clients, 2));
+        crowd.push((silent, folder));
+    }
+    assert_eq!(answered(&folder, &address), 10);
+    server.signal(Signal::TERM);
+    server.wait();
+}
+
+#[test]
 fn an_empty_datagram_before_the_answers_hides_no_silent_sender() {
     in_a_namespace(|| {
         let folder = Folder::new();
@@ -240,7 +261,8 @@ fn silent_senders_leave_room_where_the_kernel_lists_no_sockets() {
     server.wait_for_log(&format!(" on {endpoint}"));
     let address = PathBuf::from(endpoint.strip_prefix("unixgram://").unwrap());
     // After its start the server opens no other sockets.
-    let options = ["-e", "trace=socket,epoll_wait,epoll_pwait", "-e", "inject=socket:error=EPROTONOSUPPORT"];
+    let trace = format!("trace=socket,{}", spelt("epoll_wait"));
+    let options = ["-e", &trace, "-e", "inject=socket:error=EPROTONOSUPPORT"];
     if let Some(tracer) = Tracer::attach(&server, &options) {
         let crowd = silent(&folder, &address, 26, 20);
         assert_eq!(answered(&folder, &address), 10);

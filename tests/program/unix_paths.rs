@@ -6,16 +6,19 @@ use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::process::Command;
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
+use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with};
 use rustix::process::Signal;
 use welcomed::net::Kind;
 
 use super::command_lines::refused;
+use super::errors::words;
 use super::folder::{Folder, WITH_PATH, identity};
 use super::socket_client::{SocketClient, address, own_endpoint};
-use super::tracer::Tracer;
+use super::tracer::{Tracer, spelt};
 use crate::process::Process;
 use crate::process::{Server, answer, is_here, not_tested, run, welcomed};
+use crate::tied::tied;
 
 /// Starts a server at `endpoint` and waits until it serves.
 pub(super) fn start(endpoint: &str, options: &[&str]) -> Process {
@@ -71,7 +74,7 @@ fn a_socket_of_a_process_is_in_use_and_stays_undisturbed() {
         is_in_use(&folder);
         if listens {
             let error = rustix::net::accept(&socket).unwrap_err();
-            assert_eq!(error, rustix::io::Errno::AGAIN, "the server has not connected");
+            assert_eq!(error, Errno::AGAIN, "the server has not connected");
         }
         fs::remove_file(&path).unwrap();
     }
@@ -89,8 +92,9 @@ fn is_in_use(folder: &Folder) {
     for endpoint in WITH_PATH.map(|kind| folder.endpoint(kind)) {
         let (code, line) = refused(&["-l", &endpoint]);
         assert_eq!(code, 1);
-        let what = "Address already in use (os error 98); stop the program that has it, or choose another";
-        assert!(line.starts_with(&format!("welcomed: cannot listen on {endpoint}: {what}")), "{line}");
+        let (in_use, cure) = (words(Errno::ADDRINUSE), "stop the program that has it, or choose another");
+        let begin = format!("welcomed: cannot listen on {endpoint}: {in_use}; {cure}");
+        assert!(line.starts_with(&begin), "{line}");
     }
     assert_eq!((identity(&folder.path("socket")), folder.names()), (before, names));
 }
@@ -108,7 +112,7 @@ fn a_path_is_served_by_one_server_only() {
         assert!(ended.log.contains("counts: 1 accepted: 1 welcomed"), "{}", ended.log);
         let (code, line) = refused(&["-l", &endpoint, "-l", &folder.endpoint(Kind::Unix)]);
         assert_eq!(code, 1);
-        assert!(line.contains("Address already in use"), "twice in one command line: {line}");
+        assert!(line.contains(&words(Errno::ADDRINUSE)), "twice in one command line: {line}");
         assert_eq!(folder.names(), [""; 0]);
     }
 }
@@ -205,7 +209,7 @@ fn a_socket_has_exactly_the_permissions_of_the_option() {
     {
         for kind in WITH_PATH {
             let folder = Folder::new();
-            let mut command = Command::new("sh");
+            let mut command = tied("sh");
             command.args([
                 "-c",
                 &format!("umask {umask}; exec \"$@\""),
@@ -245,8 +249,8 @@ fn a_socket_file_is_removed_however_the_server_ends() {
     }
     let folder = Folder::new();
     let server = Server::start(&["-l", &folder.endpoint(Kind::Unix)]);
-    let inject = ["-e", "inject=?epoll_wait,epoll_pwait:error=EBADF:when=2"];
-    let Some(_tracer) = Tracer::attach(&server, &inject) else { return };
+    let inject = format!("inject={}:error=EBADF:when=2", spelt("epoll_wait"));
+    let Some(_tracer) = Tracer::attach(&server, &["-e", &inject]) else { return };
     let _client = server.connect();
     assert_eq!(server.wait().status.code(), Some(1));
     assert_eq!(folder.names(), [""; 0]);
@@ -291,7 +295,7 @@ fn an_abstract_name_is_served_once_and_ends_with_the_server() {
         let (code, line) = refused(&["-l", &endpoint]);
         assert_eq!(code, 1);
         assert!(
-            line.contains("Address already in use (os error 98); stop the program that has it"),
+            line.contains(&format!("{}; stop the program that has it", words(Errno::ADDRINUSE))),
             "{line}"
         );
         visit(&endpoint);
@@ -327,8 +331,18 @@ fn no_path_of_a_sender_ends_the_server() {
     if !is_here("python3") {
         return;
     }
+    for is_abstract in [false, true] {
+        no_path_ends_the_server(is_abstract);
+    }
+}
+
+/// Neither the server at a path, nor the one with an abstract name.
+fn no_path_ends_the_server(is_abstract: bool) {
     let folder = Folder::new();
-    let endpoint = folder.endpoint(Kind::UnixGram);
+    let endpoint = match folder.endpoint(Kind::UnixGram) {
+        path if is_abstract => path.replace(":///", "://@"),
+        path => path,
+    };
     let server = start(&endpoint, &["-v"]);
     // bind(2) itself: 108 bytes leave no room for a NUL, and 107 are the longest path that has one.
     let script = "import ctypes, os, socket, struct, sys\n\
@@ -338,14 +352,14 @@ fn no_path_of_a_sender_ends_the_server() {
                   address = struct.pack('=H', socket.AF_UNIX) + path\n\
                   assert ctypes.CDLL(None).bind(s.fileno(), address, len(address)) == 0\n\
                   s.settimeout(20 if length < 108 else 0.01)\n\
-                  s.sendto(b'Ada%d' % length, server)\n\
+                  s.sendto(b'Ada%d' % length, server.replace('@', chr(0)))\n\
                   try: print(s.recv(100).decode())\n\
                   except TimeoutError: print('no answer')\n\
                   os.unlink(path)";
-    let path = endpoint.strip_prefix("unixgram://").unwrap();
+    let name = endpoint.strip_prefix("unixgram://").unwrap();
     let ask = |length: &str| {
         let mut python = Command::new("python3");
-        python.args(["-c", script, length, path]).arg(folder.path("."));
+        python.args(["-c", script, length, name]).arg(folder.path("."));
         let (code, printed, said) = run(&mut python, b"");
         assert_eq!(code, 0, "{said}");
         printed
@@ -367,7 +381,7 @@ fn a_client_of_another_pid_namespace_is_shown_without_number() {
     let folder = Folder::new();
     let endpoint = folder.endpoint(Kind::Unix);
     // The server is in a namespace of its own, and its client outside.
-    let mut command = Command::new("unshare");
+    let mut command = tied("unshare");
     command.args(namespace).args(["--kill-child", env!("CARGO_BIN_EXE_welcomed"), "-l", &endpoint]);
     let server = Process::start(command.env_remove("RUST_LOG"));
     server.wait_for_log("waiting for connections");

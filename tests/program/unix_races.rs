@@ -3,17 +3,19 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::process::Command;
 use std::thread;
 
+use rustix::io::Errno;
 use rustix::process::Signal;
 use welcomed::net::Kind;
 
+use super::errors::words;
 use super::folder::{Folder, WITH_PATH, identity};
 use super::socket_client::{SocketClient, address};
 use super::tracer::traced;
 use crate::process::Process;
 use crate::process::{until, welcomed};
+use crate::tied::tied;
 
 /// The count of servers that start at once.
 const CROWD: usize = 20;
@@ -45,7 +47,7 @@ fn at_once(kind: Kind, is_stale: bool) {
         let ended = server.wait();
         assert_eq!(ended.status.code(), Some(1), "{}", ended.log);
         let line = ended.log.lines().last().unwrap();
-        assert!(line.contains("Address already in use"), "{line}");
+        assert!(line.contains(&words(Errno::ADDRINUSE)), "{line}");
     }
     server.wait_for_log(&format!(" on {endpoint}"));
     assert_eq!(folder.names(), ["socket"]);
@@ -90,7 +92,7 @@ fn only_a_stale_socket_refuses_clients_during_a_start() {
 /// A server that replaces a stale socket at its place, under strace. With -D the server is the child of this test.
 fn replaces_a_stale_socket(folder: &Folder, kind: Kind, inject: &[&str]) -> Process {
     drop(UnixListener::bind(folder.path("socket")).unwrap());
-    let mut command = Command::new("strace");
+    let mut command = tied("strace");
     command.args(["-D", "-f", "-e", "trace=connect,/^rename,/^link,/^mknod"]);
     for inject in inject.iter().filter(|inject| !inject.is_empty()) {
         command.args(["-e", inject]);
@@ -135,7 +137,7 @@ fn a_live_socket_that_comes_during_a_stop_keeps_its_place() {
     for kind in WITH_PATH {
         let folder = Folder::new();
         // strace holds the server up between its look at the file and what it does to it.
-        let mut command = Command::new("strace");
+        let mut command = tied("strace");
         command.args(["-D", "-f", "-e", "trace=/stat,/^(rename|unlink)"]);
         command.args(["-e", "inject=/^(rename|unlink):delay_enter=300000"]);
         command.args([env!("CARGO_BIN_EXE_welcomed"), "-l", &folder.endpoint(kind)]).env_remove("RUST_LOG");
@@ -210,7 +212,7 @@ fn a_server_whose_socket_is_put_aside_and_back_serves() {
     // So does another server that had found a stale socket there, and has no lock.
     for kind in WITH_PATH {
         let folder = Folder::new();
-        let mut command = Command::new("strace");
+        let mut command = tied("strace");
         command.args(["-D", "-f", "-e", "trace=bind,openat", "-e", "inject=bind:delay_exit=300000"]);
         command.args([env!("CARGO_BIN_EXE_welcomed"), "-l", &folder.endpoint(kind)]).env_remove("RUST_LOG");
         let server = Process::start(&mut command);
@@ -235,7 +237,7 @@ fn a_socket_gets_its_name_with_permissions_once_it_listens() {
     let folder = Folder::new();
     let endpoint = folder.endpoint(Kind::Unix);
     // strace delays the server at its listen(2). With -D the server is the child of this test.
-    let mut command = Command::new("strace");
+    let mut command = tied("strace");
     command.args(["-D", "-f", "-e", "trace=file,network,fchmod"]);
     command.args(["-e", "inject=listen:delay_enter=500000", "sh", "-c", "umask 000; exec \"$@\"", "sh"]);
     command

@@ -6,13 +6,16 @@ use std::os::unix::net::UnixListener;
 use std::process::Command;
 
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 use rustix::process::Signal;
 use welcomed::net::Kind;
 
+use super::errors::words;
 use super::folder::{Folder, WITH_PATH, identity};
 use super::socket_client::{SocketClient, address};
 use super::tracer::traced;
 use crate::process::{Process, in_parallel, is_here, not_tested, run, until, welcomed};
+use crate::tied::tied;
 
 /// Waits until `server` serves at its socket in `folder`, tries it, and stops it. Then nothing is left. Gives its log.
 fn serves(server: Process, folder: &Folder, kind: Kind) -> String {
@@ -31,7 +34,7 @@ fn serves(server: Process, folder: &Folder, kind: Kind) -> String {
 
 /// The server at a stream socket in `folder`, whose calls strace traces, or changes.
 fn under_strace(folder: &Folder, options: &[&str]) -> Process {
-    let mut command = Command::new("strace");
+    let mut command = tied("strace");
     // With -D the server is the child of this test.
     command.args(["-D", "-f"]).args(options);
     command.args([env!("CARGO_BIN_EXE_welcomed"), "-l", &folder.endpoint(Kind::Unix)]);
@@ -104,7 +107,14 @@ fn a_server_waits_for_the_lock_before_it_binds_and_publishes() {
 /// The server as another user, without the rights of root.
 fn unprivileged() -> Command {
     let mut command = Command::new("setpriv");
-    command.args(["--reuid", "65534", "--clear-groups", env!("CARGO_BIN_EXE_welcomed")]);
+    command.args([
+        "--reuid",
+        "65534",
+        "--clear-groups",
+        "--pdeathsig",
+        "KILL",
+        env!("CARGO_BIN_EXE_welcomed"),
+    ]);
     command.env_remove("RUST_LOG");
     command
 }
@@ -167,7 +177,7 @@ fn a_socket_in_use_is_named_where_the_directory_is_not_writable() {
     for kind in WITH_PATH {
         let (code, _, why) = run(unprivileged().args(["-l", &folder.endpoint(kind)]), b"");
         assert_eq!(code, 1, "{why}");
-        assert!(why.contains("Address already in use"), "{kind}: {why}");
+        assert!(why.contains(&words(Errno::ADDRINUSE)), "{kind}: {why}");
     }
 }
 
@@ -202,7 +212,7 @@ fn a_server_that_is_killed_while_it_starts_leaves_nothing() {
         first.wait_for_log(" on unix://");
         kill(first);
         for when in 1..=3 {
-            let mut command = Command::new("strace");
+            let mut command = tied("strace");
             // With -D the server is the child of this test. Some processors have the calls with the name of the directory's descriptor alone.
             command.args(["-D", "-f", "-e", &format!("inject=/^{call}(at|at2)?$:signal=KILL:when={when}")]);
             command.args([env!("CARGO_BIN_EXE_welcomed"), "-l", &folder.endpoint(Kind::Unix)]);
@@ -233,7 +243,7 @@ fn a_directory_that_is_swapped_leads_a_stop_to_no_other_file() {
     let endpoint = format!("unix://{}", own.join("socket").display());
     // strace holds the server up between its look at the file and its removal. With -D the server is the child of this
     // test.
-    let mut command = Command::new("strace");
+    let mut command = tied("strace");
     command.args(["-D", "-f", "-e", "trace=/stat,/unlink", "-e", "inject=/^unlink:delay_enter=500000"]);
     command.args([env!("CARGO_BIN_EXE_welcomed"), "-l", &endpoint]).env_remove("RUST_LOG");
     let server = Process::start(&mut command);
@@ -265,7 +275,7 @@ fn a_directory_that_is_swapped_leads_a_start_to_no_other_socket() {
         // The path leads to the other directory, until the server has opened that. strace holds up its look whether the
         // socket there is in use.
         symlink(&other, &path).unwrap();
-        let mut command = Command::new("strace");
+        let mut command = tied("strace");
         command.args([
             "-D",
             "-f",
@@ -282,7 +292,7 @@ fn a_directory_that_is_swapped_leads_a_start_to_no_other_socket() {
         fs::rename(&own, &path).unwrap();
         let is_serving = || server.log().contains("waiting for");
         until("it says that it is in use, or serves", || {
-            server.log().contains("Address already in use") || is_serving()
+            server.log().contains(&words(Errno::ADDRINUSE)) || is_serving()
         });
         assert!(!is_serving(), "{kind}: {}", server.log());
         assert_eq!(server.wait().status.code(), Some(1), "{kind}");
@@ -320,7 +330,7 @@ fn without_proc_a_path_is_served_or_the_cause_is_named() {
     let folder = Folder::new();
     let endpoint = folder.endpoint(Kind::Unix);
     let start = |umask: &str| {
-        let mut command = Command::new("unshare");
+        let mut command = tied("unshare");
         let script = format!("umask {umask}; mount -t tmpfs none /proc && exec \"$@\"");
         command.args(["--mount", "sh", "-c", &script, "sh", env!("CARGO_BIN_EXE_welcomed"), "-l", &endpoint]);
         command.env_remove("RUST_LOG");

@@ -139,6 +139,8 @@ fn every_mistake_with_a_datagram_is_found_out() {
         assert_eq!(said.is_some(), cfg!(debug_assertions), "{mistake:?}");
         if let Some(said) = said {
             assert!(said.contains(&breach.to_string()), "{mistake:?}: {said}");
+            let names_the_event = said.ends_with("no arrow leaves \"received\" on \"sent\"");
+            assert_eq!(names_the_event, breach == Breach::NoArrow, "{mistake:?}: {said}");
         } else {
             let counts = server.services().counts();
             assert_eq!((counts.accepted(), counts.open()), (1, 0), "{mistake:?}: {counts}");

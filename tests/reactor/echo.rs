@@ -210,7 +210,7 @@ impl DatagramService for EchoDatagrams {
                 Event::Came
             }
             News::Sent => Event::Sent,
-            News::NoRoom | News::NoReturnAddress | News::Failed => Event::Lost,
+            News::NoRoom | News::NoReturnAddress | News::ForMany | News::Failed => Event::Lost,
         })
     }
 }

@@ -1,6 +1,6 @@
 //! What becomes of an output: all of it arrives, whatever the client does meanwhile, and a clean end behind it.
 
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::time::{Duration, Instant};
 
 use welcomed::kernel::Mio;
@@ -76,9 +76,10 @@ fn an_output_that_was_cut_short_is_not_lingered_for() {
         stage.until(|server| server.services().connections() == 0);
         let counts = stage.services().counts();
         assert_eq!(counts.count(State::Answering, Event::Late), 1, "{endpoint}");
-        assert_eq!((counts.lingered(), over(&stage)), (0, 1), "{endpoint}");
-        let (got, _) = rest(&client);
+        assert_eq!((counts.lingered(), over(&stage), cut(&stage)), (0, 0, 1), "{endpoint}");
+        let (got, error) = rest(&client);
         assert!(got.len() > 1024 && got.len() < 8 << 20, "{endpoint}: {} bytes", got.len());
+        assert!(error.is_some() || endpoint.starts_with("unix"), "{endpoint}");
     }
 }
 
@@ -91,7 +92,7 @@ fn outputs_that_were_cut_short_between_two_are_not_lingered_for() {
     client.send(b"more 100000\nand more\n").unwrap();
     stage.until(|server| server.services().counts().count(State::Answering, Event::Late) == 1);
     stage.turns(1);
-    assert_eq!((stage.services().counts().lingered(), over(&stage)), (0, 1));
+    assert_eq!((stage.services().counts().lingered(), over(&stage), cut(&stage)), (0, 0, 1));
 }
 
 #[test]
@@ -111,7 +112,38 @@ fn a_session_without_output_is_not_lingered_for() {
     }
 }
 
+#[test]
+fn an_output_that_a_dropped_server_cuts_short_ends_in_a_reset() {
+    for lines in ["big 8192 close\n", "big 8192 read\n", "big 8192 shut\n"] {
+        let mut stage = chat(Chatter::default(), "127.0.0.1:0");
+        let client = stage.connect();
+        client.send(lines.as_bytes()).unwrap();
+        stage.until(|server| server.services().service().lines == 1);
+        drop(stage);
+        let (got, error) = rest(&client);
+        assert_eq!(error, Some(ErrorKind::ConnectionReset), "{lines:?}: {} bytes", got.len());
+    }
+}
+
+#[test]
+fn a_whole_output_ends_cleanly_where_the_server_is_dropped() {
+    for lines in ["echo out\n", "shut\n"] {
+        let mut stage = chat(Chatter::default(), "127.0.0.1:0");
+        let client = stage.connect();
+        client.send(lines.as_bytes()).unwrap();
+        stage.until(|server| server.services().service().lines == 1);
+        drop(stage);
+        let (got, error) = rest(&client);
+        assert_eq!((got.last(), error), (Some(&b'\n'), None), "{lines:?}");
+    }
+}
+
 /// How many streams were closed as soon as their conversation was over.
 fn over(stage: &Stage<Streams<Chatter, Mio>>) -> u64 {
     stage.services().counts().stream(stream::State::Open, stream::Event::Over)
+}
+
+/// The same of those whose output was cut short.
+fn cut(stage: &Stage<Streams<Chatter, Mio>>) -> u64 {
+    stage.services().counts().stream(stream::State::Open, stream::Event::OverOutputCut)
 }

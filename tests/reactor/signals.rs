@@ -22,8 +22,9 @@ const BOUND: Duration = Duration::from_secs(20);
 /// Runs this test binary as a process with a role, until it says that it is ready.
 fn child(role: &str) -> Child {
     // A shell starts a background program with SIGINT ignored, and that would be inherited.
-    let mut child = Command::new("env")
-        .args(["--default-signal=INT,TERM,USR1", "--"])
+    // And the child ends with the test's thread at the latest.
+    let mut child = Command::new("setpriv")
+        .args(["--pdeathsig", "KILL", "env", "--default-signal=INT,TERM,USR1", "--"])
         .arg(std::env::current_exe().unwrap())
         .args(["signals::a_child_plays_its_role", "--exact", "--nocapture"])
         .env(ROLE, role)

@@ -9,9 +9,9 @@ use std::rc::Rc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use welcomed::kernel::{Closing, Interest, Kernel, Mio, Ready, Record};
+use welcomed::kernel::{Closing, Datagram, Interest, Kernel, Mio, Ready, Record};
 use welcomed::machine::ArrowOf;
-use welcomed::net::{Address, Peer};
+use welcomed::net::{Address, Destination, Peer};
 use welcomed::reactor::service::{Input, OnStop, Step, StreamService, TIMERS, Then, Timer, Want};
 use welcomed::reactor::{Server, Settings, Streams};
 use welcomed::services::welcome::{self, WelcomeStreams};
@@ -190,8 +190,14 @@ impl Kernel for Keeping {
         Ok(address)
     }
 
-    fn listen(&mut self, listener: &mut Socket, index: usize, backlog: u32) -> io::Result<()> {
-        self.mio.listen(&mut listener.borrow_mut(), index, backlog)
+    fn listen(
+        &mut self,
+        listener: &mut Socket,
+        index: usize,
+        backlog: u32,
+        output_timeout: Duration,
+    ) -> io::Result<()> {
+        self.mio.listen(&mut listener.borrow_mut(), index, backlog, output_timeout)
     }
 
     fn watch_again(&mut self, listener: &mut Socket, index: usize) -> io::Result<()> {
@@ -202,12 +208,18 @@ impl Kernel for Keeping {
         self.mio.accept(&listener.borrow())
     }
 
-    fn receive(&mut self, listener: &Socket, buffer: &mut [u8]) -> io::Result<(Record, Peer)> {
+    fn receive(&mut self, listener: &Socket, buffer: &mut [u8]) -> io::Result<Datagram> {
         self.mio.receive(&listener.borrow(), buffer)
     }
 
-    fn send(&mut self, listener: &Socket, datagram: &[u8], peer: &Peer) -> io::Result<()> {
-        self.mio.send(&listener.borrow(), datagram, peer)
+    fn send(
+        &mut self,
+        listener: &Socket,
+        datagram: &[u8],
+        peer: &Peer,
+        asked: &Destination,
+    ) -> io::Result<()> {
+        self.mio.send(&listener.borrow(), datagram, peer, asked)
     }
 
     fn wait(&mut self, ready: &mut Vec<Ready>, timeout: Option<Duration>) -> io::Result<()> {
@@ -216,6 +228,10 @@ impl Kernel for Keeping {
 
     fn watch(&mut self, stream: &mut Self::Stream, key: usize, interest: Interest) -> io::Result<()> {
         self.mio.watch(stream, key, interest)
+    }
+
+    fn round_trip(&self, stream: &Self::Stream) -> io::Result<Duration> {
+        self.mio.round_trip(stream)
     }
 
     fn read(&mut self, stream: &mut Self::Stream, buffer: &mut [u8]) -> io::Result<usize> {

@@ -27,7 +27,7 @@ struct Underway {
 /// Two devices, and what is on its way between them.
 pub(crate) struct Carrier<R> {
     /// The devices of the client and of the server. They do not block.
-    devices: [Tun; 2],
+    devices: Arc<[Tun; 2]>,
     /// How long each packet takes.
     delay: Duration,
     rule: R,
@@ -40,7 +40,7 @@ pub(crate) struct Carrier<R> {
 }
 
 impl<R: FnMut(&Packet) -> Fate> Carrier<R> {
-    pub(crate) fn new(devices: [Tun; 2], delay: Duration, rule: R, lost: Arc<AtomicUsize>) -> Self {
+    pub(crate) fn new(devices: Arc<[Tun; 2]>, delay: Duration, rule: R, lost: Arc<AtomicUsize>) -> Self {
         Carrier { devices, delay, rule, lost, flows: Flows::default(), underway: BTreeMap::new(), came: 0 }
     }
 
@@ -59,7 +59,7 @@ impl<R: FnMut(&Packet) -> Fate> Carrier<R> {
     fn waited(&self, stop: &PipeReader) -> bool {
         let due = self.underway.first_key_value().map(|((due, _), _)| *due);
         let left = due.map(|due| Timespec::try_from(due.saturating_duration_since(now())).unwrap());
-        let [client, server] = &self.devices;
+        let [client, server] = &*self.devices;
         let watched = [client.as_fd(), server.as_fd(), stop.as_fd()];
         let mut watched = watched.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN));
         match poll(&mut watched, left.as_ref()) {

@@ -2,9 +2,13 @@
 
 use std::fs::File;
 use std::io;
+use std::os::fd::AsRawFd as _;
+use std::process::{Command, Stdio};
 use std::thread;
 
 use nix::sched::{CloneFlags, setns, unshare};
+
+use crate::tied::tied;
 
 /// It goes when nothing is in it any more: no thread, no socket, no device, and not this.
 pub(crate) struct Namespace(File);
@@ -18,6 +22,19 @@ impl Namespace {
             File::open("/proc/thread-self/ns/net").map(Namespace)
         });
         made.join().unwrap()
+    }
+
+    /// A program in it, that the present thread can start: a thread that has entered would end before the program.
+    pub(crate) fn command(&self, program: &Command) -> Command {
+        let mut command = tied("nsenter");
+        command.arg(format!("--net=/proc/{}/fd/{}", std::process::id(), self.0.as_raw_fd()));
+        command
+            .arg(program.get_program())
+            .args(program.get_args())
+            .env_remove("RUST_LOG")
+            .env_remove("NO_COLOR");
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        command
     }
 
     /// Calls `inside` in a thread that is in it. So are the sockets and the processes of this thread, and for ever.

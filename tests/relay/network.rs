@@ -29,6 +29,7 @@ const DEVICE: &str = "way";
 pub(crate) struct Network {
     client: Namespace,
     server: Namespace,
+    devices: Arc<[Tun; 2]>,
     lost: Arc<AtomicUsize>,
     carrier: Option<(PipeWriter, JoinHandle<()>)>,
 }
@@ -52,11 +53,12 @@ impl Network {
     fn make(delay: Duration, rule: impl FnMut(&Packet) -> Fate + Send + 'static) -> io::Result<Network> {
         let (client, server) = (Namespace::new()?, Namespace::new()?);
         let devices = [client.enter(|| device(Side::Client))?, server.enter(|| device(Side::Server))?];
+        let devices = Arc::new(devices);
         let lost = Arc::new(AtomicUsize::new(0));
         let (stop, stops) = io::pipe()?;
-        let mut carrier = Carrier::new(devices, delay, rule, Arc::clone(&lost));
+        let mut carrier = Carrier::new(Arc::clone(&devices), delay, rule, Arc::clone(&lost));
         let carrier = thread::spawn(move || carrier.carry(&stop));
-        Ok(Network { client, server, lost, carrier: Some((stops, carrier)) })
+        Ok(Network { client, server, devices, lost, carrier: Some((stops, carrier)) })
     }
 
     /// Calls `inside` on the client's host.
@@ -71,9 +73,14 @@ impl Network {
 
     /// Starts a server on a free port of `host`, and waits until it listens.
     pub(crate) fn serve(&self, host: IpAddr, options: &[&str]) -> Server {
-        let mut command = welcomed();
+        let mut command = self.server.command(&welcomed());
         command.args(["--listen", &SocketAddr::new(host, 0).to_string()]).args(options);
-        self.at_server(|| Server::spawn(command))
+        Server::spawn(command)
+    }
+
+    /// Gives `to` a packet that is made by hand, the IP header first, as if it came over the way.
+    pub(crate) fn inject(&self, to: Side, packet: &[u8]) {
+        assert_eq!(self.devices[to as usize].send(packet).unwrap(), packet.len());
     }
 
     /// How many packets were lost so far.

@@ -1,10 +1,10 @@
 //! Datagrams: each is a conversation, in one step.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use welcomed::kernel::Signal;
-use welcomed::net::{ErrorCode, Kind, Peer, UnixName};
+use welcomed::net::{Destination, ErrorCode, Kind, Peer, UnixName};
 use welcomed::schedules::Welcoming;
 use welcomed::services::welcome::tables::connection::Outcome as OfStream;
 use welcomed::services::welcome::tables::datagram::Outcome;
@@ -113,6 +113,36 @@ fn an_answer_that_cannot_be_sent_costs_nobody_else_anything() {
 fn a_sender_without_a_name_is_counted_and_nothing_is_sent() {
     let scene = served(queue([Script::sends(b"Ada").sent_by(Peer::Unnamed), from(1, b"Bob")]));
     assert_eq!((scene.count(Call::Send), outcome(&scene, Outcome::Unanswerable)), (1, 1));
+}
+
+#[test]
+fn a_forged_sender_is_counted_and_nothing_is_sent() {
+    let address = |address: &str| Peer::Inet(address.parse().unwrap());
+    let forged =
+        ["0.0.0.0:40000", "[::]:40000", "[::ffff:127.0.0.1]:40000", "224.0.0.1:40000", "127.0.0.1:0"];
+    let scripts = forged.map(|sender| {
+        let address_of_ours = if sender.starts_with('[') { "fd77::2" } else { "192.0.2.1" };
+        let to = Destination::One { address: address_of_ours.parse().unwrap(), interface: 2 };
+        Script::sends(b"Ada").forged_as(address(sender)).sent_to(to)
+    });
+    let scene = served(queue(scripts.into_iter().chain([from(1, b"Bob")])));
+    assert_eq!((scene.count(Call::Send), outcome(&scene, Outcome::Unanswerable)), (1, 5));
+    assert!(scene.said().iter().any(|line| line == "127.0.0.1:0: not answered, its sender is port 0"));
+}
+
+#[test]
+fn a_datagram_for_many_is_counted_and_nothing_is_sent() {
+    let scene = served(queue([from(1, b"Ada").sent_to(Destination::Many), from(1, b"Bob")]));
+    assert_eq!((scene.count(Call::Send), outcome(&scene, Outcome::Unanswerable)), (1, 1));
+    assert_eq!(said(&scene, "127.0.0.1:30001: not answered, it was not sent to this host alone").len(), 1);
+}
+
+#[test]
+fn an_answer_comes_from_the_address_that_was_asked() {
+    // The kernel that is simulated takes no answer from elsewhere.
+    let asked = Destination::One { address: IpAddr::from([192, 0, 2, 1]), interface: 2 };
+    let scene = served(queue([Script::sends(b"Ada").sent_to(asked), Script::sends(b"Bob")]));
+    assert_eq!(answers(&scene, 2), ["Hello, Ada!", "Hello, Bob!"]);
 }
 
 #[test]

@@ -11,6 +11,7 @@
 
 mod every_fault;
 mod one_at_a_time;
+mod oracles;
 mod random;
 mod reports;
 mod shortest;

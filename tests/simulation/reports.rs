@@ -124,6 +124,7 @@ fn a_broken_promise_is_told_at_the_line_of_the_test() {
     let doubted = Doubted { text: "hello {name}!", explained: &[] };
     match std::env::var("BREAKS_IN").as_deref() {
         Ok("random") => drop(random_of(&doubted, 1)),
+        Ok("no schedule") => drop(random_of(&doubted, 0)),
         Ok("every fault") => drop(every_fault(&schedule(&doubted, 1))),
         Ok("a scene") => {
             let mut scene = schedule(&doubted, 1).begin();
@@ -138,6 +139,9 @@ fn a_broken_promise_is_told_at_the_line_of_the_test() {
                 let command = "SIM_SEED=0 cargo test --test simulation reports::a_broken_promise";
                 assert_eq!(told.contains(command), breaks_in == "random", "{told}");
             }
+            let told = in_a_process("no schedule");
+            assert!(told.contains("panicked at tests/simulation/reports.rs:"), "{told}");
+            assert!(told.contains("there is no schedule to play"), "{told}");
         }
     }
 }

@@ -4,18 +4,20 @@ use std::collections::HashMap;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read};
 use std::net::SocketAddrV4;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::path::Path;
+use std::process::{Child, ExitStatus, Stdio};
 use std::sync::mpsc::{Sender, channel};
 use std::thread::{self, JoinHandle};
 
 use rustix::process::{Pid, Signal, kill_process};
 use socket2::SockAddr;
+use tempfile::TempDir;
 use welcomed::net::Kind;
 
 use super::sockets::{host, raw_is_allowed};
 use super::waiting::{BOUND, comes_true};
 use crate::kinds::PROTOCOL;
+use crate::tied::tied;
 
 /// Where the server listens, by the kind of socket.
 pub(crate) type Addresses = HashMap<Kind, SockAddr>;
@@ -27,7 +29,7 @@ const LISTENS: [&str; 2] = ["waiting for connections on ", "waiting for datagram
 const SERVER_HOST: u32 = 0xffff;
 
 /// A directory for sockets, removed with all that is left in it.
-pub(crate) struct Folder(PathBuf);
+pub(crate) struct Folder(TempDir);
 
 /// The running server.
 pub(crate) struct Server {
@@ -56,27 +58,17 @@ pub(crate) struct Sample {
 
 impl Folder {
     pub(crate) fn new() -> Folder {
-        let path = std::env::temp_dir().join(format!("welcomed-soak-{}", std::process::id()));
-        // A process that had the same number may have left one.
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir(&path).unwrap();
-        Folder(path)
+        Folder(tempfile::tempdir().unwrap())
     }
 
     pub(crate) fn path(&self) -> &Path {
-        &self.0
+        self.0.path()
     }
 
     /// The names in it.
     pub(crate) fn names(&self) -> Vec<String> {
-        let names = fs::read_dir(&self.0).unwrap().map(|entry| entry.unwrap().file_name());
+        let names = fs::read_dir(self.0.path()).unwrap().map(|entry| entry.unwrap().file_name());
         names.map(|name| name.into_string().unwrap()).collect()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
     }
 }
 
@@ -106,7 +98,7 @@ fn address(endpoint: &str) -> (Kind, SockAddr) {
 impl Server {
     /// Starts a server at an endpoint of every kind, and waits until it listens at each.
     pub(crate) fn start(folder: &Folder, options: &[&str]) -> Server {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_welcomed"));
+        let mut command = tied(env!("CARGO_BIN_EXE_welcomed"));
         let endpoints: Vec<String> = Kind::ALL.iter().filter_map(|kind| endpoint(*kind, folder)).collect();
         for endpoint in &endpoints {
             command.args(["--listen", endpoint]);

@@ -56,7 +56,9 @@ fn a_comparison_without_welcomed_ends_with_one_line() {
     let folder = tempfile::tempdir().unwrap();
     // Beside the original, welcomed may be found.
     let lonely = folder.path().join("welcomed-load");
-    fs::copy(PROGRAM, &lonely).unwrap();
+    // By a process of its own. A child that another test has just forked could have a copy of ours open for writing, and the
+    // kernel starts no such file (ETXTBSY, execve(2)).
+    assert!(Command::new("cp").arg(PROGRAM).arg(&lonely).status().unwrap().success());
     let output = run(&lonely, folder.path(), &["--smoke"]);
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
@@ -103,14 +105,50 @@ fn a_host_that_stands_for_all_is_no_server_to_load() {
 }
 
 #[test]
+fn a_name_that_cannot_be_sent_is_told_from_where_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("names"), format!("Ada\n{}\n", "x".repeat(1025))).unwrap();
+    let server = server().to_string();
+    for (option, value, code, why) in [
+        ("--name", "Ada\nBob", 2, "--name: the name has a line feed in it"),
+        ("--name", &"x".repeat(1025), 2, "--name: the name is too long"),
+        ("--names", "names", 1, "names: line 2: the name is too long"),
+    ] {
+        let output = run(Path::new(PROGRAM), folder.path(), &["--connect", &server, option, value]);
+        let said = text(&output.stderr);
+        assert_eq!((output.status.code(), said.lines().count()), (Some(code), 1), "{said}");
+        assert!(said.starts_with(&format!("welcomed-load: {why}")), "{said}");
+    }
+}
+
+#[test]
+fn a_negative_number_is_a_value_that_is_not_accepted() {
+    let folder = tempfile::tempdir().unwrap();
+    for option in ["--rate", "--count", "--connections", "--hold", "--seed", "--sources"] {
+        let output = run(Path::new(PROGRAM), folder.path(), &["--connect", "127.0.0.1:1", option, "-1"]);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(&format!("'-1' for '{option} <")), "{said}");
+    }
+}
+
+#[test]
 fn a_run_in_which_nothing_succeeds_is_a_failure_of_one_line() {
     let folder = tempfile::tempdir().unwrap();
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     let wrong = server().to_string();
+    let stream = folder.path().join("stream");
+    let _listener = std::os::unix::net::UnixListener::bind(&stream).unwrap();
+    let records = format!("unixpacket://{}", stream.display());
     for (options, why) in [
         (["--connect", &nobody, "--count", "50"].as_slice(), "no visit succeeded: 50 refused"),
         (&["--connect", &nobody, "--find-knee", "--duration", "100ms"], "no visit succeeded: "),
         (&["--connect", &wrong, "--count", "50", "--expect", "hello"], "no visit succeeded: 50 wrong reply"),
+        (&["--connect", &records, "--count", "50"], "no visit succeeded: 50 other: Protocol wrong type"),
+        (
+            &["--connect", "no-such-host.invalid:1"],
+            "tcp://no-such-host.invalid:1: the host cannot be resolved",
+        ),
     ] {
         let output = run(Path::new(PROGRAM), folder.path(), options);
         assert_eq!((output.status.code(), text(&output.stdout)), (Some(1), ""), "{output:?}");

@@ -150,6 +150,29 @@ fn silent_users_leave_room_for_others_however_many_addresses() {
 }
 
 #[test]
+fn silent_users_leave_room_for_others_in_whatever_order() {
+    for users in 1..SHARING_USERS {
+        for mut crowd in [Crowd::new(), Crowd::without_looks()] {
+            let silent = (0..users).flat_map(|user| (0..150).map(move |address| (user, address)));
+            let silent = silent.map(|(user, address)| (u32::try_from(user * 1_000 + address).unwrap(), user));
+            for (address, user) in silent.flat_map(|silent| [silent; 3]) {
+                crowd.ask(address, u32::try_from(user).unwrap());
+            }
+            for fresh in 20_000..20_100 {
+                assert!(crowd.visit(fresh, 100), "{users} users, address {fresh}");
+                crowd.close(fresh);
+                // They ask on.
+                for user in 0..users {
+                    let address = u32::try_from(user * 1_000).unwrap() + fresh % 150;
+                    crowd.ask(address, u32::try_from(user).unwrap());
+                }
+            }
+            assert!(crowd.free() > 2 * DATAGRAM, "{users} users: {} bytes", crowd.free());
+        }
+    }
+}
+
+#[test]
 fn one_that_leaves_each_second_unread_is_no_shield_for_others() {
     let mut crowd = Crowd::new();
     for round in 0..600 {

@@ -43,7 +43,7 @@ impl WelcomeDatagrams {
 
     /// Why answering could go on for ever, if it could.
     fn is_echo(&mut self, bytes: &[u8], peer: &Peer, now: Instant) -> Option<&'static str> {
-        if matches!(peer, Peer::Inet(address) if address.port() < FIRST_CLIENT_PORT) {
+        if matches!(peer, Peer::Inet(address) if (1..FIRST_CLIENT_PORT).contains(&address.port())) {
             Some("it comes from the port of a service")
         } else if self.welcome.could_be(bytes) {
             Some("it says what a welcome server says")
@@ -82,6 +82,7 @@ impl DatagramService for WelcomeDatagrams {
             News::Sent => Event::WelcomeSent,
             News::NoRoom => Event::NoRoom,
             News::NoReturnAddress => Event::NoReturnAddress,
+            News::ForMany => Event::ForMany,
             News::Failed => Event::Failed,
         })
     }

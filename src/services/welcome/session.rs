@@ -8,13 +8,16 @@ use super::tables::connection::{Arrow, Event, Machine, State};
 use super::text::Welcome;
 use crate::machine::Moved;
 use crate::net::Peer;
-use crate::reactor::service::{Input, OnStop, Step, StreamService, TIMERS, Then, Timer, Want};
+use crate::reactor::service::{AtLeast, Input, OnStop, Step, StreamService, TIMERS, Then, Timer, Wait, Want};
 use crate::text::Escaped;
 
 /// The waits, in the order of [`StreamService::waits`].
 const NAME: u8 = 0;
 const GAP: u8 = 1;
 const WRITE: u8 = 2;
+
+/// What the name gap lasts at least.
+const FAR: AtLeast = AtLeast { round_trips: 2, beside: Duration::from_millis(20) };
 
 /// The welcome over streams and sequenced packets.
 ///
@@ -131,6 +134,16 @@ impl StreamService for WelcomeStreams {
     fn waits(&self) -> Vec<Duration> {
         let Settings { name_timeout, name_gap, write_timeout, .. } = self.settings;
         vec![name_timeout, name_gap, write_timeout]
+    }
+
+    // A system may hold the second piece of a name back until the first is acknowledged, for a round trip. Another one is
+    // for an estimate that is too low. A gap of zero is the rule of a socket that runs dry, however far away it is.
+    fn at_least(&self, wait: Wait) -> Option<AtLeast> {
+        (wait == GAP && !self.settings.name_gap.is_zero()).then_some(FAR)
+    }
+
+    fn output_timeout(&self) -> Duration {
+        self.settings.write_timeout
     }
 
     #[inline]

@@ -11,7 +11,7 @@ pub struct Settings {
     /// What is answered.
     pub welcome: Welcome,
     /// A name that has begun ends when nothing comes for this long. The default, 50 ms, is just over a
-    /// delayed ACK of 40 ms. Zero: it ends when the socket runs dry, which is the lab report's own rule.
+    /// delayed ACK of 40 ms. Over TCP it lasts two round trips and 20 ms at least. Zero: it ends when the socket runs dry, which is the lab report's own rule.
     pub name_gap: Duration,
     /// A name has to end this long after its client was accepted. 60 s.
     pub name_timeout: Duration,

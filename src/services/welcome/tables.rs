@@ -90,6 +90,8 @@ pub mod datagram {
             NoRoom = "no room",
             /// The sender has no name that a welcome could be sent to.
             NoReturnAddress = "no return address",
+            /// It was sent to a broadcast or multicast address: many servers would answer it.
+            ForMany = "for many",
             /// Sending failed.
             Failed = "failed",
         }
@@ -98,7 +100,7 @@ pub mod datagram {
             Welcomed = "welcomed",
             /// The kernel had no room for the welcome.
             Dropped = "dropped",
-            /// The sender could not be answered.
+            /// The sender could not be answered, or was not to be.
             Unanswerable = "unanswerable",
             /// It was not answered.
             Echo = "echo",
@@ -111,6 +113,7 @@ pub mod datagram {
             WritingWelcome + WelcomeSent     => Closed: Welcomed,
             WritingWelcome + NoRoom          => Closed: Dropped,
             WritingWelcome + NoReturnAddress => Closed: Unanswerable,
+            WritingWelcome + ForMany         => Closed: Unanswerable,
             WritingWelcome + Failed          => Closed: Failed,
         }
     }

@@ -29,6 +29,10 @@ pub(crate) fn line(session: &mut Session, line: &str, taken: usize) -> Step<Mach
             session.outputs = outputs(&[("held back", Then::More), ("", Then::Read)]);
             Event::Asked
         }
+        "half of it" => {
+            session.outputs = outputs(&[("more", Then::More)]);
+            Event::Asked
+        }
         "uncorked" => {
             session.closes = true;
             session.outputs = outputs(&[("bye", Then::More), ("", Then::Close)]);

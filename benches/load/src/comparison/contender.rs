@@ -118,9 +118,19 @@ pub(crate) fn welcomed_name(quiet: bool, beside: Option<&Path>) -> String {
     format!("welcomed{}{}", file.unwrap_or_default(), if quiet { " --quiet" } else { "" })
 }
 
+/// A process that ends when this is dropped.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// A server that is running. It ends when this is dropped.
 pub(crate) struct Server {
-    child: Child,
+    child: Running,
     /// Where it listens.
     pub(crate) target: Target,
 }
@@ -145,27 +155,20 @@ impl Server {
     }
 
     pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
+        self.child.0.id()
     }
 
     /// Sends it a signal.
     pub(crate) fn signal(&self, signal: Signal) {
         // A server that is gone shows as failed visits.
-        let _ = kill_process(Pid::from_child(&self.child), signal);
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let _ = kill_process(Pid::from_child(&self.child.0), signal);
     }
 }
 
 /// Starts this program again, as a peer. Its address ends the first line that it prints with one.
-fn start_peer(peer: Peer) -> io::Result<(Child, Target)> {
-    let mut child = peer.command()?.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
-    let lines = child.stdout.take().map(|stdout| BufReader::new(stdout).lines().map_while(Result::ok));
+fn start_peer(peer: Peer) -> io::Result<(Running, Target)> {
+    let mut child = Running(peer.command()?.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?);
+    let lines = child.0.stdout.take().map(|stdout| BufReader::new(stdout).lines().map_while(Result::ok));
     let address: Option<SocketAddr> =
         lines.and_then(|mut lines| lines.find_map(|line| line.rsplit(' ').next()?.parse().ok()));
     let address =
@@ -174,13 +177,14 @@ fn start_peer(peer: Peer) -> io::Result<(Child, Target)> {
 }
 
 /// Starts `welcomed` and reads its address from its log.
-fn start_welcomed(program: &Path, listen: &str, quiet: bool, log: &Path) -> io::Result<(Child, Target)> {
+fn start_welcomed(program: &Path, listen: &str, quiet: bool, log: &Path) -> io::Result<(Running, Target)> {
     let mut command = Command::new(program);
     command.args(["--listen", listen]).env_remove("RUST_LOG").stdin(Stdio::null());
     if quiet {
         command.arg("--quiet");
     }
-    let mut child = command.stderr(File::create(log)?).spawn().map_err(|error| at(program, &error))?;
+    let child = command.stderr(File::create(log)?).spawn();
+    let mut child = child.map(Running).map_err(|error| at(program, &error))?;
     let begun = now();
     loop {
         let said = fs::read_to_string(log)?;
@@ -191,9 +195,7 @@ fn start_welcomed(program: &Path, listen: &str, quiet: bool, log: &Path) -> io::
             let addresses = endpoint.resolve()?;
             return Ok((child, Target::new(addresses.first().ok_or(ErrorKind::NotFound)?)?));
         }
-        if child.try_wait()?.is_some() || now() - begun > 5 * SECOND {
-            let _ = child.kill();
-            child.wait()?;
+        if child.0.try_wait()?.is_some() || now() - begun > 5 * SECOND {
             return Err(io::Error::other(format!(
                 "{} does not begin to listen: {}",
                 program.display(),
@@ -201,5 +203,26 @@ fn start_welcomed(program: &Path, listen: &str, quiet: bool, log: &Path) -> io::
             )));
         }
         thread::park_timeout(Duration::from_millis(1));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_whose_log_cannot_be_read_is_not_left_running() {
+        let folder = tempfile::tempdir().unwrap();
+        let (text, program) = (folder.path().join("text"), folder.path().join("program"));
+        fs::write(&text, "#!/bin/sh\necho $$ >\"$0.pid\"; printf '\\377' >&2; exec sleep 60\n").unwrap();
+        // A copy by another process, because a child of another test could inherit the file that this one writes (ETXTBSY).
+        let install = Command::new("install").args(["-m", "755"]).args([&text, &program]).status();
+        assert!(install.unwrap().success());
+        let Err(error) = start_welcomed(&program, "", true, &folder.path().join("log")) else {
+            panic!("it has no address");
+        };
+        assert_eq!(error.kind(), ErrorKind::InvalidData, "{error}");
+        let pid = fs::read_to_string(folder.path().join("program.pid")).unwrap();
+        assert!(!Path::new("/proc").join(pid.trim()).exists(), "process {pid} is left");
     }
 }

@@ -1,6 +1,7 @@
 //! What is counted and measured. Nothing here grows with the length of a run.
 
 use hdrhistogram::Histogram;
+use rustix::io::Errno;
 use serde::Serialize;
 
 use crate::system::clock::{Nanos, SECOND};
@@ -107,6 +108,8 @@ pub(crate) struct Tally {
     /// Visits that were reset on purpose.
     pub(crate) resets: u64,
     failures: [u64; Failure::ALL.len()],
+    /// The first error without a class of its own.
+    pub(crate) first_other: Option<Errno>,
     /// Visits that found no room in the server's accept queue or in a queue for datagrams, and waited for it.
     pub(crate) waited: u64,
     /// Datagrams that were sent and not answered in time. Delivery is not sure there, so it is no failure.
@@ -136,6 +139,7 @@ impl Tally {
             welcomed: 0,
             resets: 0,
             failures: [0; Failure::ALL.len()],
+            first_other: None,
             waited: 0,
             lost: 0,
             late: 0,
@@ -186,6 +190,7 @@ impl Tally {
         self.late += other.late;
         self.duplicates += other.duplicates;
         self.foreign += other.foreign;
+        self.first_other = self.first_other.or(other.first_other);
         for (sum, count) in self.failures.iter_mut().zip(other.failures) {
             *sum += count;
         }

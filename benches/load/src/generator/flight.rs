@@ -61,6 +61,8 @@ pub(crate) struct Flight {
     /// The most bytes of the name that may have been sent by now, when it is sent slowly.
     allowed: usize,
     registered: Option<Interest>,
+    /// The error that it failed with.
+    pub(crate) error: Option<Errno>,
 }
 
 impl Flight {
@@ -77,8 +79,8 @@ impl Flight {
             manners.target.open(source).map_err(|errno| class(errno, State::Created, 0, expected.len()))?;
         let visit = Visit::new(request);
         let moments = Moments { scheduled, started, connected: 0, first_byte: 0, ended: 0 };
-        let (records, foreign, allowed, registered) = (0, 0, usize::MAX, None);
-        Ok(Flight { socket, visit, expected, records, foreign, moments, allowed, registered })
+        let (records, foreign, allowed, registered, error) = (0, 0, usize::MAX, None, None);
+        Ok(Flight { socket, visit, expected, records, foreign, moments, allowed, registered, error })
     }
 
     /// Lets only `bytes` of the name out until [`Flight::allow`] lets out more.
@@ -107,6 +109,7 @@ impl Flight {
                 let failure =
                     class(errno, self.visit.state(), self.visit.welcome().len(), self.expected.len());
                 self.visit.end(Event::Failed);
+                self.error = Some(errno);
                 Progress::Failed(failure)
             }
         }

@@ -267,6 +267,9 @@ impl<'a> Generator<'a> {
                 self.note(now(), Slice { done: 0, failed: 1, worst: 0 });
             }
             Progress::Failed(failure) => {
+                if failure == Failure::Other {
+                    self.tally.first_other = self.tally.first_other.or(flight.error);
+                }
                 self.count_until(now());
                 self.land(key, false);
                 self.failed(failure);

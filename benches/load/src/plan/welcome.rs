@@ -10,6 +10,12 @@ pub(crate) use welcomed::client::Visit;
 pub(crate) use welcomed::client::table::{Event, State};
 pub use welcomed::services::welcome::Welcome;
 
+/// Fails with the reason if no client can send this name to a server of this kind, however it ends.
+pub(crate) fn check(name: &[u8], kind: Kind) -> io::Result<()> {
+    let bytes = request(name, kind, Terminator::usual(kind));
+    bytes.map(drop).map_err(|why| io::Error::new(ErrorKind::InvalidInput, why))
+}
+
 /// The requests of a run, taken in turn, each with the reply it should get.
 #[derive(Clone, Debug)]
 pub(crate) struct Names(Vec<(Vec<u8>, Vec<u8>)>);

@@ -10,10 +10,10 @@ use welcomed::net::Kind;
 
 use crate::comparison::ceiling;
 use crate::figures::measured::{Glimpse, Measured};
-use crate::figures::tally::Tally;
+use crate::figures::tally::{Failure, Tally};
 use crate::generator::{self, idle::idle_connections};
 use crate::plan::target::Target;
-use crate::plan::welcome::Terminator;
+use crate::plan::welcome::{Terminator, check};
 use crate::plan::{Load, Plan};
 use crate::program::knee::{self, Knee};
 use crate::program::options::Options;
@@ -72,7 +72,7 @@ pub(super) fn load(options: &Options, target: &Target, stop: &AtomicBool) -> io:
 fn plan(options: &Options, target: &Target) -> io::Result<Plan> {
     let names = match &options.names {
         None => vec![options.name.clone().into_bytes()],
-        Some(file) => names_in(file)?,
+        Some(file) => names_in(file, target.kind())?,
     };
     if options.sources.is_some() && !target.is_beside_sources() {
         return Err(io::Error::other(
@@ -121,11 +121,16 @@ fn write_reports(options: &Options, measured: &Measured, ceiling: Option<f64>) -
     Ok(())
 }
 
-/// The names in a file, one a line; empty lines are none.
-fn names_in(file: &Path) -> io::Result<Vec<Vec<u8>>> {
+/// The names in a file, one a line, for a server of this kind; empty lines are none.
+fn names_in(file: &Path, kind: Kind) -> io::Result<Vec<Vec<u8>>> {
     let text = fs::read(file).map_err(|error| at(file, &error))?;
     let lines = text.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-    let names: Vec<Vec<u8>> = lines.filter(|line| !line.is_empty()).map(<[u8]>::to_vec).collect();
+    let mut names = Vec::new();
+    for (name, number) in lines.zip(1..).filter(|(name, _)| !name.is_empty()) {
+        let at_line = |why| io::Error::other(format!("{}: line {number}: {why}", file.display()));
+        check(name, kind).map_err(at_line)?;
+        names.push(name.to_vec());
+    }
     if names.is_empty() {
         return Err(io::Error::other(format!("{}: no names in it", file.display())));
     }
@@ -147,7 +152,11 @@ fn succeeded(tally: &Tally) -> io::Result<()> {
     let lost = (tally.lost, "lost");
     let failures = tally.failures_by_name().chain([lost]);
     match failures.max_by_key(|(count, _)| *count).filter(|(count, _)| *count > 0) {
-        Some((count, name)) => Err(io::Error::other(format!("no visit succeeded: {count} {name}"))),
+        Some((count, name)) => {
+            let first = tally.first_other.filter(|_| name == Failure::Other.name());
+            let first = first.map_or_else(String::new, |errno| format!(": {}", io::Error::from(errno)));
+            Err(io::Error::other(format!("no visit succeeded: {count} {name}{first}")))
+        }
         None => Ok(()), // none was made
     }
 }

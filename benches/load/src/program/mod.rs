@@ -74,10 +74,14 @@ pub fn main(welcomed: Option<&Path>, folder: &Path) -> ExitCode {
             let beside = options.beside.as_deref();
             compare::compare(&options, &Setup { welcomed: &welcomed, beside, folder, stop: &stop })
         }),
-        Some(endpoint) => endpoint.resolve().and_then(|addresses| {
-            let target = Target::new(answering(&addresses)?)?;
-            load::load(&options, &target, &stop)
-        }),
+        Some(endpoint) => {
+            let unresolved =
+                |error| io::Error::other(format!("{endpoint}: the host cannot be resolved: {error}"));
+            endpoint.resolve().map_err(unresolved).and_then(|addresses| {
+                let target = Target::new(answering(&addresses)?)?;
+                load::load(&options, &target, &stop)
+            })
+        }
     });
     ended(done, stop.load(Ordering::Relaxed))
 }

@@ -8,7 +8,7 @@ use clap::Parser;
 use welcomed::net::{Endpoint, Names};
 
 use crate::plan::arrivals::Spacing;
-use crate::plan::welcome::{Terminator, Welcome};
+use crate::plan::welcome::{Terminator, Welcome, check};
 use crate::program::name::{command, name};
 
 const EXAMPLES: &str = "
@@ -32,10 +32,10 @@ fn examples() -> String {
 /// Exit codes: 0 done, 1 failure, 2 usage, 3 the target is missed, 4 dearer than the baseline, 5 the measurement is
 /// invalid, 130 interrupted.
 #[derive(Parser, Debug)]
-#[command(name = name(), bin_name = command(), version = welcomed::command_line::version(), max_term_width = 100, after_help = examples(), after_long_help = examples())]
+#[command(name = name(), bin_name = command(), version = welcomed::command_line::version(), allow_negative_numbers = true, max_term_width = 100, after_help = examples(), after_long_help = examples())]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub(crate) struct Options {
-    /// The server to load, HOST:PORT or an endpoint of another kind, as above; without it, the comparison
+    /// The server to load, HOST:PORT, or an endpoint of another kind as in the examples; without it, the comparison
     #[arg(short, long, value_name = "ENDPOINT", value_parser = Endpoint::of_server)]
     pub(crate) connect: Option<Endpoint>,
 
@@ -166,7 +166,7 @@ impl Options {
         self.json.iter().chain(&self.html).cloned().chain(figures).collect()
     }
 
-    /// Why an option means nothing over the kind of socket that is to be loaded, if one does.
+    /// Why an option means nothing over the kind of socket that is to be loaded, or its value cannot be sent there, if one does.
     pub(crate) fn unfit(&self) -> Option<String> {
         let kind = self.connect.as_ref()?.kind();
         let semantics = kind.semantics();
@@ -187,7 +187,9 @@ impl Options {
             (self.sources.is_some(), semantics.names == Names::Port, "--sources: it has no addresses"),
         ];
         let unfit = cases.into_iter().find(|(given, has_meaning, _)| *given && !has_meaning);
-        unfit.map(|(.., why)| format!("{kind}:// has no {why} there"))
+        let unfit = unfit.map(|(.., why)| format!("{kind}:// has no {why} there"));
+        let name = || check(self.name.as_bytes(), kind).err().map(|why| format!("--name: {why}"));
+        unfit.or_else(name)
     }
 
     /// How long a visit may last, and a datagram's answer is waited for.
