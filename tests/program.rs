@@ -35,11 +35,13 @@ mod program {
     mod netcat;
     mod shares;
     mod signals;
+    mod starting;
     mod system_calls;
     mod tcp_clients;
     mod unix_answers;
     mod unix_crowd;
     mod unix_hung;
+    mod unix_long_paths;
     mod unix_paths;
     mod unix_races;
     mod unix_starts;
@@ -56,4 +58,5 @@ mod program {
 
     // Both.
     mod standard_streams;
+    mod zones;
 }

@@ -11,7 +11,7 @@ use welcomed::command_line::{self, Coloring};
 use welcomed::kernel::mio::{
     descriptor_limit, is_out_of_descriptors, keep_a_descriptor, raise_descriptor_limit,
 };
-use welcomed::kernel::{self, Mio, Printed};
+use welcomed::kernel::{self, Mio, NotYet, Printed};
 use welcomed::logging;
 use welcomed::machine::diagram::{Dot, Mermaid};
 use welcomed::machine::svg::Svg;
@@ -33,6 +33,9 @@ const LOG_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The services of this program.
 type Served = (Streams<WelcomeStreams, Mio>, Datagrams<WelcomeDatagrams>);
+
+/// Endpoints with their addresses.
+type Resolved = Vec<(Endpoint, Vec<Address>)>;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -206,6 +209,7 @@ fn log_and_serve(options: &Options) -> ExitCode {
         (false, 1) => Some(LevelFilter::Debug),
         (false, _) => Some(LevelFilter::Trace),
     };
+    let log_goes_to = kernel::append_to_standard_error();
     let colored = options.coloring.color.is_wanted(io::stderr().is_terminal());
     let started = Printed::capture()
         .and_then(|printed| logging::start(asked.unwrap_or(LevelFilter::Info), colored, printed));
@@ -219,7 +223,7 @@ fn log_and_serve(options: &Options) -> ExitCode {
              welcomed=, and none for a single module"
         );
     }
-    let result = serve(options);
+    let result = serve(options, log_goes_to);
     if logging.finish(LOG_TIMEOUT) {
         return ended(result);
     }
@@ -234,30 +238,60 @@ fn level(rust_log: &str) -> Option<LevelFilter> {
     parts.rfind(|(module, _)| *module == PROGRAM).or(for_all)?.1.parse().ok()
 }
 
-fn serve(options: &Options) -> Result<(), String> {
+fn serve(options: &Options, log_goes_to: &str) -> Result<(), String> {
     let most = raise_descriptor_limit().unwrap_or_else(|error| {
         log::warn!("the descriptor limit stays at {}: {error}", descriptor_limit());
         descriptor_limit()
     });
     let capacity = capacity(options.max_connections, most, options.listen.len());
-    let kernel = Mio::with_signals().map_err(|error| {
+    let mut kernel = Mio::with_signals().map(Mio::keeping_signals).map_err(|error| {
         format!("cannot begin to wait for events: {error}{}", too_few_descriptors(&error))
     })?;
-    let kernel = kernel.keeping_signals();
+    let both = services(options, capacity)?;
+    let Some(endpoints) = resolve_all(&options.listen, &mut kernel)? else {
+        log::info!("stopping: it listens nowhere yet");
+        report(&both);
+        return Ok(());
+    };
     let mut settings = Settings::default();
     settings.drain_timeout = options.drain_timeout;
     settings.drain_quiet = options.drain_quiet;
     settings.backlog = options.backlog;
     settings.unix_mode = options.unix_mode;
-    let mut server = Server::new(kernel, services(options, capacity)?, settings)
-        .with_report(|(streams, datagrams)| Both::of(streams.counts(), datagrams.counts()).report());
+    let mut server = Server::new(kernel, both, settings).with_report(report);
     let for_a_client = keep_a_descriptor()
         .map_err(|error| format!("cannot serve a client: {error}{}", too_few_descriptors(&error)))?;
-    for endpoint in &options.listen {
-        listen(&mut server, endpoint)?;
-    }
+    listen(&mut server, endpoints)?;
     drop(for_a_client);
+    let accepts = options.listen.iter().any(|endpoint| endpoint.kind().semantics().connections);
+    let limits = if accepts { limits(options, capacity) } else { String::new() };
+    log::info!("{PROGRAM} {}: {limits}{most} descriptors", command_line::version());
+    log::info!("the log goes to {log_goes_to}");
     server.run().map_err(|error| format!("cannot go on serving: {error}"))
+}
+
+fn report((streams, datagrams): &Served) {
+    Both::of(streams.counts(), datagrams.counts()).report();
+}
+
+/// What holds for connections, of which there are `capacity` at most.
+fn limits(options: &Options, capacity: usize) -> String {
+    let for_one = match most_per_source(options, capacity) {
+        0 => String::new(),
+        most => format!("{most} for one source, "),
+    };
+    let waiting = match kernel::real_backlog(options.backlog) {
+        backlog if backlog < options.backlog => {
+            format!("a backlog of {backlog} instead of {} (net.core.somaxconn)", options.backlog)
+        }
+        backlog => format!("a backlog of {backlog}"),
+    };
+    format!("{capacity} places, {for_one}{waiting}, ")
+}
+
+/// The most connections of one source at a time; 0 for no such limit.
+fn most_per_source(options: &Options, capacity: usize) -> usize {
+    options.max_per_source.map_or(capacity.div_ceil(2), |most| usize::try_from(most).unwrap_or(usize::MAX))
 }
 
 fn services(options: &Options, capacity: usize) -> Result<Served, String> {
@@ -269,9 +303,8 @@ fn services(options: &Options, capacity: usize) -> Result<Served, String> {
     // A welcome that does not suit datagrams was refused if there are any: then none come.
     let datagrams = WelcomeDatagrams::new(options.welcome.clone())
         .or_else(|_| WelcomeDatagrams::new(Welcome::default()))?;
-    let most_per_source = options.max_per_source.and_then(|most| usize::try_from(most).ok());
     let streams = Streams::new(WelcomeStreams::new(settings), capacity)
-        .with_most_per_source(most_per_source.unwrap_or_else(|| capacity.div_ceil(2)));
+        .with_most_per_source(most_per_source(options, capacity));
     Ok((streams, Datagrams::new(datagrams)))
 }
 
@@ -292,14 +325,28 @@ fn capacity(asked: Option<u32>, descriptor_limit: usize, endpoints: usize) -> us
     }
 }
 
-/// Listens on every address that the endpoint has. One at least has to work; of the others it is said.
-fn listen(server: &mut Server<Mio, Served>, endpoint: &Endpoint) -> Result<(), String> {
+/// The addresses of all endpoints, before a client can connect to any; `None` if the program is asked to stop meanwhile.
+fn resolve_all(endpoints: &[Endpoint], kernel: &mut Mio) -> Result<Option<Resolved>, String> {
+    let all = endpoints.to_vec();
+    // A name server can take long, and the resolver does not heed a signal.
+    let resolve = || all.into_iter().map(|endpoint| (endpoint.resolve(), endpoint)).collect::<Vec<_>>();
+    let resolved = kernel.unless_stopped(resolve).map_err(|error| format!("cannot resolve: {error}"))?;
+    let Some(resolved) = resolved else { return Ok(None) };
+    let endpoints = resolved.into_iter().map(|(addresses, endpoint)| match addresses {
+        Ok(addresses) => Ok((endpoint, addresses)),
+        Err(error) => Err(ListenError::Unresolved(endpoint, error).to_string()),
+    });
+    endpoints.collect::<Result<_, _>>().map(Some)
+}
+
+/// Listens on every address that the endpoints have. Of each endpoint one at least has to work; of the others it is said.
+fn listen(server: &mut Server<Mio, Served>, endpoints: Resolved) -> Result<(), String> {
     let refused = |(address, error): &(Address, io::Error)| {
         format!("cannot listen on {address}: {error}{}", advice(address, error))
     };
-    match server.listen(endpoint) {
+    match server.listen_at_all(endpoints) {
         Ok(listening) => {
-            for failure in &listening.failures {
+            for failure in listening.iter().flat_map(|listening| &listening.failures) {
                 log::warn!("{}", refused(failure));
             }
             Ok(())
@@ -342,9 +389,11 @@ fn advice(address: &Address, error: &io::Error) -> String {
                 "; choose a shorter path with --listen {kind}:///PATH, or a name with --listen {kind}://@NAME"
             )
         }
-        (ErrorKind::AddrNotAvailable, _) => {
-            "; this machine does not have that address (`ip address` lists its own)".to_owned()
-        }
+        (ErrorKind::AddrNotAvailable, _) => match address.inet().and_then(|address| NotYet::of(address.ip()))
+        {
+            Some(not_yet) => format!("; {not_yet}"),
+            None => "; this machine does not have that address (`ip address` lists its own)".to_owned(),
+        },
         (ErrorKind::PermissionDenied, _) => format!("; it takes {}", kind.semantics().privilege),
         _ => too_few_descriptors(error),
     }

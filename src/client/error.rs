@@ -82,9 +82,12 @@ impl Error {
                     Error::NotPermitted { error, takes: "a firewall and routes that let it through" }
                 }
             },
-            Cause::Interrupted | Cause::Exhausted | Cause::NoBuffers | Cause::Socket | Cause::Other => {
-                Error::Other(error)
-            }
+            Cause::Interrupted
+            | Cause::Exhausted
+            | Cause::NoBuffers
+            | Cause::Socket
+            | Cause::Network
+            | Cause::Other => Error::Other(error),
         }
     }
 

@@ -23,6 +23,9 @@ pub mod table;
 mod terminator;
 mod visit;
 
+use std::io;
+use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 
 use self::clock::Clock;
@@ -30,7 +33,7 @@ pub use self::error::Error;
 use self::table::{Event, State};
 pub use self::terminator::Terminator;
 pub use self::visit::{Visit, request};
-use crate::net::Endpoint;
+use crate::net::{Address, Endpoint};
 
 /// The most attempts that may follow the first.
 pub const RETRIES_MAX: u32 = 100;
@@ -87,7 +90,7 @@ pub fn visit(endpoint: &Endpoint, name: &[u8], options: &Options) -> Result<Answ
     let semantics = endpoint.kind().semantics();
     let mut visit = Visit::new(request(name, endpoint.kind(), options.terminator)?);
     let clock = Clock::start(options.timeout);
-    let addresses = endpoint.resolve().map_err(Error::Unresolved)?;
+    let addresses = resolve(endpoint, clock)?;
     let attempts = if semantics.delivery { 1 } else { 1 + options.retries.min(RETRIES_MAX) };
     visit.connect();
     let result = if semantics.connections {
@@ -109,4 +112,15 @@ pub fn visit(endpoint: &Endpoint, name: &[u8], options: &Options) -> Result<Answ
         Err(error) => error,
     };
     Err(if semantics.boundaries { failure } else { failure.once_sent(options.terminator, welcome) })
+}
+
+/// The addresses of `endpoint`. A name server can take longer than the visit may, so it is asked on a thread, which is left to itself
+/// then.
+fn resolve(endpoint: &Endpoint, clock: Clock) -> Result<Vec<Address>, Error> {
+    let (done, is_done) = mpsc::channel();
+    let endpoint = endpoint.clone();
+    let resolving = thread::Builder::new().spawn(move || done.send(endpoint.resolve()));
+    resolving.map_err(Error::Unresolved)?;
+    let resolved = is_done.recv_timeout(clock.left()?);
+    resolved.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map_err(Error::Unresolved)
 }

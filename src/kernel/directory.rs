@@ -7,7 +7,7 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
@@ -47,6 +47,11 @@ impl Directory {
         Ok(Directory(rustix::fs::openat(CWD, path, flags, Mode::empty())?))
     }
 
+    /// A short path to this name in it, where `/proc` is.
+    pub(super) fn short_path(&self, name: &OsStr) -> PathBuf {
+        Path::new("/proc/self/fd").join(self.0.as_raw_fd().to_string()).join(name)
+    }
+
     /// What is there under this name, if something is. No link is followed.
     pub(super) fn find(&self, name: &OsStr) -> io::Result<Option<Found>> {
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -68,9 +73,39 @@ impl Directory {
         Ok(rustix::fs::unlinkat(&self.0, name, AtFlags::empty())?)
     }
 
-    /// link(2): a second name for a file. Fails if something has that name.
-    pub(super) fn link(&self, name: &OsStr, second: &OsStr) -> io::Result<()> {
-        Ok(rustix::fs::linkat(&self.0, name, &self.0, second, AtFlags::empty())?)
+    /// Gives a file another name, which no other file loses. Fails with [`io::ErrorKind::AlreadyExists`] if something has it.
+    ///
+    /// Not every file system can do that in one call (renameat2(2), `RENAME_NOREPLACE`), and not every other one has second names
+    /// for a file (link(2)).
+    pub(super) fn put(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
+        match rustix::fs::renameat_with(&self.0, from, &self.0, to, RenameFlags::NOREPLACE) {
+            Err(Errno::INVAL | Errno::NOSYS) => {}
+            moved => return Ok(moved?),
+        }
+        match rustix::fs::linkat(&self.0, from, &self.0, to, AtFlags::empty()) {
+            Err(Errno::PERM | Errno::NOSYS | Errno::OPNOTSUPP | Errno::MLINK) => {
+                self.put_with_reservation(from, to)
+            }
+            linked => {
+                linked?;
+                // If this fails, a second name is left, which the next server removes.
+                let _ = self.remove(from);
+                Ok(())
+            }
+        }
+    }
+
+    /// The same by rename(2), which would replace a file. So a socket has the name meanwhile, which no user may connect to but
+    /// root.
+    fn put_with_reservation(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
+        rustix::fs::mknodat(&self.0, to, FileType::Socket, Mode::empty(), 0)?;
+        // By now it can be another program's.
+        let reserved = self.find(to)?.filter(Found::is_reservation).ok_or(Errno::EXIST)?;
+        let moved = self.rename(from, to);
+        if moved.is_err() && self.has(to, reserved.identity) {
+            self.remove(to)?;
+        }
+        moved
     }
 
     /// renameat2(2), `RENAME_EXCHANGE`: two files change their names, and there is no moment in which a name has no file. Not
@@ -112,6 +147,11 @@ impl Found {
 
     pub(super) fn is_socket(&self) -> bool {
         FileType::from_raw_mode(self.mode) == FileType::Socket
+    }
+
+    /// Whether it is a socket that no user has a right to.
+    fn is_reservation(&self) -> bool {
+        self.is_socket() && Mode::from_raw_mode(self.mode).is_empty()
     }
 
     /// A path that leads to it and to nothing else, where `/proc` is.

@@ -25,7 +25,7 @@ use super::seam::{Closing, Datagram, Interest, Kernel, Ready, Record};
 use super::stream;
 use super::unix::SocketFile;
 use super::unix_datagrams;
-use crate::net::{Address, Destination, Kind, Name, Names, Peer, Process, UnixName, socket};
+use crate::net::{Address, Destination, Kind, Name, Names, Peer, Process, UnixName, socket, zone};
 
 pub use super::stream::Stream;
 
@@ -150,6 +150,7 @@ impl Kernel for Mio {
                     // Each address has a socket of its own: `0.0.0.0` and `[::]` go together.
                     sockopt::set_ipv6_v6only(&*socket, true)?;
                 }
+                zone::is_said(inet)?;
                 rustix::net::bind(&*socket, inet)?;
                 if *kind == Kind::Raw {
                     socket::forget_strays(socket);

@@ -3,12 +3,12 @@
 //! Rust's own handles take `EBADF` for success and end of input, and a closed stream for `/dev/null`. They give up where a
 //! program that shares the stream has made it non-blocking.
 
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat, major, minor};
+use rustix::fs::{FileType, OFlags, fcntl_getfl, fcntl_setfl, fstat, major, minor};
 use rustix::io::{Errno, read, retry_on_intr, write};
 use rustix::stdio::{stderr, stdin, stdout};
 use signal_hook::consts::SIGXFSZ;
@@ -57,6 +57,30 @@ pub fn is_standard_output_closed() -> bool {
         FileType::from_raw_mode(file.st_mode) == FileType::CharacterDevice && device == NULL
     });
     opened && is_null
+}
+
+/// Lets standard error append where it is a file, so that a file that is cut at its begin meanwhile (truncate(2)) has no hole there.
+/// Every program that shares the open file appends from now on. Gives what standard error is.
+///
+/// If that fails, as fcntl(2) does, the file is written to as before.
+#[must_use]
+pub fn append_to_standard_error() -> &'static str {
+    let Ok(file) = fstat(stderr()) else { return "nothing" };
+    match FileType::from_raw_mode(file.st_mode) {
+        FileType::RegularFile => {
+            let appends =
+                fcntl_getfl(stderr()).and_then(|flags| fcntl_setfl(stderr(), flags | OFlags::APPEND));
+            if appends.is_ok() { "a file, by appending" } else { "a file" }
+        }
+        FileType::CharacterDevice if io::stderr().is_terminal() => "a terminal",
+        FileType::Fifo => "a pipe",
+        FileType::Socket => "a socket",
+        FileType::CharacterDevice
+        | FileType::BlockDevice
+        | FileType::Directory
+        | FileType::Symlink
+        | FileType::Unknown => "a device",
+    }
 }
 
 /// Writes all of `text`, or gives the error and how many bytes were written before.

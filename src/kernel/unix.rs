@@ -6,6 +6,8 @@ use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use rustix::fs::Mode;
 use rustix::io::Errno;
@@ -20,6 +22,13 @@ const PUBLISH_TRIES: usize = 16;
 /// What is behind the name of a socket that is prepared: this, and eight hexadecimal digits.
 const MARK: &str = ".welcomed-";
 const DIGITS: usize = 8;
+
+/// As much of a name as there is room for behind `/proc/self/fd/` and the number of a descriptor, and before the mark and the digits.
+const SHORT_STEM_BYTES: usize = 64;
+
+/// How often the file of a socket is looked for that was bound just now, and the wait before the next look.
+const FIND_TRIES: usize = 100;
+const FIND_WAIT: Duration = Duration::from_millis(10);
 
 /// The file of a server's socket.
 ///
@@ -49,8 +58,8 @@ impl SocketFile {
         listens: bool,
         mode: u32,
     ) -> io::Result<SocketFile> {
-        let path = if listens { beside(place)? } else { place.to_owned() };
         let directory = Directory::of(place)?;
+        let name = if listens { beside(place) } else { name(place).to_owned() };
         // While bind(2) is at work, the file looks stale. The lock keeps other servers from looking then.
         let lock = directory.lock();
         if let Some(locked) = &lock {
@@ -63,10 +72,9 @@ impl SocketFile {
         }
         // The file gets these permissions less the umask, so never too many. So Linux does, and no manual page says it.
         rustix::fs::fchmod(socket, Mode::from_raw_mode(mode))?;
-        rustix::net::bind(socket, &SocketAddrUnix::new(path.as_os_str())?)?;
+        bind(socket, &directory, &place.with_file_name(&name))?;
         // bind(2) walks the whole path. If that has led elsewhere, it is not there.
-        let name = name(&path).to_owned();
-        let found = directory.find(&name)?.ok_or(Errno::NOENT)?;
+        let found = found_again(&directory, &name)?;
         let file = SocketFile {
             directory,
             place: place.to_owned(),
@@ -96,10 +104,10 @@ impl SocketFile {
                 }
             }
             // rename(2) would replace a file that another program has put there meanwhile.
-            match self.directory.link(&self.name, &place) {
+            match self.directory.put(&self.name, &place) {
                 Ok(()) => {
-                    let prepared = std::mem::replace(&mut self.name, place);
-                    return self.directory.remove(&prepared);
+                    self.name = place;
+                    return Ok(());
                 }
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error),
@@ -157,16 +165,42 @@ fn remove_stale(directory: &Directory, place: &Path) -> io::Result<()> {
 /// replaced it. Then its file is put back. Where a third one takes the place meanwhile, that keeps it, and the file stays
 /// aside.
 fn take_away(directory: &Directory, place: &Path, identity: Identity) -> io::Result<()> {
-    let aside = beside(place)?;
-    let (place, aside) = (name(place), name(&aside));
-    match directory.rename(place, aside) {
+    let (aside, place) = (beside(place), name(place));
+    if !directory.has(place, identity) {
+        return Ok(()); // it is gone, or replaced: it is not put aside, even for a moment
+    }
+    match directory.rename(place, &aside) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         moved => moved?,
     }
-    if !directory.has(aside, identity) {
-        directory.link(aside, place)?;
+    if directory.has(&aside, identity) { directory.remove(&aside) } else { directory.put(&aside, place) }
+}
+
+/// Binds `socket` at `path`, a name in `directory`. Where the directory's name is long, it is bound by a short path to the same.
+fn bind(socket: BorrowedFd<'_>, directory: &Directory, path: &Path) -> io::Result<()> {
+    if path.as_os_str().len() <= UNIX_NAME_MAX_BYTES {
+        return Ok(rustix::net::bind(socket, &SocketAddrUnix::new(path.as_os_str())?)?);
     }
-    directory.remove(aside)
+    let short = directory.short_path(name(path));
+    match rustix::net::bind(socket, &SocketAddrUnix::new(short.as_os_str())?) {
+        Err(Errno::NOENT) => Err(io::Error::new(
+            ErrorKind::InvalidFilename,
+            "it takes /proc to listen in a directory whose name is so long",
+        )),
+        bound => Ok(bound?),
+    }
+}
+
+/// The file of a socket that has just been bound. Another server that has no lock can have put it aside, taking it for the stale
+/// one that was there, and puts it back at once.
+fn found_again(directory: &Directory, name: &OsStr) -> io::Result<Found> {
+    for _ in 0..FIND_TRIES {
+        if let Some(found) = directory.find(name)? {
+            return Ok(found);
+        }
+        thread::park_timeout(FIND_WAIT);
+    }
+    Err(Errno::NOENT.into())
 }
 
 /// Removes what servers that were killed have left beside `place`: the files of sockets that were prepared, or put aside.
@@ -174,7 +208,7 @@ fn take_away(directory: &Directory, place: &Path, identity: Identity) -> io::Res
 fn remove_leftovers(directory: &Directory, names: Vec<OsString>, place: &Path) {
     for name in names {
         let path = place.with_file_name(&name);
-        if is_beside(&path, place) && stale(directory, &path).is_ok_and(|stale| stale.is_some()) {
+        if is_beside(&name, place) && stale(directory, &path).is_ok_and(|stale| stale.is_some()) {
             let _ = directory.remove(&name);
         }
     }
@@ -186,29 +220,24 @@ fn name(path: &Path) -> &OsStr {
 }
 
 /// The name under which a socket for `place` is prepared, in the same directory: its [`stem`], and a random number.
-fn beside(place: &Path) -> io::Result<PathBuf> {
+fn beside(place: &Path) -> OsString {
     let number = format!("{MARK}{:08x}", RandomState::new().build_hasher().finish() >> 32);
-    let stem = stem(place).ok_or_else(|| {
-        io::Error::new(
-            ErrorKind::InvalidFilename,
-            "the directory's name is too long for a socket to be in it",
-        )
-    })?;
-    Ok(PathBuf::from(OsStr::from_bytes(&[stem, number.as_bytes()].concat())))
+    OsStr::from_bytes(&[stem(place), number.as_bytes()].concat()).to_owned()
 }
 
-/// As much of `place` as the kernel has room for, with a number behind it.
-fn stem(place: &Path) -> Option<&[u8]> {
-    let place = place.as_os_str().as_bytes();
-    let kept = place.get(..UNIX_NAME_MAX_BYTES - MARK.len() - DIGITS).unwrap_or(place);
-    let has_all_folders = place.get(kept.len()..).is_none_or(|cut| !cut.contains(&b'/'));
-    (kept.contains(&b'/') && has_all_folders).then_some(kept)
+/// As much of the name of `place` as the kernel has room for in a path, with a number behind it. Where the directory's name leaves no room,
+/// the path is another one ([`bind`]).
+fn stem(place: &Path) -> &[u8] {
+    let name = name(place).as_bytes();
+    let directory = place.as_os_str().len() - name.len();
+    let room = (UNIX_NAME_MAX_BYTES - MARK.len() - DIGITS).checked_sub(directory).filter(|room| *room > 0);
+    name.get(..room.unwrap_or(SHORT_STEM_BYTES)).unwrap_or(name)
 }
 
-/// Whether [`beside`] could have given `path` for `place`.
-fn is_beside(path: &Path, place: &Path) -> bool {
-    let path = path.as_os_str().as_bytes();
-    let number = stem(place).and_then(|stem| path.strip_prefix(stem)?.strip_prefix(MARK.as_bytes()));
+/// Whether [`beside`] could have given `name` for `place`.
+fn is_beside(name: &OsStr, place: &Path) -> bool {
+    let number =
+        name.as_bytes().strip_prefix(stem(place)).and_then(|rest| rest.strip_prefix(MARK.as_bytes()));
     let is_digit = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
     number.is_some_and(|number| number.len() == DIGITS && number.iter().all(is_digit))
 }

@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
 use super::kind::{Kind, Names};
+use super::percent;
 use crate::text::Escaped;
 
 /// The longest name in the Unix domain. The kernel has 108 bytes for it and for a NUL, which ends a path and
@@ -83,7 +84,7 @@ impl fmt::Display for Address {
                 write!(f, "{}://{}?protocol={}", self.kind, address.ip(), address.port())
             }
             (Name::Inet(address), Names::Port | Names::Path) => write!(f, "{}://{address}", self.kind),
-            (Name::Unix(name), _) => write!(f, "{}://{name}", self.kind),
+            (Name::Unix(name), _) => write!(f, "{}://{}", self.kind, percent::encoded(&name.to_string())),
         }
     }
 }

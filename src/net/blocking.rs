@@ -14,7 +14,7 @@ use rustix::net::{
 
 use super::address::{Address, Name};
 use super::kind::Names;
-use super::socket;
+use super::{socket, zone};
 
 /// A socket that can be connected to one address. Connecting and sending block as long as they are told. Receiving does
 /// not: [`wait`] comes before it.
@@ -55,7 +55,10 @@ impl BlockingSocket {
     pub(crate) fn connect(&mut self, timeout: Duration) -> io::Result<()> {
         self.block_for(timeout)?;
         match &self.address.name {
-            Name::Inet(address) => rustix::net::connect(&self.descriptor, address)?,
+            Name::Inet(address) => {
+                zone::is_said(address)?;
+                rustix::net::connect(&self.descriptor, address)?;
+            }
             Name::Unix(name) => rustix::net::connect(&self.descriptor, &socket::unix_address(name)?)?,
         }
         if !self.is_connected_to_itself() {

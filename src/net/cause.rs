@@ -30,6 +30,9 @@ pub enum Cause {
     TimedOut,
     /// The connection was reset or is gone (`ECONNRESET`, `ECONNABORTED`, `EPIPE`).
     Reset,
+    /// The network or the host cannot be reached, or broke the protocol: how ICMP and the other end's errors come (`EPROTO`,
+    /// `ENETDOWN`, `ENETUNREACH`, `EHOSTDOWN`, `EHOSTUNREACH`, `ENONET`, `EOPNOTSUPP`, `EMSGSIZE`).
+    Network,
     /// It is not permitted (`EACCES`, `EPERM`).
     Denied,
     /// Anything else.
@@ -58,6 +61,19 @@ impl Cause {
             (_, Some(Errno::PROTOTYPE)) => Cause::OtherKind,
             (_, Some(Errno::TIMEDOUT | Errno::INPROGRESS | Errno::ALREADY)) => Cause::TimedOut,
             (_, Some(Errno::CONNRESET | Errno::CONNABORTED | Errno::PIPE)) => Cause::Reset,
+            (
+                _,
+                Some(
+                    Errno::PROTO
+                    | Errno::NETDOWN
+                    | Errno::NETUNREACH
+                    | Errno::HOSTDOWN
+                    | Errno::HOSTUNREACH
+                    | Errno::NONET
+                    | Errno::OPNOTSUPP
+                    | Errno::MSGSIZE,
+                ),
+            ) => Cause::Network,
             (_, Some(Errno::ACCESS | Errno::PERM)) => Cause::Denied,
             (_, _) => Cause::Other,
         }
@@ -91,9 +107,11 @@ mod tests {
                     Errno::HOSTUNREACH,
                     Errno::NONET,
                     Errno::OPNOTSUPP,
+                    Errno::MSGSIZE,
                 ],
-                Cause::Other,
+                Cause::Network,
             ),
+            (&[Errno::FAULT, Errno::NOTCONN, Errno::IO], Cause::Other),
         ] {
             for errno in errnos {
                 assert_eq!(Cause::of(&(*errno).into()), cause, "{errno}");

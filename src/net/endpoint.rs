@@ -3,25 +3,24 @@
 
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
+use std::net::Ipv6Addr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::address::{Address, Name, UNIX_NAME_MAX_BYTES, UnixName};
 use super::kind::{Kind, Names};
+use super::{host, percent};
 
 /// The protocol numbers for experiments (RFC 3692, IANA). All others are assigned to protocols.
 const PROTOCOLS: [u16; 2] = [253, 254];
 
-/// The host that stands for every address of this machine.
-const EVERY_ADDRESS: &str = "*";
-
-/// The longest host name: 255 bytes in a message, with a length at its begin and an empty label at its end (RFC 1035, 2.3.4).
-const HOST_MAX_BYTES: usize = 253;
-
 /// The address of a server as a person writes it. Shown in its long form.
 ///
-/// The host `*` is every address of this machine, to listen at: `*:9999` is `0.0.0.0:9999` and `[::]:9999`.
+/// The host `*` is every address of this machine, to listen at: `*:9999` is `0.0.0.0:9999` and `[::]:9999`. A link-local IPv6
+/// address has a zone: `[fe80::1%eth0]:9999`, or `%2` for the second link. It is taken as it stands (RFC 4007).
+///
+/// A question mark begins the options. In a name of the Unix domain `%3F` stands for it and `%25` for a percent sign; every other
+/// percent sign is itself.
 ///
 /// ```
 /// use welcomed::net::Endpoint;
@@ -29,8 +28,8 @@ const HOST_MAX_BYTES: usize = 253;
 /// let endpoint: Endpoint = "localhost:9999".parse().unwrap();
 /// assert_eq!(endpoint.to_string(), "tcp://localhost:9999");
 /// assert!("localhost".parse::<Endpoint>().is_err(), "a port is needed");
-/// for text in ["tcp://[::1]:9999", "unixpacket:///run/welcomed", "unix://@welcomed", "raw://localhost?protocol=253"] {
-///     assert_eq!(text.parse::<Endpoint>().unwrap().to_string(), text);
+/// for text in ["tcp://[::1]:9999", "unixpacket:///run/welcomed", "unix://@welcomed", "raw://localhost?protocol=253", "[fe80::1%eth0]:80", "unix:///a%3Fb"] {
+///     assert!(text.parse::<Endpoint>().unwrap().to_string().ends_with(text));
 /// }
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -41,7 +40,7 @@ pub struct Endpoint {
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 enum Place {
-    /// A host name or an address (IPv6 without its brackets), and the port or the protocol number.
+    /// A host name or an address (IPv6 without its brackets, with its zone), and the port or the protocol number.
     Host { host: String, number: u16 },
     /// A name in the Unix domain.
     Unix(UnixName),
@@ -66,7 +65,7 @@ impl Endpoint {
     pub fn of_server(text: &str) -> Result<Endpoint, BadEndpoint> {
         let endpoint: Endpoint = text.parse()?;
         let what = match &endpoint.place {
-            Place::Host { host, .. } if host == EVERY_ADDRESS => {
+            Place::Host { host, .. } if host == host::EVERY_ADDRESS => {
                 "the host * is for listening, at every address; a client names one server"
             }
             Place::Host { number: 0, .. } => {
@@ -88,7 +87,7 @@ impl Endpoint {
             Place::Host { host, number } => (host.as_str(), *number),
         };
         let mut addresses = Vec::new();
-        for address in socket_addresses(host, number)? {
+        for address in host::addresses(host, number)? {
             let fits = kind.semantics().names == Names::Port || address.is_ipv4();
             let address = Address { kind, name: Name::Inet(address) };
             if fits && !addresses.contains(&address) {
@@ -99,24 +98,16 @@ impl Endpoint {
     }
 }
 
-fn socket_addresses(host: &str, number: u16) -> io::Result<Vec<SocketAddr>> {
-    if host == EVERY_ADDRESS {
-        return Ok(vec![(Ipv4Addr::UNSPECIFIED, number).into(), (Ipv6Addr::UNSPECIFIED, number).into()]);
-    }
-    // An IPv4 address in the form of IPv6 (`::ffff:127.0.0.1`) is one of IPv4: an IPv6 socket of ours serves IPv6 alone.
-    let canonical = |address: SocketAddr| match address.ip().to_canonical() {
-        IpAddr::V4(ip) => (ip, address.port()).into(),
-        IpAddr::V6(_) => address, // with its zone
-    };
-    Ok((host, number).to_socket_addrs()?.map(canonical).collect())
-}
-
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = self.kind;
         match &self.place {
-            Place::Unix(UnixName::Path(path)) => write!(f, "{kind}://{}", path.display()),
-            Place::Unix(UnixName::Abstract(name)) => write!(f, "{kind}://@{}", String::from_utf8_lossy(name)),
+            Place::Unix(UnixName::Path(path)) => {
+                write!(f, "{kind}://{}", percent::encoded(&path.to_string_lossy()))
+            }
+            Place::Unix(UnixName::Abstract(name)) => {
+                write!(f, "{kind}://@{}", percent::encoded(&String::from_utf8_lossy(name)))
+            }
             Place::Host { host, number } if kind.semantics().names == Names::Protocol => {
                 write!(f, "{kind}://{host}?protocol={number}")
             }
@@ -137,10 +128,14 @@ impl FromStr for Endpoint {
             },
             None => (Kind::Tcp, without_scheme(text)?),
         };
-        let place = match kind.semantics().names {
-            Names::Port => host_and_port(rest),
-            Names::Path => unix_name(rest).map(Place::Unix),
-            Names::Protocol => host_and_protocol(rest),
+        let (rest, options) =
+            rest.split_once('?').map_or((rest, None), |(rest, options)| (rest, Some(options)));
+        let place = match (kind.semantics().names, options) {
+            (Names::Protocol, options) => host_and_protocol(rest, options),
+            (Names::Port, None) => host_and_port(rest),
+            (Names::Path, None) => unix_name(&percent::decoded(rest)).map(Place::Unix),
+            (Names::Port, Some(_)) => Err("a question mark begins options, and this kind of socket has none"),
+            (Names::Path, Some(_)) => Err("a question mark begins options, and is %3F in a name"),
         };
         place.map(|place| Endpoint { kind, place }).map_err(|what| BadEndpoint { what, kind: Some(kind) })
     }
@@ -168,27 +163,30 @@ fn host_and_port(text: &str) -> Result<Place, &'static str> {
         return Err("the port is missing");
     }
     let (host, port) = text.rsplit_once(':').ok_or("the port is missing")?;
-    let number = port.parse().map_err(|_| "the port is not a number from 0 to 65535")?;
+    let number = number(port).ok_or("the port is not a number from 0 to 65535")?;
     let host = match host.strip_prefix('[').map(|host| host.strip_suffix(']')) {
-        Some(Some(address)) if is_ipv6(address) => address,
-        Some(Some(address)) if address.contains('%') => {
-            return Err("an address with a zone, such as %eth0, is not served");
-        }
-        Some(_) => return Err("what stands in brackets is no IPv6 address"),
+        Some(Some(address)) => host::in_brackets(address)?,
+        Some(None) => return Err("what stands in brackets is no IPv6 address"),
         None if is_ipv6(host) || is_ipv6(text) => return Err("an IPv6 address needs brackets"),
         None if host.contains(':') => return Err("there is a colon in the host"),
-        None => host,
+        None => host::name(host)?,
     };
-    Ok(Place::Host { host: host_name(host)?, number })
+    Ok(Place::Host { host, number })
 }
 
 fn is_ipv6(text: &str) -> bool {
     text.parse::<Ipv6Addr>().is_ok()
 }
 
-fn host_and_protocol(text: &str) -> Result<Place, &'static str> {
-    let (host, protocol) = text.split_once("?protocol=").ok_or("the protocol is missing")?;
-    let number = protocol.parse().ok().filter(|number| PROTOCOLS.contains(number));
+/// A number in decimal digits. The standard library takes a plus sign as well.
+fn number(digits: &str) -> Option<u16> {
+    digits.parse().ok().filter(|_| !digits.starts_with('+'))
+}
+
+fn host_and_protocol(host: &str, options: Option<&str>) -> Result<Place, &'static str> {
+    let protocol = options.and_then(|options| options.strip_prefix("protocol="));
+    let number =
+        number(protocol.ok_or("the protocol is missing")?).filter(|number| PROTOCOLS.contains(number));
     let number = number.ok_or("the protocol is not 253 or 254, the two for experiments")?;
     if host.contains(['[', ']']) || host.matches(':').count() > 1 {
         return Err("raw sockets are served over IPv4 only");
@@ -196,18 +194,7 @@ fn host_and_protocol(text: &str) -> Result<Place, &'static str> {
     if host.contains(':') {
         return Err("a raw socket has no port");
     }
-    Ok(Place::Host { host: host_name(host)?, number })
-}
-
-fn host_name(host: &str) -> Result<String, &'static str> {
-    if host.is_empty() || host.contains(|c: char| c.is_whitespace() || c.is_control() || "/?".contains(c)) {
-        return Err("the host is missing or no host name");
-    }
-    if host.len() > HOST_MAX_BYTES {
-        const { assert!(HOST_MAX_BYTES == 253, "the message names the limit") };
-        return Err("the host is longer than 253 bytes");
-    }
-    Ok(host.to_owned())
+    Ok(Place::Host { host: host::name(host)?, number })
 }
 
 fn unix_name(text: &str) -> Result<UnixName, &'static str> {
@@ -281,6 +268,12 @@ mod tests {
             "unix://@a",
             "unixpacket:///a/b.sock",
             "unixgram://@a/b",
+            "unix:///a%3Fb%",
+            "unixgram://@%3F",
+            "tcp://[fe80::1%eth0]:9999",
+            "udp://[fe80::1%2]:9999",
+            "tcp://[fe80::1%25eth0]:9999",
+            "tcp://10.example:1",
             "raw://127.0.0.1?protocol=253",
             "raw://localhost?protocol=254",
         ] {
@@ -313,11 +306,18 @@ mod tests {
             ("/tmp/a", "it does not say which kind of socket is there"),
             ("@a", "it does not say which kind of socket is there"),
             ("[localhost]:9999", "what stands in brackets is no IPv6 address"),
-            ("[fe80::1%eth0]:9999", "an address with a zone, such as %eth0, is not served"),
             ("[::1:9999", "what stands in brackets is no IPv6 address"),
             ("http://localhost:80", "this kind of socket is not served"),
             ("TCP://localhost:80", "this kind of socket is not served"),
             ("udp://localhost", "the port is missing"),
+            ("localhost:+80", "the port is not a number from 0 to 65535"),
+            ("localhost:80?a=b", "a question mark begins options, and this kind of socket has none"),
+            ("unix:///a?b", "a question mark begins options, and is %3F in a name"),
+            ("raw://localhost?protocol=+253", "the protocol is not 253 or 254, the two for experiments"),
+            ("[fe80::1%]:80", "the zone is missing or no name of a link, such as eth0"),
+            ("[fe80::1%a b]:80", "the zone is missing or no name of a link, such as eth0"),
+            ("[::1%lo]:80", "only a link-local address (fe80::/10) has a zone, which names its link"),
+            ("[127.0.0.1%lo]:80", "what stands in brackets is no IPv6 address"),
             ("unix://tmp/a", "the path does not begin with a slash"),
             ("unix://", "the path does not begin with a slash"),
             ("unixgram:///tmp/", "the path is that of a directory"),
@@ -340,6 +340,18 @@ mod tests {
     }
 
     #[test]
+    fn what_the_resolver_would_take_for_an_address_is_none() {
+        let no_ipv4 = "the host is no IPv4 address: four numbers from 0 to 255, without leading zeros";
+        for host in ["127.0.0.010", "127.1", "127.0.0.1.", "0x7f000001", "256.0.0.1", "a.b.0xff", "0x", "1"] {
+            assert_eq!(endpoint(&format!("{host}:80")), Err(no_ipv4), "{host}");
+            assert_eq!(endpoint(&format!("raw://{host}?protocol=253")), Err(no_ipv4), "{host}");
+        }
+        for host in ["127.0.0.10", "1a", "10.example", "0x7g"] {
+            assert!(endpoint(&format!("{host}:80")).is_ok(), "{host}");
+        }
+    }
+
+    #[test]
     fn an_error_is_one_line_with_the_accepted_forms() {
         let error = |text: &str| text.parse::<Endpoint>().unwrap_err().to_string();
         assert_eq!(error("raw://a"), "the protocol is missing; accepted is raw://HOST?protocol=253");
@@ -356,12 +368,14 @@ mod tests {
         for text in [
             "tcp://[::1]:9999",
             "udp://127.0.0.1:1",
-            "unix:///tmp/a",
+            "unix:///tmp/a%3Fb%253F%3A",
             "unixgram://@a",
+            "tcp://[fe80::1%7]:9999",
             "raw://127.0.0.1?protocol=254",
         ] {
             assert_eq!(shown(text), [text]);
         }
+        assert_eq!(shown("udp://[fe80::1%lo]:9999"), ["udp://[fe80::1%1]:9999"]);
         assert_eq!(shown("raw://localhost?protocol=253"), ["raw://127.0.0.1?protocol=253"]);
         assert_eq!(shown("udp://*:9999"), ["udp://0.0.0.0:9999", "udp://[::]:9999"]);
         assert_eq!(shown("raw://*?protocol=253"), ["raw://0.0.0.0?protocol=253"]);

@@ -12,10 +12,13 @@ mod destination;
 pub mod endpoint;
 #[cfg(feature = "simulation")]
 mod error_code;
+mod host;
 pub mod ipv4;
 pub mod kind;
+mod percent;
 pub(crate) mod socket;
 mod source;
+pub(crate) mod zone;
 
 pub use address::{Address, Name, Peer, Process, UNIX_NAME_MAX_BYTES, UnixName};
 pub use cause::Cause;

@@ -24,11 +24,8 @@ pub(crate) trait Accepts<K: Kernel> {
     /// Accepts and serves the client, or the datagram, that has waited longest.
     fn accept_one(&mut self, listener: &mut Listener<K::Listener>, turn: &mut Turn<K>) -> io::Result<()>;
 
-    /// The system is out of what it takes to serve one more: pauses, logs it once an episode, and counts it.
+    /// No client can be served now: pauses, logs it once an episode, and counts it.
     fn pause(&mut self, error: &io::Error, now: Instant, closed: u64);
-
-    /// Pauses, and says nothing.
-    fn pause_quietly(&mut self, now: Instant, closed: u64);
 
     /// A client was lost before it was accepted.
     fn peer_lost(&mut self);
@@ -56,7 +53,10 @@ pub(crate) fn accept_next<K: Kernel, A: Accepts<K>>(
             return Ok(false);
         }
         AcceptError::Interrupted => {}
-        AcceptError::Exhausted => service.pause(&error, turn.now, turn.closed),
+        AcceptError::System => {
+            service.pause(&error, turn.now, turn.closed);
+            return Ok(service.admits(turn));
+        }
         AcceptError::Peer => {
             service.peer_lost();
             log::debug!("a client was lost before it was {}: {error}", A::WORDS.accepted);
@@ -67,8 +67,8 @@ pub(crate) fn accept_next<K: Kernel, A: Accepts<K>>(
         }
     }
     if listener.is_asked_in_vain() {
-        // Nothing but errors: whatever they are, do not spin on them.
-        service.pause_quietly(turn.now, turn.closed);
+        // Nothing but errors: whatever they are, this is an outage, and the loop does not spin on them.
+        service.pause(&error, turn.now, turn.closed);
     }
     Ok(service.admits(turn))
 }

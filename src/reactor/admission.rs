@@ -9,8 +9,7 @@ use crate::net::Cause;
 /// does not keep open connections waiting.
 pub(crate) const ACCEPT_BUDGET: usize = 64;
 
-/// How long accepting pauses when the system is out of descriptors or memory, unless a connection closes
-/// before.
+/// How long accepting pauses when the system lets no client in, unless a connection closes before.
 const BACK_OFF: Duration = Duration::from_millis(100);
 
 /// What an error of accept(2) asks for.
@@ -22,8 +21,9 @@ pub(crate) enum AcceptError {
     Interrupted,
     /// The client that waited is gone, or its network is: on to the next. The peer's.
     Peer,
-    /// Out of descriptors or memory: the client goes on waiting, and so must the loop.
-    Exhausted,
+    /// No client's: out of descriptors or memory, forbidden by a security module or a firewall's program, or nothing that a
+    /// client can cause. The next one would meet it too: clients go on waiting, and so must the loop.
+    System,
     /// The listening socket itself is broken.
     Fatal,
 }
@@ -35,16 +35,17 @@ impl AcceptError {
         match Cause::of(error) {
             Cause::WouldBlock => AcceptError::Empty,
             Cause::Interrupted => AcceptError::Interrupted,
-            Cause::Exhausted | Cause::NoBuffers => AcceptError::Exhausted,
             Cause::Socket => AcceptError::Fatal,
-            // Linux hands a network error that is already pending on the new socket to accept.
-            Cause::Refused
+            // accept(2): Linux hands a network error that is already pending on the new socket to accept.
+            Cause::Refused | Cause::TimedOut | Cause::Reset | Cause::Network => AcceptError::Peer,
+            // Linux asks the security modules before it takes a client from the queue. ICMPv6's EACCES comes only to sockets
+            // with IPV6_RECVERR.
+            Cause::Exhausted
+            | Cause::NoBuffers
+            | Cause::Denied
             | Cause::NoSuchSocket
             | Cause::OtherKind
-            | Cause::TimedOut
-            | Cause::Reset
-            | Cause::Denied
-            | Cause::Other => AcceptError::Peer,
+            | Cause::Other => AcceptError::System,
         }
     }
 }
@@ -165,8 +166,9 @@ mod tests {
     }
 
     #[test]
-    fn an_error_without_a_number_ends_the_peer_only() {
-        assert_eq!(AcceptError::of(&io::ErrorKind::InvalidData.into()), AcceptError::Peer);
+    fn an_error_that_is_no_clients_is_the_systems() {
+        assert_eq!(AcceptError::of(&io::ErrorKind::InvalidData.into()), AcceptError::System);
+        assert_eq!(AcceptError::of(&io::ErrorKind::PermissionDenied.into()), AcceptError::System);
         assert_eq!(AcceptError::of(&io::ErrorKind::WouldBlock.into()), AcceptError::Empty);
         assert_eq!(AcceptError::of(&io::ErrorKind::Interrupted.into()), AcceptError::Interrupted);
     }

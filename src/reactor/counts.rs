@@ -105,8 +105,8 @@ impl<T: Table> Counts<T> {
         self.accept_errors
     }
 
-    /// How often accepting or receiving paused because the system was out of descriptors or memory, or could not watch
-    /// a client that had been accepted.
+    /// How often accepting or receiving paused: the system was out of descriptors or memory, or forbade it, or could not watch
+    /// a client. Or it gave nothing but errors.
     #[must_use]
     pub fn pauses(&self) -> u64 {
         self.pauses

@@ -109,6 +109,7 @@ impl<S: DatagramService> Datagrams<S> {
                 | Cause::OtherKind
                 | Cause::TimedOut
                 | Cause::Reset
+                | Cause::Network
                 | Cause::Denied
                 | Cause::Other => News::Failed,
             };
@@ -197,10 +198,6 @@ impl<S: DatagramService, K: Kernel> Accepts<K> for Datagrams<S> {
         if self.admission.take_first_of_episode() {
             log::warn!("receiving pauses: {error}; others wait");
         }
-    }
-
-    fn pause_quietly(&mut self, now: Instant, _: u64) {
-        self.admission.pause(now, 0);
     }
 
     fn peer_lost(&mut self) {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 
+use super::listener::Listener;
 use super::server::Server;
 use super::services::Services;
 use crate::kernel::Kernel;
@@ -79,15 +80,53 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
         }
         let resolved = endpoint.resolve();
         let addresses = resolved.map_err(|error| ListenError::Unresolved(endpoint.clone(), error))?;
-        let mut listening = Listening { addresses: Vec::new(), failures: Vec::new() };
+        let bound = self.bind_all(service, addresses)?;
+        self.listen_on_all(bound)
+    }
+
+    /// Listens at endpoints that have been resolved ([`Endpoint::resolve`]), each at these addresses, for the first service that can
+    /// serve the kind of socket. All sockets are bound before the first one listens. So what fails as a rule does so before
+    /// a client can have connected. Of each endpoint one address at least has to work.
+    ///
+    /// Fails with the [`ListenError`] of the first endpoint that has none.
+    pub fn listen_at_all(
+        &mut self,
+        endpoints: Vec<(Endpoint, Vec<Address>)>,
+    ) -> Result<Vec<Listening>, ListenError> {
+        let mut bound = Vec::new();
+        for (endpoint, addresses) in endpoints {
+            match self.service_for(endpoint.kind()) {
+                Some(service) => bound.push(self.bind_all(service, addresses)?),
+                None => return Err(ListenError::NotServed(endpoint)),
+            }
+        }
+        bound.into_iter().map(|bound| self.listen_on_all(bound)).collect()
+    }
+
+    /// Binds a socket to each of these addresses, and to one at least.
+    fn bind_all(&mut self, service: u8, addresses: Vec<Address>) -> Result<Bound<K::Listener>, ListenError> {
+        let mut bound = Bound { listeners: Vec::new(), failures: Vec::new() };
         for mut address in addresses {
             if let (Name::Inet(inet), Some(Name::Inet(first))) =
-                (&mut address.name, listening.addresses.first().map(|first| &first.name))
+                (&mut address.name, bound.listeners.first().map(|first: &Listener<_>| &first.address().name))
             {
                 // Where port 0 took a free port for the first address, the others have the same.
                 inet.set_port(first.port());
             }
-            match self.listen_at(service, &address) {
+            match self.bind(service, &address) {
+                Ok(listener) => bound.listeners.push(listener),
+                Err(error) => bound.failures.push((address, error)),
+            }
+        }
+        if bound.listeners.is_empty() { Err(ListenError::Failed(bound.failures)) } else { Ok(bound) }
+    }
+
+    /// Lets these sockets listen, and one at least.
+    fn listen_on_all(&mut self, bound: Bound<K::Listener>) -> Result<Listening, ListenError> {
+        let mut listening = Listening { addresses: Vec::new(), failures: bound.failures };
+        for listener in bound.listeners {
+            let address = listener.address().clone();
+            match self.listen_on(listener) {
                 Ok(real) => listening.addresses.push(real),
                 Err(error) => listening.failures.push((address, error)),
             }
@@ -98,6 +137,12 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
             Ok(listening)
         }
     }
+}
+
+/// The sockets of an endpoint that are bound, and why the others are not.
+struct Bound<Socket> {
+    listeners: Vec<Listener<Socket>>,
+    failures: Vec<(Address, io::Error)>,
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ pub struct Listener<Socket> {
     address: Address,
     /// When it was served last, counted over all clients of the loop.
     served: u64,
-    /// How often accepting has failed since then.
+    /// How often accepting has failed since then, or since no client waited.
     errors: usize,
     /// Readiness is reported once: remembered here until accept would block, it survives a budget that
     /// ran out, a full house and a pause.
@@ -45,15 +45,12 @@ pub struct Listener<Socket> {
 const DRAIN_QUIET: Duration = Duration::from_secs(1);
 
 impl<Socket> Listener<Socket> {
-    /// Goes from *created* over *bound* to *listening*, or fails on the way. A socket without connections
-    /// stays *bound*.
-    pub(crate) fn open<K>(
+    /// Goes from *created* to *bound*, or fails on the way.
+    pub(crate) fn bind<K>(
         kernel: &mut K,
         address: &Address,
         service: u8,
-        index: usize,
         settings: &Settings,
-        output_timeout: Duration,
     ) -> io::Result<Self>
     where
         K: Kernel<Listener = Socket>,
@@ -77,20 +74,26 @@ impl<Socket> Listener<Socket> {
             quiet: Duration::ZERO,
             came: None,
         };
-        let opened = listener.bind_and_listen(&mut socket, kernel, index, settings, output_timeout);
-        if opened.is_err() {
-            listener.on(Event::Failed);
+        match kernel.bind(&mut socket, address, settings.unix_mode) {
+            Ok(real) => listener.address = real,
+            Err(error) => {
+                listener.on(Event::Failed);
+                return Err(error);
+            }
         }
-        opened?;
         listener.socket = Some(socket);
-        let what = if listener.has_connections() { "connections" } else { "datagrams" };
-        log::info!("waiting for {what} on {}", listener.address);
+        let quiet = if listener.address.is_local() { Duration::ZERO } else { DRAIN_QUIET };
+        listener.quiet = settings.drain_quiet.unwrap_or(quiet).min(DURATION_MAX);
+        if listener.quiet.is_zero() {
+            listener.last = listener.queue;
+        }
+        listener.on(Event::Bind);
         Ok(listener)
     }
 
-    fn bind_and_listen<K>(
+    /// Goes on to *listening*, or fails. A socket without connections stays *bound*.
+    pub(crate) fn listen<K>(
         &mut self,
-        socket: &mut Socket,
         kernel: &mut K,
         index: usize,
         settings: &Settings,
@@ -99,17 +102,17 @@ impl<Socket> Listener<Socket> {
     where
         K: Kernel<Listener = Socket>,
     {
-        self.address = kernel.bind(socket, &self.address, settings.unix_mode)?;
-        let quiet = if self.address.is_local() { Duration::ZERO } else { DRAIN_QUIET };
-        self.quiet = settings.drain_quiet.unwrap_or(quiet).min(DURATION_MAX);
-        if self.quiet.is_zero() {
-            self.last = self.queue;
+        let socket = self.socket.as_mut().ok_or(io::ErrorKind::NotConnected)?;
+        let listening = kernel.listen(socket, index, settings.backlog, output_timeout);
+        if listening.is_err() {
+            self.on(Event::Failed);
         }
-        self.on(Event::Bind);
-        kernel.listen(socket, index, settings.backlog, output_timeout)?;
+        listening?;
         if self.has_connections() {
             self.on(Event::Listen);
         }
+        let what = if self.has_connections() { "connections" } else { "datagrams" };
+        log::info!("waiting for {what} on {}", self.address);
         Ok(())
     }
 
@@ -150,7 +153,7 @@ impl<Socket> Listener<Socket> {
 
     /// Remembers that no client waits.
     pub(crate) fn clear_ready(&mut self) {
-        (self.ready, self.reported) = (false, false);
+        (self.ready, self.reported, self.errors) = (false, false, 0);
     }
 
     /// Clients that had come when the server was told to stop are served, and then no more. Accept is asked whether there
@@ -260,8 +263,8 @@ mod tests {
     fn a_stopped_server_answers_what_had_come_up_to_a_limit() {
         let address = "udp://127.0.0.1:0".parse::<Endpoint>().unwrap().resolve().unwrap().remove(0);
         let mut kernel = Mio::new().unwrap();
-        let mut listener =
-            Listener::open(&mut kernel, &address, 0, 0, &Settings::default(), Duration::ZERO).unwrap();
+        let mut listener = Listener::bind(&mut kernel, &address, 0, &Settings::default()).unwrap();
+        listener.listen(&mut kernel, 0, &Settings::default(), Duration::ZERO).unwrap();
         listener.drain(kernel.now());
         for number in 1..=LAST_DATAGRAMS {
             assert!(!listener.is_shut(), "before datagram {number}");

@@ -80,6 +80,12 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
     /// Fails with what socket(2), bind(2) or listen(2) fail with, or with [`ErrorKind::InvalidInput`] if the service
     /// does not serve this kind of socket, or if the server stops. It goes on to listen where it did before.
     pub fn listen_at(&mut self, service: u8, address: &Address) -> io::Result<Address> {
+        let listener = self.bind(service, address)?;
+        self.listen_on(listener)
+    }
+
+    /// Binds a socket of the service of this number to one address. It does not listen yet.
+    pub(super) fn bind(&mut self, service: u8, address: &Address) -> io::Result<Listener<K::Listener>> {
         let refused = if !self.services.serves(service, address.kind) {
             Some("the service does not serve this kind of socket")
         } else if self.drain_by.is_some() {
@@ -87,13 +93,16 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
         } else {
             None
         };
-        if let Some(why) = refused {
-            return Err(io::Error::new(ErrorKind::InvalidInput, why));
+        match refused {
+            Some(why) => Err(io::Error::new(ErrorKind::InvalidInput, why)),
+            None => Listener::bind(&mut self.turn.kernel, address, service, &self.settings),
         }
-        let index = self.listeners.len();
-        let output_timeout = self.services.output_timeout(service);
-        let kernel = &mut self.turn.kernel;
-        let listener = Listener::open(kernel, address, service, index, &self.settings, output_timeout)?;
+    }
+
+    /// Lets a socket that is bound listen. Gives its address.
+    pub(super) fn listen_on(&mut self, mut listener: Listener<K::Listener>) -> io::Result<Address> {
+        let output_timeout = self.services.output_timeout(listener.service());
+        listener.listen(&mut self.turn.kernel, self.listeners.len(), &self.settings, output_timeout)?;
         let address = listener.address().clone();
         self.listeners.push(listener);
         Ok(address)

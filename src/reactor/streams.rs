@@ -261,10 +261,6 @@ impl<S: StreamService, K: Kernel> Accepts<K> for Streams<S, K> {
         }
     }
 
-    fn pause_quietly(&mut self, now: Instant, closed: u64) {
-        self.admission.pause(now, closed);
-    }
-
     fn peer_lost(&mut self) {
         self.counts.accept_failed();
     }

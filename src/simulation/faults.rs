@@ -122,6 +122,7 @@ impl Call {
                 Error(ErrorCode::Intr),
                 Error(ErrorCode::Again),
                 Error(ErrorCode::MFile),
+                Error(ErrorCode::Perm),
                 Error(ErrorCode::ConnAborted),
                 Error(ErrorCode::BadF),
             ],
@@ -158,8 +159,9 @@ impl Call {
     }
 }
 
-/// accept(2). With the network errors the client is gone that it would have been.
+/// accept(2), and how security modules forbid it. With the network errors the client is gone that it would have been.
 const ACCEPT: &[Fault] = &[
+    Error(ErrorCode::Access),
     Error(ErrorCode::Again),
     Error(ErrorCode::ConnAborted),
     Error(ErrorCode::Fault),
@@ -310,16 +312,21 @@ const WRITE: &[Fault] = &[
 const SHUT: &[Fault] =
     &[Error(ErrorCode::BadF), Error(ErrorCode::Inval), Error(ErrorCode::NotConn), Error(ErrorCode::NotSock)];
 
-/// Whether an error of accept(2) leaves the client in the accept queue.
+/// Whether an error of accept(2) leaves the client in the accept queue. Linux asks the security modules before it takes one.
 pub(super) fn client_stays(code: ErrorCode) -> bool {
     match Cause::of(&code.into()) {
-        Cause::WouldBlock | Cause::Interrupted | Cause::Exhausted | Cause::NoBuffers | Cause::Socket => true,
-        Cause::Denied => code == ErrorCode::Perm,
+        Cause::WouldBlock
+        | Cause::Interrupted
+        | Cause::Exhausted
+        | Cause::NoBuffers
+        | Cause::Socket
+        | Cause::Denied => true,
         Cause::Refused
         | Cause::NoSuchSocket
         | Cause::OtherKind
         | Cause::TimedOut
         | Cause::Reset
+        | Cause::Network
         | Cause::Other => false,
     }
 }

@@ -8,6 +8,9 @@ use super::promises::{Promise, broken};
 use super::weather::Weather;
 use crate::net::Kind;
 
+/// A loop need not go on asking where accept(2) fails so often, and does nothing else.
+const ERRORS_MAX: usize = 64;
+
 /// How often a socket may be asked in vain without an event: once for the event before, and again when draining begins.
 const DENIALS: usize = 3;
 
@@ -87,6 +90,7 @@ impl Socket {
     /// A call answers that it would block. If that was not so, then what is there is news at once.
     pub(super) fn would_block<T>(&mut self, weather: &Weather) -> io::Result<T> {
         self.blocked = true;
+        self.errors = 0;
         self.waits_since = None;
         self.denials += 1;
         if self.denials > DENIALS {
@@ -101,5 +105,11 @@ impl Socket {
             self.changed(weather);
         }
         Err(io::ErrorKind::WouldBlock.into())
+    }
+
+    /// Accepting fails once more. Whether that is so often in a row that a loop need not go on asking.
+    pub(super) fn fails_in_vain(&mut self) -> bool {
+        self.errors = (self.errors + 1) % ERRORS_MAX;
+        self.errors == 0
     }
 }

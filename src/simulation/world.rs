@@ -31,7 +31,7 @@ pub(super) struct World {
     /// Of each service: how many places it has, and how long it lets a client wait.
     pub(super) places: Vec<usize>,
     pub(super) limits: Vec<Limits>,
-    /// Of each service: errors of accept(2) and recvfrom(2) that were a client's, and pauses.
+    /// Of each service: errors of accept(2) and recvfrom(2) that were a client's, and pauses for those that were not.
     pub(super) accept_errors: Vec<u64>,
     pub(super) pauses: Vec<u64>,
     /// Of each service: when the system was last out of what it takes to serve one more, and how many streams had been
@@ -52,9 +52,6 @@ pub(super) struct World {
     pub(super) faults: Vec<(usize, Fault)>,
     pub(super) trace: Option<Vec<String>>,
 }
-
-/// A loop need not go on asking where accept(2) fails so often, and does nothing else.
-const ERRORS_MAX: usize = 64;
 
 impl World {
     /// A world in which these clients come to these sockets, of services with these limits.
@@ -293,24 +290,24 @@ impl World {
         let socket = &mut self.sockets[socket];
         let service = usize::from(socket.service);
         let cause = Cause::of(&code.into());
-        socket.errors += usize::from(cause != Cause::WouldBlock);
-        if socket.errors >= ERRORS_MAX {
-            socket.errors = 0;
-            self.refused[service] = Some((self.now, self.closed));
-        }
-        match cause {
-            Cause::WouldBlock | Cause::Interrupted | Cause::Socket => {}
-            Cause::Exhausted | Cause::NoBuffers => {
-                self.pauses[service] += 1;
-                self.refused[service] = Some((self.now, self.closed));
+        let pauses = match cause {
+            Cause::WouldBlock | Cause::Socket => return,
+            // Nothing but errors is an outage, whatever they are.
+            Cause::Interrupted => socket.fails_in_vain(),
+            Cause::Refused | Cause::TimedOut | Cause::Reset | Cause::Network => {
+                self.accept_errors[service] += 1;
+                socket.fails_in_vain()
             }
-            Cause::Refused
+            Cause::Exhausted
+            | Cause::NoBuffers
+            | Cause::Denied
             | Cause::NoSuchSocket
             | Cause::OtherKind
-            | Cause::TimedOut
-            | Cause::Reset
-            | Cause::Denied
-            | Cause::Other => self.accept_errors[service] += 1,
+            | Cause::Other => true,
+        };
+        if pauses {
+            self.pauses[service] += 1;
+            self.refused[service] = Some((self.now, self.closed));
         }
     }
 

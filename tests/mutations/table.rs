@@ -88,8 +88,8 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
     Mutation {
         bug: "out of descriptors it asks again at once",
         file: "accept.rs",
-        line: "AcceptError::Exhausted => service.pause(&error, turn.now, turn.closed),",
-        instead: "AcceptError::Exhausted => {}",
+        line: "AcceptError::System => {\n            service.pause(&error, turn.now, turn.closed);\n",
+        instead: "AcceptError::System => {\n",
         suite: Suite::Welcome,
         breaks: &["Counts"],
     },

@@ -78,9 +78,13 @@ fn one_address_that_takes_what_it_can_starves_no_other() {
 fn a_client_above_the_share_is_reset_and_counted_as_refused() {
     let server = Server::start(&["--max-per-source", "2"]);
     let silent = [server.connect(), server.connect()];
-    let mut refused = server.connect();
-    refused.write_all(b"Ada\n").unwrap_or_default(); // it can be reset by now
-    let error = refused.read(&mut [0]).unwrap_err();
+    // It can be reset before it sends, and before it knows that it is connected.
+    let visit = |mut client: TcpStream| {
+        client.set_read_timeout(Some(BOUND))?;
+        client.write_all(b"Ada\n").unwrap_or_default();
+        client.read(&mut [0])
+    };
+    let error = TcpStream::connect_timeout(&server.address, BOUND).and_then(visit).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ConnectionReset);
     drop(silent);
     until("both have left", || {

@@ -90,10 +90,13 @@ fn only_a_stale_socket_refuses_clients_during_a_start() {
 }
 
 /// A server that replaces a stale socket at its place, under strace. With -D the server is the child of this test.
-fn replaces_a_stale_socket(folder: &Folder, kind: Kind, inject: &str) -> Process {
+fn replaces_a_stale_socket(folder: &Folder, kind: Kind, inject: &[&str]) -> Process {
     drop(UnixListener::bind(folder.path("socket")).unwrap());
     let mut command = tied("strace");
-    command.args(["-D", "-f", "-e", "trace=connect,/^rename,/^link", "-e", inject]);
+    command.args(["-D", "-f", "-e", "trace=connect,/^rename,/^link,/^mknod"]);
+    for inject in inject.iter().filter(|inject| !inject.is_empty()) {
+        command.args(["-e", inject]);
+    }
     command.args([env!("CARGO_BIN_EXE_welcomed"), "-l", &folder.endpoint(kind)]).env_remove("RUST_LOG");
     Process::start(&mut command)
 }
@@ -108,7 +111,7 @@ fn a_live_socket_that_comes_during_a_start_keeps_its_place() {
         let path = folder.path("socket");
         // strace holds the server up before each change of a name.
         let inject = "inject=/^(rename|link):delay_enter=300000";
-        let mut server = replaces_a_stale_socket(&folder, kind, inject);
+        let mut server = replaces_a_stale_socket(&folder, kind, &[inject]);
         let looked = || server.log().matches("ECONNREFUSED").count();
         until("it has looked at the stale socket", || looked() >= looks);
         // Many file systems give the new file the inode number of the old one.
@@ -158,16 +161,69 @@ fn a_file_system_that_exchanges_no_names_will_do() {
     if traced(&[], &[]).is_none() {
         return;
     }
-    for error in ["EINVAL", "ENOSYS"] {
+    // Where a file cannot have a second name either (link(2)), the place is taken before the socket is moved there.
+    let links = ["", "error=EPERM", "error=EMLINK", "error=EOPNOTSUPP"];
+    for (error, link) in ["EINVAL", "ENOSYS"].into_iter().flat_map(|error| links.map(|link| (error, link))) {
         let folder = Folder::new();
         let inject = format!("inject=renameat2:error={error}");
-        let server = replaces_a_stale_socket(&folder, Kind::Unix, &inject);
+        let link = if link.is_empty() { String::new() } else { format!("inject=/^link:{link}") };
+        let server = replaces_a_stale_socket(&folder, Kind::Unix, &[&inject, &link]);
         let log = server.wait_for_log("waiting for connections on unix://");
         assert!(log.contains("(INJECTED)"), "{log}");
-        assert_eq!(folder.names(), ["socket"]);
+        assert_eq!(folder.names(), ["socket"], "{error} {link}");
         let client = SocketClient::connect(&address(&folder.endpoint(Kind::Unix))).unwrap();
         client.send(b"Ada\n").unwrap();
         assert_eq!(client.answer(), "welcome ");
+        server.signal(Signal::TERM);
+        assert_eq!(server.wait().status.code(), Some(0));
+    }
+}
+
+#[test]
+fn a_file_that_comes_where_no_name_can_be_given_is_kept() {
+    if traced(&[], &[]).is_none() {
+        return;
+    }
+    let folder = Folder::new();
+    // strace holds the server up when it takes the place, and when it has taken it.
+    let inject =
+        ["inject=renameat2:error=EINVAL", "inject=/^link:error=EPERM", "inject=/^mknod:delay_enter=300000"];
+    let server = replaces_a_stale_socket(&folder, Kind::Unix, &inject);
+    server.wait_for_log("waiting for connections on unix://");
+    server.signal(Signal::TERM);
+    server.wait();
+    let server = replaces_a_stale_socket(&folder, Kind::Unix, &inject);
+    until("the stale socket is gone", || server.log().contains("mknod"));
+    let path = folder.path("socket");
+    fs::write(&path, "precious").unwrap();
+    let ended = server.wait();
+    assert_eq!(ended.status.code(), Some(1), "{}", ended.log);
+    assert_eq!(
+        (fs::read_to_string(path).unwrap(), folder.names()),
+        ("precious".to_owned(), vec!["socket".to_owned()])
+    );
+}
+
+#[test]
+fn a_server_whose_socket_is_put_aside_and_back_serves() {
+    if traced(&[], &[]).is_none() {
+        return;
+    }
+    // So does another server that had found a stale socket there, and has no lock.
+    for kind in WITH_PATH {
+        let folder = Folder::new();
+        let mut command = tied("strace");
+        command.args(["-D", "-f", "-e", "trace=bind,openat", "-e", "inject=bind:delay_exit=300000"]);
+        command.args([env!("CARGO_BIN_EXE_welcomed"), "-l", &folder.endpoint(kind)]).env_remove("RUST_LOG");
+        let server = Process::start(&mut command);
+        until("its socket is bound", || !folder.names().is_empty());
+        let bound = folder.names().remove(0);
+        fs::rename(folder.path(&bound), folder.path("aside")).unwrap();
+        let looks = || server.log().lines().filter(|line| line.contains(&format!("\"{bound}\", O_"))).count();
+        until("it has looked for its file in vain", || looks() > usize::from(kind == Kind::UnixGram));
+        fs::rename(folder.path("aside"), folder.path(&bound)).unwrap();
+        server.wait_for_log(&format!(" on {}", folder.endpoint(kind)));
+        assert_eq!(folder.names(), ["socket"], "{kind}");
         server.signal(Signal::TERM);
         assert_eq!(server.wait().status.code(), Some(0));
     }
@@ -194,9 +250,9 @@ fn a_socket_gets_its_name_with_permissions_once_it_listens() {
     assert_eq!(identity(&folder.path(&prepared)).1 & 0o777, 0o600, "before it listens");
     let log = server.wait_for_log(&format!("waiting for connections on {endpoint}"));
     let place = |call: &str| log.find(call).unwrap_or_else(|| panic!("no {call} in {log}"));
-    let link = log.find("linkat(").unwrap_or_else(|| place("link("));
+    let moved = place("renameat2(");
     assert!(place("fchmod(") < place("bind("), "{log}");
-    assert!(place("bind(") < place("listen(") && place("listen(") < link, "{log}");
+    assert!(place("bind(") < place("listen(") && place("listen(") < moved, "{log}");
     server.signal(Signal::TERM);
     assert_eq!(server.wait().status.code(), Some(0));
 }

@@ -280,7 +280,7 @@ fn out_of_memory_pauses_receiving_and_accepts_all_the_same() {
 
 #[test]
 fn an_error_of_receive_that_is_a_senders_is_skipped_and_counted() {
-    let errors = [ErrorCode::ConnRefused, ErrorCode::Intr, ErrorCode::HostUnreach, ErrorCode::NotConn];
+    let errors = [ErrorCode::ConnRefused, ErrorCode::Intr, ErrorCode::HostUnreach, ErrorCode::MsgSize];
     let mut scene = queue(crowd(2));
     scene.answers(Call::Receive, 0, errors.map(|code| Some(Error(code))));
     let scene = served(scene);

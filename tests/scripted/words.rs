@@ -113,6 +113,22 @@ fn who_has_sent_a_datagram_is_said_before_what_became_of_it() {
 }
 
 #[test]
+fn an_outage_of_accept_is_said_once_in_each_episode() {
+    // Of these a client's own are 64 in a row, and the others one.
+    for (code, count) in
+        [(ErrorCode::Perm, 2), (ErrorCode::Fault, 2), (ErrorCode::ConnAborted, 128), (ErrorCode::Intr, 128)]
+    {
+        let mut scene = clients(vec![Script::sends(b"Ada\n"); 300]);
+        for episode in 1..=2 {
+            scene.answers(Call::Accept, 0, vec![Some(Error(code)); count]);
+            scene.play();
+            assert_eq!(said(&scene, "accepting pauses").len(), episode, "{code}");
+            scene.comes(Script::sends(b"Ada\n"));
+        }
+    }
+}
+
+#[test]
 fn that_receiving_pauses_is_said_once_in_each_episode() {
     let mut scene = datagram(b"Ada\n");
     for episode in 1..=2 {
