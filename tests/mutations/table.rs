@@ -224,8 +224,8 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
     Mutation {
         bug: "a stop does not wait for handshakes",
         file: "listener.rs",
-        line: "self.quiet = settings.drain_quiet.unwrap_or(quiet).min(DURATION_MAX);",
-        instead: "self.quiet = quiet;",
+        line: "listener.quiet = settings.drain_quiet.unwrap_or(quiet).min(DURATION_MAX);",
+        instead: "listener.quiet = quiet;",
         suite: Suite::Welcome,
         breaks: &["NobodyLost"],
     },

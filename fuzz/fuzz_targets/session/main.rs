@@ -4,6 +4,7 @@
 
 mod script;
 
+use std::net::Ipv4Addr;
 use std::time::Instant;
 
 use libfuzzer_sys::fuzz_target;
@@ -126,7 +127,7 @@ fn datagram(text: &'static str, bytes: &[u8]) {
     let Ok(mut service) = WelcomeDatagrams::new(welcome) else { return };
     let mut session = <WelcomeDatagrams as DatagramService>::Session::default();
     let cut = &bytes[..bytes.len().min(service.room())];
-    let (peer, now) = (Peer::Process(1), now());
+    let (peer, now) = (Peer::Host(Ipv4Addr::LOCALHOST), now());
     let news = News::Received { bytes: cut, truncated: cut.len() < bytes.len(), peer: &peer, now };
     let arrow = service.on(&mut session, news).ok().flatten().expect("a datagram moves");
     assert_eq!(arrow.event == datagram::Event::Echo, model::is_echo(text, cut));
