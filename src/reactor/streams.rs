@@ -36,6 +36,8 @@ pub struct Streams<S: StreamService, K: Kernel> {
     pub(super) timers: Timers,
     admission: Admission,
     shares: Shares,
+    /// The place of the connection that has just been accepted: it is not among its source's yet.
+    new: Option<usize>,
     counts: Counts<S::Table>,
     /// The places of connections whose budget is used up, and that can go on without the kernel.
     go_on: Vec<usize>,
@@ -97,6 +99,7 @@ impl<S: StreamService, K: Kernel> Streams<S, K> {
             places_used: 0,
             admission: Admission::new(capacity),
             shares: Shares::default(),
+            new: None,
             counts: Counts::default(),
             go_on: Vec::new(),
             sweep: None,
@@ -184,7 +187,9 @@ impl<S: StreamService, K: Kernel> Streams<S, K> {
     fn close(&mut self, slot: usize, turn: &mut Turn<K>) {
         let Some(connection) = self.connections.try_remove(slot) else { return };
         connection.forget_timers(slot, &mut self.timers);
-        self.shares.give_back(connection.peer());
+        if self.new != Some(slot) {
+            self.shares.give_back(connection.peer());
+        }
         if connection.goes_on {
             self.go_on.retain(|place| *place != slot);
         }
@@ -236,7 +241,7 @@ impl<S: StreamService, K: Kernel> Accepts<K> for Streams<S, K> {
     fn accept_one(&mut self, listener: &mut Listener<K::Listener>, turn: &mut Turn<K>) -> io::Result<()> {
         let (stream, peer) = listener.accept(&mut turn.kernel)?;
         self.counts.client_accepted();
-        if let Err(above) = self.shares.take(&peer) {
+        if let Some(above) = self.shares.above(&peer) {
             self.refuse(&above);
             turn.kernel.close(stream, Closing::Cut);
             return Ok(());
@@ -248,7 +253,12 @@ impl<S: StreamService, K: Kernel> Accepts<K> for Streams<S, K> {
         let connection = Connection::new(stream, session, peer, keeps_boundaries, self.looks.last());
         let slot = self.connections.insert(connection);
         self.places_used = self.places_used.max(slot + 1);
+        self.new = Some(slot);
         self.drive_slot(slot, turn);
+        self.new = None;
+        if let Some(connection) = self.connections.get(slot) {
+            self.shares.take(connection.peer());
+        }
         Ok(())
     }
 

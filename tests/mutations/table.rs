@@ -96,15 +96,15 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
     Mutation {
         bug: "a source that has its share gets more places",
         file: "streams.rs",
-        line: "        if let Err(above) = self.shares.take(&peer) {\n",
-        instead: "        if let Err(above) = self.shares.take(&peer).or(Ok::<(), Above>(())) {\n",
+        line: "        if let Some(above) = self.shares.above(&peer) {\n",
+        instead: "        if let Some(above) = self.shares.above(&peer).filter(|_| false) {\n",
         suite: Suite::Welcome,
         breaks: &["Fairness"],
     },
     Mutation {
         bug: "a place is not given back to its source",
         file: "streams.rs",
-        line: "        self.shares.give_back(connection.peer());\n",
+        line: "            self.shares.give_back(connection.peer());\n",
         instead: "",
         suite: Suite::Welcome,
         breaks: &["Counts", "Welcome"],
