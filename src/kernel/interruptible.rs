@@ -19,7 +19,7 @@ impl Mio {
     ) -> io::Result<Option<T>> {
         let (done, is_done) = channel();
         let handle = self.handle();
-        thread::Builder::new().name("work".to_owned()).spawn(move || {
+        let thread = thread::Builder::new().name("work".to_owned()).spawn(move || {
             // Dropped last, also where the work panics: then there is something to be told.
             let _wakes = Wakes(handle);
             let done = done;
@@ -35,7 +35,9 @@ impl Mio {
             let stops = ready.drain(..).any(|ready| matches!(ready, Ready::Signal(Signal::Stop)));
             match is_done.try_recv() {
                 Ok(result) => {
-                    if stops {
+                    // It has nothing left to do but to wake this one, which is no request of the operator's.
+                    let _ = thread.join();
+                    if stops | self.handle().pending().any(|signal| signal == Signal::Stop) {
                         self.handle().stop()?;
                     }
                     return Ok(Some(result));
@@ -83,7 +85,7 @@ mod tests {
         let mut ready = Vec::new();
         if !stops {
             kernel.wait(&mut ready, Some(Duration::ZERO)).unwrap();
-            assert!(matches!(ready.first(), Some(Ready::Signal(Signal::Stop))), "it came after the result");
+            assert_eq!(ready, [Ready::Signal(Signal::Stop)], "it came with the result");
         }
     }
 
