@@ -32,9 +32,9 @@ impl Log for Errors {
     fn flush(&self) {}
 }
 
-/// Those that begin so.
+/// Takes those that begin so: a later client can have the same address.
 fn errors_of(client: &str) -> Vec<String> {
-    ERRORS.0.lock().unwrap().iter().filter(|error| error.starts_with(client)).cloned().collect()
+    ERRORS.0.lock().unwrap().extract_if(.., |error| error.starts_with(client)).collect()
 }
 
 /// What the client does once its lines are sent.
