@@ -143,7 +143,7 @@ impl Welcoming {
 /// Whether the client sends more than a name, and the kernel had not let the server know of it, or it still sends when the
 /// server has lingered.
 fn sends_more_than_is_known(client: &Transcript<'_>, name: &Name) -> bool {
-    if client.has_lingered_to_the_limit() && client.sent_before_close().is_some() {
+    if client.has_lingered_to_the_limit() && client.sends_at_close() {
         return true; // it still sends when the server has lingered for as long as it does
     }
     let sends_more = client.script().pieces().flatten().count() > name.taken;

@@ -221,11 +221,11 @@ impl<'a> Transcript<'a> {
         self.client().closed_at
     }
 
-    /// How many bytes it had sent when the loop closed its stream, if it sent more after that.
+    /// Whether it was not done with sending when the loop closed its stream: something was unread, or came later.
     #[must_use]
-    pub fn sent_before_close(&self) -> Option<usize> {
-        let Client { sent, records, sent_at_close, .. } = self.client();
-        sent_at_close.filter(|before| *before < (sent.len(), records.len())).map(|(bytes, _)| bytes)
+    pub fn sends_at_close(&self) -> bool {
+        let Client { sent, records, sent_at_close, bytes_read, .. } = self.client();
+        sent_at_close.is_some_and(|before| before < (sent.len(), records.len()) || *bytes_read < before.0)
     }
 
     /// When the server was told to stop, or its socket broke, if that was while the client was there.
