@@ -67,6 +67,9 @@ impl Shares {
 
     /// A client gives back the place that it took.
     pub(crate) fn give_back(&mut self, peer: &Peer) {
+        if self.most == 0 {
+            return;
+        }
         let Some(source) = Source::of(peer) else { return };
         if let Entry::Occupied(mut share) = self.sources.entry(source) {
             self.full -= usize::from(share.get().places == self.most);
