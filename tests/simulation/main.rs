@@ -9,6 +9,25 @@
     reason = "a test that cannot go on has to fail, and says why"
 )]
 
+/// What a subject has that serves as the welcome does, and differs in what it is held to.
+macro_rules! serves_as_the_welcome {
+    () => {
+        type Services = <welcomed::schedules::Welcoming as welcomed::simulation::Subject>::Services;
+
+        fn services(&self, places: &[usize]) -> Self::Services {
+            welcomed::schedules::Welcoming::default().services(places)
+        }
+
+        fn limits(&self, service: u8) -> welcomed::simulation::Limits {
+            welcomed::schedules::Welcoming::default().limits(service)
+        }
+
+        fn request(&self, service: u8, dice: &mut welcomed::simulation::Dice, number: usize) -> Vec<u8> {
+            welcomed::schedules::Welcoming::default().request(service, dice, number)
+        }
+    };
+}
+
 mod every_fault;
 mod one_at_a_time;
 mod oracles;

@@ -3,7 +3,7 @@
 use welcomed::net::Kind;
 use welcomed::schedules::Welcoming;
 use welcomed::simulation::{
-    Audit, Broken, Dice, Limits, Promise, Right, Schedule, Script, Step, Subject, Transcript, oracle,
+    Audit, Broken, Promise, Right, Schedule, Script, Step, Subject, Transcript, oracle,
 };
 
 /// The welcome over records, of which the first is answered, held to a model that remembers what it was asked.
@@ -13,19 +13,7 @@ struct Remembering {
 }
 
 impl Subject for Remembering {
-    type Services = <Welcoming as Subject>::Services;
-
-    fn services(&self, places: &[usize]) -> Self::Services {
-        Welcoming::default().services(places)
-    }
-
-    fn limits(&self, service: u8) -> Limits {
-        Welcoming::default().limits(service)
-    }
-
-    fn request(&self, service: u8, dice: &mut Dice, number: usize) -> Vec<u8> {
-        Welcoming::default().request(service, dice, number)
-    }
+    serves_as_the_welcome!();
 
     fn judge(&self, client: &Transcript<'_>) -> Result<Right, Broken> {
         let mut asked = Vec::new();

@@ -8,7 +8,7 @@ use welcomed::net::Kind;
 use welcomed::schedules::Welcoming;
 use welcomed::services::welcome::tables::{connection, datagram};
 use welcomed::simulation::{
-    Audit, Broken, Dice, EventLoop, Limits, Promise, Right, Schedule, Script, ServerSocket, Subject, Telling,
+    Audit, Broken, Dice, EventLoop, Promise, Right, Schedule, Script, ServerSocket, Subject, Telling,
     Transcript, Weather, every_fault, first_broken, random_of,
 };
 
@@ -38,19 +38,7 @@ struct Doubted {
 }
 
 impl Subject for Doubted {
-    type Services = <Welcoming as Subject>::Services;
-
-    fn services(&self, places: &[usize]) -> Self::Services {
-        Welcoming::default().services(places)
-    }
-
-    fn limits(&self, service: u8) -> Limits {
-        Welcoming::default().limits(service)
-    }
-
-    fn request(&self, service: u8, dice: &mut Dice, number: usize) -> Vec<u8> {
-        Welcoming::default().request(service, dice, number)
-    }
+    serves_as_the_welcome!();
 
     fn sockets(&self, _: &mut Dice) -> Vec<ServerSocket> {
         vec![Welcoming::socket(Kind::Tcp)]

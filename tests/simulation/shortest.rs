@@ -5,7 +5,7 @@ use std::time::Duration;
 use welcomed::net::{ErrorCode, Kind};
 use welcomed::schedules::Welcoming;
 use welcomed::simulation::{
-    Audit, Broken, Dice, Fault, Found, Limits, Promise, Right, Schedule, Script, Subject, Transcript, Weather,
+    Audit, Broken, Fault, Found, Promise, Right, Schedule, Script, Subject, Transcript, Weather,
 };
 
 /// What the test forbids.
@@ -16,19 +16,7 @@ const FORBIDDEN: Promise = Promise::Own("Forbidden");
 struct Forbidding;
 
 impl Subject for Forbidding {
-    type Services = <Welcoming as Subject>::Services;
-
-    fn services(&self, places: &[usize]) -> Self::Services {
-        Welcoming::default().services(places)
-    }
-
-    fn limits(&self, service: u8) -> Limits {
-        Welcoming::default().limits(service)
-    }
-
-    fn request(&self, service: u8, dice: &mut Dice, number: usize) -> Vec<u8> {
-        Welcoming::default().request(service, dice, number)
-    }
+    serves_as_the_welcome!();
 
     fn judge(&self, client: &Transcript<'_>) -> Result<Right, Broken> {
         if client.was_denied() && client.has_failed() {
