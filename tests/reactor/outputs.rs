@@ -112,15 +112,20 @@ fn a_session_without_output_is_not_lingered_for() {
     }
 }
 
+/// What a client gets whose server is dropped when it has served one line.
+fn got_of_a_dropped_server(lines: &str) -> (Vec<u8>, Option<ErrorKind>) {
+    let mut stage = chat(Chatter::default(), "127.0.0.1:0");
+    let client = stage.connect();
+    client.send(lines.as_bytes()).unwrap();
+    stage.until(|server| server.services().service().lines == 1);
+    drop(stage);
+    rest(&client)
+}
+
 #[test]
 fn an_output_that_a_dropped_server_cuts_short_ends_in_a_reset() {
     for lines in ["big 8192 close\n", "big 8192 read\n", "big 8192 shut\n"] {
-        let mut stage = chat(Chatter::default(), "127.0.0.1:0");
-        let client = stage.connect();
-        client.send(lines.as_bytes()).unwrap();
-        stage.until(|server| server.services().service().lines == 1);
-        drop(stage);
-        let (got, error) = rest(&client);
+        let (got, error) = got_of_a_dropped_server(lines);
         assert_eq!(error, Some(ErrorKind::ConnectionReset), "{lines:?}: {} bytes", got.len());
     }
 }
@@ -128,12 +133,7 @@ fn an_output_that_a_dropped_server_cuts_short_ends_in_a_reset() {
 #[test]
 fn a_whole_output_ends_cleanly_where_the_server_is_dropped() {
     for lines in ["echo out\n", "shut\n"] {
-        let mut stage = chat(Chatter::default(), "127.0.0.1:0");
-        let client = stage.connect();
-        client.send(lines.as_bytes()).unwrap();
-        stage.until(|server| server.services().service().lines == 1);
-        drop(stage);
-        let (got, error) = rest(&client);
+        let (got, error) = got_of_a_dropped_server(lines);
         assert_eq!((got.last(), error), (Some(&b'\n'), None), "{lines:?}");
     }
 }
