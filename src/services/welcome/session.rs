@@ -44,9 +44,11 @@ pub struct Session {
     machine: Machine,
     /// Whether the name was a record that had to be cut.
     cut: bool,
-    name: Vec<u8>,
-    /// The welcome, unless it is that for all.
-    reply: Option<Box<[u8]>>,
+    /// The length of the name, once it has ended: [`NAME_MAX_BYTES`] at most.
+    name_bytes: u16,
+    /// The name, and once it has ended its welcome behind it, unless that is the welcome for all. One buffer for both: an
+    /// idle connection is 16 bytes smaller.
+    text: Vec<u8>,
 }
 
 impl Session {
@@ -60,7 +62,17 @@ impl Session {
     /// again once the conversation is over.
     #[must_use]
     pub fn name(&self) -> &[u8] {
-        &self.name
+        match self.state() {
+            State::ReadingName => &self.text,
+            State::WritingWelcome | State::Closed => {
+                self.text.get(..self.name_bytes.into()).unwrap_or_default()
+            }
+        }
+    }
+
+    /// The welcome, unless it is that for all.
+    fn reply(&self) -> &[u8] {
+        self.text.get(self.name_bytes.into()..).unwrap_or_default()
     }
 
     /// Takes what belongs to the name, of at most as many bytes as it has room for. It ends at the first line feed or at
@@ -69,18 +81,18 @@ impl Session {
     fn receive(&mut self, bytes: &[u8], welcome: &Welcome) -> Step<Machine> {
         if let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
             self.append(bytes.get(..end).unwrap_or_default());
-            if self.name.last() == Some(&b'\r') {
-                self.name.pop();
+            if self.text.last() == Some(&b'\r') {
+                self.text.pop();
             }
             return Step { taken: end + 1, moved: self.name_ended(Event::LineEnd, welcome) };
         }
         self.append(bytes);
-        if self.name.len() < NAME_MAX_BYTES {
+        if self.text.len() < NAME_MAX_BYTES {
             return Step::took(bytes.len());
         }
         // Its line feed may be on its way.
-        if self.name.last() == Some(&b'\r') {
-            self.name.pop();
+        if self.text.last() == Some(&b'\r') {
+            self.text.pop();
         }
         // A name that has to be cut has more behind it as a rule, perhaps still on its way. The loop lingers for a client
         // of which not all was taken: so the last byte is left to it.
@@ -90,23 +102,26 @@ impl Session {
     /// A name that comes whole, as most do, is allocated at its size.
     #[inline]
     fn append(&mut self, bytes: &[u8]) {
-        if self.name.is_empty() {
-            self.name = bytes.to_vec();
+        if self.text.is_empty() {
+            self.text = bytes.to_vec();
         } else {
-            self.name.extend_from_slice(bytes);
+            self.text.extend_from_slice(bytes);
         }
     }
 
     #[inline]
     fn name_ended(&mut self, event: Event, welcome: &Welcome) -> Moved<Machine> {
-        self.reply = welcome.for_all().is_none().then(|| welcome.to(&self.name).into());
+        self.name_bytes = u16::try_from(self.text.len()).unwrap_or(u16::MAX);
+        if welcome.for_all().is_none() {
+            self.text.extend_from_slice(&welcome.to(&self.text));
+        }
         self.machine.on(event)
     }
 
     /// Being closed can last, and needs no buffers.
     #[inline]
     fn over(&mut self, event: Event) -> Moved<Machine> {
-        (self.name, self.reply) = (Vec::new(), None);
+        (self.text, self.name_bytes) = (Vec::new(), 0);
         self.machine.on(event)
     }
 }
@@ -149,10 +164,10 @@ impl StreamService for WelcomeStreams {
     #[inline]
     fn want<'a>(&'a self, session: &'a Session) -> Want<'a> {
         match session.state() {
-            State::ReadingName => Want::Read { room: NAME_MAX_BYTES - session.name.len() },
+            State::ReadingName => Want::Read { room: NAME_MAX_BYTES - session.text.len() },
             State::WritingWelcome => {
-                let welcome = session.reply.as_deref().or(self.settings.welcome.for_all());
-                Want::Write { bytes: welcome.unwrap_or_default(), then: Then::Close }
+                let bytes = self.settings.welcome.for_all().unwrap_or_else(|| session.reply());
+                Want::Write { bytes, then: Then::Close }
             }
             State::Closed => Want::Close,
         }
@@ -162,7 +177,7 @@ impl StreamService for WelcomeStreams {
         match session.state() {
             State::ReadingName => {
                 // A name that grows starts the gap anew.
-                let bytes = u32::try_from(session.name.len()).unwrap_or(u32::MAX);
+                let bytes = u32::try_from(session.text.len()).unwrap_or(u32::MAX);
                 let gap = (bytes > 0).then_some(Timer { wait: GAP, generation: bytes });
                 [Some(Timer { wait: NAME, generation: 0 }), gap]
             }
@@ -178,16 +193,16 @@ impl StreamService for WelcomeStreams {
         Step::moved(match input {
             Input::Bytes(bytes) => return session.receive(bytes, welcome),
             Input::Record { bytes, truncated } => {
-                session.name = bytes.to_vec();
+                session.text = bytes.to_vec();
                 session.cut = truncated;
                 session.name_ended(Event::Record, welcome)
             }
-            Input::End(_) if session.name.is_empty() => session.over(Event::NoName),
+            Input::End(_) if session.text.is_empty() => session.over(Event::NoName),
             Input::End(_) => session.name_ended(Event::EndOfInput, welcome),
             Input::Elapsed(GAP) => session.name_ended(Event::Silence, welcome),
             Input::Elapsed(_) => session.over(Event::Deadline),
             Input::Sent => session.over(Event::WelcomeSent),
-            Input::Stopping if session.name.is_empty() && session.state() == State::ReadingName => {
+            Input::Stopping if session.text.is_empty() && session.state() == State::ReadingName => {
                 session.over(Event::Stopped)
             }
             Input::Stopping => Ok(None),
