@@ -322,6 +322,10 @@ macro_rules! machine {
                 std::iter::once(&DIAGRAM)
             }
 
+            fn arrows() -> impl Iterator<Item = Arrow> {
+                TABLE.iter().copied()
+            }
+
             fn outcomes() -> impl Iterator<Item = Outcome> {
                 Outcome::ALL.iter().copied()
             }

@@ -131,7 +131,7 @@ pub enum Cell<State> {
 
 /// The table of a machine, for code that counts, draws or checks arrows without knowing the machine.
 /// [`machine!`](crate::machine!) implements it for the `Machine` that it declares.
-pub trait Table: 'static {
+pub trait Table: Sized + 'static {
     /// Where it can stand.
     type State: Copy + Eq + fmt::Display + fmt::Debug + 'static;
     /// What can happen to it.
@@ -148,6 +148,8 @@ pub trait Table: 'static {
 
     /// The pictures of the table, or of the tables that it is made of.
     fn diagrams() -> impl Iterator<Item = &'static Diagram>;
+    /// Every arrow, in the order in which the pictures have them.
+    fn arrows() -> impl Iterator<Item = ArrowOf<Self>>;
     /// Every outcome.
     fn outcomes() -> impl Iterator<Item = Self::Outcome>;
     /// The cell of the arrow that leaves `state` on `event`, below [`CELLS`](Table::CELLS).

@@ -4,7 +4,7 @@ use std::io;
 
 use super::breach::Breach;
 use super::connection::{Ahead, Connection, Shared, Wrote};
-use super::service::{Input, StreamService, Want};
+use super::service::{Input, StreamService, Trace, Want};
 use super::tables::stream::{Event, State};
 use crate::kernel::{Closing, Kernel};
 use crate::machine::Table as _;
@@ -138,6 +138,7 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
         debug_assert!(moved.is_ok(), "{}: {moved:?}", self.peer);
         let Ok(Some(arrow)) = moved else { return };
         shared.counts.stream_moved(arrow);
+        self.trace(Trace::Moved(arrow), shared);
         if event != Event::Over {
             log::trace!("{}: {arrow}", self.peer);
         }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::breach::Breach;
 use super::counts::Counts;
 use super::looks::Look;
-use super::service::{Input, StreamService, TIMERS, Then, Timer, Want};
+use super::service::{Input, StreamService, TIMERS, Then, Timer, Trace, Want};
 use super::tables::stream::{Machine, State};
 use super::timers::{Running, Timers};
 use super::untaken::Untaken;
@@ -35,6 +35,8 @@ pub(crate) struct Shared<'a, S: StreamService, K> {
     pub(crate) counts: &'a mut Counts<S::Table>,
     /// The moment at which the turn began.
     pub(crate) now: Instant,
+    /// The last look at the clock, for what is traced.
+    pub(crate) clock: Instant,
     /// Whether the session is to be told that the server stops.
     pub(crate) stopping: bool,
 }
@@ -233,6 +235,14 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
         self.came = None;
         self.tell_rarely(Input::Stopping, shared);
         true
+    }
+
+    /// Tells the service what happens on the stream, if it keeps account of that.
+    #[inline]
+    pub(super) fn trace(&mut self, trace: Trace<'_>, shared: &mut Shared<'_, S, K>) {
+        if S::IS_TRACED {
+            shared.service.trace(&mut self.session, trace, shared.clock);
+        }
     }
 
     /// Asks the kernel to report when there is something to do, unless it has been asked just that.

@@ -18,6 +18,9 @@ pub struct Counts<T> {
     streams: [u64; stream::Machine::CELLS],
     refused: u64,
     broken: u64,
+    /// The conversations that were ended by a breach, by the state that they stood in: each at the cell of the first arrow
+    /// that leaves it.
+    broken_at: Box<[u64]>,
     accept_errors: u64,
     pauses: u64,
     table: PhantomData<T>,
@@ -25,7 +28,7 @@ pub struct Counts<T> {
 
 impl<T> Clone for Counts<T> {
     fn clone(&self) -> Self {
-        Counts { arrows: self.arrows.clone(), ..*self }
+        Counts { arrows: self.arrows.clone(), broken_at: self.broken_at.clone(), ..*self }
     }
 }
 
@@ -37,6 +40,7 @@ impl<T: Table> Default for Counts<T> {
             streams: [0; stream::Machine::CELLS],
             refused: 0,
             broken: 0,
+            broken_at: vec![0; T::CELLS].into(),
             accept_errors: 0,
             pauses: 0,
             table: PhantomData,
@@ -141,6 +145,16 @@ impl<T: Table> Counts<T> {
     /// The conversation that stands in `state` is ended because the service broke the law.
     pub(crate) fn conversation_broken(&mut self, state: T::State) {
         self.broken += u64::from(!T::is_decided(state));
+        let leaves = T::arrows().find(|arrow| arrow.from == state);
+        let cell = leaves.map(|arrow| T::cell(arrow.from, arrow.event));
+        if let Some(count) = cell.and_then(|cell| self.broken_at.get_mut(cell)) {
+            *count += 1;
+        }
+    }
+
+    /// How many conversations were ended by a breach where this arrow is the first that leaves.
+    pub(crate) fn broken_before(&self, arrow: ArrowOf<T>) -> u64 {
+        self.broken_at.get(T::cell(arrow.from, arrow.event)).copied().unwrap_or_default()
     }
 
     pub(crate) fn accept_failed(&mut self) {

@@ -11,6 +11,7 @@ use super::counts::Counts;
 use super::listener::Listener;
 use super::service::{DatagramService, News};
 use super::services::{Key, Sealed, Services, Turn};
+use super::view::ServiceView;
 use crate::kernel::{self, Kernel};
 use crate::machine::Table;
 use crate::net::{Cause, Destination, Kind, Peer};
@@ -181,7 +182,8 @@ impl<S: DatagramService, K: Kernel> Accepts<K> for Datagrams<S> {
         self.counts.client_accepted();
         let bytes = buffer.get(..record.bytes).unwrap_or_default();
         let mut datagram = Datagram { session: S::Session::default(), at: S::Table::START, peer: &peer, to };
-        let news = News::Received { bytes, truncated: record.truncated, peer: &peer, now: turn.now };
+        let (truncated, socket_number) = (record.truncated, listener.index());
+        let news = News::Received { bytes, truncated, peer: &peer, socket: socket_number, now: turn.now };
         if self.tell(&mut datagram, news) {
             let sent = self.send(&datagram, socket, &mut turn.kernel);
             let is_told = sent.is_none_or(|news| self.tell(&mut datagram, news));
@@ -267,5 +269,9 @@ impl<S: DatagramService, K: Kernel> Services<K> for Datagrams<S> {
 
     fn report(&self) {
         self.counts.report();
+    }
+
+    fn view(&self, views: &mut Vec<ServiceView>) {
+        views.push(ServiceView::of(&self.counts, None));
     }
 }

@@ -12,6 +12,18 @@ use crate::kernel::Kernel;
 /// A client that has not begun keeps its place at least this long, or a tenth of the time to drain, before it gives way.
 const GRACE: Duration = Duration::from_millis(100);
 
+/// How long connections of watchers have when what they show is over.
+const WATCHERS_GRACE: Duration = Duration::from_millis(100);
+
+/// Whose sockets.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Of {
+    /// Those of services that show others.
+    Watchers,
+    /// Those of the others.
+    Watched,
+}
+
 impl<K: Kernel, H: Services<K>> Server<K, H> {
     /// A request to stop: the first lets open connections finish, the second does not.
     pub(super) fn stop(&mut self) {
@@ -35,9 +47,11 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
         (self.drain_by, self.give_way_at) = (Some(self.turn.now + timeout), Some(self.turn.now + first_look));
         self.turn.stopping = true;
         self.services.stopping();
-        for listener in &mut self.listeners {
-            listener.drain(self.turn.now);
+        let now = self.turn.now;
+        for listener in self.sockets(Of::Watched) {
+            listener.drain(now);
         }
+        self.show_sockets();
         log::info!("stopping: {} open", self.services.open());
     }
 
@@ -47,6 +61,9 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
 
     /// When draining has to be looked at although nothing happens.
     pub(super) fn drains_at(&self) -> Option<Instant> {
+        if self.watchers_by.is_some() {
+            return self.watchers_by;
+        }
         let quiet = self.listeners.iter().filter_map(Listener::quiet_at);
         quiet.chain(self.drain_by).chain(self.give_way_at).min()
     }
@@ -72,12 +89,32 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
         if self.is_stopped {
             self.services.stop();
         }
-        if self.listeners.iter().all(Listener::is_shut) {
+        if self.sockets(Of::Watched).all(|listener| listener.is_shut()) {
             if self.is_stopped {
                 self.all_listeners(Event::Deadline);
             } else if self.services.open() == 0 {
                 self.all_listeners(Event::Drained);
             }
+            if self.services.open() == 0 {
+                self.end_watchers();
+            }
+        }
+        self.show_sockets();
+    }
+
+    /// What watchers show is over: no client is accepted for them any more, and those that are open have a moment.
+    fn end_watchers(&mut self) {
+        let now = self.turn.now;
+        let watchers_by = *self.watchers_by.get_or_insert_with(|| {
+            self.services.watchers_stopping();
+            now + WATCHERS_GRACE
+        });
+        if watchers_by <= now {
+            self.services.stop_watchers();
+        }
+        for listener in self.sockets(Of::Watchers) {
+            listener.on(Event::Stop);
+            listener.on(Event::Drained);
         }
     }
 
@@ -86,8 +123,11 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
     fn shut_empty_sockets(&mut self) {
         let now = self.turn.now;
         let is_last_try = self.is_stopped && self.services.open() == 0;
+        let services = &self.services;
+        let is_open =
+            |listener: &Listener<_>| !listener.is_shut() && !services.is_watcher(listener.service());
         for (index, listener) in
-            self.listeners.iter_mut().enumerate().filter(|(_, listener)| !listener.is_shut())
+            self.listeners.iter_mut().enumerate().filter(|(_, listener)| is_open(listener))
         {
             listener.watch_again(&mut self.turn.kernel, index);
             let is_over = listener.quiet_at().is_some_and(|quiet_at| self.is_stopped || quiet_at <= now);
@@ -105,9 +145,14 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
         }
     }
 
+    fn sockets(&mut self, of: Of) -> impl Iterator<Item = &mut Listener<K::Listener>> {
+        let services = &self.services;
+        let is_of =
+            move |listener: &Listener<_>| services.is_watcher(listener.service()) == (of == Of::Watchers);
+        self.listeners.iter_mut().filter(move |listener| is_of(listener))
+    }
+
     fn all_listeners(&mut self, event: Event) {
-        for listener in &mut self.listeners {
-            listener.on(event);
-        }
+        self.sockets(Of::Watched).for_each(|listener| listener.on(event));
     }
 }

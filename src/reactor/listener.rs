@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use super::admission::ACCEPT_BUDGET;
 use super::deadlines::DURATION_MAX;
 use super::settings::Settings;
-use super::tables::socket::{Event, Machine, State};
+use super::tables::socket::{Arrow, Event, Machine, State};
+use super::view::SocketView;
 use crate::kernel::Kernel;
 use crate::net::{Address, Peer};
 
@@ -19,6 +20,10 @@ pub struct Listener<Socket> {
     machine: Machine,
     /// The number of the service that it serves.
     service: u8,
+    /// Its own number, once it listens.
+    index: usize,
+    /// The arrows that it took.
+    taken: Vec<Arrow>,
     /// Closed, and so gone, as soon as no client is to be served from here any more.
     socket: Option<Socket>,
     /// How many clients can wait at once, and how many may still be served while draining.
@@ -61,6 +66,8 @@ impl<Socket> Listener<Socket> {
         let mut listener = Listener {
             machine: Machine::new(),
             service,
+            index: 0,
+            taken: Vec::new(),
             socket: None,
             // Linux lets in one more than the backlog says.
             queue: if connections { settings.backlog.saturating_add(1) } else { LAST_DATAGRAMS },
@@ -102,6 +109,7 @@ impl<Socket> Listener<Socket> {
     where
         K: Kernel<Listener = Socket>,
     {
+        self.index = index;
         let socket = self.socket.as_mut().ok_or(io::ErrorKind::NotConnected)?;
         let listening = kernel.listen(socket, index, settings.backlog, output_timeout);
         if listening.is_err() {
@@ -124,6 +132,17 @@ impl<Socket> Listener<Socket> {
     /// The number of the service that it serves.
     pub(crate) fn service(&self) -> u8 {
         self.service
+    }
+
+    /// Its own number: sockets count from 0, in the order in which the server began to listen at them.
+    pub(crate) fn index(&self) -> usize {
+        self.index
+    }
+
+    /// What is shown of it.
+    pub(crate) fn view(&self) -> SocketView {
+        let (address, taken) = (self.address.to_string(), self.taken.clone());
+        SocketView { address, service: self.service, state: self.state(), taken }
     }
 
     /// Whether clients connect here, or only send datagrams.
@@ -245,6 +264,7 @@ impl<Socket> Listener<Socket> {
         let moved = self.machine.on(event);
         debug_assert!(moved.is_ok(), "{}: {moved:?}", self.address);
         let Ok(Some(arrow)) = moved else { return };
+        self.taken.push(arrow);
         log::trace!("{}: {arrow}", self.address);
         match arrow.to {
             State::Created | State::Bound | State::Listening | State::Draining => {}

@@ -8,6 +8,7 @@
 
 mod accept;
 mod admission;
+mod admitting;
 mod breach;
 mod closing;
 mod connection;
@@ -30,6 +31,8 @@ pub mod tables;
 mod telling;
 mod timers;
 mod untaken;
+pub mod view;
+mod watched;
 mod writing;
 
 pub use self::breach::Breach;
@@ -41,3 +44,4 @@ pub use self::server::Server;
 pub use self::services::{Key, Services, Turn};
 pub use self::settings::Settings;
 pub use self::streams::Streams;
+pub use self::watched::{Watched, Watcher};

@@ -27,6 +27,8 @@ pub struct Server<K: Kernel, H> {
     /// Whether that moment has come: what is open is closed, and clients that had connected are served if that can be done
     /// at once.
     pub(super) is_stopped: bool,
+    /// When watchers have to be over; `None` as long as what they show is not.
+    pub(super) watchers_by: Option<Instant>,
     /// When sessions that have not begun have to give way to clients that wait, the next time; `None` if the server does
     /// not stop.
     pub(super) give_way_at: Option<Instant>,
@@ -43,7 +45,17 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
         let now = kernel.now();
         let buffer = vec![0; READ_BYTES_PER_TURN].into();
         Server {
-            turn: Turn { kernel, buffer, now, served: 0, start: now, stopping: false, closed: 0 },
+            turn: Turn {
+                kernel,
+                buffer,
+                now,
+                clock: now,
+                served: 0,
+                start: now,
+                stopping: false,
+                closed: 0,
+                sockets: Vec::new(),
+            },
             services,
             listeners: Vec::new(),
             settings,
@@ -52,6 +64,7 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
             drain_by: None,
             give_way_at: None,
             is_stopped: false,
+            watchers_by: None,
             failure: None,
             ready: Vec::new(),
         }
@@ -105,7 +118,15 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
         listener.listen(&mut self.turn.kernel, self.listeners.len(), &self.settings, output_timeout)?;
         let address = listener.address().clone();
         self.listeners.push(listener);
+        self.show_sockets();
         Ok(address)
+    }
+
+    /// Notes where the sockets stand, for a service that shows them.
+    pub(super) fn show_sockets(&mut self) {
+        if H::WATCHES {
+            self.turn.sockets = self.listeners.iter().map(Listener::view).collect();
+        }
     }
 
     /// Serves until it is asked to stop, and writes the counts to the log. [`Mio`](crate::kernel::Mio) is asked by a signal, or
@@ -136,13 +157,17 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
 
     /// Whether every listening socket and every connection is closed.
     pub fn is_closed(&self) -> bool {
-        self.services.open() == 0 && self.listeners.iter().all(|listener| listener.state() == State::Closed)
+        let open = self.services.open() + self.services.watchers();
+        open == 0 && self.listeners.iter().all(|listener| listener.state() == State::Closed)
     }
 
     /// Waits until something is ready, the next deadline, or the end of a pause in accepting.
     fn wait(&mut self) -> io::Result<()> {
         log::logger().flush();
         let now = self.turn.kernel.now();
+        if H::WATCHES {
+            self.services.turned(&self.turn, now.saturating_duration_since(self.turn.now));
+        }
         let waiting = self.listeners.iter().filter(|listener| listener.is_ready());
         let asks_again =
             |listener: &Listener<_>| self.services.asks_again(listener.service(), &self.turn, now);
@@ -151,6 +176,7 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
         let timeout = until.map(|until| until.saturating_duration_since(now));
         let waited = self.turn.kernel.wait(&mut self.ready, timeout);
         self.turn.now = self.turn.kernel.now();
+        self.turn.clock = self.turn.now;
         match waited {
             Err(error) if error.kind() == ErrorKind::Interrupted => Ok(()),
             waited => waited,
@@ -219,8 +245,12 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
             }
             Err(error) => {
                 listener.on(Event::Failed);
-                self.failure.get_or_insert(error);
-                self.drain();
+                // What only watches does not end what it shows.
+                if !self.services.is_watcher(listener.service()) {
+                    self.failure.get_or_insert(error);
+                    self.drain();
+                }
+                self.show_sockets();
                 false
             }
         }

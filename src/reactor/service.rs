@@ -46,6 +46,8 @@
 
 use std::time::{Duration, Instant};
 
+use super::tables::stream;
+use crate::kernel::Interest;
 use crate::machine::{ArrowOf, Moved, Table};
 use crate::net::Peer;
 
@@ -222,6 +224,33 @@ pub trait StreamService {
     /// Says what follows from an arrow that the session took and the loop has counted, as a line of the log. The only
     /// place where a service logs.
     fn on_transition(&mut self, _session: &Self::Session, _arrow: ArrowOf<Self::Table>, _peer: &Peer) {}
+
+    /// Whether [`trace`](StreamService::trace) is told. It costs a look at the clock for each client that is served at once.
+    const IS_TRACED: bool = false;
+
+    /// What the loop does on the stream of this session, `at` the moment at which it last looked at the clock. A service that
+    /// keeps account of its clients needs it, and no other.
+    fn trace(&mut self, _session: &mut Self::Session, _trace: Trace<'_>, _at: Instant) {}
+}
+
+/// What the loop does on a stream.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Trace<'a> {
+    /// Its client was accepted.
+    Accepted {
+        /// The client.
+        peer: &'a Peer,
+        /// The number of the socket that it came to: they count from 0, in the order in which the server began to listen.
+        socket: usize,
+    },
+    /// The loop turns to it, because the kernel has reported something, a timer has run out, or the server stops.
+    Driven,
+    /// It has to wait for input, or for room.
+    Waits(Interest),
+    /// It went along an arrow of [its own table](stream).
+    Moved(stream::Arrow),
+    /// It is closed.
+    Closed,
 }
 
 /// What a service is told of a datagram.
@@ -235,6 +264,8 @@ pub enum News<'a> {
         truncated: bool,
         /// The sender.
         peer: &'a Peer,
+        /// The number of the socket that it came to: they count from 0, in the order in which the server began to listen.
+        socket: usize,
         /// The moment at which the turn began.
         now: Instant,
     },

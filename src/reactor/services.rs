@@ -4,6 +4,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use super::listener::Listener;
+use super::view::{ServiceView, SocketView};
 use crate::kernel::Kernel;
 use crate::net::Kind;
 
@@ -37,6 +38,8 @@ pub struct Turn<K> {
     pub(crate) buffer: Box<[u8]>,
     /// The moment after the wait.
     pub(crate) now: Instant,
+    /// The last look at the clock in this turn, for what is traced.
+    pub(crate) clock: Instant,
     /// How many clients have been accepted so far, and datagrams answered, of all services.
     pub(crate) served: u64,
     /// The moment that timers count from.
@@ -45,6 +48,8 @@ pub struct Turn<K> {
     pub(crate) stopping: bool,
     /// How many connections have closed so far, of all services: each has freed a descriptor.
     pub(crate) closed: u64,
+    /// The sockets that clients come to, for a service that shows them.
+    pub(crate) sockets: Vec<SocketView>,
 }
 
 /// A moment as timers have it: nanoseconds from the start.
@@ -123,6 +128,31 @@ pub trait Services<K: Kernel>: Sealed {
 
     /// Writes the counts to the log.
     fn report(&self);
+
+    /// Adds what is to be shown of each service that is watched.
+    fn view(&self, views: &mut Vec<ServiceView>);
+
+    /// Whether one of them shows the others.
+    const WATCHES: bool = false;
+
+    /// Whether the service of this number shows others, and so goes on until they are over.
+    fn is_watcher(&self, _service: u8) -> bool {
+        false
+    }
+
+    /// How many connections of watchers are open.
+    fn watchers(&self) -> usize {
+        0
+    }
+
+    /// A turn is over, and lasted so long.
+    fn turned(&mut self, _turn: &Turn<K>, _lasted: Duration) {}
+
+    /// What the watchers show is over: they are told that the server stops.
+    fn watchers_stopping(&mut self) {}
+
+    /// Connections of watchers are closed.
+    fn stop_watchers(&mut self) {}
 }
 
 /// What only the loop's own types are.
@@ -229,6 +259,39 @@ impl<K: Kernel, A: Services<K>, B: Services<K>> Services<K> for (A, B) {
     fn report(&self) {
         self.0.report();
         self.1.report();
+    }
+
+    fn view(&self, views: &mut Vec<ServiceView>) {
+        self.0.view(views);
+        self.1.view(views);
+    }
+
+    const WATCHES: bool = A::WATCHES || B::WATCHES;
+
+    fn is_watcher(&self, service: u8) -> bool {
+        match service.checked_sub(A::COUNT) {
+            None => self.0.is_watcher(service),
+            Some(service) => self.1.is_watcher(service),
+        }
+    }
+
+    fn watchers(&self) -> usize {
+        self.0.watchers() + self.1.watchers()
+    }
+
+    fn turned(&mut self, turn: &Turn<K>, lasted: Duration) {
+        self.0.turned(turn, lasted);
+        self.1.turned(turn, lasted);
+    }
+
+    fn watchers_stopping(&mut self) {
+        self.0.watchers_stopping();
+        self.1.watchers_stopping();
+    }
+
+    fn stop_watchers(&mut self) {
+        self.0.stop_watchers();
+        self.1.stop_watchers();
     }
 }
 

@@ -5,18 +5,19 @@ use std::time::{Duration, Instant};
 
 use slab::Slab;
 
-use super::accept::{Accepts, Words, accept_next};
+use super::accept::{Accepts as _, accept_next};
 use super::admission::Admission;
 use super::connection::{Connection, Progress, Shared};
 use super::counts::Counts;
 use super::deadlines::NEVER;
 use super::listener::Listener;
 use super::looks::Looks;
-use super::service::{OnStop, StreamService};
+use super::service::{OnStop, StreamService, Trace};
 use super::services::{Key, Sealed, Services, Turn, since};
-use super::shares::{Above, Shares};
+use super::shares::Shares;
 use super::timers::Timers;
-use crate::kernel::{Closing, Kernel};
+use super::view::{Places, ServiceView};
+use crate::kernel::Kernel;
 use crate::machine::Table as _;
 use crate::net::Kind;
 
@@ -32,22 +33,24 @@ pub struct Streams<S: StreamService, K: Kernel> {
     number: u8,
     pub(super) connections: Slab<Connection<S, K>>,
     /// How many places of the slab have ever been used.
-    places_used: usize,
+    pub(super) places_used: usize,
     pub(super) timers: Timers,
-    admission: Admission,
-    shares: Shares,
+    pub(super) admission: Admission,
+    pub(super) shares: Shares,
     /// The place of the connection that has just been accepted: it is not among its source's yet.
-    new: Option<usize>,
-    counts: Counts<S::Table>,
+    pub(super) new: Option<usize>,
+    pub(super) counts: Counts<S::Table>,
     /// The places of connections whose budget is used up, and that can go on without the kernel.
     go_on: Vec<usize>,
     sweep: Option<Sweep>,
     /// The place of the next session that may have to give way to a client, while the server stops.
     gives_way: Option<usize>,
     /// The last looks for sessions that give way.
-    looks: Looks,
+    pub(super) looks: Looks,
     /// Whether a client waits to be accepted.
     is_waited_for: bool,
+    /// Whether all sessions are told that the server stops.
+    tells_all: bool,
 }
 
 /// What all connections are told one after the other.
@@ -106,6 +109,7 @@ impl<S: StreamService, K: Kernel> Streams<S, K> {
             gives_way: None,
             looks: Looks::default(),
             is_waited_for: false,
+            tells_all: false,
         }
     }
 
@@ -142,20 +146,25 @@ impl<S: StreamService, K: Kernel> Streams<S, K> {
         let had_time =
             |connection: &Connection<S, K>| connection.came().is_some_and(|came| self.looks.had_time(came));
         let gives_way = self.wants_room(turn) && self.connections.get(slot).is_some_and(had_time);
-        let stopping = gives_way || (turn.stopping && S::ON_STOP == OnStop::TellAll);
+        let stopping = gives_way || self.tells_all;
         let Streams { service, number, connections, timers, counts, go_on, .. } = self;
         let Some(connection) = connections.get_mut(slot) else { return };
-        let Turn { kernel, buffer, now, start, .. } = turn;
-        let mut shared = Shared { kernel, service, counts, now: *now, stopping };
+        let Turn { kernel, buffer, now, start, clock, .. } = turn;
+        let mut shared = Shared { kernel, service, counts, now: *now, clock: *clock, stopping };
+        connection.trace(Trace::Driven, &mut shared);
         let progress = connection.drive(&mut shared, buffer);
         if progress == Progress::Done {
             return self.close(slot, turn);
         }
         // A connection that has to wait does so from now on: the turn can have begun long ago.
         let now = shared.kernel.now();
+        (*clock, shared.clock) = (now, now);
         let key = Key { service: *number, slot };
         if progress == Progress::GoesOn && !std::mem::replace(&mut connection.goes_on, true) {
             go_on.push(slot);
+        }
+        if let Progress::Blocked(interest) = progress {
+            connection.trace(Trace::Waits(interest), &mut shared);
         }
         if let Progress::Blocked(interest) = progress
             && let Err(error) = connection.watch(key.token(), interest, shared.kernel)
@@ -179,13 +188,18 @@ impl<S: StreamService, K: Kernel> Streams<S, K> {
     ) {
         let Streams { service, connections, counts, .. } = self;
         let Some(connection) = connections.get_mut(slot) else { return };
-        let Turn { kernel, now, .. } = turn;
-        change(connection, &mut Shared { kernel, service, counts, now: *now, stopping: false });
+        let Turn { kernel, now, clock, .. } = turn;
+        let mut shared = Shared { kernel, service, counts, now: *now, clock: *clock, stopping: false };
+        change(connection, &mut shared);
     }
 
     /// Closes a connection and gives its place and its descriptor back.
     fn close(&mut self, slot: usize, turn: &mut Turn<K>) {
-        let Some(connection) = self.connections.try_remove(slot) else { return };
+        let Some(mut connection) = self.connections.try_remove(slot) else { return };
+        if S::IS_TRACED {
+            turn.clock = turn.kernel.now();
+            self.service.trace(&mut connection.session, Trace::Closed, turn.clock);
+        }
         connection.forget_timers(slot, &mut self.timers);
         if self.new != Some(slot) {
             self.shares.give_back(connection.peer());
@@ -196,6 +210,17 @@ impl<S: StreamService, K: Kernel> Streams<S, K> {
         turn.closed += 1;
         let closing = connection.closing();
         turn.kernel.close(connection.into_stream(), closing);
+    }
+
+    /// From now on all sessions are told that the server stops.
+    pub(super) fn tell_all(&mut self) {
+        self.tells_all = true;
+        self.sweep = Some(Sweep { told: Told::Stopping, next: 0 });
+    }
+
+    /// Whether a timer has run out.
+    pub(super) fn is_due(&self, turn: &Turn<K>) -> bool {
+        self.timers.first() <= since(turn.start, turn.now)
     }
 
     /// Whether a client waits that cannot be accepted now.
@@ -217,62 +242,6 @@ impl<S: StreamService, K: Kernel> Streams<S, K> {
             next += 1;
         }
         self.gives_way = Some(next);
-    }
-
-    /// The source of the client that was accepted has its share of the places.
-    #[cold]
-    fn refuse(&mut self, above: &Above) {
-        self.counts.client_refused();
-        if above.is_news {
-            let (Above { source, .. }, most) = (above, self.shares.most());
-            log::info!("{source} has {most} connections, the most of one source; more are refused");
-        }
-    }
-}
-
-impl<S: StreamService, K: Kernel> Accepts<K> for Streams<S, K> {
-    const WORDS: Words = Words { accept: "accept", accepted: "accepted" };
-
-    fn admits(&self, turn: &Turn<K>) -> bool {
-        self.admission.admits(self.connections.len(), turn.now, turn.closed)
-    }
-
-    /// Accepts the client that has waited longest.
-    fn accept_one(&mut self, listener: &mut Listener<K::Listener>, turn: &mut Turn<K>) -> io::Result<()> {
-        let (stream, peer) = listener.accept(&mut turn.kernel)?;
-        self.counts.client_accepted();
-        if let Some(above) = self.shares.above(&peer) {
-            self.refuse(&above);
-            turn.kernel.close(stream, Closing::Cut);
-            return Ok(());
-        }
-        // Driven at once: most clients have sent their request by now and are done with before the kernel
-        // would have to be asked to watch them.
-        let session = self.service.open(&peer, turn.now);
-        let keeps_boundaries = listener.address().kind.semantics().boundaries;
-        let connection = Connection::new(stream, session, peer, keeps_boundaries, self.looks.last());
-        let slot = self.connections.insert(connection);
-        self.places_used = self.places_used.max(slot + 1);
-        self.new = Some(slot);
-        self.drive_slot(slot, turn);
-        self.new = None;
-        if let Some(connection) = self.connections.get(slot) {
-            self.shares.take(connection.peer());
-        }
-        Ok(())
-    }
-
-    fn pause(&mut self, error: &io::Error, now: Instant, closed: u64) {
-        self.counts.accept_paused();
-        self.admission.pause(now, closed);
-        if self.admission.take_first_of_episode() {
-            let open = self.connections.len();
-            log::warn!("accepting pauses with {open} open: {error}; others wait");
-        }
-    }
-
-    fn peer_lost(&mut self) {
-        self.counts.accept_failed();
     }
 }
 
@@ -355,7 +324,7 @@ impl<S: StreamService, K: Kernel> Services<K> for Streams<S, K> {
 
     fn stopping(&mut self) {
         if S::ON_STOP == OnStop::TellAll {
-            self.sweep = Some(Sweep { told: Told::Stopping, next: 0 });
+            self.tell_all();
         }
     }
 
@@ -393,5 +362,10 @@ impl<S: StreamService, K: Kernel> Services<K> for Streams<S, K> {
 
     fn report(&self) {
         self.counts.report();
+    }
+
+    fn view(&self, views: &mut Vec<ServiceView>) {
+        let places = Places { taken: self.connections.len(), all: self.admission.capacity() };
+        views.push(ServiceView::of(&self.counts, Some(places)));
     }
 }

@@ -62,6 +62,19 @@ impl<T: Table> Table for Before<T> {
         Machine::diagrams().chain(T::diagrams())
     }
 
+    fn arrows() -> impl Iterator<Item = ArrowOf<Self>> {
+        let own = Machine::arrows().map(|Arrow { from, event, to }| {
+            let (from, event, to) = (Either::Own(from), Either::Own(event), Either::Own(to));
+            Arrow { from, event, to: Self::leads_to(from, event).unwrap_or(to) }
+        });
+        let inner = T::arrows().map(|Arrow { from, event, to }| Arrow {
+            from: Either::Inner(from),
+            event: Either::Inner(event),
+            to: Either::Inner(to),
+        });
+        own.chain(inner)
+    }
+
     fn outcomes() -> impl Iterator<Item = Self::Outcome> {
         Machine::outcomes().map(Either::Own).chain(T::outcomes().map(Either::Inner))
     }

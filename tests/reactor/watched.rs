@@ -2,56 +2,19 @@
 //! listening socket outlives its server, so that a successor serves the clients who came in between.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::{self, Read as _, Write as _};
 use std::net::TcpStream;
 use std::rc::Rc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use welcomed::kernel::{Closing, Datagram, Interest, Kernel, Mio, Ready, Record};
-use welcomed::machine::ArrowOf;
+use welcomed::kernel::{Closing, Datagram, Handle, Interest, Kernel, Mio, Ready, Record};
 use welcomed::net::{Address, Destination, Peer};
-use welcomed::reactor::service::{Input, OnStop, Step, StreamService, TIMERS, Then, Timer, Want};
-use welcomed::reactor::{Server, Settings, Streams};
+use welcomed::reactor::service::{Input, Step, StreamService, TIMERS, Then, Timer, Want};
+use welcomed::reactor::view::{SocketView, View};
+use welcomed::reactor::{Server, Settings, Streams, Watched, Watcher};
 use welcomed::services::welcome::{self, WelcomeStreams};
-
-/// How often each arrow was taken, as it is shown.
-type Arrows = Rc<RefCell<BTreeMap<String, u64>>>;
-
-/// A service whose arrows others can see.
-struct Watched<S>(S, Arrows);
-
-impl<S: StreamService> StreamService for Watched<S> {
-    type Session = S::Session;
-    type Table = S::Table;
-    const ON_STOP: OnStop = S::ON_STOP;
-
-    fn waits(&self) -> Vec<Duration> {
-        self.0.waits()
-    }
-
-    fn open(&mut self, peer: &Peer, now: Instant) -> S::Session {
-        self.0.open(peer, now)
-    }
-
-    fn want<'a>(&'a self, session: &'a S::Session) -> Want<'a> {
-        self.0.want(session)
-    }
-
-    fn timers(&self, session: &S::Session) -> [Option<Timer>; TIMERS] {
-        self.0.timers(session)
-    }
-
-    fn on(&mut self, session: &mut S::Session, input: Input<'_>, now: Instant) -> Step<S::Table> {
-        self.0.on(session, input, now)
-    }
-
-    fn on_transition(&mut self, session: &S::Session, arrow: ArrowOf<S::Table>, peer: &Peer) {
-        *self.1.borrow_mut().entry(arrow.to_string()).or_default() += 1;
-        self.0.on_transition(session, arrow, peer);
-    }
-}
 
 mod table {
     welcomed::machine! {
@@ -69,13 +32,42 @@ mod table {
 }
 use table::{Event, Machine, State};
 
-/// Answers a line with the arrows of the other service.
-struct Status(Arrows);
+/// Answers a line with the arrows of the other services, and keeps the connection open. A connection that has asked for
+/// `much` is never done with its answer, unless its client reads.
+#[derive(Default)]
+struct Status {
+    view: View,
+}
 
 #[derive(Default)]
 struct Asked {
     machine: Machine,
     answer: Vec<u8>,
+}
+
+impl Status {
+    fn answer(&self) -> Vec<u8> {
+        let mut answer = format!("stopping: {}\n", self.view.stopping);
+        for machine in self.view.services.iter().flat_map(|service| &service.machines) {
+            for ((from, event, to), taken) in machine.diagram.arrows.iter().zip(&machine.taken) {
+                let _ = writeln!(answer, "{taken} {from} {event} {to}");
+            }
+            for ((_, name), standing) in machine.diagram.states.iter().zip(&machine.standing) {
+                let _ = writeln!(answer, "{standing} in {name}");
+            }
+        }
+        for socket in &self.view.sockets {
+            let SocketView { address, service, state, .. } = socket;
+            let _ = writeln!(answer, "{address} serves {service} and is {state}");
+        }
+        answer.into_bytes()
+    }
+}
+
+impl Watcher for Status {
+    fn look(&mut self, view: View) {
+        self.view = view;
+    }
 }
 
 impl StreamService for Status {
@@ -101,13 +93,11 @@ impl StreamService for Status {
     fn on(&mut self, asked: &mut Asked, input: Input<'_>, _: Instant) -> Step<Machine> {
         match input {
             Input::Bytes(bytes) => {
-                let arrows = self.0.borrow();
-                for (arrow, count) in arrows.iter() {
-                    asked.answer.extend_from_slice(format!("{count} {arrow}\n").as_bytes());
-                }
+                asked.answer = if bytes == b"much\n" { vec![0; 64 << 20] } else { self.answer() };
                 Step { taken: bytes.len(), moved: asked.machine.on(Event::Asked) }
             }
             Input::Sent => Step::moved(asked.machine.on(Event::Sent)),
+            Input::Stopping if asked.machine.state() == State::Writing => Step::took(0),
             Input::Record { .. }
             | Input::End(_)
             | Input::Elapsed(_)
@@ -120,42 +110,112 @@ impl StreamService for Status {
 
 /// What comes back for `request`, up to the end.
 fn ask(address: &Address, request: &[u8]) -> String {
-    let mut client = TcpStream::connect(address.inet().unwrap()).unwrap();
-    client.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let mut client = connect(address);
     client.write_all(request).unwrap();
     let mut answer = String::new();
     client.read_to_string(&mut answer).unwrap();
     answer
 }
 
-fn welcome(arrows: &Arrows) -> Watched<WelcomeStreams> {
-    Watched(WelcomeStreams::new(welcome::Settings::default()), Rc::clone(arrows))
+fn connect(address: &Address) -> TcpStream {
+    let client = TcpStream::connect(address.inet().unwrap()).unwrap();
+    client.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    client
+}
+
+fn welcome() -> WelcomeStreams {
+    WelcomeStreams::new(welcome::Settings::default())
+}
+
+/// A server of the welcome that is watched, while `clients` runs: it gets the addresses of both, and a handle. Gives what
+/// `clients` gave, and how long the server went on after that.
+fn watched<T: Send>(clients: impl FnOnce([Address; 2], Handle) -> T + Send) -> (T, Duration) {
+    let kernel = Mio::new().unwrap();
+    let handle = kernel.handle();
+    let services = Watched::new(Streams::new(welcome(), 8), Streams::new(Status::default(), 8));
+    let mut server = Server::new(kernel, services, Settings::default());
+    let addresses = [0, 1].map(|service| {
+        let listens = server.listen_for(service, &"127.0.0.1:0".parse().unwrap()).unwrap();
+        listens.addresses[0].clone()
+    });
+    thread::scope(|scope| {
+        let stop = handle.clone();
+        let clients = scope.spawn(move || {
+            let gave = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| clients(addresses, handle)));
+            stop.stop().unwrap();
+            (gave, Instant::now())
+        });
+        server.run().unwrap();
+        let (gave, at) = clients.join().unwrap();
+        (gave.unwrap_or_else(|panic| std::panic::resume_unwind(panic)), at.elapsed())
+    })
 }
 
 #[test]
 fn a_service_shows_the_arrows_of_another_while_it_runs() {
-    let arrows = Arrows::default();
-    let kernel = Mio::new().unwrap();
-    let handle = kernel.handle();
-    let services = (Streams::new(welcome(&arrows), 8), Streams::new(Status(Rc::clone(&arrows)), 8));
-    let mut server = Server::new(kernel, services, Settings::default());
-    let mut listen = |service| {
-        let listens = server.listen_for(service, &"127.0.0.1:0".parse().unwrap()).unwrap();
-        listens.addresses[0].clone()
-    };
-    let (welcome, status) = (listen(0), listen(1));
-    let client = thread::spawn(move || {
+    let (shown, _) = watched(|[welcome, status], _| {
         for _ in 0..3 {
             assert_eq!(ask(&welcome, b"Ada\n"), "welcome ");
         }
-        let shown = ask(&status, b"status\n");
-        handle.stop().unwrap();
-        shown
+        let _silent = connect(&welcome);
+        let end = Instant::now() + Duration::from_secs(10);
+        loop {
+            let shown = ask(&status, b"status\n");
+            if shown.contains("1 in reading name\n") || Instant::now() > end {
+                return (shown, welcome, status);
+            }
+        }
     });
-    server.run().unwrap();
-    let shown = client.join().unwrap();
-    assert!(shown.contains("3 reading name -> writing welcome (line end)\n"), "{shown}");
-    assert!(shown.contains("3 writing welcome -> closed (welcome sent)\n"), "{shown}");
+    let (shown, welcome, status) = shown;
+    for line in [
+        "stopping: false".to_owned(),
+        "3 ReadingName line end WritingWelcome".to_owned(),
+        "3 WritingWelcome welcome sent Closed".to_owned(),
+        "1 in reading name".to_owned(),
+        format!("{welcome} serves 0 and is listening"),
+        format!("{status} serves 1 and is listening"),
+    ] {
+        assert!(shown.lines().any(|shown| shown == line), "{line} in {shown}");
+    }
+}
+
+#[test]
+fn a_watcher_goes_on_until_what_it_shows_is_over() {
+    let (gave, went_on) = watched(|[welcome, status], handle| {
+        let mut slow = connect(&welcome);
+        slow.write_all(b"A").unwrap();
+        let idle = connect(&status);
+        handle.stop().unwrap();
+        let end = Instant::now() + Duration::from_secs(4);
+        let mut shown = ask(&status, b"status\n");
+        while !shown.contains("stopping: true") && Instant::now() < end {
+            shown = ask(&status, b"status\n");
+        }
+        slow.write_all(b"da\n").unwrap();
+        let mut answer = String::new();
+        slow.read_to_string(&mut answer).unwrap();
+        assert_eq!(answer, "welcome ");
+        // The idle one sees its end as soon as nothing is left to be shown.
+        let ended = Instant::now();
+        (&idle).read_to_string(&mut String::new()).unwrap();
+        (shown, welcome, ended.elapsed())
+    });
+    let (shown, welcome, ended) = gave;
+    assert!(shown.contains("stopping: true"), "{shown}");
+    assert!(shown.contains(&format!("{welcome} serves 0 and is draining")), "{shown}");
+    assert!(ended < Duration::from_secs(1) && went_on < Duration::from_secs(1), "{ended:?} {went_on:?}");
+}
+
+#[test]
+fn a_watcher_that_does_not_read_holds_up_no_stop() {
+    let (_slow, went_on) = watched(|[_, status], handle| {
+        let mut slow = connect(&status);
+        slow.write_all(b"much\n").unwrap();
+        slow.read_exact(&mut [0; 1]).unwrap();
+        handle.stop().unwrap();
+        slow
+    });
+    assert!(went_on < Duration::from_secs(2), "{went_on:?}");
 }
 
 type Socket = Rc<RefCell<<Mio as Kernel>::Listener>>;
@@ -257,11 +317,11 @@ impl Kernel for Keeping {
 
 #[test]
 fn a_listening_socket_can_outlive_its_server() {
-    let (kept, arrows) = (Rc::default(), Arrows::default());
+    let kept = Rc::default();
     let start = || {
         let kernel = Keeping { mio: Mio::new().unwrap(), kept: Rc::clone(&kept) };
         let handle = kernel.mio.handle();
-        let mut server = Server::new(kernel, Streams::new(welcome(&arrows), 8), Settings::default());
+        let mut server = Server::new(kernel, Streams::new(welcome(), 8), Settings::default());
         let listens = server.listen(&"127.0.0.1:0".parse().unwrap()).unwrap();
         (server, handle, listens.addresses[0].clone())
     };

@@ -128,7 +128,7 @@ fn datagram(text: &'static str, bytes: &[u8]) {
     let mut session = <WelcomeDatagrams as DatagramService>::Session::default();
     let cut = &bytes[..bytes.len().min(service.room())];
     let (peer, now) = (Peer::Host(Ipv4Addr::LOCALHOST), now());
-    let news = News::Received { bytes: cut, truncated: cut.len() < bytes.len(), peer: &peer, now };
+    let news = News::Received { bytes: cut, truncated: cut.len() < bytes.len(), peer: &peer, socket: 0, now };
     let arrow = service.on(&mut session, news).ok().flatten().expect("a datagram moves");
     assert_eq!(arrow.event == datagram::Event::Echo, model::is_echo(text, cut));
     let answer = service.answer(&session).map(<[u8]>::to_vec);

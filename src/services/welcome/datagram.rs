@@ -69,7 +69,7 @@ impl DatagramService for WelcomeDatagrams {
 
     fn on(&mut self, session: &mut Conversation, news: News<'_>) -> Moved<Machine> {
         session.machine.on(match news {
-            News::Received { bytes, truncated, peer, now } => {
+            News::Received { bytes, truncated, peer, now, .. } => {
                 if let Some(why) = self.is_echo(bytes, peer, now) {
                     session.why = why;
                     Event::Echo

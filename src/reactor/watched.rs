@@ -1,0 +1,206 @@
+//! A service that shows the others of its loop.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use super::listener::Listener;
+use super::service::StreamService;
+use super::services::{Key, Sealed, Services, Turn, since};
+use super::streams::Streams;
+use super::view::{ServiceView, Turns, View};
+use crate::kernel::Kernel;
+use crate::net::Kind;
+
+/// How often a watcher looks at least, while the loop turns.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// A service that shows the others of its loop.
+pub trait Watcher: StreamService {
+    /// What the loop does at this moment. It is told before anything else that the service is told, and once a second while
+    /// the loop turns. A loop that waits for longer than that has nothing new.
+    fn look(&mut self, view: View);
+}
+
+/// Services, and behind them one that shows them: the [`Watcher`] `W`. Its number is the one behind theirs.
+///
+/// It has its own places, as any service has. While the server stops it goes on until the others are over: then its sessions are
+/// told ([`Input::Stopping`](super::service::Input::Stopping)), and those that are not over 100 ms later are ended.
+pub struct Watched<H, W: StreamService, K: Kernel> {
+    services: H,
+    watcher: Streams<W, K>,
+    turns: Turns,
+    /// When it looks again.
+    looks_at: Option<Instant>,
+}
+
+impl<H, W: Watcher, K: Kernel> Watched<H, W, K> {
+    /// These services, and the watcher that shows them.
+    pub fn new(services: H, watcher: Streams<W, K>) -> Self {
+        Watched { services, watcher, turns: Turns::default(), looks_at: None }
+    }
+
+    /// The services that are shown.
+    pub fn services(&self) -> &H {
+        &self.services
+    }
+
+    /// The service that shows them.
+    pub fn watcher(&self) -> &Streams<W, K> {
+        &self.watcher
+    }
+
+    fn look(&mut self, turn: &Turn<K>, now: Instant)
+    where
+        H: Services<K>,
+    {
+        let mut services = Vec::new();
+        self.services.view(&mut services);
+        self.watcher.service.look(View {
+            age: Duration::from_nanos(since(turn.start, now)),
+            stopping: turn.stopping,
+            sockets: turn.sockets.clone(),
+            services,
+            turns: self.turns.clone(),
+        });
+    }
+}
+
+impl<H: Sealed, W: StreamService, K: Kernel> Sealed for Watched<H, W, K> {}
+
+impl<H: Services<K>, W: Watcher, K: Kernel> Services<K> for Watched<H, W, K> {
+    const COUNT: u8 = H::COUNT + 1;
+    const WATCHES: bool = true;
+
+    fn number(&mut self, first: u8) {
+        self.services.number(first);
+        self.watcher.number(first + H::COUNT);
+    }
+
+    fn serves(&self, service: u8, kind: Kind) -> bool {
+        match service.checked_sub(H::COUNT) {
+            None => self.services.serves(service, kind),
+            Some(service) => self.watcher.serves(service, kind),
+        }
+    }
+
+    fn output_timeout(&self, service: u8) -> Duration {
+        match service.checked_sub(H::COUNT) {
+            None => self.services.output_timeout(service),
+            Some(service) => Services::output_timeout(&self.watcher, service),
+        }
+    }
+
+    fn go_on(&mut self, turn: &mut Turn<K>) {
+        self.services.go_on(turn);
+        self.watcher.go_on(turn);
+    }
+
+    fn drive(&mut self, key: Key, turn: &mut Turn<K>) {
+        match key.service.checked_sub(H::COUNT) {
+            None => self.services.drive(key, turn),
+            Some(service) => {
+                self.look(turn, turn.now);
+                self.watcher.drive(Key { service, ..key }, turn);
+            }
+        }
+    }
+
+    fn expire(&mut self, turn: &mut Turn<K>) {
+        self.services.expire(turn);
+        if self.watcher.is_due(turn) {
+            self.look(turn, turn.now);
+            self.watcher.expire(turn);
+        }
+    }
+
+    fn accept(
+        &mut self,
+        service: u8,
+        listener: &mut Listener<K::Listener>,
+        turn: &mut Turn<K>,
+    ) -> io::Result<bool> {
+        match service.checked_sub(H::COUNT) {
+            None => self.services.accept(service, listener, turn),
+            Some(service) => {
+                self.look(turn, turn.now);
+                self.watcher.accept(service, listener, turn)
+            }
+        }
+    }
+
+    fn accepted(&mut self, waiting: u64, perhaps: u64) {
+        self.services.accepted(waiting, perhaps);
+        self.watcher.accepted(waiting >> H::COUNT, perhaps >> H::COUNT);
+    }
+
+    fn asks_again(&self, service: u8, turn: &Turn<K>, now: Instant) -> Option<Instant> {
+        match service.checked_sub(H::COUNT) {
+            None => self.services.asks_again(service, turn, now),
+            Some(service) => self.watcher.asks_again(service, turn, now),
+        }
+    }
+
+    fn next(&self, turn: &Turn<K>) -> Option<Instant> {
+        [self.services.next(turn), self.watcher.next(turn)].into_iter().flatten().min()
+    }
+
+    fn open(&self) -> usize {
+        self.services.open()
+    }
+
+    fn stopping(&mut self) {
+        self.services.stopping();
+    }
+
+    fn end_pauses(&mut self) {
+        self.services.end_pauses();
+        self.watcher.end_pauses();
+    }
+
+    fn give_way(&mut self) {
+        self.services.give_way();
+    }
+
+    fn stop(&mut self) {
+        self.services.stop();
+    }
+
+    fn sweep(&mut self, turn: &mut Turn<K>) {
+        self.services.sweep(turn);
+        self.watcher.sweep(turn);
+    }
+
+    fn report(&self) {
+        self.services.report();
+        self.watcher.report();
+    }
+
+    fn view(&self, views: &mut Vec<ServiceView>) {
+        self.services.view(views);
+        Services::view(&self.watcher, views);
+    }
+
+    fn is_watcher(&self, service: u8) -> bool {
+        service == H::COUNT
+    }
+
+    fn watchers(&self) -> usize {
+        self.watcher.connections()
+    }
+
+    fn turned(&mut self, turn: &Turn<K>, lasted: Duration) {
+        self.turns.add(lasted);
+        if self.looks_at.is_none_or(|looks_at| looks_at <= turn.now) {
+            self.looks_at = Some(turn.now + LOOK_EVERY);
+            self.look(turn, turn.now);
+        }
+    }
+
+    fn watchers_stopping(&mut self) {
+        self.watcher.tell_all();
+    }
+
+    fn stop_watchers(&mut self) {
+        Services::stop(&mut self.watcher);
+    }
+}
