@@ -6,7 +6,6 @@ use std::path::Path;
 
 use crate::comparison::Comparison;
 use crate::comparison::baseline::Baseline;
-use crate::comparison::goals::goals;
 use crate::comparison::row::Row;
 use crate::comparison::setup::{Scale, Setup};
 use crate::program::options::Options;
@@ -14,7 +13,7 @@ use crate::program::outcome::Outcome;
 use crate::program::preflight::{self, Needs};
 use crate::program::progress::progress;
 use crate::program::say::say;
-use crate::report::Figures;
+use crate::report::{Figures, Report};
 use crate::system::files::at;
 use crate::{comparison, report};
 
@@ -33,10 +32,7 @@ pub(super) fn compare(options: &Options, setup: &Setup<'_>) -> io::Result<Outcom
     progress(&"");
     say(&report::comparison(&comparison))?;
     let path = options.json.clone().unwrap_or_else(|| setup.folder.join("report.json"));
-    let json = serde_json::json!({
-        "version": 1, "comparison": comparison, "goals": goals(&comparison.rows),
-    });
-    fs::write(&path, format!("{json:#}\n")).map_err(|error| at(&path, &error))?;
+    fs::write(&path, Report::of_comparison(&comparison).json()).map_err(|error| at(&path, &error))?;
     let page = path.with_extension("html");
     fs::write(&page, report::page(&comparison))?;
     say(&format_args!(

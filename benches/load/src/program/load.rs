@@ -21,7 +21,7 @@ use crate::program::outcome::Outcome;
 use crate::program::preflight::{self, Needs};
 use crate::program::progress::progress;
 use crate::program::say::say;
-use crate::report;
+use crate::report::{self, Report};
 use crate::system::clock::nanos;
 use crate::system::files::at;
 use crate::system::processes::descriptor_limit;
@@ -112,8 +112,7 @@ fn ceiling_over(kind: Kind, stop: &AtomicBool) -> io::Result<Option<f64>> {
 fn write_reports(options: &Options, measured: &Measured, ceiling: Option<f64>) -> io::Result<()> {
     say(&report::run(measured, ceiling))?;
     if let Some(path) = &options.json {
-        fs::write(path, format!("{:#}\n", report::run_as_json(measured, ceiling)))
-            .map_err(|error| at(path, &error))?;
+        fs::write(path, Report::of_run(measured, ceiling).json()).map_err(|error| at(path, &error))?;
     }
     if let Some(path) = &options.html {
         fs::write(path, report::run_page(measured, ceiling)).map_err(|error| at(path, &error))?;

@@ -1,66 +1,193 @@
-//! One run for programs.
+//! The report for programs.
 
-use crate::comparison::ceiling;
+use std::collections::BTreeMap;
+
+use hdrhistogram::Histogram;
+use serde::Serialize;
+
+use crate::comparison::goals::{Goal, goals};
+use crate::comparison::{Comparison, ceiling};
 use crate::figures::measured::Measured;
-use crate::figures::tally::Failure;
+use crate::figures::tally::Tally;
+use crate::figures::timeline::Timeline;
 use crate::system::clock::nanos;
+use crate::system::processes::NetCounters;
+
+/// The version of [`Report`].
+const VERSION: u32 = 1;
+
+/// A report of the load test.
+#[derive(Serialize)]
+pub(crate) struct Report<'a> {
+    /// It goes up when a member changes its meaning or goes away. New members may come without.
+    version: u32,
+    /// Of a run without `--connect`: all servers by the same measure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    comparison: Option<&'a Comparison>,
+    /// Of a run without `--connect`: the figures that welcomed is meant to reach.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    goals: Option<Vec<Goal>>,
+    /// Of a run with `--connect`: what came of the visits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run: Option<Run<'a>>,
+}
+
+/// What came of a run against one server.
+#[derive(Serialize)]
+struct Run<'a> {
+    /// Seconds from the first visit's beginning to the last one's end.
+    seconds: f64,
+    /// Whether visits began so late that the times say more about the generator than about the server.
+    spoiled: bool,
+    /// The kind of the server's socket: tcp, unix, unixpacket, udp or unixgram.
+    kind: String,
+    /// Nanoseconds that a visit could last, and that a datagram's answer was waited for.
+    timeout: u64,
+    /// Visits that went as they should; over datagrams those that were answered.
+    welcomed: u64,
+    /// Visits that were reset on purpose.
+    reset_on_purpose: u64,
+    /// Visits that failed, by class.
+    failures: BTreeMap<&'static str, u64>,
+    /// Visits that found no room in an accept queue (Unix sockets) or in a queue for datagrams, and waited.
+    waited: u64,
+    /// What became of the datagrams. Zeros where there are connections, but for those sent.
+    datagrams: Datagrams,
+    /// From the scheduled moment to the end.
+    latency: Times,
+    /// How late visits began: the generator's own part.
+    start_lag: Times,
+    /// From the start to being connected.
+    connect: Times,
+    /// From the start to the first byte.
+    first_byte: Times,
+    /// From the start to the end.
+    end: Times,
+    /// Visits in flight, averaged over time.
+    in_flight: f64,
+    /// Visits that began late because as many as there may be were in flight.
+    held_back: u64,
+    /// Seconds of processor time that the generator used.
+    generator_cpu_seconds: f64,
+    /// Visits a second that the generator reaches against a server that does next to nothing; null if not measured.
+    generator_ceiling: Option<f64>,
+    /// Whether the generator was the limit, so that the server may bear more.
+    generator_limited: bool,
+    /// What happened when.
+    timeline: &'a Timeline,
+    /// What the kernel counted meanwhile.
+    net: NetCounters,
+}
+
+/// Numbers of datagrams.
+#[derive(Serialize)]
+struct Datagrams {
+    /// Datagrams that were sent.
+    sent: u64,
+    /// No answer came within the timeout.
+    lost: u64,
+    /// An answer to a lost one came within another timeout.
+    late: u64,
+    /// Another answer to an answered one came.
+    duplicates: u64,
+    /// Datagrams that are not from the server.
+    foreign: u64,
+}
+
+/// How a time is spread over the visits, in nanoseconds.
+#[derive(Serialize)]
+struct Times {
+    /// The median.
+    p50: u64,
+    /// The 90th percentile.
+    p90: u64,
+    /// The 99th percentile.
+    p99: u64,
+    /// The 99.9th percentile.
+    p999: u64,
+    /// The longest.
+    max: u64,
+    /// The mean.
+    mean: f64,
+}
 
 impl Measured {
     /// The run as JSON, an object that `report.schema.json` of this package describes.
     #[must_use]
     pub fn json(&self) -> String {
-        format!("{:#}\n", run_as_json(self, None))
+        Report::of_run(self, None).json()
     }
 }
 
-/// One run for programs. Times are in nanoseconds.
-#[expect(clippy::cast_precision_loss, reason = "a figure of seconds")]
-pub(crate) fn run_as_json(measured: &Measured, ceiling: Option<f64>) -> serde_json::Value {
-    let tally = &measured.tally;
-    let failures = Failure::ALL.map(|failure| (failure.name(), tally.count(failure)));
-    let times = |times: &hdrhistogram::Histogram<u64>| {
-        let quantiles = [0.5, 0.9, 0.99, 0.999].map(|quantile| times.value_at_quantile(quantile));
-        serde_json::json!({
-            "p50": quantiles[0], "p90": quantiles[1], "p99": quantiles[2], "p999": quantiles[3],
-            "max": times.max(), "mean": times.mean(),
-        })
-    };
-    serde_json::json!({
-        "version": 1,
-        "run": {
-            "seconds": measured.seconds,
-            "spoiled": tally.is_spoiled(),
-            "kind": measured.kind.to_string(),
-            "timeout": nanos(measured.timeout),
-            "welcomed": tally.welcomed,
-            "reset_on_purpose": tally.resets,
-            "failures": failures.into_iter().collect::<std::collections::BTreeMap<_, _>>(),
-            "waited": tally.waited,
-            "datagrams": {
-                "sent": tally.sent(), "lost": tally.lost, "late": tally.late,
-                "duplicates": tally.duplicates, "foreign": tally.foreign,
-            },
-            "latency": times(&tally.latency),
-            "start_lag": times(&tally.start_lag),
-            "connect": times(&tally.connect),
-            "first_byte": times(&tally.first_byte),
-            "end": times(&tally.end),
-            "in_flight": measured.in_flight,
-            "held_back": measured.held_back,
-            "generator_cpu_seconds": measured.generator.cpu as f64 / 1e9,
-            "generator_ceiling": ceiling,
-            "generator_limited": ceiling::limited(measured, ceiling),
-            "timeline": measured.timeline,
-            "net": measured.net,
-        },
-    })
+impl<'a> Report<'a> {
+    /// The report of a comparison.
+    pub(crate) fn of_comparison(comparison: &'a Comparison) -> Report<'a> {
+        let goals = Some(goals(&comparison.rows));
+        Report { version: VERSION, comparison: Some(comparison), goals, run: None }
+    }
+
+    /// The report of one run, with what the generator reaches at best.
+    pub(crate) fn of_run(measured: &'a Measured, ceiling: Option<f64>) -> Report<'a> {
+        let run = Some(Run::of(measured, ceiling));
+        Report { version: VERSION, comparison: None, goals: None, run }
+    }
+
+    /// As text.
+    pub(crate) fn json(&self) -> String {
+        let text = serde_json::to_string_pretty(self);
+        text.unwrap_or_else(|error| unreachable!("every member has a name: {error}")) + "\n"
+    }
+}
+
+impl Run<'_> {
+    #[expect(clippy::cast_precision_loss, reason = "a figure of seconds")]
+    fn of(measured: &Measured, ceiling: Option<f64>) -> Run<'_> {
+        let tally = &measured.tally;
+        Run {
+            seconds: measured.seconds,
+            spoiled: tally.is_spoiled(),
+            kind: measured.kind.to_string(),
+            timeout: nanos(measured.timeout),
+            welcomed: tally.welcomed,
+            reset_on_purpose: tally.resets,
+            failures: tally.failures_by_name().map(|(count, name)| (name, count)).collect(),
+            waited: tally.waited,
+            datagrams: Datagrams::of(tally),
+            latency: Times::of(&tally.latency),
+            start_lag: Times::of(&tally.start_lag),
+            connect: Times::of(&tally.connect),
+            first_byte: Times::of(&tally.first_byte),
+            end: Times::of(&tally.end),
+            in_flight: measured.in_flight,
+            held_back: measured.held_back,
+            generator_cpu_seconds: measured.generator.cpu as f64 / 1e9,
+            generator_ceiling: ceiling,
+            generator_limited: ceiling::limited(measured, ceiling),
+            timeline: &measured.timeline,
+            net: measured.net,
+        }
+    }
+}
+
+impl Datagrams {
+    fn of(tally: &Tally) -> Datagrams {
+        let Tally { lost, late, duplicates, foreign, .. } = *tally;
+        Datagrams { sent: tally.sent(), lost, late, duplicates, foreign }
+    }
+}
+
+impl Times {
+    fn of(times: &Histogram<u64>) -> Times {
+        let [p50, p90, p99, p999] = [0.5, 0.9, 0.99, 0.999].map(|quantile| times.value_at_quantile(quantile));
+        Times { p50, p90, p99, p999, max: times.max(), mean: times.mean() }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     #[test]
     fn the_report_of_a_run_is_what_the_schema_describes() {
-        use super::run_as_json;
+        use super::Report;
         use crate::generator::run;
         use crate::plan::{Load, Plan};
         use std::time::Duration;
@@ -69,7 +196,8 @@ mod tests {
             Plan { count: 100, ..Plan::plain(target, Load::Closed(1), Duration::from_secs(1)).unwrap() };
         let stop = std::sync::atomic::AtomicBool::new(false);
         let measured = run(&plan, &stop, &mut |_| {}).unwrap();
-        let json = run_as_json(&measured, Some(1e6));
+        let json = Report::of_run(&measured, Some(1e6)).json();
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
         let schema: serde_json::Value =
             serde_json::from_str(include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/report.schema.json")))
                 .unwrap();

@@ -10,6 +10,6 @@ mod table;
 
 pub(crate) use self::comparison::{comparison, receipt};
 pub(crate) use self::cost::Figures;
-pub(crate) use self::json::run_as_json;
+pub(crate) use self::json::Report;
 pub(crate) use self::page::{page, run_page};
 pub(crate) use self::run::run;
