@@ -2,12 +2,17 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on has to fail")]
 
+mod described;
+
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::thread;
+
+use described::breach;
+use serde_json::Value;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_welcomed-load");
 
@@ -44,11 +49,41 @@ fn a_server_is_loaded_and_the_report_has_its_figures() {
     assert!(output.status.success(), "{output:?}");
     assert!(text(&output.stdout).contains("200 visits welcomed"), "{output:?}");
     let json = fs::read_to_string(folder.path().join("run.json")).unwrap();
-    let run = &serde_json::from_str::<serde_json::Value>(&json).unwrap()["run"];
+    let report: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(breach(&report), None);
+    let run = &report["run"];
     assert_eq!(run["welcomed"], 200, "{json}");
     // Its peer was started for this: the generator's ceiling is measured against one.
     assert!(run["generator_ceiling"].as_f64().is_some_and(|ceiling| ceiling > 10.0), "{json}");
     assert!(fs::read_to_string(folder.path().join("run.html")).unwrap().ends_with("</html>\n"));
+}
+
+#[test]
+fn a_report_that_is_not_as_described_is_found_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let load = ["--connect", &server().to_string(), "--count", "1", "--json", "run.json"];
+    assert!(run(Path::new(PROGRAM), folder.path(), &load).status.success());
+    let json = fs::read_to_string(folder.path().join("run.json")).unwrap();
+    let report: Value = serde_json::from_str(&json).unwrap();
+    for (place, value) in [
+        ("/version", Value::from(2)),
+        ("/run/seconds", Value::Null),
+        ("/run/kind", Value::from(1)),
+        ("/run/welcomed", Value::from(0.5)),
+        ("/run/held_back", Value::from(-1)),
+        ("/run/failures/refused", Value::from("none")),
+        ("/run/generator_ceiling", Value::from("high")),
+        ("/run/datagrams", Value::Object(serde_json::Map::new())),
+        ("/run/timeline/slices", Value::Null),
+        ("/run/timeline/slices/0", Value::from("busy")),
+    ] {
+        let mut wrong = report.clone();
+        *wrong.pointer_mut(place).unwrap() = value;
+        assert!(breach(&wrong).is_some_and(|breach| breach.contains(place)), "{place}");
+    }
+    let mut more = report.clone();
+    more["run"]["surprise"] = Value::from(1);
+    assert_eq!(breach(&more).unwrap(), "report/run/surprise is not described");
 }
 
 #[test]

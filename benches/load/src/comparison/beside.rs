@@ -10,6 +10,7 @@ use crate::figures::statistics::{Spread, mean_log, paired_ratios, spread};
 
 /// A figure of two builds.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Difference {
     /// The figure in words.
     pub(crate) what: &'static str,
@@ -19,7 +20,7 @@ pub(crate) struct Difference {
     pub(crate) this: f64,
     /// This build's figure over the other's of the same round: median and quartiles.
     pub(crate) ratio: Spread,
-    /// The mean of these ratios (of their logarithms) and its interval of 95 %; `None` of a single one.
+    /// The mean of these ratios (of their logarithms) and its interval of 95 %; null of a single one.
     pub(crate) mean: Option<Spread>,
 }
 

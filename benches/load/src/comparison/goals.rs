@@ -16,12 +16,13 @@ pub(crate) const AGAINST_THE_FLOOR: &str = "CPU of a visit against the floor";
 
 /// A figure, what it may be at most, and what it was.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Goal {
     /// The figure in words.
     pub(crate) what: Cow<'static, str>,
     /// What it may be at most.
     pub(crate) most: f64,
-    /// What it was: for figures of several rounds their median and quartiles; `None`: not measured.
+    /// What it was: for figures of several rounds their median and quartiles; null if it was not measured.
     pub(crate) reached: Option<Spread>,
 }
 

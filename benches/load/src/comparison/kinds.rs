@@ -17,7 +17,9 @@ const ROUNDS: usize = 3;
 
 /// What was measured over one kind of socket.
 #[derive(Clone, Default, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct KindRow {
+    /// The kind of socket: tcp, unix, unixpacket, udp or unixgram.
     pub(crate) kind: String,
     /// Visits welcomed a second, one figure a round.
     pub(crate) rates: Vec<f64>,
@@ -25,7 +27,7 @@ pub(crate) struct KindRow {
     pub(crate) cpu_micros: Vec<f64>,
     /// Visits that were welcomed.
     pub(crate) welcomed: u64,
-    /// Datagrams that were not answered.
+    /// Datagrams that were not answered within a second.
     pub(crate) lost: u64,
     /// Visits that found no room in an accept queue or in a queue for datagrams, and waited.
     pub(crate) waited: u64,

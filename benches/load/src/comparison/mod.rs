@@ -26,16 +26,20 @@ use crate::system::processes::{self, NetCounters};
 
 /// The whole comparison.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Comparison {
+    /// What was measured of each contender.
     pub(crate) rows: Vec<Row>,
-    /// The kinds of sockets.
+    /// `welcomed --quiet` over every kind of socket that can be loaded.
     pub(crate) kinds: Vec<KindRow>,
-    /// This build of `welcomed` beside another one, if there was one.
+    /// With `--beside`: figures of this build of welcomed and of the other one.
     pub(crate) beside: Vec<Difference>,
-    /// How much of its processor the generator used while churning, from 0 to 1.
+    /// How much of its processor the generator used while churning, 0 to 1; null if it was stopped before.
+    #[cfg_attr(test, schemars(with = "Option<f64>"))]
     pub(crate) generator_load: f64,
-    /// The visits a second that the generator reaches against a server that does next to nothing.
+    /// Visits a second that the generator reaches against a server that does next to nothing; null if not measured.
     pub(crate) generator_ceiling: Option<f64>,
+    /// What the kernel counted meanwhile.
     pub(crate) net: NetCounters,
 }
 

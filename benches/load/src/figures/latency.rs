@@ -8,28 +8,36 @@ use crate::figures::tally::Tally;
 /// Where the curve of a latency is drawn.
 const CURVE: [f64; 13] = [0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, 0.9999];
 
-/// Latencies of an open loop, in microseconds from the scheduled moment.
+/// Latencies of an open loop, in microseconds. The percentiles are from the scheduled moment to the end.
 #[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Latency {
+    /// Visits a second.
     pub(crate) rate: f64,
+    /// The median.
     pub(crate) p50: f64,
+    /// The 90th percentile.
     pub(crate) p90: f64,
+    /// The 99th percentile.
     pub(crate) p99: f64,
+    /// The 99.9th percentile.
     pub(crate) p999: f64,
+    /// The longest latency.
     pub(crate) max: f64,
-    /// How late visits began: the generator's own part.
+    /// How late visits began, the 99th percentile: the generator's own part.
     pub(crate) start_lag_p99: f64,
-    /// From the start to being connected: median and 99th percentile.
+    /// From the start to being connected: the median and the 99th percentile.
     pub(crate) connect: (f64, f64),
-    /// From the start to the first byte.
+    /// From the start to the first byte: the median and the 99th percentile.
     pub(crate) first_byte: (f64, f64),
-    /// From the start to the end.
+    /// From the start to the end: the median and the 99th percentile.
     pub(crate) end: (f64, f64),
-    /// How often it was measured: a spoiled one is measured anew, within bounds.
+    /// How often it was measured: anew for as long as it was spoiled, within bounds.
     pub(crate) attempts: usize,
     /// Whether the start lag is so large that the others mean nothing.
     pub(crate) spoiled: bool,
     /// Quantiles and their latencies.
+    #[cfg_attr(test, schemars(with = "[(f64, f64)]"))]
     pub(crate) curve: [(f64, f64); CURVE.len()],
 }
 

@@ -2,6 +2,7 @@
 
 /// The middle of some figures and how far they spread.
 #[derive(Clone, Copy, PartialEq, Debug, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Spread {
     /// The median.
     pub(crate) median: f64,

@@ -13,6 +13,7 @@ const WIDTH: Nanos = SECOND / 50;
 
 /// What happened in one slice.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Slice {
     /// Visits that went as they should, those that were reset on purpose among them.
     pub(crate) done: u64,
@@ -38,8 +39,9 @@ impl Slice {
     }
 }
 
-/// The slices of a run.
+/// What happened when, in slices of time.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Timeline {
     /// How long each slice is, in nanoseconds.
     pub(crate) width: Nanos,

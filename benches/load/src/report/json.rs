@@ -18,22 +18,28 @@ const VERSION: u32 = 1;
 
 /// A report of the load test.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Report<'a> {
     /// It goes up when a member changes its meaning or goes away. New members may come without.
+    #[cfg_attr(test, schemars(extend("const" = VERSION)))]
     version: u32,
     /// Of a run without `--connect`: all servers by the same measure.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Comparison"))]
     comparison: Option<&'a Comparison>,
     /// Of a run without `--connect`: the figures that welcomed is meant to reach.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Vec<Goal>"))]
     goals: Option<Vec<Goal>>,
     /// Of a run with `--connect`: what came of the visits.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Run<'a>"))]
     run: Option<Run<'a>>,
 }
 
 /// What came of a run against one server.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Run<'a> {
     /// Seconds from the first visit's beginning to the last one's end.
     seconds: f64,
@@ -81,6 +87,7 @@ struct Run<'a> {
 
 /// Numbers of datagrams.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Datagrams {
     /// Datagrams that were sent.
     sent: u64,
@@ -96,6 +103,7 @@ struct Datagrams {
 
 /// How a time is spread over the visits, in nanoseconds.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Times {
     /// The median.
     p50: u64,
@@ -185,9 +193,33 @@ impl Times {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
+    use super::Report;
+
+    /// The schema of what is written. Its members are sorted by name, and no `format` repeats a type of this language.
+    fn schema() -> String {
+        let format = |schema: &mut schemars::Schema| drop(schema.remove("format"));
+        let settings = schemars::generate::SchemaSettings::draft2020_12().for_serialize();
+        let settings = settings.with_transform(schemars::transform::RecursiveTransform(format));
+        let schema = settings.into_generator().into_root_schema_for::<Report<'_>>();
+        serde_json::to_string_pretty(&schema).unwrap() + "\n"
+    }
+
+    /// `UPDATE_SCHEMA=1` writes it anew.
+    #[test]
+    fn the_committed_schema_is_what_the_types_say() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/report.schema.json");
+        if std::env::var_os("UPDATE_SCHEMA").is_some() {
+            std::fs::write(file, schema()).unwrap();
+        }
+        let found = std::fs::read_to_string(file).unwrap_or_default();
+        let mend = "is out of date: UPDATE_SCHEMA=1 cargo test -p welcomed-load mends it";
+        assert!(found == schema(), "{file} {mend}");
+    }
+
     #[test]
     fn the_report_of_a_run_is_what_the_schema_describes() {
-        use super::Report;
         use crate::generator::run;
         use crate::plan::{Load, Plan};
         use std::time::Duration;
@@ -196,14 +228,10 @@ mod tests {
             Plan { count: 100, ..Plan::plain(target, Load::Closed(1), Duration::from_secs(1)).unwrap() };
         let stop = std::sync::atomic::AtomicBool::new(false);
         let measured = run(&plan, &stop, &mut |_| {}).unwrap();
-        let json = Report::of_run(&measured, Some(1e6)).json();
-        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
-        let schema: serde_json::Value =
-            serde_json::from_str(include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/report.schema.json")))
-                .unwrap();
-        let keys = |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
-        let (mut described, mut written) =
-            (keys(&schema["properties"]["run"]["properties"]), keys(&json["run"]));
+        let json: Value = serde_json::from_str(&Report::of_run(&measured, Some(1e6)).json()).unwrap();
+        let schema: Value = serde_json::from_str(&schema()).unwrap();
+        let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+        let (mut described, mut written) = (keys(&schema["$defs"]["Run"]["properties"]), keys(&json["run"]));
         described.sort();
         written.sort();
         assert_eq!(written, described);

@@ -85,6 +85,7 @@ pub(crate) fn processors() -> Vec<usize> {
 
 /// Counters of the kernel that show an overload (`/proc/net/netstat`, `TcpExt`; `/proc/net/snmp`, `Udp`).
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct NetCounters {
     /// Connections lost because an accept queue was full.
