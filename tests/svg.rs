@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use roxmltree::{Document, Node};
 use welcomed::DIAGRAMS;
 use welcomed::machine::Diagram;
-use welcomed::machine::svg::Svg;
+use welcomed::machine::svg::{Live, Svg};
 
 /// A rectangle: left, top, right, bottom.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +55,8 @@ struct Shown {
     labels: Vec<(Area, String)>,
     names: Vec<Area>,
     titles: Vec<Area>,
+    /// The numbers beside the labels of a live picture.
+    numbers: Vec<Area>,
     /// The corners of each line from its beginning to its tip.
     lines: Vec<Vec<(f64, f64)>>,
     dots: usize,
@@ -80,7 +82,11 @@ fn text_area(node: Node, font_px: f64, is_bold: bool) -> Area {
     };
     let width = node.text().unwrap().chars().map(width).sum::<f64>() * font_px;
     let (x, baseline) = (number(node, "x"), number(node, "y"));
-    let left = if node.attribute("class") == Some("title") { x } else { x - width / 2.0 };
+    let left = match node.attribute("class") {
+        Some("title" | "event left") => x,
+        Some("count" | "rate") => x - width,
+        _ => x - width / 2.0,
+    };
     Area([left, baseline - 0.76 * font_px, left + width, baseline + 0.24 * font_px])
 }
 
@@ -136,7 +142,9 @@ impl Shown {
             *end = *tips.iter().min_by(|a, b| distance(a).total_cmp(&distance(b))).unwrap();
         }
         Shown {
-            page: rectangle(all("rect", "page")[0]),
+            page: all("rect", "page")
+                .first()
+                .map_or_else(|| rectangle(document.root_element()), |page| rectangle(*page)),
             states: all("rect", "box")
                 .into_iter()
                 .map(rectangle)
@@ -149,6 +157,11 @@ impl Shown {
                 .collect(),
             names: all("text", "state").into_iter().map(|node| text_area(node, 15.0, true)).collect(),
             titles: all("text", "title").into_iter().map(|node| text_area(node, 15.0, true)).collect(),
+            numbers: ["count", "rate"]
+                .iter()
+                .flat_map(|class| all("text", class))
+                .map(|node| text_area(node, 13.0, false))
+                .collect(),
             lines,
             dots: all("circle", "start").len(),
         }
@@ -166,7 +179,13 @@ impl Shown {
 
     /// Fails where a text is not alone, a line enters a state, or anything is outside the page.
     fn check(&self) {
-        let texts: Vec<Area> = self.labels.iter().map(|(area, _)| *area).chain(self.titles.clone()).collect();
+        let texts: Vec<Area> = self
+            .labels
+            .iter()
+            .map(|(area, _)| *area)
+            .chain(self.titles.clone())
+            .chain(self.numbers.clone())
+            .collect();
         for (index, text) in texts.iter().enumerate() {
             assert!(self.page.holds(*text), "outside the page: {text:?}");
             assert!(texts.iter().skip(index + 1).all(|other| !text.meets(*other)), "two texts: {text:?}");
@@ -310,6 +329,29 @@ proptest! {
         let shown = Shown::of(&Svg(&[&first, &second]).to_string());
         shown.check();
         prop_assert_eq!(shown.states.len(), first.states.len() + second.states.len());
+    }
+}
+
+/// The live picture of a machine, as a page has it when all numbers are long.
+fn live(machine: &Diagram) -> String {
+    let (taken, standing) = (vec![1_234_567_890; machine.arrows.len()], vec![15_000; machine.states.len()]);
+    let live = Live { machine, id: "m7", taken: &taken, standing: &standing }.to_string();
+    live.replace("\"></text>", "\">123,456/s</text>").replace("1234567890", "1,234,567,890")
+}
+
+#[test]
+fn the_numbers_of_a_live_picture_have_their_place() {
+    for machine in DIAGRAMS.into_iter().chain([&UPPER]) {
+        let live = live(machine);
+        let shown = Shown::of(&live);
+        shown.check();
+        shown.shows(machine);
+        for (what, of) in [("a", machine.arrows.len()), ("s", machine.states.len())] {
+            assert!((0..of).all(|place| live.contains(&format!("id=\"m7{what}{place}\""))), "{what}");
+        }
+        let lines: Vec<&str> = live.lines().filter_map(|line| line.strip_prefix("<g data-arrows=")).collect();
+        let named = lines.iter().flat_map(|line| line.trim_matches(['"', '>']).split_whitespace()).count();
+        assert_eq!(named, machine.arrows.len(), "each count is of one line");
     }
 }
 

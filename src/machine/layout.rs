@@ -44,14 +44,24 @@ pub(super) struct StateBox {
 
 /// The events of one drawn arrow, one line for each.
 pub(super) struct Label {
-    pub(super) lines: Vec<&'static str>,
+    pub(super) lines: Vec<Event>,
     pub(super) center: i32,
     pub(super) top: i32,
+    pub(super) width: i32,
+}
+
+/// An arrow of the table: its place there, and its event in words.
+#[derive(Clone, Copy)]
+pub(super) struct Event {
+    pub(super) arrow: usize,
+    pub(super) words: &'static str,
 }
 
 /// A drawn arrow: lines that are horizontal or vertical, the tip at the last point.
 pub(super) struct Line {
     pub(super) points: Vec<Point>,
+    /// The arrows of the table that it stands for.
+    pub(super) arrows: Vec<usize>,
     /// Whether it leads to the next state.
     pub(super) is_main: bool,
 }
@@ -70,13 +80,21 @@ pub(super) struct Picture {
 struct Arrow {
     from: usize,
     to: usize,
-    events: Vec<&'static str>,
+    events: Vec<Event>,
+    /// The room beside each event, for numbers.
+    beside_px: i32,
 }
 
 impl Arrow {
-    /// The width of the widest event.
+    /// The width of the widest event, and of what stands beside it.
     fn width(&self) -> i32 {
-        self.events.iter().map(|event| text_width(event, LABEL_FONT_PX)).max().unwrap_or(0)
+        let widths = self.events.iter().map(|event| text_width(event.words, LABEL_FONT_PX));
+        widths.max().unwrap_or(0) + self.beside_px
+    }
+
+    /// The arrows of the table that it stands for.
+    fn arrows(&self) -> Vec<usize> {
+        self.events.iter().map(|event| event.arrow).collect()
     }
 
     fn height(&self) -> i32 {
@@ -118,14 +136,15 @@ struct Arrows {
 }
 
 impl Arrows {
-    fn of(machine: &Diagram) -> Arrows {
+    fn of(machine: &Diagram, beside_px: i32) -> Arrows {
         let place = |id: &str| machine.states.iter().position(|(state, _)| *state == id);
         let mut all: Vec<Arrow> = Vec::new();
-        for (from, event, to) in machine.arrows {
+        for (arrow, (from, words, to)) in machine.arrows.iter().enumerate() {
             let (Some(from), Some(to)) = (place(from), place(to)) else { continue };
+            let event = Event { arrow, words };
             match all.iter_mut().find(|arrow| (arrow.from, arrow.to) == (from, to)) {
                 Some(arrow) => arrow.events.push(event),
-                None => all.push(Arrow { from, to, events: vec![event] }),
+                None => all.push(Arrow { from, to, events: vec![event], beside_px }),
             }
         }
         // A lane inside another one is the nearer, and so the two do not cross.
@@ -209,9 +228,9 @@ impl Side {
 }
 
 impl Picture {
-    /// Draws one machine. An arrow whose states are not listed is left out.
-    pub(super) fn of(machine: &Diagram) -> Picture {
-        let arrows = Arrows::of(machine);
+    /// Draws one machine, with so much room beside each event. An arrow whose states are not listed is left out.
+    pub(super) fn of(machine: &Diagram, beside_px: i32) -> Picture {
+        let arrows = Arrows::of(machine, beside_px);
         let mut picture = Picture::row(machine, &arrows);
         picture.along_the_row(&arrows);
         // How far what is drawn by now reaches from the row's middle: state 0, gap 0, state 1 and so on.
@@ -246,7 +265,11 @@ impl Picture {
             states.push(StateBox { name, left, width, top: -STATE_HEIGHT_PX / 2, is_end });
             left += width + arrows.gap_width(place);
         }
-        let entry = states.first().map(|state| Line { points: vec![(0, 0), (state.left, 0)], is_main: true });
+        let entry = states.first().map(|state| Line {
+            points: vec![(0, 0), (state.left, 0)],
+            arrows: Vec::new(),
+            is_main: true,
+        });
         Picture {
             width: 0,
             height: 0,
@@ -261,7 +284,7 @@ impl Picture {
     fn along_the_row(&mut self, arrows: &Arrows) {
         for arrow in &arrows.next {
             let (from, to) = (self.states[arrow.from].right(), self.states[arrow.to].left);
-            self.lines.push(Line { points: vec![(from, 0), (to, 0)], is_main: true });
+            self.lines.push(Line { points: vec![(from, 0), (to, 0)], arrows: arrow.arrows(), is_main: true });
             self.label(arrow, i32::midpoint(from, to), -LABEL_PAD_PX - arrow.height());
         }
         for arrow in &arrows.own {
@@ -270,7 +293,7 @@ impl Picture {
             let (top, up) = (-STATE_HEIGHT_PX / 2, -STATE_HEIGHT_PX / 2 - LANE_PX);
             let (left, right) = (middle - PORT_PX / 2, middle + PORT_PX / 2);
             let points = vec![(left, top), (left, up), (right, up), (right, top)];
-            self.lines.push(Line { points, is_main: false });
+            self.lines.push(Line { points, arrows: arrow.arrows(), is_main: false });
             self.label(arrow, middle, up - LABEL_PAD_PX - arrow.height());
         }
     }
@@ -291,14 +314,14 @@ impl Picture {
             let height = side.height(distance);
             let points = vec![(from, at_row), (from, height), (to, height), (to, at_row)];
             let gap = i32::midpoint(self.states[lane.gap()].right(), self.states[lane.gap() + 1].left);
-            self.lines.push(Line { points, is_main: false });
+            self.lines.push(Line { points, arrows: lane.arrows(), is_main: false });
             let top = side.height(label - LABEL_PAD_PX).min(height + LABEL_PAD_PX);
             self.label(lane, gap, top);
         }
     }
 
     fn label(&mut self, arrow: &Arrow, center: i32, top: i32) {
-        self.labels.push(Label { lines: arrow.events.clone(), center, top });
+        self.labels.push(Label { lines: arrow.events.clone(), center, top, width: arrow.width() });
     }
 
     /// Moves everything to the right of and below the margin, and measures the whole.

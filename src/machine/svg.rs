@@ -11,7 +11,10 @@
 use std::fmt::{self, Display, Formatter, Write as _};
 
 use super::Diagram;
-use super::layout::{LABEL_FONT_PX, LINE_PX, Picture, Point, STATE_FONT_PX, STATE_HEIGHT_PX, text_width};
+use super::layout::{
+    Event, LABEL_FONT_PX, LINE_PX, Label, Picture, Point, STATE_FONT_PX, STATE_HEIGHT_PX, StateBox,
+    text_width,
+};
 
 /// Around the whole picture, and between two machines.
 const MARGIN_PX: i32 = 20;
@@ -21,6 +24,12 @@ const TITLE_PX: i32 = 34;
 const CORNER_PX: i32 = 8;
 /// The length of an arrow's tip, and half its width.
 const TIP_PX: (i32, i32) = (9, 4);
+
+/// The font's size in the count of a state.
+const COUNT_FONT_PX: i32 = 13;
+/// The widths of an arrow's count and of its rate: of numbers such as 1,234,567,890 and 123,456/s.
+const COUNT_PX: i32 = 120;
+const RATE_PX: i32 = 82;
 
 /// Light, and dark where the reader prefers that.
 const STYLE: &str = "\
@@ -59,7 +68,7 @@ pub struct Svg<'a>(pub &'a [&'a Diagram]);
 impl Display for Svg<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let pictures: Vec<(&Diagram, Picture)> =
-            self.0.iter().map(|machine| (*machine, Picture::of(machine))).collect();
+            self.0.iter().map(|machine| (*machine, Picture::of(machine, 0))).collect();
         let width = |(machine, picture): &(&Diagram, Picture)| {
             picture.width.max(text_width(machine.title, STATE_FONT_PX))
         };
@@ -79,9 +88,42 @@ impl Display for Svg<'_> {
             let baseline = top + STATE_FONT_PX;
             let title = Escaped(machine.title);
             writeln!(f, "<text class=\"title\" x=\"{MARGIN_PX}\" y=\"{baseline}\">{title}</text>")?;
-            draw(f, picture, (MARGIN_PX, top + TITLE_PX))?;
+            draw(f, picture, (MARGIN_PX, top + TITLE_PX), None)?;
             top += TITLE_PX + picture.height + MARGIN_PX;
         }
+        writeln!(f, "</svg>")
+    }
+}
+
+/// One machine as a picture inside a page, with the count of each arrow and of each state. The page has the style: the
+/// classes are those of [`Svg`], and `left`, `count`, `rate`, `standing`.
+///
+/// Each number has an identifier, so that the page can change it. Where `id` is `m0`, they are `m0a3` for the count of the
+/// fourth arrow, `m0a3r` for its rate, which is empty at first, and `m0s1` for the second state. A drawn line names the
+/// counts of its arrows in `data-arrows`.
+#[derive(Clone, Copy, Debug)]
+pub struct Live<'a> {
+    /// The machine.
+    pub machine: &'a Diagram,
+    /// What its identifiers begin with.
+    pub id: &'a str,
+    /// The count of each arrow, in their order.
+    pub taken: &'a [u64],
+    /// The count of each state, in their order.
+    pub standing: &'a [u64],
+}
+
+impl Display for Live<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let picture = Picture::of(self.machine, COUNT_PX + RATE_PX);
+        let (width, height) = (picture.width + 2, picture.height + 2);
+        let title = Escaped(self.machine.title);
+        writeln!(
+            f,
+            "<svg width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" role=\"img\" \
+             aria-label=\"State machine: {title}\">"
+        )?;
+        draw(f, &picture, (1, 1), Some(self))?;
         writeln!(f, "</svg>")
     }
 }
@@ -107,40 +149,75 @@ impl Svg<'_> {
     }
 }
 
-/// Draws one machine with its top left corner at `origin`: lines first, so that borders are above them.
-fn draw(f: &mut Formatter<'_>, picture: &Picture, origin: Point) -> fmt::Result {
+/// Draws one machine with its top left corner at `origin`: lines first, so that borders are above them. A live one has
+/// numbers.
+fn draw(f: &mut Formatter<'_>, picture: &Picture, origin: Point, live: Option<&Live<'_>>) -> fmt::Result {
     let at = |(x, y): Point| (x + origin.0, y + origin.1);
     for line in &picture.lines {
         let points: Vec<Point> = line.points.iter().map(|point| at(*point)).collect();
+        if let Some(live) = live {
+            let arrows: Vec<String> =
+                line.arrows.iter().map(|arrow| format!("{}a{arrow}", live.id)).collect();
+            writeln!(f, "<g data-arrows=\"{}\">", arrows.join(" "))?;
+        }
         draw_line(f, &points, line.is_main)?;
+        if live.is_some() {
+            writeln!(f, "</g>")?;
+        }
     }
     if !picture.states.is_empty() {
         let (x, y) = at(picture.start);
         writeln!(f, "<circle class=\"start\" cx=\"{}\" cy=\"{y}\" r=\"6\"/>", x + 6)?;
     }
-    for state in &picture.states {
-        let ((x, y), width, height) = (at((state.left, state.top)), state.width, STATE_HEIGHT_PX);
-        writeln!(
-            f,
-            "<rect class=\"box\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" rx=\"8\"/>"
-        )?;
-        if state.is_end {
-            let (x, y, width, height) = (x + 4, y + 4, width - 8, height - 8);
-            writeln!(
-                f,
-                "<rect class=\"inner\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" rx=\"5\"/>"
-            )?;
-        }
-        let (x, y) = (x + width / 2, y + height / 2 + STATE_FONT_PX / 3);
-        writeln!(f, "<text class=\"state\" x=\"{x}\" y=\"{y}\">{}</text>", Escaped(state.name))?;
+    for (place, state) in picture.states.iter().enumerate() {
+        draw_state(f, state, at((state.left, state.top)), live.map(|live| (live, place)))?;
     }
     for label in &picture.labels {
-        let (x, mut y) = at((label.center, label.top));
-        y += i32::midpoint(LINE_PX, LABEL_FONT_PX) - LABEL_FONT_PX / 5;
-        for line in &label.lines {
-            writeln!(f, "<text class=\"event\" x=\"{x}\" y=\"{y}\">{}</text>", Escaped(line))?;
-            y += LINE_PX;
+        draw_label(f, label, at((label.center, label.top)), live)?;
+    }
+    Ok(())
+}
+
+fn draw_state(
+    f: &mut Formatter<'_>,
+    state: &StateBox,
+    (x, y): Point,
+    live: Option<(&Live<'_>, usize)>,
+) -> fmt::Result {
+    let (width, height) = (state.width, STATE_HEIGHT_PX);
+    writeln!(f, "<rect class=\"box\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" rx=\"8\"/>")?;
+    if state.is_end {
+        let (x, y, width, height) = (x + 4, y + 4, width - 8, height - 8);
+        writeln!(
+            f,
+            "<rect class=\"inner\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" rx=\"5\"/>"
+        )?;
+    }
+    let (x, y) = (x + width / 2, y + height / 2 + STATE_FONT_PX / 3);
+    let up = if live.is_some() { COUNT_FONT_PX / 2 + 1 } else { 0 };
+    writeln!(f, "<text class=\"state\" x=\"{x}\" y=\"{}\">{}</text>", y - up, Escaped(state.name))?;
+    if let Some((Live { id, standing, .. }, place)) = live {
+        let (y, standing) = (y + COUNT_FONT_PX - 2, standing.get(place).copied().unwrap_or_default());
+        writeln!(f, "<text class=\"standing\" id=\"{id}s{place}\" x=\"{x}\" y=\"{y}\">{standing}</text>")?;
+    }
+    Ok(())
+}
+
+/// The events of an arrow: in the middle, or in a live picture on the left, and their numbers on the right.
+fn draw_label(f: &mut Formatter<'_>, label: &Label, (x, y): Point, live: Option<&Live<'_>>) -> fmt::Result {
+    let mut y = y + i32::midpoint(LINE_PX, LABEL_FONT_PX) - LABEL_FONT_PX / 5;
+    for Event { arrow, words } in &label.lines {
+        let words = Escaped(words);
+        if let Some(Live { id, taken, .. }) = live {
+            let (left, right) = (x - label.width / 2, x + label.width / 2);
+            let (count, taken) = (right - RATE_PX, taken.get(*arrow).copied().unwrap_or_default());
+            writeln!(f, "<text class=\"event left\" x=\"{left}\" y=\"{y}\">{words}</text>")?;
+            writeln!(f, "<text class=\"count\" id=\"{id}a{arrow}\" x=\"{count}\" y=\"{y}\">{taken}</text>")?;
+            writeln!(f, "<text class=\"rate\" id=\"{id}a{arrow}r\" x=\"{right}\" y=\"{y}\"></text>")?;
+        } else {
+            writeln!(f, "<text class=\"event\" x=\"{x}\" y=\"{y}\">{words}</text>")?;
         }
+        y += LINE_PX;
     }
     Ok(())
 }
