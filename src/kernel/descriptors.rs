@@ -31,8 +31,8 @@ pub fn raise_descriptor_limit() -> io::Result<usize> {
     Ok(descriptor_limit())
 }
 
-/// A descriptor that is kept until the server listens everywhere: then there is room for a client. Fails if the limit leaves
-/// no room for it.
+/// A descriptor that is kept so that there is one when it is dropped, for a client. Fails if the limit leaves no room for
+/// it.
 pub fn keep_a_descriptor() -> io::Result<OwnedFd> {
     Ok(rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stderr(), 0)?)
 }

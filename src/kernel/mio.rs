@@ -48,6 +48,7 @@ pub struct Mio {
     events: Events,
     signals: Option<ProcessSignals>,
     handle: Handle,
+    kept_back: Vec<OwnedFd>,
 }
 
 impl Mio {
@@ -57,7 +58,8 @@ impl Mio {
     pub fn new() -> io::Result<Mio> {
         let poll = Poll::new()?;
         let handle = Handle::new(poll.registry(), HANDLES)?;
-        Ok(Mio { poll, events: Events::with_capacity(EVENTS_PER_WAIT), signals: None, handle })
+        let events = Events::with_capacity(EVENTS_PER_WAIT);
+        Ok(Mio { poll, events, signals: None, handle, kept_back: Vec::new() })
     }
 
     /// Opens the selector and takes over SIGINT, SIGTERM and SIGHUP (stop), SIGUSR1 (report) and SIGUSR2 (nothing) of this
@@ -203,6 +205,15 @@ impl Kernel for Mio {
         let is_local = listener.kind.semantics().names == Names::Path;
         let peer = if is_local { process(&socket) } else { inet_peer(address) };
         Ok((Stream::new(socket, is_local), peer))
+    }
+
+    fn keep_back(&mut self, count: usize) {
+        let missing = count.saturating_sub(self.kept_back.len());
+        self.kept_back.extend((0..missing).map_while(|_| keep_a_descriptor().ok()));
+    }
+
+    fn let_go(&mut self) -> bool {
+        self.kept_back.pop().is_some()
     }
 
     fn receive(&mut self, listener: &Listener, buffer: &mut [u8]) -> io::Result<Datagram> {

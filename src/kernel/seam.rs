@@ -119,6 +119,15 @@ pub trait Kernel {
     /// accept(2): the client that has waited longest, or `WouldBlock`.
     fn accept(&mut self, listener: &Self::Listener) -> io::Result<(Self::Stream, Peer)>;
 
+    /// Keeps `count` descriptors back, or as many of them as there are. They are for clients of a service that is to answer
+    /// when the process has none left.
+    fn keep_back(&mut self, _count: usize) {}
+
+    /// Lets one of those go, so that one more client can be accepted. Gives whether there was one.
+    fn let_go(&mut self) -> bool {
+        false
+    }
+
     /// recvmsg(2): the next datagram.
     fn receive(&mut self, listener: &Self::Listener, buffer: &mut [u8]) -> io::Result<Datagram>;
 

@@ -11,6 +11,12 @@ use super::services::Turn;
 use super::shares::Above;
 use super::streams::Streams;
 use crate::kernel::{Closing, Kernel};
+use crate::net::Cause;
+
+/// Whether the process or the system has no descriptor left.
+fn is_exhausted(error: &io::Error) -> bool {
+    Cause::of(error) == Cause::Exhausted
+}
 
 impl<S: StreamService, K: Kernel> Streams<S, K> {
     /// The source of the client that was accepted has its share of the places.
@@ -33,7 +39,12 @@ impl<S: StreamService, K: Kernel> Accepts<K> for Streams<S, K> {
 
     /// Accepts the client that has waited longest.
     fn accept_one(&mut self, listener: &mut Listener<K::Listener>, turn: &mut Turn<K>) -> io::Result<()> {
-        let (stream, peer) = listener.accept(&mut turn.kernel)?;
+        let (stream, peer) = match listener.accept(&mut turn.kernel) {
+            Err(error) if self.has_reserve && is_exhausted(&error) && turn.kernel.let_go() => {
+                listener.accept(&mut turn.kernel)?
+            }
+            accepted => accepted?,
+        };
         self.counts.client_accepted();
         if let Some(above) = self.shares.above(&peer) {
             self.refuse(&above);

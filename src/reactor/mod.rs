@@ -44,4 +44,4 @@ pub use self::server::Server;
 pub use self::services::{Key, Services, Turn};
 pub use self::settings::Settings;
 pub use self::streams::Streams;
-pub use self::watched::{Watched, Watcher};
+pub use self::watched::{KEPT_BACK, Watched, Watcher};

@@ -166,7 +166,8 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
         log::logger().flush();
         let now = self.turn.kernel.now();
         if H::WATCHES {
-            self.services.turned(&self.turn, now.saturating_duration_since(self.turn.now));
+            let lasted = now.saturating_duration_since(self.turn.now);
+            self.services.turned(&mut self.turn, lasted);
         }
         let waiting = self.listeners.iter().filter(|listener| listener.is_ready());
         let asks_again =

@@ -146,7 +146,7 @@ pub trait Services<K: Kernel>: Sealed {
     }
 
     /// A turn is over, and lasted so long.
-    fn turned(&mut self, _turn: &Turn<K>, _lasted: Duration) {}
+    fn turned(&mut self, _turn: &mut Turn<K>, _lasted: Duration) {}
 
     /// What the watchers show is over: they are told that the server stops.
     fn watchers_stopping(&mut self) {}
@@ -279,7 +279,7 @@ impl<K: Kernel, A: Services<K>, B: Services<K>> Services<K> for (A, B) {
         self.0.watchers() + self.1.watchers()
     }
 
-    fn turned(&mut self, turn: &Turn<K>, lasted: Duration) {
+    fn turned(&mut self, turn: &mut Turn<K>, lasted: Duration) {
         self.0.turned(turn, lasted);
         self.1.turned(turn, lasted);
     }

@@ -51,6 +51,8 @@ pub struct Streams<S: StreamService, K: Kernel> {
     is_waited_for: bool,
     /// Whether all sessions are told that the server stops.
     tells_all: bool,
+    /// Whether its clients may have the descriptors that are kept back.
+    pub(super) has_reserve: bool,
 }
 
 /// What all connections are told one after the other.
@@ -110,6 +112,7 @@ impl<S: StreamService, K: Kernel> Streams<S, K> {
             looks: Looks::default(),
             is_waited_for: false,
             tells_all: false,
+            has_reserve: false,
         }
     }
 

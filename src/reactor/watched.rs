@@ -14,6 +14,9 @@ use crate::net::Kind;
 /// How often a watcher looks at least, while the loop turns.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
+/// How many descriptors are kept back for clients of a watcher: it answers when the process has none left.
+pub const KEPT_BACK: usize = 4;
+
 /// A service that shows the others of its loop.
 pub trait Watcher: StreamService {
     /// What the loop does at this moment. It is told before anything else that the service is told, and once a second while
@@ -23,7 +26,7 @@ pub trait Watcher: StreamService {
 
 /// Services, and behind them one that shows them: the [`Watcher`] `W`. Its number is the one behind theirs.
 ///
-/// It has its own places, as any service has. While the server stops it goes on until the others are over: then its sessions are
+/// It has its own places, as any service has, and [`KEPT_BACK`] descriptors are kept back for its clients. While the server stops it goes on until the others are over: then its sessions are
 /// told ([`Input::Stopping`](super::service::Input::Stopping)), and those that are not over 100 ms later are ended.
 pub struct Watched<H, W: StreamService, K: Kernel> {
     services: H,
@@ -35,7 +38,8 @@ pub struct Watched<H, W: StreamService, K: Kernel> {
 
 impl<H, W: Watcher, K: Kernel> Watched<H, W, K> {
     /// These services, and the watcher that shows them.
-    pub fn new(services: H, watcher: Streams<W, K>) -> Self {
+    pub fn new(services: H, mut watcher: Streams<W, K>) -> Self {
+        watcher.has_reserve = true;
         Watched { services, watcher, turns: Turns::default(), looks_at: None }
     }
 
@@ -101,6 +105,7 @@ impl<H: Services<K>, W: Watcher, K: Kernel> Services<K> for Watched<H, W, K> {
             Some(service) => {
                 self.look(turn, turn.now);
                 self.watcher.drive(Key { service, ..key }, turn);
+                turn.kernel.keep_back(KEPT_BACK);
             }
         }
     }
@@ -110,6 +115,7 @@ impl<H: Services<K>, W: Watcher, K: Kernel> Services<K> for Watched<H, W, K> {
         if self.watcher.is_due(turn) {
             self.look(turn, turn.now);
             self.watcher.expire(turn);
+            turn.kernel.keep_back(KEPT_BACK);
         }
     }
 
@@ -123,7 +129,9 @@ impl<H: Services<K>, W: Watcher, K: Kernel> Services<K> for Watched<H, W, K> {
             None => self.services.accept(service, listener, turn),
             Some(service) => {
                 self.look(turn, turn.now);
-                self.watcher.accept(service, listener, turn)
+                let accepted = self.watcher.accept(service, listener, turn);
+                turn.kernel.keep_back(KEPT_BACK);
+                accepted
             }
         }
     }
@@ -188,11 +196,12 @@ impl<H: Services<K>, W: Watcher, K: Kernel> Services<K> for Watched<H, W, K> {
         self.watcher.connections()
     }
 
-    fn turned(&mut self, turn: &Turn<K>, lasted: Duration) {
+    fn turned(&mut self, turn: &mut Turn<K>, lasted: Duration) {
         self.turns.add(lasted);
         if self.looks_at.is_none_or(|looks_at| looks_at <= turn.now) {
             self.looks_at = Some(turn.now + LOOK_EVERY);
             self.look(turn, turn.now);
+            turn.kernel.keep_back(KEPT_BACK);
         }
     }
 
