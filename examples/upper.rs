@@ -124,7 +124,7 @@ impl StreamService for Upper {
             Input::Elapsed(_) => Event::Deadline,
             Input::Stopping => Event::Stopping,
             Input::Stopped => Event::Stopped,
-            Input::Failed => Event::Failed,
+            Input::Failed(_) => Event::Failed,
         }))
     }
 }

@@ -5,6 +5,7 @@
 use std::time::Instant;
 
 use proptest::prelude::*;
+use welcomed::net::Cause;
 use welcomed::reactor::service::Want;
 use welcomed::services::welcome::model::{self, Ending};
 use welcomed::services::welcome::session::Session;
@@ -265,7 +266,7 @@ fn a_session_takes_a_line_whole_and_no_byte_behind_it() {
 fn a_session_that_is_closed_offers_no_more_output() {
     for close in [
         |c: &mut Conversation<'_, WelcomeStreams>| assert!(c.elapses(WRITE)),
-        |c: &mut Conversation<'_, WelcomeStreams>| c.fails(),
+        |c: &mut Conversation<'_, WelcomeStreams>| c.fails(Cause::Other),
         |c: &mut Conversation<'_, WelcomeStreams>| c.is_stopped(),
     ] {
         converse("welcome ", &[b"Ada\n"], Last::Waits, |conversation| {

@@ -155,7 +155,7 @@ impl StreamService for Faulty {
             (Some(Bug::ReadsBehindTheEnd), Input::End(_))
             | (Some(Bug::IgnoresItsTimer), Input::Elapsed(_)) => Step::took(0),
             (Some(Bug::BooksStoppedAsDeadline), Input::Stopped)
-            | (Some(Bug::BooksFailedAsDeadline), Input::Failed) => {
+            | (Some(Bug::BooksFailedAsDeadline), Input::Failed(_)) => {
                 self.upper.on(session, Input::Elapsed(IDLE), now)
             }
             (Some(Bug::BooksDoneAsRefused), Input::End([])) => {

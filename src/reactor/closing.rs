@@ -8,7 +8,7 @@ use super::service::{Input, StreamService, Trace, Want};
 use super::tables::stream::{Event, State};
 use crate::kernel::{Closing, Kernel};
 use crate::machine::Table as _;
-use crate::net::Peer;
+use crate::net::{Cause, Peer};
 
 /// What the window of any client takes at once: Linux grants no smaller one, unless a reader falls behind (tcp(7),
 /// `SO_RCVBUF` in socket(7)).
@@ -70,7 +70,7 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
         match self.machine.state() {
             State::Open => {
                 log::debug!("{}: {error} while {}", self.peer, self.at);
-                self.finish(Input::Failed, shared);
+                self.finish(Input::Failed(Cause::of(error)), shared);
             }
             State::Lingering => {
                 log::debug!("{}: {error} while {}", self.peer, State::Lingering);

@@ -49,7 +49,7 @@ use std::time::{Duration, Instant};
 use super::tables::stream;
 use crate::kernel::Interest;
 use crate::machine::{ArrowOf, Moved, Table};
-use crate::net::Peer;
+use crate::net::{Cause, Peer};
 
 /// What a session waits for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -106,8 +106,8 @@ pub enum Input<'a> {
     Stopping,
     /// The server does not wait any longer.
     Stopped,
-    /// Reading, writing or watching the stream failed.
-    Failed,
+    /// Reading, writing or watching the stream failed. [`Cause::Reset`] is the client's doing.
+    Failed(Cause),
 }
 
 /// What a session made of an input.

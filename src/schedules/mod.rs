@@ -170,11 +170,9 @@ impl Subject for Welcoming {
         audit.service(streams.counts(), |outcome, client| match outcome {
             Of::Welcomed => self.is_welcomed(client),
             _ if client.bytes_written() > 0 && client.output_is_whole() => false,
-            Of::WithoutName => {
-                client.end_was_read() && client.read().is_empty() && client.records_read() == 0
-            }
+            Of::WithoutName => client.has_left_silent(),
             Of::TimedOut => client.has_timed_out(),
-            Of::Failed => client.has_failed(),
+            Of::Failed => client.has_failed() && !client.has_left_silent(),
             Of::Stopped => client.was_stopped() || (client.gave_way() && client.read().is_empty()),
         });
         audit.service(datagrams.counts(), |outcome, client| {

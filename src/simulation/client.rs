@@ -9,7 +9,7 @@ use super::script::{Script, Step};
 use super::weather::Weather;
 use crate::kernel::{Closing, Interest};
 use crate::net::kind::Names;
-use crate::net::{ErrorCode, Kind};
+use crate::net::{Cause, ErrorCode, Kind};
 
 /// How long a client waits before it tries for the second time to connect, when the accept queue was full.
 const CONNECT_AGAIN: Duration = Duration::from_secs(1);
@@ -151,11 +151,11 @@ pub(super) struct Client {
     pub(super) entered: Duration,
     /// The last moment at which the loop can have begun to count the time of this stage.
     pub(super) since: Duration,
-    /// Whether reading, writing or watching has failed for good before the conversation had ended, whether shutting the
-    /// write side has, and whether a call has after the end.
-    pub(super) call_failed: bool,
+    /// Why reading, writing or watching has failed for good before the conversation had ended; whether shutting the
+    /// write side has; and why a call has after the end.
+    pub(super) failed: Option<Cause>,
     pub(super) shut_failed: bool,
-    pub(super) failed_since_end: bool,
+    pub(super) failed_since_end: Option<Cause>,
     /// The stage that the conversation ended in, as far as calls tell: its begin and its end. And how many bytes and
     /// records had been read by then.
     pub(super) ended: Option<(Stage, Duration, Duration)>,
@@ -218,9 +218,9 @@ impl Client {
             stage: Stage::Input,
             entered: Duration::ZERO,
             since: Duration::ZERO,
-            call_failed: false,
+            failed: None,
             shut_failed: false,
-            failed_since_end: false,
+            failed_since_end: None,
             ended: None,
             read_at_end: None,
             denied: false,
@@ -304,8 +304,8 @@ impl Client {
     /// A call on its stream fails with this.
     pub(super) fn fails(&mut self, code: ErrorCode) -> io::Error {
         if code != ErrorCode::Intr {
-            self.call_failed |= self.ended.is_none();
-            self.failed_since_end |= self.ended.is_some();
+            let failed = if self.ended.is_none() { &mut self.failed } else { &mut self.failed_since_end };
+            failed.get_or_insert(Cause::of(&code.into()));
             self.excuse("a call on its stream failed");
         }
         code.into()

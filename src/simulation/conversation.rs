@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use crate::machine::{ArrowOf, Moved, Table};
+use crate::net::Cause;
 use crate::reactor::service::{Input, Step, StreamService, Then, Wait, Want};
 
 /// A session of a stream service that is asked and told by [the law](crate::reactor::service), step by step as a test
@@ -131,9 +132,9 @@ impl<'a, S: StreamService> Conversation<'a, S> {
         }
     }
 
-    /// Its stream fails.
-    pub fn fails(&mut self) {
-        self.is_finished_by(Input::Failed);
+    /// Its stream fails, for this cause.
+    pub fn fails(&mut self, cause: Cause) {
+        self.is_finished_by(Input::Failed(cause));
     }
 
     /// The server does not wait any longer.

@@ -84,7 +84,7 @@
 //!             Input::End(_) | Input::Stopping => Event::Over,
 //!             Input::Elapsed(_) => Event::Deadline,
 //!             Input::Stopped => Event::Stopped,
-//!             Input::Failed => Event::Failed,
+//!             Input::Failed(_) => Event::Failed,
 //!         };
 //!         Step::moved(session.machine.on(event))
 //!     }

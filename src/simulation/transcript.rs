@@ -6,7 +6,7 @@ use super::client::{Answered, Client, End, Stage};
 use super::limits::Limits;
 use super::script::{Reading, Script};
 use super::world::World;
-use crate::net::Kind;
+use crate::net::{Cause, Kind};
 
 /// What a limit may be late by: the loop looks for what is due once in a turn, and what follows takes time.
 pub(super) const SLACK: Duration = Duration::from_millis(2);
@@ -238,7 +238,15 @@ impl<'a> Transcript<'a> {
     /// conversation went on.
     #[must_use]
     pub fn has_failed(&self) -> bool {
-        self.client().call_failed
+        self.client().failed.is_some()
+    }
+
+    /// Whether it left before a byte or a record of it was read, and a call told the loop so: by the end of its input, or
+    /// by its reset.
+    #[must_use]
+    pub fn has_left_silent(&self) -> bool {
+        let left = self.end_was_read() || self.client().failed == Some(Cause::Reset);
+        left && self.read().is_empty() && self.records_read() == 0
     }
 
     /// Whether shutting the write side of its stream failed.
@@ -251,7 +259,7 @@ impl<'a> Transcript<'a> {
     /// [`read`](Transcript::read).
     #[must_use]
     pub fn has_failed_later(&self) -> bool {
-        self.client().failed_since_end
+        self.client().failed_since_end.is_some()
     }
 
     /// Whether its conversation ended, or its stream was closed, after it had waited in one stage for as long as that may

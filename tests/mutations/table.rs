@@ -48,7 +48,7 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
     Mutation {
         bug: "a failed client is booked as one that was stopped",
         file: "closing.rs",
-        line: "self.finish(Input::Failed, shared);",
+        line: "self.finish(Input::Failed(Cause::of(error)), shared);",
         instead: "self.finish(Input::Stopped, shared);",
         suite: Suite::Upper,
         breaks: &["Counts"],

@@ -155,6 +155,11 @@ fn a_server_with_room_for_10_welcomes_300_clients_in_turn() {
     assert!(ended.log.contains("full: 10 open, the most there may be"), "{}", ended.log);
 }
 
+/// With `SO_LINGER` and no time closing sends a reset: so Linux does, and no manual page says it.
+fn resets_at_close(client: &TcpStream) {
+    SockRef::from(client).set_linger(Some(Duration::ZERO)).unwrap();
+}
+
 #[test]
 fn a_health_check_is_counted_and_gets_no_welcome() {
     let server = Server::start(&[]);
@@ -163,9 +168,10 @@ fn a_health_check_is_counted_and_gets_no_welcome() {
     assert_eq!(answer(client), "");
     drop(server.connect());
     server.connect().shutdown(Shutdown::Both).unwrap();
-    until("all three are counted", || {
+    resets_at_close(&server.connect());
+    until("all four are counted", || {
         server.signal(Signal::USR1);
-        server.log().contains("3 without a name")
+        server.log().contains("4 without a name")
     });
     assert!(!server.stop().log.contains("connected with"));
 }
@@ -176,14 +182,12 @@ fn a_reset_ends_its_own_connection_only() {
     let open = server.connect();
     for bytes in [&b""[..], b"half a na"] {
         let client = server.send(bytes);
-        // With SO_LINGER and no time closing sends a reset: so Linux does, and no manual page says it.
-        SockRef::from(&client).set_linger(Some(Duration::ZERO)).unwrap();
-        drop(client);
+        resets_at_close(&client);
     }
     server.wait_for_log("while reading name");
     until("both are counted", || {
         server.signal(Signal::USR1);
-        server.log().contains("2 failed")
+        server.log().contains("1 without a name, 0 timed out, 1 failed")
     });
     let mut open = open;
     open.write_all(b"Rafatul\n").unwrap();

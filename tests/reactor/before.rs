@@ -196,7 +196,7 @@ impl<S: StreamService> StreamService for Behind<S> {
             | Input::Elapsed(_)
             | Input::Stopping
             | Input::Stopped
-            | Input::Failed => Event::Over,
+            | Input::Failed(_) => Event::Over,
         };
         let own = |arrow: Arrow<State, Event>| Arrow {
             from: Either::Own(arrow.from),

@@ -123,7 +123,7 @@ impl StreamService for Echo {
                 session.answer = bytes.to_vec();
                 Step::moved(machine.on(Event::Came))
             }
-            (Input::Failed, _) => Step::moved(machine.on(Event::Failed)),
+            (Input::Failed(_), _) => Step::moved(machine.on(Event::Failed)),
             (Input::Elapsed(_), Mistake::ShortensItsOutput) => {
                 session.answer.truncate(1);
                 session.shortened += 1;

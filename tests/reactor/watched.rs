@@ -103,7 +103,7 @@ impl StreamService for Status {
             | Input::Elapsed(_)
             | Input::Stopping
             | Input::Stopped
-            | Input::Failed => Step::moved(asked.machine.on(Event::Over)),
+            | Input::Failed(_) => Step::moved(asked.machine.on(Event::Over)),
         }
     }
 }

@@ -329,6 +329,7 @@ fn the_counts_add_up_to_the_clients() {
         Script::scanning(),
         Script::silent(),
         Script::new("resetting", vec![Step::Reset]),
+        Script::sends(b"half a na").then([Step::Pause(ms(1)), Step::Reset]),
     ]);
     let counts = |scene: &Stage| (streams(scene).accepted(), streams(scene).open());
     while counts(&scene).1 > 0 || counts(&scene).0 == 0 {
@@ -339,7 +340,7 @@ fn the_counts_add_up_to_the_clients() {
     }
     assert_eq!(
         Both::of(streams(&scene), datagrams(&scene)).to_string(),
-        "5 accepted: 2 welcomed (1 lingered), 1 without a name, 1 timed out, 1 failed, 0 stopped, 0 open; \
+        "6 accepted: 2 welcomed (1 lingered), 2 without a name, 1 timed out, 1 failed, 0 stopped, 0 open; \
          0 dropped, 0 unanswerable, 0 echoes; 0 accept errors, 0 accept pauses"
     );
 }

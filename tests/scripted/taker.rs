@@ -136,7 +136,7 @@ impl StreamService for Taker {
                 }
                 None => Event::Sent,
             },
-            Input::End(_) | Input::Elapsed(_) | Input::Stopping | Input::Stopped | Input::Failed => {
+            Input::End(_) | Input::Elapsed(_) | Input::Stopping | Input::Stopped | Input::Failed(_) => {
                 Event::Over
             }
         }))

@@ -72,7 +72,7 @@ impl StreamService for OneAtATime {
             Input::Record { .. } | Input::End(_) | Input::Stopping => Event::Over,
             Input::Elapsed(_) => Event::Deadline,
             Input::Stopped => Event::Stopped,
-            Input::Failed => Event::Failed,
+            Input::Failed(_) => Event::Failed,
         }))
     }
 }

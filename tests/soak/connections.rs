@@ -9,8 +9,8 @@ use welcomed::net::Kind;
 use super::client::{Client, welcome};
 use super::sockets::ClientSocket;
 use super::visit::{
-    Fate, LATE, LEFT, LINGERED, Outcome, RESET, TIMED_OUT, Visit, WELCOMED, WELCOMED_OR_LINGERED,
-    WITHOUT_A_NAME,
+    Fate, LATE, LEFT, LINGERED, Outcome, RESET, RESET_AT_ONCE, TIMED_OUT, Visit, WELCOMED,
+    WELCOMED_OR_LINGERED, WITHOUT_A_NAME,
 };
 use super::waiting::now;
 
@@ -184,6 +184,7 @@ pub(crate) fn leaves_early(client: &mut Client<'_>, kind: Kind) -> Visit {
         // changes nothing.
         talk.socket.socket.set_linger(Some(Duration::ZERO))?;
         Ok(Expected::Unheard(match (kind, bytes) {
+            (Kind::Tcp, 0) => RESET_AT_ONCE,
             (Kind::Tcp, _) => RESET,
             (_, 0) => WITHOUT_A_NAME,
             (_, _) => LEFT,

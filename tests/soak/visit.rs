@@ -12,6 +12,8 @@ pub(crate) const WELCOMED_OR_LINGERED: Fate = &["welcomed", "lingered"];
 pub(crate) const LEFT: Fate = &["welcomed", "failed"];
 /// It left with a reset, which can take it away before it is accepted.
 pub(crate) const RESET: Fate = &["welcomed", "failed", "accept errors"];
+/// It did so before it sent a byte.
+pub(crate) const RESET_AT_ONCE: Fate = &["without a name", "accept errors"];
 pub(crate) const WITHOUT_A_NAME: Fate = &["without a name"];
 pub(crate) const TIMED_OUT: Fate = &["timed out"];
 pub(crate) const UNANSWERABLE: Fate = &["unanswerable"];

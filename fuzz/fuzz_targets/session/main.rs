@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use libfuzzer_sys::fuzz_target;
 use welcomed::machine::Table as _;
-use welcomed::net::Peer;
+use welcomed::net::{Cause, Peer};
 use welcomed::reactor::service::{DatagramService, News, Want};
 use welcomed::services::welcome::model::{self, Ending};
 use welcomed::services::welcome::tables::{connection, datagram};
@@ -86,7 +86,7 @@ fn happen(conversation: &mut Conversation<'_, WelcomeStreams>, step: &Step) {
         Step::EndOfInput => conversation.ends(),
         Step::Silence => drop(conversation.elapses(GAP)),
         Step::Deadline => drop(conversation.elapses(NAME) || conversation.elapses(WRITE)),
-        Step::Failed => conversation.fails(),
+        Step::Failed => conversation.fails(Cause::Reset),
         Step::Stopped => conversation.is_stopped(),
         Step::Sent(most) => drop(conversation.sends(*most)),
     }

@@ -7,7 +7,7 @@ use super::settings::Settings;
 use super::tables::connection::{Arrow, Event, Machine, State};
 use super::text::Welcome;
 use crate::machine::Moved;
-use crate::net::Peer;
+use crate::net::{Cause, Peer};
 use crate::reactor::service::{AtLeast, Input, OnStop, Step, StreamService, TIMERS, Then, Timer, Wait, Want};
 use crate::text::Escaped;
 
@@ -73,6 +73,11 @@ impl Session {
     /// The welcome, unless it is that for all.
     fn reply(&self) -> &[u8] {
         self.text.get(self.name_bytes.into()..).unwrap_or_default()
+    }
+
+    /// Whether no byte of its name has come.
+    fn has_sent_nothing(&self) -> bool {
+        self.text.is_empty() && self.state() == State::ReadingName
     }
 
     /// Takes what belongs to the name, of at most as many bytes as it has room for. It ends at the first line feed or at
@@ -202,12 +207,11 @@ impl StreamService for WelcomeStreams {
             Input::Elapsed(GAP) => session.name_ended(Event::Silence, welcome),
             Input::Elapsed(_) => session.over(Event::Deadline),
             Input::Sent => session.over(Event::WelcomeSent),
-            Input::Stopping if session.text.is_empty() && session.state() == State::ReadingName => {
-                session.over(Event::Stopped)
-            }
+            Input::Stopping if session.has_sent_nothing() => session.over(Event::Stopped),
             Input::Stopping => Ok(None),
             Input::Stopped => session.over(Event::Stopped),
-            Input::Failed => session.over(Event::Failed),
+            Input::Failed(Cause::Reset) if session.has_sent_nothing() => session.over(Event::NoName),
+            Input::Failed(_) => session.over(Event::Failed),
         })
     }
 

@@ -26,7 +26,7 @@ pub mod connection {
             EndOfInput = "end of input",
             /// At least one byte came, and then nothing for the name gap.
             Silence = "silence",
-            /// End of input before the first byte: a health check or a port scan.
+            /// The client left before the first byte, by the end of input or a reset: a health check or a port scan.
             NoName = "no name",
             /// The whole welcome has been handed to the kernel.
             WelcomeSent = "welcome sent",
@@ -40,11 +40,11 @@ pub mod connection {
         outcomes {
             /// The whole welcome was handed to the kernel.
             Welcomed = "welcomed",
-            /// Input ended before the first byte.
+            /// The client left before the first byte.
             WithoutName = "without a name",
             /// It took too long over its name or over taking the welcome.
             TimedOut = "timed out",
-            /// The connection failed, as a rule by a reset.
+            /// The connection failed, as a rule by a reset once a name had begun.
             Failed = "failed",
             /// It was not finished when the server stopped waiting.
             Stopped = "stopped",

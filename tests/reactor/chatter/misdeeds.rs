@@ -71,7 +71,7 @@ pub(crate) fn on(session: &mut Session, input: Input<'_>) -> Option<Step<Machine
             session.misdeed = Some(Misdeed::Gone);
             Some(Step::moved(session.machine.on(Event::SentShut)))
         }
-        (Misdeed::Vanishes, Input::Failed | Input::End(_) | Input::Elapsed(_) | Input::Stopped) => {
+        (Misdeed::Vanishes, Input::Failed(_) | Input::End(_) | Input::Elapsed(_) | Input::Stopped) => {
             session.misdeed = Some(Misdeed::Gone);
             Some(Step::took(0))
         }

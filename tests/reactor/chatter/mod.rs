@@ -117,7 +117,7 @@ impl StreamService for Chatter {
             Input::End(_) => Event::End,
             Input::Elapsed(_) => Event::Late,
             Input::Stopped => Event::Stopped,
-            Input::Failed => Event::Failed,
+            Input::Failed(_) => Event::Failed,
         };
         Step::moved(session.machine.on(if state == State::Parting { Event::Left } else { event }))
     }
