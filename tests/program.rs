@@ -45,6 +45,7 @@ mod program {
     mod unix_paths;
     mod unix_races;
     mod unix_starts;
+    mod urgent;
 
     // The client.
     mod client;

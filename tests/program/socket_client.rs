@@ -8,8 +8,8 @@ use std::time::Duration;
 use rustix::io::Errno;
 use rustix::net::sockopt::{self, Timeout};
 use rustix::net::{
-    AddressFamily, Protocol, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, bind, connect,
-    recv, send, socket_with,
+    AddressFamily, Protocol, RecvFlags, SendFlags, Shutdown, SocketAddrUnix, SocketFlags, SocketType, bind,
+    connect, recv, send, shutdown, socket_with,
 };
 use welcomed::net::ipv4;
 use welcomed::net::{Address, Endpoint, Kind, Name, UnixName};
@@ -114,6 +114,16 @@ impl SocketClient {
     /// Sends `bytes` in one piece. Fails if the connection is closed by now.
     pub(crate) fn send(&self, bytes: &[u8]) -> Result<(), Errno> {
         send(&self.socket, bytes, SendFlags::NOSIGNAL).map(|_| ())
+    }
+
+    /// Sends `bytes`, of which the last is urgent.
+    pub(crate) fn send_urgent(&self, bytes: &[u8]) -> Result<(), Errno> {
+        send(&self.socket, bytes, SendFlags::NOSIGNAL | SendFlags::OOB).map(|_| ())
+    }
+
+    /// Ends its input to the server.
+    pub(crate) fn shut(&self) -> Result<(), Errno> {
+        shutdown(&self.socket, Shutdown::Write)
     }
 
     /// The answer: everything up to the end of input, or one datagram.
