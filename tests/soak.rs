@@ -17,28 +17,32 @@ mod tied;
 mod soak {
     pub(crate) mod client;
     pub(crate) mod connections;
-    mod datagrams;
+    pub(crate) mod datagrams;
     pub(crate) mod manners;
     pub(crate) mod server;
     mod sockets;
     pub(crate) mod tally;
-    mod visit;
+    pub(crate) mod visit;
     pub(crate) mod waiting;
 }
 
 use std::env;
 use std::hash::{BuildHasher as _, RandomState};
+use std::sync::Mutex;
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
+use rustix::process::Signal;
 use welcomed::net::Kind;
 
 use self::soak::client::{Client, Shared, WELCOME};
 use self::soak::connections::NAME_GAP;
+use self::soak::datagrams;
 use self::soak::manners::{MANNERS, Manner};
 use self::soak::server::{Folder, Log, Sample, Server};
 use self::soak::tally::{Counts, Tallies, Tally};
+use self::soak::visit::Outcome;
 use self::soak::waiting::{comes_true, now};
 
 /// The most that resident memory may grow once the server is warm, in KiB.
@@ -56,6 +60,9 @@ const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The stack of a client's thread: small, because there are many.
 const STACK_BYTES: usize = 128 * 1024;
+
+/// Raw sockets have no ports: one server of this process has them at a time.
+static ALONE: Mutex<()> = Mutex::new(());
 
 /// The settings of a soak.
 struct Plan {
@@ -172,6 +179,7 @@ fn broken(samples: &Samples, log: &Log) -> Vec<String> {
 }
 
 fn soak(length: Duration) {
+    let _alone = ALONE.lock();
     let plan = Plan::of(length);
     println!("\nSOAK_SEED={} SOAK_SECONDS={}", plan.seed, length.as_secs());
     let milliseconds = |duration: Duration| format!("{}ms", duration.as_millis());
@@ -210,6 +218,37 @@ fn soak(length: Duration) {
 #[test]
 fn clients_of_all_kinds_lose_no_welcome_and_leak_nothing() {
     soak(Duration::from_secs(2));
+}
+
+#[test]
+fn a_raw_packet_without_room_is_lost_and_not_broken() {
+    let _alone = ALONE.lock();
+    let folder = Folder::new();
+    let server = Server::start(&folder, &["--quiet", "--welcome", WELCOME]);
+    if !server.addresses.contains_key(&Kind::Raw) {
+        return println!("NOT TESTED: raw sockets need CAP_NET_RAW");
+    }
+    let shared = Shared::new(server.addresses.clone(), folder.path().to_owned(), Duration::from_secs(1));
+    let (mut client, mut tallies) = (Client::new(&shared, 1), Tallies::default());
+    server.signal(Signal::STOP);
+    let Some(filled) = datagrams::fills_up(&mut client) else {
+        server.signal(Signal::CONT);
+        return println!("NOT TESTED: this system does not say that a raw packet found no room");
+    };
+    for visit in [filled, datagrams::asks_once(&mut client, Kind::Raw)] {
+        assert_eq!(visit.outcome, Outcome::Lost);
+        tallies.add(0, Kind::Raw, visit);
+    }
+    server.signal(Signal::CONT);
+    let is_answered = comes_true(|| {
+        let visit = datagrams::asks_once(&mut client, Kind::Raw);
+        let is_answered = visit.outcome == Outcome::AsPromised;
+        tallies.add(0, Kind::Raw, visit);
+        is_answered
+    });
+    assert!(is_answered, "there is room again");
+    let counts = Counts::read(&server.stop().1.last);
+    assert_eq!(tallies.misfits(&counts), Vec::<String>::new(), "what is lost is under no count");
 }
 
 #[test]

@@ -1,11 +1,15 @@
 //! The client program over raw sockets, in a network of its own. In a shared network it would receive the packets
 //! of every other raw socket with the same protocol.
 
+use std::fs;
 use std::process::Command;
+use std::thread;
+
+use rustix::process::Signal;
 
 use super::client_program::{error_line, welcome};
 use super::sandbox::{has_own_network, in_own_network, without};
-use crate::process::{Server, is_here, not_tested, run, welcomed};
+use crate::process::{Server, is_here, not_tested, run, until, welcomed};
 
 #[test]
 fn a_raw_client_prints_the_welcome_and_not_its_own_name() {
@@ -90,6 +94,65 @@ fn a_host_without_the_protocol_refuses() {
         line.ends_with("the one attempt was not answered: nobody listens there; is the server running?"),
         "{line}"
     );
+}
+
+/// Sends packets until the kernel says that there is no room for one: then the last line is `full`.
+const FILL: &str = "
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_RAW, 253)
+s.bind(('127.0.0.9', 0))
+s.connect(('127.0.0.2', 0))
+for n in range(20000):
+    s.send(b'name %8d' % n)
+    if s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+        print('full')
+        break
+";
+
+#[test]
+fn a_raw_packet_without_room_costs_one_attempt() {
+    if !has_own_network() || !is_here("python3") {
+        return;
+    }
+    // At 127.0.0.1 the client's own socket has the packet, and the kernel says nothing.
+    let endpoint = "raw://127.0.0.2?protocol=253";
+    let mut program = welcomed();
+    program.args(["-l", "127.0.0.1:0", "-l", endpoint]);
+    let server = Server::spawn(in_own_network(&program));
+    server.wait_for_log(&format!("waiting for datagrams on {endpoint}"));
+    let in_its_network = |words: &[&str]| {
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--net=/proc/{}/ns/net", server.child.id())).args(words);
+        command
+    };
+    server.signal(Signal::STOP);
+    let (code, out, err) = run(&mut in_its_network(&["python3", "-c", FILL]), b"");
+    assert_eq!(code, 0, "{err}");
+    if out != "full\n" {
+        server.signal(Signal::CONT);
+        return not_tested("this system does not say that a raw packet found no room");
+    }
+    let visit = [env!("CARGO_BIN_EXE_welcome"), "-c", endpoint, "--timeout", "40s", "Rafatul Islam"];
+    let line = error_line(run(in_its_network(&visit).args(["--retries", "0"]), b""), 1);
+    assert!(line.contains("the one attempt was not answered: "), "{line}");
+    // The kernel counts what found no room.
+    let dropped = || {
+        let sockets = fs::read_to_string(format!("/proc/{}/net/raw", server.child.id())).unwrap();
+        sockets
+            .lines()
+            .skip(1)
+            .map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap())
+            .sum::<u64>()
+    };
+    let before = dropped();
+    thread::scope(|scope| {
+        let visiting = scope.spawn(|| run(in_its_network(&visit).args(["--retries", "100"]), b""));
+        until("an attempt is lost", || dropped() > before);
+        server.signal(Signal::CONT);
+        let (code, out, err) = visiting.join().unwrap();
+        assert_eq!((code, out.as_str()), (0, "welcome "), "{err}");
+        assert!(err.starts_with("answered at attempt "), "{err}");
+    });
 }
 
 #[test]

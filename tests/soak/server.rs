@@ -126,9 +126,13 @@ impl Server {
         Sample { resident, descriptors: entries("fd"), threads: entries("task") }
     }
 
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
     /// Asks the server to stop, and waits until it has ended and its log is read.
     pub(crate) fn stop(mut self) -> (ExitStatus, Log) {
-        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+        self.signal(Signal::TERM);
         let mut status = None;
         let ended = comes_true(|| {
             status = self.child.try_wait().unwrap();

@@ -21,7 +21,7 @@ const ANSWER_MAX_BYTES: usize = 4096;
 
 /// A socket that receives from the server alone.
 pub(crate) struct ClientSocket {
-    kind: Kind,
+    pub(crate) kind: Kind,
     pub(crate) socket: Socket,
     host: Ipv4Addr,
     /// The file of a socket that has a path: it goes when the client goes.

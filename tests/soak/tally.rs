@@ -18,6 +18,7 @@ pub(crate) struct Tally {
     /// By the kind of socket.
     visits: HashMap<Kind, u64>,
     excused: u64,
+    lost: u64,
     broken: u64,
     /// The first broken promises in words.
     details: Vec<String>,
@@ -34,6 +35,7 @@ impl Tally {
         match visit.outcome {
             Outcome::AsPromised => {}
             Outcome::Excused => self.excused += 1,
+            Outcome::Lost => self.lost += 1,
             Outcome::Broken(how) => {
                 self.broken += 1;
                 self.details.push(format!("over {kind}: {how}"));
@@ -50,6 +52,7 @@ impl Tally {
             *self.fates.entry(fate).or_default() += count;
         }
         self.excused += other.excused;
+        self.lost += other.lost;
         self.broken += other.broken;
         self.details.extend(other.details);
         self.details.truncate(DETAILS_MAX);
@@ -61,6 +64,11 @@ impl Tally {
 pub(crate) struct Tallies([Tally; MANNERS.len()]);
 
 impl Tallies {
+    /// Adds a visit of the manner that stands at `place` in [`MANNERS`].
+    pub(crate) fn add(&mut self, place: usize, kind: Kind, visit: Visit) {
+        self.0[place].add(kind, visit);
+    }
+
     /// Joins a tally of the manner that stands at `place` in [`MANNERS`].
     pub(crate) fn join(&mut self, place: usize, tally: Tally) {
         self.0[place].join(tally);
@@ -91,12 +99,11 @@ impl Tallies {
         let mut lines: Vec<(&str, u64, RangeInclusive<u64>)> =
             COUNTS.iter().map(|count| (*count, counts.of(count), self.fits(count))).collect();
         let decided: u64 = lines.iter().map(|(_, counted, _)| counted).sum();
-        lines.push((
-            "accepted and accept errors",
-            counts.of("accepted") + counts.of("accept errors"),
-            all..=all,
-        ));
-        lines.push(("all outcomes", decided, all..=all));
+        let met = counts.of("accepted") + counts.of("accept errors");
+        // What the server has not met is what the kernel had no room for, as its clients were told.
+        let (least, most) = self.fits("lost").into_inner();
+        lines.push(("accepted and accept errors", met, all - most..=all - least));
+        lines.push(("all outcomes", decided, met..=met));
         lines.push(("accept pauses", counts.of("accept pauses"), 0..=0));
         let misfits = lines.iter().filter(|(_, counted, fits)| !fits.contains(counted));
         misfits.map(|(what, counted, fits)| format!("{what}: {counted}, not {fits:?}")).collect()
@@ -118,14 +125,14 @@ impl fmt::Display for Tallies {
         for kind in Kind::ALL {
             write!(f, "{kind:>11}")?;
         }
-        writeln!(f, "{:>9}{:>8}", "excused", "broken")?;
+        writeln!(f, "{:>9}{:>6}{:>8}", "excused", "lost", "broken")?;
         for (manner, tally) in MANNERS.iter().zip(&self.0) {
             write!(f, "{:<16}{:>8}", manner.name, manner.places)?;
             for kind in Kind::ALL {
                 let visits = tally.visits.get(kind).map_or(String::new(), u64::to_string);
                 write!(f, "{visits:>11}")?;
             }
-            writeln!(f, "{:>9}{:>8}", tally.excused, tally.broken)?;
+            writeln!(f, "{:>9}{:>6}{:>8}", tally.excused, tally.lost, tally.broken)?;
         }
         Ok(())
     }

@@ -18,6 +18,12 @@ pub(crate) const WITHOUT_A_NAME: Fate = &["without a name"];
 pub(crate) const TIMED_OUT: Fate = &["timed out"];
 pub(crate) const UNANSWERABLE: Fate = &["unanswerable"];
 pub(crate) const ECHO: Fate = &["echoes"];
+/// A raw packet for which the server's socket had no room: it is under no count.
+pub(crate) const LOST: Fate = &["lost"];
+/// A raw packet whose client does not wait for an answer. So it does not notice if there was no room.
+pub(crate) const WELCOMED_OR_LOST: Fate = &["welcomed", "lost"];
+/// Another packet of a client of which one is lost.
+pub(crate) const ANY_OR_LOST: Fate = &["welcomed", "echoes", "lost"];
 /// The client itself was late.
 pub(crate) const LATE: Fate =
     &["welcomed", "lingered", "without a name", "timed out", "failed", "accept errors"];
@@ -28,6 +34,8 @@ pub(crate) enum Outcome {
     AsPromised,
     /// The client itself was late, so that no answer can be expected.
     Excused,
+    /// A raw packet found no room, as the kernel says: delivery is not sure.
+    Lost,
     /// The answer was wrong.
     Broken(String),
 }
