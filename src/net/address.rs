@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::kind::{Kind, Names};
 use super::percent;
@@ -68,6 +68,41 @@ impl Address {
             Name::Unix(_) => None,
         }
     }
+}
+
+impl Address {
+    /// Whether one server cannot listen at both, or would receive the same there. One may be every address of the host, and
+    /// a path may be spelt in two ways. Port 0 is another port each time.
+    ///
+    /// ```
+    /// use welcomed::net::Endpoint;
+    ///
+    /// let address = |text: &str| text.parse::<Endpoint>().unwrap().resolve().unwrap().remove(0);
+    /// assert!(address("127.0.0.1:9999").overlaps(&address("0.0.0.0:9999")));
+    /// assert!(!address("127.0.0.1:9999").overlaps(&address("udp://127.0.0.1:9999")));
+    /// assert!(address("unix:///tmp/a").overlaps(&address("unixgram:///tmp//a")));
+    /// ```
+    #[must_use]
+    pub fn overlaps(&self, other: &Address) -> bool {
+        match (&self.name, &other.name) {
+            // A file has one socket, whatever its kind.
+            (Name::Unix(UnixName::Path(one)), Name::Unix(UnixName::Path(other))) => {
+                one == other || real(one).is_some_and(|one| Some(one) == real(other))
+            }
+            (Name::Inet(one), Name::Inet(other_one)) => {
+                let is_every = one.ip().is_unspecified() || other_one.ip().is_unspecified();
+                let is_same = self.kind == other.kind && one.port() == other_one.port() && one.port() != 0;
+                // An IPv6 socket of a server is for IPv6 alone.
+                is_same && (one == other_one || (is_every && one.is_ipv4() == other_one.is_ipv4()))
+            }
+            _ => self == other,
+        }
+    }
+}
+
+/// The path of a file that need not be there, in a directory whose path has no links.
+fn real(path: &Path) -> Option<PathBuf> {
+    Some(path.parent()?.canonicalize().ok()?.join(path.file_name()?))
 }
 
 /// A TCP address.

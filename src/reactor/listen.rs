@@ -86,19 +86,23 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
 
     /// Listens at endpoints that have been resolved ([`Endpoint::resolve`]), each at these addresses, for the first service that can
     /// serve the kind of socket. All sockets are bound before the first one listens. So what fails as a rule does so before
-    /// a client can have connected. Of each endpoint one address at least has to work.
+    /// a client can have connected. Of each endpoint one address at least has to work. One that an endpoint before it has
+    /// as well does not.
     ///
     /// Fails with the [`ListenError`] of the first endpoint that has none.
     pub fn listen_at_all(
         &mut self,
         endpoints: Vec<(Endpoint, Vec<Address>)>,
     ) -> Result<Vec<Listening>, ListenError> {
+        let given = without_those_given_twice(endpoints)?;
+        let services: Vec<Option<u8>> =
+            given.iter().map(|given| self.service_for(given.endpoint.kind())).collect();
         let mut bound = Vec::new();
-        for (endpoint, addresses) in endpoints {
-            match self.service_for(endpoint.kind()) {
-                Some(service) => bound.push(self.bind_all(service, addresses)?),
-                None => return Err(ListenError::NotServed(endpoint)),
-            }
+        for (Given { endpoint, once, twice }, service) in given.into_iter().zip(services) {
+            let Some(service) = service else { return Err(ListenError::NotServed(endpoint)) };
+            let mut one = self.bind_all(service, once)?;
+            one.failures.splice(0..0, twice);
+            bound.push(one);
         }
         bound.into_iter().map(|bound| self.listen_on_all(bound)).collect()
     }
@@ -139,10 +143,43 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
     }
 }
 
+/// An address, and why the server does not listen there.
+type Failure = (Address, io::Error);
+
+/// The addresses of an endpoint: those that it is the first to have, and the others.
+struct Given {
+    endpoint: Endpoint,
+    once: Vec<Address>,
+    twice: Vec<Failure>,
+}
+
+/// Tells addresses that an endpoint before has as well from the others. An endpoint has to have one of the others.
+fn without_those_given_twice(endpoints: Vec<(Endpoint, Vec<Address>)>) -> Result<Vec<Given>, ListenError> {
+    let mut all: Vec<Given> = Vec::new();
+    for (endpoint, addresses) in endpoints {
+        let mut given = Given { endpoint, once: Vec::new(), twice: Vec::new() };
+        for address in addresses {
+            let has_it = |before: &&Given| before.once.iter().any(|each| each.overlaps(&address));
+            match all.iter().find(has_it) {
+                Some(Given { endpoint, .. }) => {
+                    let why = format!("it is given twice, also as {endpoint}");
+                    given.twice.push((address, io::Error::new(io::ErrorKind::InvalidInput, why)));
+                }
+                None => given.once.push(address),
+            }
+        }
+        if given.once.is_empty() && !given.twice.is_empty() {
+            return Err(ListenError::Failed(given.twice));
+        }
+        all.push(given);
+    }
+    Ok(all)
+}
+
 /// The sockets of an endpoint that are bound, and why the others are not.
 struct Bound<Socket> {
     listeners: Vec<Listener<Socket>>,
-    failures: Vec<(Address, io::Error)>,
+    failures: Vec<Failure>,
 }
 
 #[cfg(test)]

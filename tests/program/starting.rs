@@ -7,8 +7,10 @@ use std::process::Command;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
+use welcomed::net::Endpoint;
 
 use super::client_program::error_line;
+use super::command_lines;
 use super::folder::Folder;
 use super::sandbox::{has_own_network, in_own_network};
 use crate::process::{Process, Server, answer, is_here, now, run, until, wait, welcomed};
@@ -36,6 +38,40 @@ fn the_start_says_what_holds() {
     let datagrams = Process::start(welcomed().args(["-l", "udp://127.0.0.1:0"]));
     let log = datagrams.wait_for_log("the log goes to a pipe");
     assert!(!log.contains("places") && !log.contains("backlog"), "{log}");
+}
+
+#[test]
+fn an_endpoint_given_twice_is_refused_before_any_is_bound() {
+    let folder = Folder::new();
+    std::os::unix::fs::symlink(folder.path(""), folder.path("link")).unwrap();
+    let path = |kind: &str, end: &str| format!("{kind}://{}", folder.path(end).display());
+    // Nothing is bound, so that the ports need not be free.
+    for (first, second, refused) in [
+        ("127.0.0.1:9999", "127.0.0.1:9999", "tcp://127.0.0.1:9999"),
+        ("0.0.0.0:9999", "127.0.0.1:9999", "tcp://127.0.0.1:9999"),
+        ("[::1]:9999", "[::]:9999", "tcp://[::]:9999"),
+        ("*:9999", "[::1]:9999", "tcp://[::1]:9999"),
+        ("udp://127.0.0.1:9999", "udp://0.0.0.0:9999", "udp://0.0.0.0:9999"),
+        ("raw://127.0.0.1?protocol=253", "raw://0.0.0.0?protocol=253", "raw://0.0.0.0?protocol=253"),
+        ("unix://@welcomed", "unix://@welcomed", "unix://@welcomed"),
+        (&path("unix", "s"), &path("unix", "./s"), &path("unix", "./s")),
+        (&path("unix", "s"), &path("unixgram", "link/s"), &path("unixgram", "link/s")),
+    ] {
+        let first_shown: Endpoint = first.parse().unwrap();
+        let why = format!("welcomed: cannot listen on {refused}: it is given twice, also as {first_shown}");
+        assert_eq!(command_lines::refused(&["-l", first, "-l", second]), (1, why));
+        assert_eq!(fs::read_dir(folder.path("")).unwrap().count(), 1, "the link alone");
+    }
+}
+
+#[test]
+fn an_address_that_two_endpoints_have_is_served_once_and_said() {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let endpoints = [format!("127.0.0.1:{port}"), format!("*:{port}")];
+    let server = Process::start(welcomed().args(["-l", &endpoints[0], "-l", &endpoints[1]]));
+    let said =
+        format!("cannot listen on tcp://0.0.0.0:{port}: it is given twice, also as tcp://127.0.0.1:{port}\n");
+    server.wait_for_log(&said);
 }
 
 #[test]
