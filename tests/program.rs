@@ -46,6 +46,7 @@ mod program {
     mod unix_races;
     mod unix_starts;
     mod urgent;
+    mod values;
 
     // The client.
     mod client;

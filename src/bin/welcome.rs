@@ -49,7 +49,7 @@ struct Options {
     #[arg(long, value_name = "HOW")]
     terminator: Option<Terminator>,
 
-    /// The welcome that is right; {name} stands for the name. Any other is an error, which says what came
+    /// The welcome that is right; {name} stands for the name, {{} for a brace. Any other is an error, which says what came
     #[arg(long, value_name = "TEXT")]
     expect: Option<Welcome>,
 

@@ -59,7 +59,7 @@ struct Options {
     #[expect(clippy::doc_markdown, reason = "it is shown as it stands")]
     listen: Vec<Endpoint>,
 
-    /// What to answer; {name} stands for the name
+    /// What to answer; {name} stands for the name, {{} for a brace
     #[arg(long, value_name = "TEXT", default_value = "welcome ")]
     welcome: Welcome,
 

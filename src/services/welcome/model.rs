@@ -67,6 +67,9 @@ pub fn reply(text: &str, name: &[u8]) -> Vec<u8> {
         if let Some(rest) = text.strip_prefix(b"{name}") {
             reply.extend_from_slice(name);
             text = rest;
+        } else if let Some(rest) = text.strip_prefix(b"{{}") {
+            reply.push(b'{');
+            text = rest;
         } else {
             reply.push(*first);
             text = rest;

@@ -8,7 +8,12 @@ use super::limits::{DATAGRAM_TEXT_MAX_BYTES, DATAGRAM_TEXT_MIN_BYTES, NAME_MAX_B
 /// The place in a welcome's text where the name goes.
 const NAME: &str = "{name}";
 
+/// A brace that begins nothing.
+const BRACE: &str = "{{}";
+
 /// A welcome: fixed text, with `{name}` where the name of the client stands.
+///
+/// Any other word in braces is a mistake, and `{{}` is a brace. Other braces are themselves, as those of JSON.
 ///
 /// The default is the lab report's eight bytes, `welcome ` with its trailing space and no newline.
 ///
@@ -116,34 +121,85 @@ impl Default for Welcome {
 }
 
 impl FromStr for Welcome {
-    type Err = WelcomeTooLong;
+    type Err = BadWelcome;
 
-    fn from_str(text: &str) -> Result<Self, WelcomeTooLong> {
-        let around: Vec<String> = text.split(NAME).map(str::to_owned).collect();
+    fn from_str(text: &str) -> Result<Self, BadWelcome> {
+        let mut around = vec![String::new()];
+        let mut rest = text;
+        while let Some((before, behind)) = rest.split_once('{') {
+            let from = rest.get(before.len()..).unwrap_or_default();
+            let piece = match from {
+                _ if from.starts_with(NAME) => NAME,
+                _ if from.starts_with(BRACE) => BRACE,
+                _ => "{",
+            };
+            if let Some(word) = placeholder(behind).filter(|_| piece == "{") {
+                return Err(BadWelcome::Placeholder(word.to_owned()));
+            }
+            if let Some(last) = around.last_mut() {
+                last.push_str(before);
+                last.push_str(if piece == NAME { "" } else { "{" });
+            }
+            if piece == NAME {
+                around.push(String::new());
+            }
+            rest = from.get(piece.len()..).unwrap_or_default();
+        }
+        if let Some(last) = around.last_mut() {
+            last.push_str(rest);
+        }
         let fixed: usize = around.iter().map(String::len).sum();
         let bytes = fixed + (around.len() - 1) * NAME_MAX_BYTES;
-        if bytes > WELCOME_MAX_BYTES { Err(WelcomeTooLong { bytes }) } else { Ok(Welcome { around }) }
+        if bytes > WELCOME_MAX_BYTES { Err(BadWelcome::TooLong { bytes }) } else { Ok(Welcome { around }) }
     }
 }
 
-/// A text that could grow beyond [`WELCOME_MAX_BYTES`].
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct WelcomeTooLong {
-    /// How long it could grow, with names of 1,024 bytes.
-    pub bytes: usize,
+/// The word before the first closing brace, if it is meant to stand for something: a word, perhaps with spaces around it.
+fn placeholder(behind: &str) -> Option<&str> {
+    let (inside, _) = behind.split_once('}')?;
+    let word = inside.trim_matches(' ');
+    let is_word = word.starts_with(|first: char| first.is_ascii_alphabetic())
+        && word.chars().all(|char| char.is_ascii_alphanumeric() || "_-".contains(char));
+    is_word.then_some(word)
 }
 
-impl fmt::Display for WelcomeTooLong {
+/// A text that is no welcome.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum BadWelcome {
+    /// It could grow beyond [`WELCOME_MAX_BYTES`].
+    TooLong {
+        /// How long it could grow, with names of 1,024 bytes.
+        bytes: usize,
+    },
+    /// A word in braces that stands for nothing.
+    Placeholder(String),
+}
+
+impl fmt::Display for BadWelcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let bytes = self.bytes;
-        write!(f, "it could grow to {bytes} bytes with a long name; at most {WELCOME_MAX_BYTES} are accepted")
+        match self {
+            BadWelcome::TooLong { bytes } => {
+                write!(
+                    f,
+                    "it could grow to {bytes} bytes with a long name; at most {WELCOME_MAX_BYTES} are accepted"
+                )
+            }
+            BadWelcome::Placeholder(word) => {
+                write!(
+                    f,
+                    "{{{word}}} stands for nothing; {NAME} stands for the name, and {BRACE} for a brace"
+                )
+            }
+        }
     }
 }
 
-impl std::error::Error for WelcomeTooLong {}
+impl std::error::Error for BadWelcome {}
 
 #[cfg(test)]
 mod tests {
+    use super::super::model;
     use super::*;
 
     fn welcome(text: &str) -> Welcome {
@@ -154,7 +210,6 @@ mod tests {
     fn the_name_stands_wherever_the_text_has_its_place() {
         assert_eq!(welcome("{name}, {name}!\n").to(b"Ada"), b"Ada, Ada!\n");
         assert_eq!(welcome("{name}").to(b""), b"");
-        assert_eq!(welcome("{names} {Name}").to(b"Ada"), b"{names} {Name}");
     }
 
     #[test]
@@ -226,12 +281,43 @@ mod tests {
         let names = WELCOME_MAX_BYTES / NAME_MAX_BYTES;
         assert_eq!(welcome(&NAME.repeat(names)).to(&[b'x'; NAME_MAX_BYTES]).len(), WELCOME_MAX_BYTES);
         let longer = format!("!{}", NAME.repeat(names));
-        assert_eq!(longer.parse::<Welcome>(), Err(WelcomeTooLong { bytes: WELCOME_MAX_BYTES + 1 }));
+        assert_eq!(longer.parse::<Welcome>(), Err(BadWelcome::TooLong { bytes: WELCOME_MAX_BYTES + 1 }));
+    }
+
+    #[test]
+    fn another_word_in_braces_stands_for_nothing() {
+        for (text, word) in [
+            ("hello {nam}", "nam"),
+            ("{name} {Name}", "Name"),
+            ("{names}", "names"),
+            ("{ name }", "name"),
+            ("{{name}{user_name-2}", "user_name-2"),
+        ] {
+            assert_eq!(text.parse::<Welcome>(), Err(BadWelcome::Placeholder(word.to_owned())), "{text}");
+        }
+        let why = BadWelcome::Placeholder("nam".to_owned()).to_string();
+        assert_eq!(why, "{nam} stands for nothing; {name} stands for the name, and {{} for a brace");
+    }
+
+    #[test]
+    fn a_brace_that_begins_no_word_is_itself() {
+        for (text, said) in [
+            (r#"{"hello": {"name": "{name}"}, "more": {}}"#, r#"{"hello": {"name": "Ada"}, "more": {}}"#),
+            ("{{name}}", "{Ada}"),
+            ("{{}name}", "{name}"),
+            ("{{}{{}nam}", "{{nam}"),
+            ("{name", "{name"),
+            ("} {1} {", "} {1} {"),
+            ("{\u{e9}}", "{\u{e9}}"),
+        ] {
+            assert_eq!(String::from_utf8(welcome(text).to(b"Ada")).unwrap(), said);
+            assert_eq!(model::reply(text, b"Ada"), said.as_bytes());
+        }
     }
 
     #[test]
     fn a_refusal_names_both_lengths() {
-        let text = WelcomeTooLong { bytes: 70_000 }.to_string();
+        let text = BadWelcome::TooLong { bytes: 70_000 }.to_string();
         assert_eq!(text, "it could grow to 70000 bytes with a long name; at most 65536 are accepted");
     }
 }

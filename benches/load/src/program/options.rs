@@ -93,7 +93,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "HOW", requires = "connect")]
     pub(crate) terminator: Option<Terminator>,
 
-    /// The welcome that is right; {name} stands for the name
+    /// The welcome that is right; {name} stands for the name, {{} for a brace
     #[arg(long, value_name = "TEXT", default_value = "welcome ", requires = "connect")]
     pub(crate) expect: Welcome,
 
