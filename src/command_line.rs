@@ -131,7 +131,7 @@ pub fn fail(program: &str, why: &impl Display, code: ExitCode) -> ExitCode {
 /// ```
 pub fn duration(text: &str, from: Duration) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
-        Ok(duration) if (from..=DURATION_MAX).contains(&duration) => Ok(duration),
+        Ok(duration) if has_plain_numbers(text) && (from..=DURATION_MAX).contains(&duration) => Ok(duration),
         _ => {
             let from =
                 if from.is_zero() { "0".to_owned() } else { humantime::format_duration(from).to_string() };
@@ -140,16 +140,30 @@ pub fn duration(text: &str, from: Duration) -> Result<Duration, String> {
     }
 }
 
-/// Parses a whole number that is among `accepted`. The error says what is.
+/// Whether spaces stand only between a number and its unit, and behind a unit. The library skips all others.
+fn has_plain_numbers(text: &str) -> bool {
+    let is_of_number = |char: char| char.is_ascii_digit() || char == '.';
+    let words: Vec<&str> = text.split(' ').collect();
+    words.iter().all(|word| !word.is_empty() && !word.contains(char::is_whitespace))
+        && !words.windows(2).any(|pair| {
+            matches!(pair, [before, behind] if before.ends_with(is_of_number) && behind.starts_with(is_of_number))
+        })
+}
+
+/// Parses a whole number in decimal digits that is among `accepted`: without a sign and spaces. Leading zeros mean nothing.
+/// The error says what is accepted.
 ///
 /// ```
 /// use welcomed::command_line::count;
 ///
 /// assert_eq!(count("64", 1..=65_535), Ok(64));
+/// assert_eq!(count("064", 1..=65_535), Ok(64));
+/// assert!(count("+64", 1..=65_535).is_err());
 /// assert_eq!(count("1e3", 1..=65_535), Err("accepted are whole numbers from 1 to 65535".to_owned()));
 /// ```
 pub fn count(text: &str, accepted: RangeInclusive<u32>) -> Result<u32, String> {
-    let number = text.parse().ok().filter(|number| accepted.contains(number));
+    // The standard library takes a plus sign as well.
+    let number = text.parse().ok().filter(|number| accepted.contains(number) && !text.starts_with('+'));
     number
         .ok_or_else(|| format!("accepted are whole numbers from {} to {}", accepted.start(), accepted.end()))
 }
@@ -182,6 +196,18 @@ fn one_line(text: &str, program: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_duration_has_spaces_between_its_parts_alone() {
+        for text in ["50ms", "50 ms", "1m 30s", "1m 30 s", "1m30s", "1.5s", "005ms", "0"] {
+            assert!(duration(text, Duration::ZERO).is_ok(), "{text:?}");
+        }
+        for text in
+            [" 50ms", "50ms ", "5 0ms", "1. 5s", "1 .5s", "1m  30s", "50\tms", "50ms\n", "+50ms", "-0", " 0"]
+        {
+            assert!(duration(text, Duration::ZERO).is_err(), "{text:?}");
+        }
+    }
 
     #[test]
     fn the_version_has_the_commit_that_the_packager_gives() {

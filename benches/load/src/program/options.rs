@@ -102,7 +102,7 @@ pub(crate) struct Options {
     pub(crate) hold: u64,
 
     /// Come from so many local addresses, 127.0.0.1 and those behind it
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=200), requires = "connect")]
+    #[arg(long, value_name = "N", value_parser = sources, requires = "connect")]
     pub(crate) sources: Option<u8>,
 
     /// Drip the name, so many bytes a second (more than 20: a longer gap ends a name)
@@ -114,7 +114,7 @@ pub(crate) struct Options {
     pub(crate) rst: bool,
 
     /// What arrivals are drawn from
-    #[arg(long, value_name = "N", default_value_t = 1, requires = "connect")]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = seed, requires = "connect")]
     pub(crate) seed: u64,
 
     /// Where to write the report as JSON; the comparison's page goes beside it
@@ -243,13 +243,27 @@ fn duration_or_zero(text: &str) -> Result<Duration, String> {
     welcomed::command_line::duration(text, Duration::ZERO)
 }
 
+fn sources(text: &str) -> Result<u8, String> {
+    let count = welcomed::command_line::count(text, 1..=200)?;
+    u8::try_from(count).map_err(|error| error.to_string())
+}
+
+fn seed(text: &str) -> Result<u64, String> {
+    let number = text.parse().ok().filter(|_| !text.starts_with('+'));
+    number.ok_or_else(|| format!("accepted are whole numbers from 0 to {}", u64::MAX))
+}
+
 /// A number with an optional `k` or `M` behind it.
 fn number(text: &str) -> Option<f64> {
     let (digits, unit) = match text.strip_suffix('k') {
         Some(digits) => (digits, 1e3),
         None => text.strip_suffix('M').map_or((text, 1.0), |digits| (digits, 1e6)),
     };
-    digits.parse::<f64>().ok().filter(|number| number.is_finite()).map(|number| number * unit)
+    // The standard library takes signs, exponents and words as well.
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    let are_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let number = digits.parse::<f64>().ok().filter(|_| are_digits(whole) && are_digits(fraction));
+    number.map(|number| number * unit)
 }
 
 fn rate(text: &str) -> Result<f64, String> {
@@ -326,11 +340,17 @@ mod tests {
 
     #[test]
     fn units_are_understood_and_nonsense_is_not() {
-        use super::{count, rate};
+        use super::{count, rate, seed, sources};
         assert_eq!(count("10k"), Ok(10_000));
         assert_eq!(count("1.5k"), Ok(1_500));
         assert_eq!(rate("2M"), Ok(2e6));
-        for text in ["", "k", "-1", "1.5", "ten", "1kk", "inf", "NaN", "0"] {
+        assert_eq!((count("007"), rate("00.5"), seed("007"), sources("007")), (Ok(7), Ok(0.5), Ok(7), Ok(7)));
+        for text in ["+1", " 1", "1 ", "-1", "1e2", ""] {
+            assert!(rate(text).is_err() && seed(text).is_err() && sources(text).is_err(), "{text:?}");
+        }
+        for text in
+            ["", "k", "-1", "+1", " 1", "1 ", "1.", ".5k", "1e3", "1.5", "ten", "1kk", "inf", "NaN", "0"]
+        {
             assert!(count(text).is_err(), "{text:?}");
         }
     }
