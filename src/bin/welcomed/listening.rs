@@ -1,0 +1,88 @@
+//! Where the server program listens: names are resolved, sockets are bound, and what fails has a cure.
+
+use std::io::{self, ErrorKind};
+
+use welcomed::kernel::mio::{descriptor_limit, is_out_of_descriptors};
+use welcomed::kernel::{Mio, NotYet};
+use welcomed::net::{Address, Endpoint, Names};
+use welcomed::reactor::{ListenError, Server, Services};
+
+/// Endpoints with their addresses.
+pub(crate) type Resolved = Vec<(Endpoint, Vec<Address>)>;
+
+/// The addresses of all endpoints, before a client can connect to any; `None` if the program is asked to stop meanwhile.
+pub(crate) fn resolve_all(endpoints: &[Endpoint], kernel: &mut Mio) -> Result<Option<Resolved>, String> {
+    let all = endpoints.to_vec();
+    // A name server can take long, and the resolver does not heed a signal.
+    let resolve = || all.into_iter().map(|endpoint| (endpoint.resolve(), endpoint)).collect::<Vec<_>>();
+    let resolved = kernel.unless_stopped(resolve).map_err(|error| format!("cannot resolve: {error}"))?;
+    let Some(resolved) = resolved else { return Ok(None) };
+    let endpoints = resolved.into_iter().map(|(addresses, endpoint)| match addresses {
+        Ok(addresses) => Ok((endpoint, addresses)),
+        Err(error) => Err(ListenError::Unresolved(endpoint, error).to_string()),
+    });
+    endpoints.collect::<Result<_, _>>().map(Some)
+}
+
+/// Listens on every address that the endpoints have. Of each endpoint one at least has to work; of the others it is said.
+pub(crate) fn listen<H: Services<Mio>>(
+    server: &mut Server<Mio, H>,
+    endpoints: Resolved,
+) -> Result<(), String> {
+    let refused = |(address, error): &(Address, io::Error)| {
+        format!("cannot listen on {address}: {error}{}", advice(address, error))
+    };
+    match server.listen_at_all(endpoints) {
+        Ok(listening) => {
+            for failure in listening.iter().flat_map(|listening| &listening.failures) {
+                log::warn!("{}", refused(failure));
+            }
+            Ok(())
+        }
+        Err(ListenError::Failed(failures)) => {
+            Err(failures.iter().map(refused).collect::<Vec<_>>().join("; "))
+        }
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// What a server needs, if it has not got so many descriptors.
+pub(crate) fn too_few_descriptors(error: &io::Error) -> String {
+    let limit = descriptor_limit();
+    let what = format!(
+        "; it takes a descriptor for each address, some for the program and one for a client, and the limit is {limit} \
+         (ulimit -n)"
+    );
+    if is_out_of_descriptors(error) { what } else { String::new() }
+}
+
+/// What to do about an address that one cannot listen on.
+fn advice(address: &Address, error: &io::Error) -> String {
+    let kind = address.kind;
+    match (error.kind(), kind.semantics().names) {
+        (ErrorKind::AddrInUse, Names::Port) => {
+            format!("; stop the program that has it, or choose another port with --listen {kind}://HOST:PORT")
+        }
+        (ErrorKind::AddrInUse, Names::Path) => {
+            format!("; stop the program that has it, or choose another with --listen {kind}:///PATH")
+        }
+        (ErrorKind::AlreadyExists, Names::Path) => {
+            format!("; choose another path with --listen {kind}:///PATH")
+        }
+        (ErrorKind::NotFound | ErrorKind::NotADirectory, Names::Path) => {
+            format!("; create the directory first, or choose another path with --listen {kind}:///PATH")
+        }
+        (ErrorKind::InvalidFilename, Names::Path) => {
+            format!(
+                "; choose a shorter path with --listen {kind}:///PATH, or a name with --listen {kind}://@NAME"
+            )
+        }
+        (ErrorKind::AddrNotAvailable, _) => match address.inet().and_then(|address| NotYet::of(address.ip()))
+        {
+            Some(not_yet) => format!("; {not_yet}"),
+            None => "; this machine does not have that address (`ip address` lists its own)".to_owned(),
+        },
+        (ErrorKind::PermissionDenied, _) => format!("; it takes {}", kind.semantics().privilege),
+        _ => too_few_descriptors(error),
+    }
+}

@@ -1,0 +1,187 @@
+//! The server program: options, log, run, exit code.
+
+mod listening;
+mod options;
+
+use std::io::{self, IsTerminal as _};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use log::LevelFilter;
+use welcomed::DIAGRAMS;
+use welcomed::command_line;
+use welcomed::kernel::mio::{descriptor_limit, keep_a_descriptor, raise_descriptor_limit};
+use welcomed::kernel::{self, Mio, Printed};
+use welcomed::logging;
+use welcomed::machine::diagram::{Dot, Mermaid};
+use welcomed::machine::svg::Svg;
+use welcomed::reactor::{Datagrams, Server, Settings, Streams};
+use welcomed::services::welcome::{self, Both, Welcome, WelcomeDatagrams, WelcomeStreams};
+
+use self::listening::{listen, resolve_all, too_few_descriptors};
+use self::options::{Language, Options, PROGRAM, unsuitable};
+
+/// Descriptors that are kept for other things than connections: standard streams, listening sockets,
+/// the selector, signals, name servers.
+const RESERVED_DESCRIPTORS: usize = 32;
+
+/// How many endpoints, of two addresses each, there is room for among them.
+const RESERVED_ENDPOINTS: usize = 8;
+
+/// How long the program waits at its end for the rest of the log to be taken.
+const LOG_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The services of this program.
+type Served = (Streams<WelcomeStreams, Mio>, Datagrams<WelcomeDatagrams>);
+
+fn main() -> ExitCode {
+    let options: Options = match command_line::parse(PROGRAM) {
+        Ok(options) => options,
+        Err(code) => return code,
+    };
+    match (options.diagram, unsuitable(&options)) {
+        (Some(language), _) => {
+            ended(draw(language).map_err(|error| format!("cannot write the diagram: {error}")))
+        }
+        (None, Some(why)) => command_line::fail(PROGRAM, &why, ExitCode::from(2)),
+        (None, None) => log_and_serve(&options),
+    }
+}
+
+/// The exit code of a program that ends in this way, once it has said why.
+fn ended(result: Result<(), String>) -> ExitCode {
+    result.map_or_else(|why| command_line::fail(PROGRAM, &why, ExitCode::FAILURE), |()| ExitCode::SUCCESS)
+}
+
+fn draw(language: Language) -> io::Result<()> {
+    let text = match language {
+        Language::Mermaid => Mermaid(&DIAGRAMS).to_string(),
+        Language::Dot => Dot(&DIAGRAMS).to_string(),
+        Language::Svg => Svg(&DIAGRAMS).to_string(),
+    };
+    kernel::write_to_standard_output(text.as_bytes())
+}
+
+fn log_and_serve(options: &Options) -> ExitCode {
+    let rust_log = std::env::var("RUST_LOG").unwrap_or_default();
+    let asked = match (options.quiet, options.verbose) {
+        (true, _) => Some(LevelFilter::Warn),
+        (false, 0) => level(&rust_log),
+        (false, 1) => Some(LevelFilter::Debug),
+        (false, _) => Some(LevelFilter::Trace),
+    };
+    let log_goes_to = kernel::append_to_standard_error();
+    let colored = options.coloring.color.is_wanted(io::stderr().is_terminal());
+    let started = Printed::capture()
+        .and_then(|printed| logging::start(asked.unwrap_or(LevelFilter::Info), colored, printed));
+    let logging = match started {
+        Ok(logging) => logging,
+        Err(error) => return ended(Err(format!("cannot begin to log: {error}"))),
+    };
+    if asked.is_none() && !rust_log.is_empty() {
+        log::warn!(
+            "RUST_LOG={rust_log:?} sets no level; it takes off, error, warn, info, debug or trace, alone or behind \
+             welcomed=, and none for a single module"
+        );
+    }
+    let result = serve(options, log_goes_to);
+    if logging.finish(LOG_TIMEOUT) {
+        return ended(result);
+    }
+    // The reader of the log has not taken its lines in time and would not take another: the program has to end.
+    result.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS)
+}
+
+/// The level that `RUST_LOG` asks for: its part for this program, or else its part for all.
+fn level(rust_log: &str) -> Option<LevelFilter> {
+    let mut parts = rust_log.split(',').map(|part| part.trim().split_once('=').unwrap_or(("", part.trim())));
+    let for_all = parts.clone().rfind(|(module, _)| module.is_empty());
+    parts.rfind(|(module, _)| *module == PROGRAM).or(for_all)?.1.parse().ok()
+}
+
+fn serve(options: &Options, log_goes_to: &str) -> Result<(), String> {
+    let most = raise_descriptor_limit().unwrap_or_else(|error| {
+        log::warn!("the descriptor limit stays at {}: {error}", descriptor_limit());
+        descriptor_limit()
+    });
+    let capacity = capacity(options.max_connections, most, options.listen.len());
+    let mut kernel = Mio::with_signals().map(Mio::keeping_signals).map_err(|error| {
+        format!("cannot begin to wait for events: {error}{}", too_few_descriptors(&error))
+    })?;
+    let both = services(options, capacity)?;
+    let Some(endpoints) = resolve_all(&options.listen, &mut kernel)? else {
+        log::info!("stopping: it listens nowhere yet");
+        report(&both);
+        return Ok(());
+    };
+    let mut settings = Settings::default();
+    settings.drain_timeout = options.drain_timeout;
+    settings.drain_quiet = options.drain_quiet;
+    settings.backlog = options.backlog;
+    settings.unix_mode = options.unix_mode;
+    let mut server = Server::new(kernel, both, settings).with_report(report);
+    let for_a_client = keep_a_descriptor()
+        .map_err(|error| format!("cannot serve a client: {error}{}", too_few_descriptors(&error)))?;
+    listen(&mut server, endpoints)?;
+    drop(for_a_client);
+    let accepts = options.listen.iter().any(|endpoint| endpoint.kind().semantics().connections);
+    let limits = if accepts { limits(options, capacity) } else { String::new() };
+    log::info!("{PROGRAM} {}: {limits}{most} descriptors", command_line::version());
+    log::info!("the log goes to {log_goes_to}");
+    server.run().map_err(|error| format!("cannot go on serving: {error}"))
+}
+
+fn report((streams, datagrams): &Served) {
+    Both::of(streams.counts(), datagrams.counts()).report();
+}
+
+/// What holds for connections, of which there are `capacity` at most.
+fn limits(options: &Options, capacity: usize) -> String {
+    let for_one = match most_per_source(options, capacity) {
+        0 => String::new(),
+        most => format!("{most} for one source, "),
+    };
+    let waiting = match kernel::real_backlog(options.backlog) {
+        backlog if backlog < options.backlog => {
+            format!("a backlog of {backlog} instead of {} (net.core.somaxconn)", options.backlog)
+        }
+        backlog => format!("a backlog of {backlog}"),
+    };
+    format!("{capacity} places, {for_one}{waiting}, ")
+}
+
+/// The most connections of one source at a time; 0 for no such limit.
+fn most_per_source(options: &Options, capacity: usize) -> usize {
+    options.max_per_source.map_or(capacity.div_ceil(2), |most| usize::try_from(most).unwrap_or(usize::MAX))
+}
+
+fn services(options: &Options, capacity: usize) -> Result<Served, String> {
+    let mut settings = welcome::Settings::default();
+    settings.welcome = options.welcome.clone();
+    settings.name_gap = options.name_gap;
+    settings.name_timeout = options.name_timeout;
+    settings.write_timeout = options.write_timeout;
+    // A welcome that does not suit datagrams was refused if there are any: then none come.
+    let datagrams = WelcomeDatagrams::new(options.welcome.clone())
+        .or_else(|_| WelcomeDatagrams::new(Welcome::default()))?;
+    let streams = Streams::new(WelcomeStreams::new(settings), capacity)
+        .with_most_per_source(most_per_source(options, capacity));
+    Ok((streams, Datagrams::new(datagrams)))
+}
+
+/// The most connections at a time, given what was asked for, the limit of descriptors, and how many endpoints
+/// there are.
+fn capacity(asked: Option<u32>, descriptor_limit: usize, endpoints: usize) -> usize {
+    let reserved = RESERVED_DESCRIPTORS + 2 * endpoints.saturating_sub(RESERVED_ENDPOINTS);
+    let most = descriptor_limit.saturating_sub(reserved).max(1);
+    match asked.and_then(|asked| usize::try_from(asked).ok()) {
+        Some(asked) if asked > most => {
+            log::warn!(
+                "--max-connections {asked} is lowered to {most}: the descriptor limit is {descriptor_limit}"
+            );
+            most
+        }
+        Some(asked) => asked,
+        None => most,
+    }
+}
