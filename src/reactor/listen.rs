@@ -9,6 +9,17 @@ use super::services::Services;
 use crate::kernel::Kernel;
 use crate::net::{Address, Endpoint, Name};
 
+/// Where a server is to listen: an endpoint that has been resolved ([`Endpoint::resolve`]).
+#[derive(Clone, Debug)]
+pub struct ListenAt {
+    /// The number of the service that serves it. `None` is the first service that can serve its kind of socket.
+    pub service: Option<u8>,
+    /// The endpoint, for errors.
+    pub endpoint: Endpoint,
+    /// Its addresses.
+    pub addresses: Vec<Address>,
+}
+
 /// Where a server listens for an endpoint.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -84,22 +95,22 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
         self.listen_on_all(bound)
     }
 
-    /// Listens at endpoints that have been resolved ([`Endpoint::resolve`]), each at these addresses, for the first service that can
-    /// serve the kind of socket. All sockets are bound before the first one listens. So what fails as a rule does so before
+    /// Listens at all of these. All sockets are bound before the first one listens. So what fails as a rule does so before
     /// a client can have connected. Of each endpoint one address at least has to work. One that an endpoint before it has
     /// as well does not.
     ///
     /// Fails with the [`ListenError`] of the first endpoint that has none.
-    pub fn listen_at_all(
-        &mut self,
-        endpoints: Vec<(Endpoint, Vec<Address>)>,
-    ) -> Result<Vec<Listening>, ListenError> {
-        let given = without_those_given_twice(endpoints)?;
-        let services: Vec<Option<u8>> =
-            given.iter().map(|given| self.service_for(given.endpoint.kind())).collect();
+    pub fn listen_at_all(&mut self, endpoints: Vec<ListenAt>) -> Result<Vec<Listening>, ListenError> {
         let mut bound = Vec::new();
-        for (Given { endpoint, once, twice }, service) in given.into_iter().zip(services) {
-            let Some(service) = service else { return Err(ListenError::NotServed(endpoint)) };
+        for Given { service, endpoint, once, twice } in without_those_given_twice(endpoints)? {
+            let service = match service {
+                Some(service) if self.services.serves(service, endpoint.kind()) => service,
+                Some(service) => return Err(ListenError::NotServedBy(service, endpoint)),
+                None => match self.service_for(endpoint.kind()) {
+                    Some(service) => service,
+                    None => return Err(ListenError::NotServed(endpoint)),
+                },
+            };
             let mut one = self.bind_all(service, once)?;
             one.failures.splice(0..0, twice);
             bound.push(one);
@@ -148,16 +159,17 @@ type Failure = (Address, io::Error);
 
 /// The addresses of an endpoint: those that it is the first to have, and the others.
 struct Given {
+    service: Option<u8>,
     endpoint: Endpoint,
     once: Vec<Address>,
     twice: Vec<Failure>,
 }
 
 /// Tells addresses that an endpoint before has as well from the others. An endpoint has to have one of the others.
-fn without_those_given_twice(endpoints: Vec<(Endpoint, Vec<Address>)>) -> Result<Vec<Given>, ListenError> {
+fn without_those_given_twice(endpoints: Vec<ListenAt>) -> Result<Vec<Given>, ListenError> {
     let mut all: Vec<Given> = Vec::new();
-    for (endpoint, addresses) in endpoints {
-        let mut given = Given { endpoint, once: Vec::new(), twice: Vec::new() };
+    for ListenAt { service, endpoint, addresses } in endpoints {
+        let mut given = Given { service, endpoint, once: Vec::new(), twice: Vec::new() };
         for address in addresses {
             let has_it = |before: &&Given| before.once.iter().any(|each| each.overlaps(&address));
             match all.iter().find(has_it) {

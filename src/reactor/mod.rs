@@ -38,7 +38,7 @@ mod writing;
 pub use self::breach::Breach;
 pub use self::counts::Counts;
 pub use self::datagrams::Datagrams;
-pub use self::listen::{ListenError, Listening};
+pub use self::listen::{ListenAt, ListenError, Listening};
 pub use self::listener::Listener;
 pub use self::server::Server;
 pub use self::services::{Key, Services, Turn};

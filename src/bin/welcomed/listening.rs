@@ -5,20 +5,22 @@ use std::io::{self, ErrorKind};
 use welcomed::kernel::mio::{descriptor_limit, is_out_of_descriptors};
 use welcomed::kernel::{Mio, NotYet};
 use welcomed::net::{Address, Endpoint, Names};
-use welcomed::reactor::{ListenError, Server, Services};
+use welcomed::reactor::{ListenAt, ListenError, Server, Services};
 
-/// Endpoints with their addresses.
-pub(crate) type Resolved = Vec<(Endpoint, Vec<Address>)>;
-
-/// The addresses of all endpoints, before a client can connect to any; `None` if the program is asked to stop meanwhile.
-pub(crate) fn resolve_all(endpoints: &[Endpoint], kernel: &mut Mio) -> Result<Option<Resolved>, String> {
-    let all = endpoints.to_vec();
+/// The addresses of all endpoints, each for the service of this number, before a client can connect to any; `None` if the program is asked to stop meanwhile.
+pub(crate) fn resolve_all(
+    endpoints: Vec<(Option<u8>, Endpoint)>,
+    kernel: &mut Mio,
+) -> Result<Option<Vec<ListenAt>>, String> {
     // A name server can take long, and the resolver does not heed a signal.
-    let resolve = || all.into_iter().map(|endpoint| (endpoint.resolve(), endpoint)).collect::<Vec<_>>();
+    let resolve = || {
+        let all = endpoints.into_iter();
+        all.map(|(service, endpoint)| (endpoint.resolve(), service, endpoint)).collect::<Vec<_>>()
+    };
     let resolved = kernel.unless_stopped(resolve).map_err(|error| format!("cannot resolve: {error}"))?;
     let Some(resolved) = resolved else { return Ok(None) };
-    let endpoints = resolved.into_iter().map(|(addresses, endpoint)| match addresses {
-        Ok(addresses) => Ok((endpoint, addresses)),
+    let endpoints = resolved.into_iter().map(|(addresses, service, endpoint)| match addresses {
+        Ok(addresses) => Ok(ListenAt { service, endpoint, addresses }),
         Err(error) => Err(ListenError::Unresolved(endpoint, error).to_string()),
     });
     endpoints.collect::<Result<_, _>>().map(Some)
@@ -27,7 +29,7 @@ pub(crate) fn resolve_all(endpoints: &[Endpoint], kernel: &mut Mio) -> Result<Op
 /// Listens on every address that the endpoints have. Of each endpoint one at least has to work; of the others it is said.
 pub(crate) fn listen<H: Services<Mio>>(
     server: &mut Server<Mio, H>,
-    endpoints: Resolved,
+    endpoints: Vec<ListenAt>,
 ) -> Result<(), String> {
     let refused = |(address, error): &(Address, io::Error)| {
         format!("cannot listen on {address}: {error}{}", advice(address, error))

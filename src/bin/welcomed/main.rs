@@ -109,7 +109,8 @@ fn serve(options: &Options, log_goes_to: &str) -> Result<(), String> {
         format!("cannot begin to wait for events: {error}{}", too_few_descriptors(&error))
     })?;
     let both = services(options, capacity)?;
-    let Some(endpoints) = resolve_all(&options.listen, &mut kernel)? else {
+    let endpoints = options.listen.iter().map(|endpoint| (None, endpoint.clone())).collect();
+    let Some(endpoints) = resolve_all(endpoints, &mut kernel)? else {
         log::info!("stopping: it listens nowhere yet");
         report(&both);
         return Ok(());
