@@ -43,6 +43,22 @@ pub(super) fn in_brackets(host: &str) -> Result<String, &'static str> {
     }
 }
 
+/// Whether the host of a URI is an address, IPv6 in brackets (RFC 3986, 3.2.2), and so no name.
+///
+/// ```
+/// use welcomed::net::is_address_literal;
+///
+/// assert!(is_address_literal("127.0.0.1") && is_address_literal("[::1]"));
+/// assert!(!is_address_literal("127.1") && !is_address_literal("::1") && !is_address_literal("localhost"));
+/// ```
+#[must_use]
+pub fn is_address_literal(host: &str) -> bool {
+    match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(host) => host.parse::<Ipv6Addr>().is_ok(),
+        None => host.parse::<Ipv4Addr>().is_ok(),
+    }
+}
+
 /// What no host and no zone has.
 fn is_foreign(character: char) -> bool {
     character.is_whitespace() || character.is_control() || "/?[]".contains(character)

@@ -26,5 +26,6 @@ pub use destination::Destination;
 pub use endpoint::{BadEndpoint, Endpoint};
 #[cfg(feature = "simulation")]
 pub use error_code::ErrorCode;
+pub use host::is_address_literal;
 pub use kind::{Kind, Names};
 pub use source::Source;
