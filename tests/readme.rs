@@ -13,6 +13,7 @@ use std::process::Command;
 use welcomed::DIAGRAMS;
 use welcomed::machine::svg::Svg;
 use welcomed::net::kind;
+use welcomed::services::status::tables::DIAGRAM as STATUS;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -71,7 +72,7 @@ fn first_sentence(source: &str) -> String {
 
 /// The pictures of the tables: where each of them is, and what is in it.
 fn pictures() -> impl Iterator<Item = (PathBuf, String)> {
-    DIAGRAMS.into_iter().map(|machine| {
+    DIAGRAMS.into_iter().chain([&STATUS]).map(|machine| {
         let file = format!("docs/{}.svg", machine.title.replace(' ', "-"));
         (Path::new(ROOT).join(file), Svg(&[machine]).to_string())
     })

@@ -14,6 +14,7 @@ use roxmltree::{Document, Node};
 use welcomed::DIAGRAMS;
 use welcomed::machine::Diagram;
 use welcomed::machine::svg::{Live, Svg};
+use welcomed::services::status::tables::DIAGRAM as STATUS;
 
 /// A rectangle: left, top, right, bottom.
 #[derive(Clone, Copy, Debug)]
@@ -311,7 +312,7 @@ fn is_drawn_well(machine: &Diagram) {
 
 #[test]
 fn every_table_of_the_project_is_drawn_well() {
-    for machine in DIAGRAMS.into_iter().chain([&UPPER, &EVERY_ARROW]) {
+    for machine in DIAGRAMS.into_iter().chain([&STATUS, &UPPER, &EVERY_ARROW]) {
         is_drawn_well(machine);
     }
 }

@@ -2,5 +2,8 @@
 //! has input or output of its own.
 //!
 //! * [`welcome`]: a name in, a welcome out.
+//! * `status`, behind the feature `status`: requests over HTTP in, answers and events out.
 
+#[cfg(feature = "status")]
+pub mod status;
 pub mod welcome;

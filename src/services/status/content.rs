@@ -1,0 +1,26 @@
+//! What is shown: the trait that the contents implement.
+
+use std::rc::Rc;
+use std::time::Instant;
+
+use super::answer::Answer;
+use super::request::Request;
+
+/// What there is to show. It is asked for bytes, and knows nothing of connections.
+pub trait Content {
+    /// The answer to a request for what there is. To HEAD it is the same as to GET: its body is left out by what sends it.
+    fn answer(&mut self, request: &Request<'_>, now: Instant) -> Reply;
+
+    /// The next event for all watchers, as server-sent events are written (HTML, 9.2.6): lines that begin with `data:`, and an
+    /// empty one. It is asked for once in a tick at most: all watchers get the same bytes.
+    fn event(&mut self, now: Instant) -> Rc<[u8]>;
+}
+
+/// What becomes of a request.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Reply {
+    /// An answer.
+    Answer(Answer),
+    /// The client watches from now on: it gets an event at once, and others as long as it stays.
+    Watch,
+}
