@@ -36,6 +36,7 @@ mod program {
     mod shares;
     mod signals;
     mod starting;
+    mod status;
     mod system_calls;
     mod tcp_clients;
     mod unix_answers;

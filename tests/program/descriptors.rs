@@ -18,7 +18,7 @@ use crate::tied::tied;
 
 /// Sets the descriptor limit of a running server so that it can open `more`. The limit is a bound on descriptor
 /// numbers (getrlimit(2)): the server can open the free numbers below it.
-fn allow(server: &Server, more: u64) {
+pub(crate) fn allow(server: &Server, more: u64) {
     let entries = fs::read_dir(format!("/proc/{}/fd", server.pid().as_raw_nonzero())).unwrap();
     let open: Vec<u64> =
         entries.map(|entry| entry.unwrap().file_name().to_str().unwrap().parse().unwrap()).collect();

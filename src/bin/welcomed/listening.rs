@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind};
 
 use welcomed::kernel::mio::{descriptor_limit, is_out_of_descriptors};
 use welcomed::kernel::{Mio, NotYet};
-use welcomed::net::{Address, Endpoint, Names};
+use welcomed::net::{Address, Endpoint, Name, Names, UnixName};
 use welcomed::reactor::{ListenAt, ListenError, Server, Services};
 
 /// The addresses of all endpoints, each for the service of this number, before a client can connect to any; `None` if the program is asked to stop meanwhile.
@@ -26,20 +26,27 @@ pub(crate) fn resolve_all(
     endpoints.collect::<Result<_, _>>().map(Some)
 }
 
-/// Listens on every address that the endpoints have. Of each endpoint one at least has to work; of the others it is said.
+/// Where the server listens.
+pub(crate) struct Listens {
+    /// The addresses of each endpoint, at least one.
+    pub(crate) addresses: Vec<Vec<Address>>,
+    /// Why it does not listen at the other addresses that they have.
+    pub(crate) failures: Vec<String>,
+}
+
+/// Listens on every address that the endpoints have. Of each endpoint one at least has to work.
 pub(crate) fn listen<H: Services<Mio>>(
     server: &mut Server<Mio, H>,
     endpoints: Vec<ListenAt>,
-) -> Result<(), String> {
+) -> Result<Listens, String> {
     let refused = |(address, error): &(Address, io::Error)| {
         format!("cannot listen on {address}: {error}{}", advice(address, error))
     };
     match server.listen_at_all(endpoints) {
         Ok(listening) => {
-            for failure in listening.iter().flat_map(|listening| &listening.failures) {
-                log::warn!("{}", refused(failure));
-            }
-            Ok(())
+            let failures = listening.iter().flat_map(|listening| &listening.failures).map(refused).collect();
+            let addresses = listening.into_iter().map(|listening| listening.addresses).collect();
+            Ok(Listens { addresses, failures })
         }
         Err(ListenError::Failed(failures)) => {
             Err(failures.iter().map(refused).collect::<Vec<_>>().join("; "))
@@ -86,5 +93,24 @@ fn advice(address: &Address, error: &io::Error) -> String {
         },
         (ErrorKind::PermissionDenied, _) => format!("; it takes {}", kind.semantics().privilege),
         _ => too_few_descriptors(error),
+    }
+}
+
+/// Says where the status is, and who can read it.
+pub(crate) fn say_where_status_is(addresses: &[Address]) {
+    for address in addresses {
+        match (&address.name, address.inet()) {
+            (_, Some(inet)) => log::info!("the status is at http://{inet}/"),
+            (Name::Unix(UnixName::Path(path)), None) => {
+                let path = path.display();
+                log::info!("the status is at {address} (curl --unix-socket {path} http://localhost/)");
+            }
+            (_, None) => log::info!("the status is at {address}"),
+        }
+        if !address.is_local() {
+            log::warn!(
+                "the status at {address} can be read from elsewhere, with the names and addresses of clients"
+            );
+        }
     }
 }

@@ -15,10 +15,12 @@ use welcomed::kernel::{self, Mio, Printed};
 use welcomed::logging;
 use welcomed::machine::diagram::{Dot, Mermaid};
 use welcomed::machine::svg::Svg;
-use welcomed::reactor::{Datagrams, Server, Settings, Streams};
+use welcomed::net::Address;
+use welcomed::reactor::{Datagrams, KEPT_BACK, ListenAt, Server, Services, Settings, Streams, Watched};
+use welcomed::services::status::{self, Shown, StatusStreams};
 use welcomed::services::welcome::{self, Both, Welcome, WelcomeDatagrams, WelcomeStreams};
 
-use self::listening::{listen, resolve_all, too_few_descriptors};
+use self::listening::{Listens, listen, resolve_all, say_where_status_is, too_few_descriptors};
 use self::options::{Language, Options, PROGRAM, unsuitable};
 
 /// Descriptors that are kept for other things than connections: standard streams, listening sockets,
@@ -27,6 +29,12 @@ const RESERVED_DESCRIPTORS: usize = 32;
 
 /// How many endpoints, of two addresses each, there is room for among them.
 const RESERVED_ENDPOINTS: usize = 8;
+
+/// The number of the service that shows the status: the two of the welcome come first.
+const STATUS: u8 = 2;
+
+/// How many clients of the status page there may be, those that watch among them. Their places and descriptors are their own.
+const STATUS_PLACES: usize = 32;
 
 /// How long the program waits at its end for the rest of the log to be taken.
 const LOG_TIMEOUT: Duration = Duration::from_secs(1);
@@ -104,32 +112,67 @@ fn serve(options: &Options, log_goes_to: &str) -> Result<(), String> {
         log::warn!("the descriptor limit stays at {}: {error}", descriptor_limit());
         descriptor_limit()
     });
-    let capacity = capacity(options.max_connections, most, options.listen.len());
+    let capacity = capacity(options, most);
     let mut kernel = Mio::with_signals().map(Mio::keeping_signals).map_err(|error| {
         format!("cannot begin to wait for events: {error}{}", too_few_descriptors(&error))
     })?;
     let both = services(options, capacity)?;
-    let endpoints = options.listen.iter().map(|endpoint| (None, endpoint.clone())).collect();
+    let mut endpoints: Vec<_> = options.listen.iter().map(|endpoint| (None, endpoint.clone())).collect();
+    let status = options.status.as_ref().map(|endpoint| (Some(STATUS), endpoint.clone()));
+    endpoints.extend(status);
     let Some(endpoints) = resolve_all(endpoints, &mut kernel)? else {
         log::info!("stopping: it listens nowhere yet");
         report(&both);
         return Ok(());
     };
+    let accepts = options.listen.iter().any(|endpoint| endpoint.kind().semantics().connections);
+    let limits = if accepts { limits(options, capacity) } else { String::new() };
+    let limits = format!("{limits}{most} descriptors");
+    let settings = settings(options);
+    if options.status.is_none() {
+        let server = Server::new(kernel, both, settings).with_report(report);
+        return run(server, endpoints, &limits, log_goes_to, |_| {});
+    }
+    let watched = Watched::new(both, Streams::new(status_service(options), STATUS_PLACES));
+    let server = Server::new(kernel, watched, settings).with_report(|watched| report(watched.services()));
+    let say = |addresses: &[Vec<Address>]| say_where_status_is(addresses.last().map_or(&[], Vec::as_slice));
+    run(server, endpoints, &limits, log_goes_to, say)
+}
+
+/// Listens at the endpoints, says what holds, and serves until the end.
+fn run<H: Services<Mio>>(
+    mut server: Server<Mio, H>,
+    endpoints: Vec<ListenAt>,
+    limits: &str,
+    log_goes_to: &str,
+    say: impl FnOnce(&[Vec<Address>]),
+) -> Result<(), String> {
+    let for_a_client = keep_a_descriptor()
+        .map_err(|error| format!("cannot serve a client: {error}{}", too_few_descriptors(&error)))?;
+    let Listens { addresses, failures } = listen(&mut server, endpoints)?;
+    for failure in failures {
+        log::warn!("{failure}");
+    }
+    drop(for_a_client);
+    log::info!("{PROGRAM} {}: {limits}", command_line::version());
+    log::info!("the log goes to {log_goes_to}");
+    say(&addresses);
+    server.run().map_err(|error| format!("cannot go on serving: {error}"))
+}
+
+fn settings(options: &Options) -> Settings {
     let mut settings = Settings::default();
     settings.drain_timeout = options.drain_timeout;
     settings.drain_quiet = options.drain_quiet;
     settings.backlog = options.backlog;
     settings.unix_mode = options.unix_mode;
-    let mut server = Server::new(kernel, both, settings).with_report(report);
-    let for_a_client = keep_a_descriptor()
-        .map_err(|error| format!("cannot serve a client: {error}{}", too_few_descriptors(&error)))?;
-    listen(&mut server, endpoints)?;
-    drop(for_a_client);
-    let accepts = options.listen.iter().any(|endpoint| endpoint.kind().semantics().connections);
-    let limits = if accepts { limits(options, capacity) } else { String::new() };
-    log::info!("{PROGRAM} {}: {limits}{most} descriptors", command_line::version());
-    log::info!("the log goes to {log_goes_to}");
-    server.run().map_err(|error| format!("cannot go on serving: {error}"))
+    settings
+}
+
+fn status_service(options: &Options) -> StatusStreams<Shown> {
+    let mut settings = status::Settings::default();
+    settings.names.clone_from(&options.status_host);
+    StatusStreams::new(settings, Shown::default())
 }
 
 fn report((streams, datagrams): &Served) {
@@ -170,10 +213,11 @@ fn services(options: &Options, capacity: usize) -> Result<Served, String> {
     Ok((streams, Datagrams::new(datagrams)))
 }
 
-/// The most connections at a time, given what was asked for, the limit of descriptors, and how many endpoints
-/// there are.
-fn capacity(asked: Option<u32>, descriptor_limit: usize, endpoints: usize) -> usize {
-    let reserved = RESERVED_DESCRIPTORS + 2 * endpoints.saturating_sub(RESERVED_ENDPOINTS);
+/// The most connections at a time, given what was asked for, the limit of descriptors, and what else needs some.
+fn capacity(options: &Options, descriptor_limit: usize) -> usize {
+    let (asked, endpoints) = (options.max_connections, options.listen.len());
+    let for_status = options.status.as_ref().map_or(0, |_| STATUS_PLACES + KEPT_BACK);
+    let reserved = RESERVED_DESCRIPTORS + 2 * endpoints.saturating_sub(RESERVED_ENDPOINTS) + for_status;
     let most = descriptor_limit.saturating_sub(reserved).max(1);
     match asked.and_then(|asked| usize::try_from(asked).ok()) {
         Some(asked) if asked > most => {

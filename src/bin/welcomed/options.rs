@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{ArgAction, Parser, ValueEnum};
 use welcomed::command_line::{self, Coloring};
-use welcomed::net::Endpoint;
+use welcomed::net::{Endpoint, Kind};
 use welcomed::services::welcome::Welcome;
 
 /// The name of the program.
@@ -74,6 +74,16 @@ pub(crate) struct Options {
     #[arg(long, value_name = "MODE", allow_hyphen_values = true, default_value = "0660", value_parser = mode)]
     pub(crate) unix_mode: u32,
 
+    /// Serve a status page, metrics and the stories of connections over HTTP here: HOST:PORT or unix:///PATH. A bare port is
+    /// one of 127.0.0.1
+    #[arg(long, value_name = "ENDPOINT", value_parser = status_endpoint)]
+    #[expect(clippy::doc_markdown, reason = "it is shown as it stands")]
+    pub(crate) status: Option<Endpoint>,
+
+    /// A name that browsers and proxies may use for the status page, besides addresses and localhost
+    #[arg(long, value_name = "NAME", requires = "status")]
+    pub(crate) status_host: Vec<String>,
+
     /// Print the state machines and exit
     #[arg(long, value_name = "LANGUAGE", num_args = 0..=1, require_equals = true, default_missing_value = "mermaid")]
     pub(crate) diagram: Option<Language>,
@@ -97,6 +107,19 @@ pub(crate) enum Language {
     Mermaid,
     Dot,
     Svg,
+}
+
+/// Where the status is served: over streams, since HTTP needs them.
+fn status_endpoint(text: &str) -> Result<Endpoint, String> {
+    let is_port = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let whole = if is_port { format!("127.0.0.1:{text}") } else { text.to_owned() };
+    let endpoint: Endpoint = whole.parse().map_err(|error| format!("{error}"))?;
+    match endpoint.kind() {
+        Kind::Tcp | Kind::Unix => Ok(endpoint),
+        other @ (Kind::UnixPacket | Kind::Udp | Kind::UnixGram | Kind::Raw) => Err(format!(
+            "HTTP is served over tcp:// and unix://, not over {other}://; accepted is 9998, for one"
+        )),
+    }
 }
 
 fn duration_or_zero(text: &str) -> Result<Duration, String> {

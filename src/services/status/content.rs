@@ -5,11 +5,16 @@ use std::time::Instant;
 
 use super::answer::Answer;
 use super::request::Request;
+use crate::reactor::view::View;
 
 /// What there is to show. It is asked for bytes, and knows nothing of connections.
 pub trait Content {
     /// The answer to a request for what there is. To HEAD it is the same as to GET: its body is left out by what sends it.
     fn answer(&mut self, request: &Request<'_>, now: Instant) -> Reply;
+
+    /// What the loop does at this moment: it is told before an answer or an event is asked for
+    /// ([`Watcher`](crate::reactor::Watcher)).
+    fn look(&mut self, _view: View) {}
 
     /// The next event for all watchers, as server-sent events are written (HTML, 9.2.6): lines that begin with `data:`, and an
     /// empty one. It is asked for once in a tick at most: all watchers get the same bytes.

@@ -32,6 +32,7 @@ pub mod refusal;
 pub mod request;
 pub mod session;
 mod settings;
+mod shown;
 pub mod tables;
 mod target;
 
@@ -41,3 +42,4 @@ pub use output::Body;
 pub use request::Request;
 pub use session::StatusStreams;
 pub use settings::Settings;
+pub use shown::Shown;

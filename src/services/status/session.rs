@@ -13,7 +13,9 @@ use super::settings::Settings;
 use super::tables::{Event, Machine, State};
 use crate::machine::Moved;
 use crate::net::Peer;
+use crate::reactor::Watcher;
 use crate::reactor::service::{Input, Step, StreamService, TIMERS, Then, Timer, Wait, Want};
+use crate::reactor::view::View;
 
 /// The waits, in the order of [`StreamService::waits`].
 const REQUEST: Wait = 0;
@@ -226,6 +228,12 @@ impl<C: Content> StatusStreams<C> {
                 event
             }
         }
+    }
+}
+
+impl<C: Content> Watcher for StatusStreams<C> {
+    fn look(&mut self, view: View) {
+        self.content.look(view);
     }
 }
 
