@@ -55,7 +55,7 @@ fn the_status_says_that_the_server_is_alive_and_ready() {
 }
 
 #[test]
-fn a_server_that_stops_is_not_ready_until_its_last_client_is_served() {
+fn a_server_that_drains_says_that_it_is_not_ready() {
     let shown = Shown::start(&["--drain-timeout", "20s"]);
     let mut slow = shown.server.send(b"A");
     until("the client is accepted", || {
