@@ -5,7 +5,7 @@ use super::error::Error;
 use super::socket::{self, BUFFER_BYTES, Socket};
 use super::table::State;
 use super::visit::Visit;
-use crate::net::{Address, Names};
+use crate::net::{Address, Name, Names, UnixName};
 
 /// Sends the name up to `attempts` times and gives the number of the attempt during which the welcome came. An error of
 /// the network ends its own attempt alone.
@@ -36,8 +36,12 @@ pub(super) fn ask(
             }
         }
     }
-    let last = (!matches!(failure, Error::TimedOut)).then(|| Box::new(failure));
-    Err(Error::NotAnswered { attempts, last })
+    let is_silent = matches!(failure, Error::TimedOut);
+    let last = (!is_silent).then(|| Box::new(failure));
+    let not_answered = Error::NotAnswered { attempts, last };
+    let has_file = |address: &Address| matches!(address.name, Name::Unix(UnixName::Path(_)));
+    let may_be_elsewhere = is_silent && addresses.iter().any(has_file);
+    Err(if may_be_elsewhere { Error::PerhapsOtherNetwork(Box::new(not_answered)) } else { not_answered })
 }
 
 /// A socket for each of `addresses`, where one can be opened; the error of the last if none can.

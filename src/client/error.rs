@@ -49,6 +49,9 @@ pub enum Error {
         /// What may be the right one.
         other: Terminator,
     },
+    /// No answer came from a socket's file, whose server may have another network namespace than this process. The name of a
+    /// client's socket is abstract, and means nothing there.
+    PerhapsOtherNetwork(Box<Error>),
     /// Bytes came, and the visit failed before their end.
     Unended {
         /// What ended the visit.
@@ -122,6 +125,7 @@ impl Error {
             | Error::OtherKind
             | Error::NotAnswered { .. }
             | Error::OtherTerminator { .. }
+            | Error::PerhapsOtherNetwork(_)
             | Error::Unended { .. }
             | Error::NoWelcome
             | Error::WelcomeTooLong => false,
@@ -164,6 +168,9 @@ impl fmt::Display for Error {
             }
             Error::Reset => write!(f, "connection reset before the welcome had ended"),
             Error::OtherTerminator { why, other } => write!(f, "{why}; {}", hint(why, *other)),
+            Error::PerhapsOtherNetwork(why) => {
+                write!(f, "{why}; a server in another network namespace cannot answer this client")
+            }
             Error::Unended { why, came } => {
                 write!(f, "{why}; what came is {}", Quoted(came))
             }

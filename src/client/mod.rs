@@ -101,7 +101,9 @@ pub fn visit(endpoint: &Endpoint, name: &[u8], options: &Options) -> Result<Answ
     let state = visit.state();
     match &result {
         Ok(_) => {}
-        Err(Error::TimedOut | Error::NotAnswered { .. }) => visit.end(Event::Deadline),
+        Err(Error::TimedOut | Error::NotAnswered { .. } | Error::PerhapsOtherNetwork(_)) => {
+            visit.end(Event::Deadline);
+        }
         Err(_) => visit.end(Event::Failed),
     }
     let welcome = visit.into_welcome();
