@@ -101,9 +101,9 @@ impl Error {
             (Error::TimedOut | Error::Reset | Error::Other(_), _) if !came.is_empty() => {
                 return Error::Unended { why: Box::new(self), came };
             }
-            (Error::TimedOut, Terminator::None) | (Error::NoWelcome | Error::Reset, Terminator::Eof) => {
-                Terminator::Lf
-            }
+            // A peer that hangs up has read the name, and closes in good order. A reset has another cause, as a source that
+            // has its share of the connections.
+            (Error::TimedOut, Terminator::None) | (Error::NoWelcome, Terminator::Eof) => Terminator::Lf,
             (Error::TimedOut, Terminator::Lf) => Terminator::Eof,
             _ => return self,
         };

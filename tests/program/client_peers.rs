@@ -8,8 +8,11 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
+use welcomed::net::Kind;
+
 use super::client_program::{error_line, visit};
 use super::folder::Folder;
+use super::socket_client::{SocketClient, serve};
 use crate::process::{Process, Server, is_here, not_tested, run, until};
 use crate::tied::tied;
 
@@ -155,6 +158,21 @@ fn a_server_that_needs_another_terminator_is_welcomed_with_it() {
     }
     let log = server.stop().log;
     assert!(!log.contains("1 lingered"), "{log}");
+}
+
+#[test]
+fn a_reset_has_no_terminator_as_its_cause() {
+    for kind in [Kind::Tcp, Kind::Unix] {
+        let Some((server, address)) = serve(kind, &["--max-per-source", "1"]) else { return };
+        let first = SocketClient::connect(&address).unwrap();
+        for terminator in ["none", "lf", "eof"] {
+            let options = ["--terminator", terminator, "Ada", "--timeout", "40s"];
+            let line = error_line(visit(&address.to_string(), &options), 1);
+            assert_eq!(line, format!("{address}: connection reset before the welcome had ended"));
+        }
+        drop(first);
+        server.stop();
+    }
 }
 
 #[test]
