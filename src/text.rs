@@ -22,19 +22,8 @@ pub struct Escaped<'a>(pub &'a [u8]);
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for chunk in self.0.utf8_chunks() {
-            // `escape_debug` also escapes quotes, which are harmless in a log line. And it leaves letters that nothing is
-            // seen of.
-            let is_special = |c| matches!(c, '\'' | '"') || is_invisible(c);
-            for part in chunk.valid().split_inclusive(is_special) {
-                let last = part.chars().next_back().filter(|last| is_special(*last));
-                let rest = last.and_then(|last| part.strip_suffix(last)).unwrap_or(part);
-                write!(f, "{}", rest.escape_debug())?;
-                match last {
-                    Some(last) if is_invisible(last) => write!(f, "{}", last.escape_unicode())?,
-                    Some(quote) => f.write_char(quote)?,
-                    None => {}
-                }
-            }
+            // Quotes are harmless in a log line.
+            escape(chunk.valid(), &['\'', '"'], f)?;
             if !chunk.invalid().is_empty() {
                 f.write_char(char::REPLACEMENT_CHARACTER)?;
             }
@@ -43,16 +32,37 @@ impl fmt::Display for Escaped<'_> {
     }
 }
 
-/// The most bytes of a text that [`Quoted`] shows.
-const QUOTED_MAX_BYTES: usize = 200;
+/// Writes a text escaped, but for the quotes that are `harmless`.
+fn escape(text: &str, harmless: &[char], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    // `escape_debug` also escapes quotes, and leaves letters that nothing is seen of.
+    let is_special = |c| harmless.contains(&c) || is_invisible(c);
+    for part in text.split_inclusive(is_special) {
+        let last = part.chars().next_back().filter(|last| is_special(*last));
+        let rest = last.and_then(|last| part.strip_suffix(last)).unwrap_or(part);
+        write!(f, "{}", rest.escape_debug())?;
+        match last {
+            Some(last) if is_invisible(last) => write!(f, "{}", last.escape_unicode())?,
+            Some(quote) => f.write_char(quote)?,
+            None => {}
+        }
+    }
+    Ok(())
+}
 
-/// Shows bytes from the network in an error: [escaped](Escaped), in quotes, and with their count if they are too many to be
-/// shown.
+/// The most bytes of a text that [`Quoted`] shows.
+const QUOTED_MAX_BYTES: usize = 100;
+
+/// Shows bytes in an error, or in a report of the simulation: escaped, between quotes, and with their count if they are too
+/// many to be shown.
+///
+/// Two texts that differ in what is shown of them look different. So a quote is escaped here, and bytes that are no UTF-8
+/// are shown one by one.
 ///
 /// ```
 /// use welcomed::text::Quoted;
 ///
 /// assert_eq!(Quoted(b"welcome ").to_string(), r#""welcome ""#);
+/// assert_eq!(Quoted(b"Zo\xc3\xab \"\xff\"\n").to_string(), r#""Zoë \"\xff\"\n""#);
 /// assert!(Quoted(&[b'x'; 300]).to_string().ends_with(r#"x"... (300 bytes)"#));
 /// ```
 #[derive(Clone, Copy, Debug)]
@@ -61,13 +71,23 @@ pub struct Quoted<'a>(pub &'a [u8]);
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Quoted(text) = self;
-        match text.get(..QUOTED_MAX_BYTES) {
-            Some(begin) if begin.len() < text.len() => {
-                write!(f, "\"{}\"... ({} bytes)", Escaped(begin), text.len())
-            }
-            _ => write!(f, "\"{}\"", Escaped(text)),
+        let shown = text.get(..shown_bytes(text)).unwrap_or_default();
+        f.write_char('"')?;
+        for chunk in shown.utf8_chunks() {
+            escape(chunk.valid(), &['\''], f)?;
+            chunk.invalid().iter().try_for_each(|byte| write!(f, "\\x{byte:02x}"))?;
         }
+        f.write_char('"')?;
+        if shown.len() < text.len() { write!(f, "... ({} bytes)", text.len()) } else { Ok(()) }
     }
+}
+
+/// How many bytes of a text [`Quoted`] shows: it cuts none in the middle of a character.
+fn shown_bytes(text: &[u8]) -> usize {
+    let continues = |at: &usize| text.get(*at).is_some_and(|byte| byte & 0xc0 == 0x80);
+    let before =
+        |most: usize| (most.saturating_sub(3)..=most).rev().find(|at| !continues(at)).unwrap_or(most);
+    if text.len() <= QUOTED_MAX_BYTES { text.len() } else { before(QUOTED_MAX_BYTES) }
 }
 
 /// The characters of which nothing is to be seen (`DerivedCoreProperties.txt` of Unicode 16, `Default_Ignorable_Code_Point`):
@@ -142,6 +162,27 @@ mod tests {
     #[test]
     fn a_name_cannot_look_like_the_escape_of_another() {
         assert_ne!(escaped(b"\x1b"), escaped(br"\u{1b}"));
+    }
+
+    #[test]
+    fn what_is_quoted_is_cut_between_two_characters() {
+        for (letter, shown) in [("x", 100), ("ë", 100), ("字", 99), ("🦀", 100)] {
+            let text = letter.repeat(300);
+            let quoted = format!("\"{}\"... ({} bytes)", &text[..shown], text.len());
+            assert_eq!(Quoted(text.as_bytes()).to_string(), quoted);
+        }
+        assert_eq!(Quoted(&[b'x'; 100]).to_string().len(), 102);
+        assert!(Quoted(&[0x80; 101]).to_string().ends_with("\\x80\"... (101 bytes)"));
+    }
+
+    #[test]
+    fn texts_that_differ_are_quoted_differently() {
+        let replaced = "\u{fffd}".as_bytes();
+        for (one, other) in
+            [(&b"\xff"[..], &b"\xfe"[..]), (b"\xff", br"\xff"), (b"\"", b"\\\""), (b"\xff", replaced)]
+        {
+            assert_ne!(Quoted(one).to_string(), Quoted(other).to_string());
+        }
     }
 
     #[test]

@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::{WELCOME, Welcoming};
 use crate::net::kind::Semantics;
 use crate::services::welcome::model::{self, Ending, Name};
-use crate::simulation::{Answered, Broken, End, Promise, Quoted, Right, Transcript};
+use crate::simulation::{Answered, Broken, End, Promise, Right, Transcript};
+use crate::text::Quoted;
 
 fn first_1024(bytes: &[u8]) -> &[u8] {
     bytes.get(..1024).unwrap_or(bytes)

@@ -8,11 +8,11 @@ use super::client::{Answered, Client, End, Place};
 use super::faults::{Call, Fault};
 use super::kernel::{Sim, State, would_block};
 use super::promises::{Promise, broken};
-use super::script::Quoted;
 use super::streams::fill;
 use super::world::World;
 use crate::kernel::Datagram;
 use crate::net::{Destination, ErrorCode, Kind, Names, Peer, Process, UnixName};
+use crate::text::Quoted;
 
 /// The port of the first client; those below are services'.
 const FIRST_PORT: u16 = 40_000;

@@ -176,7 +176,7 @@ pub use self::promises::{Broken, Promise};
 pub use self::run::{Found, Sums, every_fault, first_broken, random, random_of};
 pub use self::scene::Scene;
 pub use self::schedule::Schedule;
-pub use self::script::{Quoted, Reading, Script, Step};
+pub use self::script::{Reading, Script, Step};
 pub use self::subject::{Right, Subject};
 pub use self::telling::Telling;
 pub use self::transcript::Transcript;

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use super::client::{Answered, End};
 use super::promises::{Broken, Promise};
-use super::script::{Quoted, Reading};
+use super::script::Reading;
 use super::subject::Right;
 use super::transcript::Transcript;
+use crate::text::Quoted;
 
 /// For a client of a stream, where the answer is a function of all bytes that it sent, and of whether the end of input
 /// follows. An answer to the first bytes has to be the beginning of the answer to all.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::dice::Dice;
 use crate::net::{Destination, Kind, Peer};
+use crate::text::Quoted;
 
 /// One thing that a client does. Shown as `Send("Ada\n")`.
 #[derive(Clone, PartialEq, Eq)]
@@ -26,29 +27,6 @@ impl fmt::Debug for Step {
             Step::Pause(length) => write!(f, "Pause({length:?})"),
             Step::Shut => f.write_str("Shut"),
             Step::Reset => f.write_str("Reset"),
-        }
-    }
-}
-
-/// Bytes as text between quotes; of more than 60, the first ones and their number. For what an oracle has to say.
-///
-/// ```
-/// use welcomed::simulation::Quoted;
-///
-/// assert_eq!(Quoted(b"Ada\n").to_string(), "\"Ada\\n\"");
-/// assert!(Quoted(&[b'x'; 2000]).to_string().ends_with("x...\" of 2000 bytes"));
-/// ```
-#[derive(Clone, Copy, Debug)]
-pub struct Quoted<'a>(pub &'a [u8]);
-
-impl fmt::Display for Quoted<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const SHOWN_BYTES: usize = 60;
-        match self.0.get(..SHOWN_BYTES) {
-            Some(first) if self.0.len() > SHOWN_BYTES => {
-                write!(f, "\"{}...\" of {} bytes", first.escape_ascii(), self.0.len())
-            }
-            _ => write!(f, "\"{}\"", self.0.escape_ascii()),
         }
     }
 }

@@ -7,10 +7,10 @@ use super::client::Client;
 use super::faults::{Call, Fault};
 use super::kernel::{Sim, State, would_block};
 use super::promises::{Promise, broken};
-use super::script::Quoted;
 use super::world::World;
 use crate::kernel::{Interest, Record};
 use crate::net::ErrorCode;
+use crate::text::Quoted;
 
 impl State {
     /// The beginning of each call that reads from a client, as far as nothing is to be read.
