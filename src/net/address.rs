@@ -1,13 +1,14 @@
 //! Addresses as the kernel takes and gives them.
 
 use std::fmt;
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use super::kind::{Kind, Names};
-use super::percent;
+use super::{percent, zone};
 use crate::text::Escaped;
 
 /// The longest name in the Unix domain. The kernel has 108 bytes for it and for a NUL, which ends a path and
@@ -71,6 +72,12 @@ impl Address {
 }
 
 impl Address {
+    /// Fails with [`io::ErrorKind::InvalidInput`] if this is an IPv6 address of a link, and does not say of which. The system
+    /// calls it an invalid argument.
+    pub fn check_zone(&self) -> io::Result<()> {
+        self.inet().map_or(Ok(()), |address| zone::is_said(&address))
+    }
+
     /// Whether one server cannot listen at both, or would receive the same there. One may be every address of the host, and
     /// a path may be spelt in two ways. Port 0 is another port each time.
     ///

@@ -77,6 +77,12 @@ fn what_is_no_endpoint_and_what_is_no_name_are_refused() {
     for text in ["", "localhost", "smtp://localhost:25"] {
         assert_eq!(Target::at(text).unwrap_err().kind(), ErrorKind::InvalidInput, "{text}");
     }
+    for text in ["[fe80::1]:9", "udp://[fe80::1]:9"] {
+        let refused = Target::at(text).unwrap_err().to_string();
+        assert!(refused.starts_with("the zone is missing, which names the link"), "{text}: {refused}");
+    }
+    // The loopback is link number 1.
+    assert!(Target::at("[fe80::1%1]:9").is_ok());
     let mut plan = Plan::plain(Target::at("127.0.0.1:9").unwrap(), Load::Closed(1), SECOND).unwrap();
     for names in [vec![], vec![vec![b'A'; 2000]], vec![b"A\nB".to_vec()]] {
         let refused = plan.visit_as(&names, Terminator::Lf, &"welcome ".parse().unwrap()).unwrap_err();

@@ -34,8 +34,9 @@ impl Target {
         Target::new(endpoint.resolve()?.first().ok_or(ErrorKind::NotFound)?)
     }
 
-    /// The server at `address`. Fails if that is too long for the kernel.
+    /// The server at `address`. Fails if that is too long for the kernel, or lacks its zone.
     pub(crate) fn new(address: &Address) -> io::Result<Target> {
+        address.check_zone()?;
         let kind = address.kind;
         Ok(match &address.name {
             Name::Inet(inet) => Target { kind, inet: Some(*inet), address: (*inet).into() },
