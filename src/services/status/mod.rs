@@ -8,6 +8,7 @@
 //! * [`answer`]: an answer as bytes.
 //! * [`content`]: what the contents implement.
 //! * [`limits`]: how long a request may be.
+//! * `model`, for tests: requests read once more, line by line.
 //!
 //! # What is kept
 //!
@@ -27,6 +28,8 @@ pub mod content;
 mod fields;
 pub mod host;
 pub mod limits;
+#[cfg(feature = "simulation")]
+pub mod model;
 mod output;
 pub mod refusal;
 pub mod request;

@@ -22,6 +22,7 @@ const REQUEST: Wait = 0;
 const IDLE: Wait = 1;
 const WRITE: Wait = 2;
 const TICK: Wait = 3;
+const WHOLE: Wait = 4;
 
 /// When a client that may not watch can ask again.
 const RETRY_AFTER_SECONDS: u64 = 10;
@@ -190,7 +191,9 @@ impl<C: Content> StatusStreams<C> {
                 let moved = self.answer(session, &request, now);
                 Step { taken: skipped + taken, moved }
             }
-            Parsed::Refused(refusal) => Step::moved(session.refuses(refusal, rest, Event::Refused)),
+            Parsed::Refused(refusal) => {
+                Step { taken: skipped, moved: session.refuses(refusal, rest, Event::Refused) }
+            }
         }
     }
 
@@ -243,7 +246,7 @@ impl<C: Content> StreamService for StatusStreams<C> {
 
     fn waits(&self) -> Vec<Duration> {
         let Settings { request_timeout, idle_timeout, write_timeout, tick, .. } = self.settings;
-        vec![request_timeout, idle_timeout, write_timeout, tick]
+        vec![request_timeout, idle_timeout, write_timeout, tick, idle_timeout.saturating_add(request_timeout)]
     }
 
     fn output_timeout(&self) -> Duration {
@@ -276,7 +279,10 @@ impl<C: Content> StreamService for StatusStreams<C> {
             State::Watching => TICK,
             State::Closed => return [None; TIMERS],
         };
-        [Some(Timer { wait, generation: session.outputs }), None]
+        // A request that begins starts a timer late where the process has stood still. Both waits together have an end as well.
+        let is_without_request = session.state() == State::Waiting || session.reads_request();
+        let timer = |wait| Timer { wait, generation: session.outputs };
+        [Some(timer(wait)), is_without_request.then(|| timer(WHOLE))]
     }
 
     fn on(&mut self, session: &mut Session, input: Input<'_>, now: Instant) -> Step<Machine> {

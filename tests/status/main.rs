@@ -1,0 +1,16 @@
+//! The status service over HTTP: what its requests mean, what becomes of each conversation, and that nothing that a kernel or a client
+//! does breaks a promise.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that cannot go on has to fail"
+)]
+
+mod expected;
+mod pieces;
+mod requests;
+mod scenes;
+mod schedules;
+mod shown;
