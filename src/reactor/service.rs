@@ -245,8 +245,13 @@ pub enum Trace<'a> {
     },
     /// The loop turns to it, because the kernel has reported something, a timer has run out, or the server stops.
     Driven,
-    /// It has to wait for input, or for room.
-    Waits(Interest),
+    /// It has to wait.
+    Waits {
+        /// For input, or for room.
+        interest: Interest,
+        /// How much of the present output has left.
+        sent: usize,
+    },
     /// It went along an arrow of [its own table](stream).
     Moved(stream::Arrow),
     /// It is closed.

@@ -167,7 +167,8 @@ impl<S: StreamService, K: Kernel> Streams<S, K> {
             go_on.push(slot);
         }
         if let Progress::Blocked(interest) = progress {
-            connection.trace(Trace::Waits(interest), &mut shared);
+            let sent = connection.sent as usize;
+            connection.trace(Trace::Waits { interest, sent }, &mut shared);
         }
         if let Progress::Blocked(interest) = progress
             && let Err(error) = connection.watch(key.token(), interest, shared.kernel)
