@@ -14,7 +14,7 @@ mod owed;
 use std::time::Duration;
 
 use crate::net::Kind;
-use crate::reactor::{Datagrams, Streams};
+use crate::reactor::{Counts, Datagrams, Streams};
 use crate::services::welcome::tables::{connection, datagram};
 use crate::services::welcome::{Settings, Welcome, WelcomeDatagrams, WelcomeStreams, model};
 use crate::simulation::{
@@ -165,9 +165,22 @@ impl Subject for Welcoming {
     }
 
     fn audit(&self, (streams, datagrams): &Self::Services, audit: &mut Audit<'_>) {
+        self.explain(streams.counts(), datagrams.counts(), audit);
+    }
+}
+
+impl Welcoming {
+    /// Says which outcome is explained by what happened to a client: the [audit](Subject::audit) for a subject that serves
+    /// the welcome in another way.
+    pub fn explain(
+        &self,
+        streams: &Counts<connection::Machine>,
+        datagrams: &Counts<datagram::Machine>,
+        audit: &mut Audit<'_>,
+    ) {
         use connection::Outcome as Of;
         use datagram::Outcome as OfDatagram;
-        audit.service(streams.counts(), |outcome, client| match outcome {
+        audit.service(streams, |outcome, client| match outcome {
             Of::Welcomed => self.is_welcomed(client),
             _ if client.bytes_written() > 0 && client.output_is_whole() => false,
             Of::WithoutName => client.has_left_silent(),
@@ -175,7 +188,7 @@ impl Subject for Welcoming {
             Of::Failed => client.has_failed() && !client.has_left_silent(),
             Of::Stopped => client.was_stopped() || (client.gave_way() && client.read().is_empty()),
         });
-        audit.service(datagrams.counts(), |outcome, client| {
+        audit.service(datagrams, |outcome, client| {
             let is_echo = model::is_echo(self.text, &model::name_of_record(client.sent()).bytes);
             let may_be_answered = client.script().may_be_answered();
             outcome
