@@ -62,7 +62,7 @@
 //! # Features
 //!
 //! * `programs` (default): what only the programs need, `command_line` and `logging`. It switches `status` on.
-//! * `status`: what the server does, shown over HTTP, `services::status`.
+//! * `status`: what the server does, shown over HTTP, and what its conversations did of late, `services::status`.
 //! * `simulation`: services on a simulated kernel, for tests: `simulation`, and `schedules` with those of the welcome. `cargo doc
 //!   --no-deps --features simulation` documents them.
 

@@ -265,7 +265,7 @@ fn length(from: Point, to: Point) -> i32 {
 }
 
 /// Text as XML has it.
-struct Escaped<'a>(&'a str);
+pub(crate) struct Escaped<'a>(pub(crate) &'a str);
 
 impl Display for Escaped<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {

@@ -15,6 +15,8 @@ mod error_code;
 mod host;
 pub mod ipv4;
 pub mod kind;
+#[cfg(feature = "status")]
+mod packed;
 mod percent;
 pub(crate) mod socket;
 mod source;
@@ -28,4 +30,6 @@ pub use endpoint::{BadEndpoint, Endpoint};
 pub use error_code::ErrorCode;
 pub use host::is_address_literal;
 pub use kind::{Kind, Names};
+#[cfg(feature = "status")]
+pub(crate) use packed::PACKED_MAX_BYTES;
 pub use source::Source;

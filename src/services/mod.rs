@@ -2,7 +2,7 @@
 //! has input or output of its own.
 //!
 //! * [`welcome`]: a name in, a welcome out.
-//! * `status`, behind the feature `status`: requests over HTTP in, answers and events out.
+//! * `status`, behind the feature `status`: what the others do, over HTTP.
 
 #[cfg(feature = "status")]
 pub mod status;

@@ -1,14 +1,11 @@
-//! What the server does, shown over HTTP/1.1, without any input or output: bytes in, bytes out. Nothing here opens a socket or reads
-//! a clock, and nothing knows what is shown: that is for a [`Content`] to say.
+//! The status of a server: what its services do, shown over HTTP/1.1, and what their conversations did of late. Nothing here opens a
+//! socket or reads a clock.
 //!
-//! * [`tables`]: the state machine of a connection, one row per arrow.
-//! * [`session`]: one conversation, from the first byte of a request to the last of an answer, and to the next request.
-//! * [`request`]: bytes read as a request, by RFC 9110 and RFC 9112. Beside it are its parts: its `target`, its `fields`, its
-//!   [`host`], and the [`refusal`] that it may end in.
-//! * [`answer`]: an answer as bytes.
-//! * [`content`]: what the contents implement.
-//! * [`limits`]: how long a request may be.
-//! * `model`, for tests: requests read once more, line by line.
+//! * [`tables`], [`session`], [`request`], [`answer`]: requests in, answers and events out. [`content`] is what the contents implement.
+//! * [`recorded`], [`recorded_datagrams`]: services whose conversations are recorded.
+//! * [`ledger`], [`record`], [`account`]: what is kept of them, in a fixed number of bytes.
+//! * [`conversations`], [`story`], [`steps`], [`story_svg`]: what is read back, as text, as JSON and as a picture.
+//! * [`Shown`]: what is shown of a server of the welcome.
 //!
 //! # What is kept
 //!
@@ -23,21 +20,40 @@
 //! A strange page cannot read the status in a browser: there is no CORS, and a [host](host::is_ours) that is not the server's own is
 //! refused.
 
+pub mod account;
 pub mod answer;
 pub mod content;
+pub mod conversations;
+mod event;
 mod fields;
+pub mod histogram;
 pub mod host;
+pub mod ledger;
 pub mod limits;
+mod mark;
+mod micros;
 #[cfg(feature = "simulation")]
 pub mod model;
 mod output;
+pub mod record;
+pub mod recorded;
+pub mod recorded_datagrams;
 pub mod refusal;
 pub mod request;
+mod ring;
+#[cfg(test)]
+mod schema;
 pub mod session;
 mod settings;
 mod shown;
+pub mod steps;
+pub mod story;
+pub mod story_svg;
 pub mod tables;
 mod target;
+mod teller;
+mod varint;
+mod words;
 
 pub use answer::Answer;
 pub use content::{Content, Reply};

@@ -1,0 +1,114 @@
+//! The record: what conversations did of late, in a fixed number of bytes.
+//!
+//! The events of all conversations stand one behind the other in one ring, each with the number of its conversation. So an
+//! idle connection costs nothing there, nothing is written twice, and nothing is allocated.
+
+use std::time::Instant;
+
+use super::event::{Event, service_of};
+use super::ring::{Entry, Head, Place, Ring};
+use crate::net::Peer;
+
+/// The most bytes of a record: to look through it takes a second for each gigabyte of it, and the loop waits for that.
+pub const RECORD_MAX_BYTES: usize = 16 * 1024 * 1024;
+
+/// The record.
+#[derive(Debug)]
+pub(super) struct Record {
+    ring: Ring,
+    /// Whether names and addresses are kept.
+    pub(super) keeps_names: bool,
+    /// The first moment there was, and the last, which is so many microseconds later.
+    clock: Option<(Instant, Instant)>,
+    last_micros: u64,
+}
+
+impl Record {
+    pub(super) fn new(bytes: usize, keeps_names: bool) -> Record {
+        let ring = Ring::new(bytes.min(RECORD_MAX_BYTES));
+        Record { ring, keeps_names, clock: None, last_micros: 0 }
+    }
+
+    /// A moment as microseconds since the first there was. One that is before the last counts as that.
+    #[inline]
+    pub(super) fn look(&mut self, at: Instant) -> u64 {
+        let (start, last) = self.clock.get_or_insert((at, at));
+        if at > *last {
+            *last = at;
+            self.last_micros = micros_between(*start, at);
+        }
+        self.last_micros
+    }
+
+    /// The last moment.
+    #[inline]
+    pub(super) fn last_look(&self) -> u64 {
+        self.last_micros
+    }
+
+    /// The same as [`look`](Record::look), and nothing is changed.
+    pub(super) fn micros(&self, at: Instant) -> u64 {
+        self.clock.map_or(0, |(start, _)| micros_between(start, at)).max(self.last_micros)
+    }
+
+    /// A conversation begins.
+    #[inline]
+    pub(super) fn begin(&mut self, service: u8, head: Head, socket: u8, peer: &Peer) {
+        let keeps_names = self.keeps_names;
+        let began = Event::Began { socket, peer: &[] };
+        self.ring.push(head, began.tag(service), |bytes| {
+            began.put(bytes);
+            if keeps_names {
+                peer.pack(bytes);
+            }
+        });
+    }
+
+    /// Something happens to a conversation.
+    #[inline]
+    pub(super) fn write(&mut self, service: u8, head: Head, event: &Event<'_>) {
+        self.ring.push(head, event.tag(service), |bytes| event.put(bytes));
+    }
+
+    /// How many bytes it may have, and has.
+    pub(super) fn bytes(&self) -> (usize, usize) {
+        (self.ring.capacity(), self.ring.used())
+    }
+
+    /// Shows what happened, in turn: whose it was and when, by which service it was served, and where it stands.
+    pub(super) fn for_each(&self, mut see: impl FnMut(Head, u8, Event<'_>, Place)) {
+        self.ring.for_each(|entry| {
+            let event = Event::read(entry.tag, entry.content);
+            debug_assert!(event.is_some(), "an entry that cannot be read");
+            if let Some(event) = event {
+                see(entry.head, service_of(entry.tag), event, entry.place);
+            }
+        });
+    }
+
+    /// Shows what happened to one conversation.
+    pub(super) fn for_each_of(&self, number: u64, mut see: impl FnMut(u64, u8, Event<'_>, Place)) {
+        self.ring.for_each(|entry| {
+            if entry.head.number == number
+                && let Some(event) = Event::read(entry.tag, entry.content)
+            {
+                see(entry.head.micros, service_of(entry.tag), event, entry.place);
+            }
+        });
+    }
+
+    /// The peer of the conversation that begins at this place.
+    pub(super) fn peer_at(&self, place: Place) -> Option<Peer> {
+        let peer = |entry: Entry<'_>| match Event::read(entry.tag, entry.content) {
+            Some(Event::Began { peer, .. }) => Peer::unpack(peer),
+            Some(_) | None => None,
+        };
+        self.ring.at(place, peer).flatten()
+    }
+}
+
+#[inline]
+fn micros_between(start: Instant, at: Instant) -> u64 {
+    let since = at.saturating_duration_since(start);
+    since.as_secs().saturating_mul(1_000_000).saturating_add(since.subsec_micros().into())
+}
