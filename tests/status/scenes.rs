@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use welcomed::kernel::Signal;
+use welcomed::net::Cause;
 use welcomed::net::Kind;
 use welcomed::reactor::service::{Input, OnStop, StreamService, Then, Want};
 use welcomed::services::status::StatusStreams;
@@ -163,7 +164,7 @@ fn one_watcher_too_many_is_told_when_to_come_again() {
     assert_eq!(tell(2, Input::Bytes(&request)), (2, State::WritingAnswer, false), "it is told so");
     assert_eq!(tell(2, Input::Sent), (2, State::Waiting, false));
     assert_eq!(
-        tell(0, Input::Failed),
+        tell(0, Input::Failed(Cause::Reset)),
         (1, State::Closed, true),
         "its place is free, although it may be there for a while"
     );
