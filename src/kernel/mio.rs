@@ -14,7 +14,7 @@ use mio::unix::SourceFd;
 use mio::{Events, Poll, Token};
 use nix::sys::socket::sockopt::PeerCredentials;
 use rustix::io::Errno;
-use rustix::net::{SocketAddrAny, SocketFlags, sockopt};
+use rustix::net::{Shutdown, SocketAddrAny, SocketFlags, sockopt};
 
 pub use super::descriptors::{
     descriptor_limit, is_out_of_descriptors, keep_a_descriptor, raise_descriptor_limit,
@@ -198,6 +198,15 @@ impl Kernel for Mio {
             Token(LAST_LISTENER - index),
             mio::Interest::READABLE,
         )
+    }
+
+    fn let_no_more_in(&mut self, listener: &Listener) -> io::Result<bool> {
+        let semantics = listener.kind.semantics();
+        let is_known = semantics.connections && semantics.names == Names::Path;
+        if is_known {
+            rustix::net::shutdown(&listener.socket, Shutdown::Read)?;
+        }
+        Ok(is_known)
     }
 
     fn accept(&mut self, listener: &Listener) -> io::Result<(Stream, Peer)> {

@@ -116,6 +116,10 @@ pub trait Kernel {
     /// Watches a socket of the server anew: if a client waits there, or a datagram, that is reported again.
     fn watch_again(&mut self, listener: &mut Self::Listener, index: usize) -> io::Result<()>;
 
+    /// From now on no client can connect here, and those that have can still be accepted: shutdown(2) in the Unix domain. Gives
+    /// whether that is so. TCP has no such call: there clients connect until the socket is closed.
+    fn let_no_more_in(&mut self, listener: &Self::Listener) -> io::Result<bool>;
+
     /// accept(2): the client that has waited longest, or `WouldBlock`.
     fn accept(&mut self, listener: &Self::Listener) -> io::Result<(Self::Stream, Peer)>;
 

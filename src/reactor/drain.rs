@@ -139,8 +139,10 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
                     listener.address()
                 );
             }
-            if is_over || is_lost {
+            if is_lost {
                 listener.shut();
+            } else if is_over {
+                listener.let_no_more_in(&mut self.turn.kernel);
             }
         }
     }

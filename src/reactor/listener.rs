@@ -41,8 +41,9 @@ pub struct Listener<Socket> {
     reported: bool,
     /// Whether the kernel is to report it again, because a client was accepted while draining.
     asks_kernel: bool,
-    /// How long no client must have come before draining is over, and when the last one came or draining began.
-    quiet: Duration,
+    /// How long no client must have come before draining is over, and when the last one came or draining began. `None` once no
+    /// more clients are let in: then it is over as soon as none waits.
+    quiet: Option<Duration>,
     came: Option<Instant>,
 }
 
@@ -78,7 +79,7 @@ impl<Socket> Listener<Socket> {
             ready: false,
             reported: false,
             asks_kernel: false,
-            quiet: Duration::ZERO,
+            quiet: None,
             came: None,
         };
         match kernel.bind(&mut socket, address, settings.unix_mode) {
@@ -90,8 +91,9 @@ impl<Socket> Listener<Socket> {
         }
         listener.socket = Some(socket);
         let quiet = if listener.address.is_local() { Duration::ZERO } else { DRAIN_QUIET };
-        listener.quiet = settings.drain_quiet.unwrap_or(quiet).min(DURATION_MAX);
-        if listener.quiet.is_zero() {
+        let quiet = settings.drain_quiet.unwrap_or(quiet).min(DURATION_MAX);
+        listener.quiet = Some(quiet);
+        if quiet.is_zero() {
             listener.last = listener.queue;
         }
         listener.on(Event::Bind);
@@ -208,7 +210,23 @@ impl<Socket> Listener<Socket> {
 
     /// When draining is over if no client comes; `None` if one may wait, or all is over.
     pub(crate) fn quiet_at(&self) -> Option<Instant> {
-        self.came.filter(|_| self.socket.is_some() && !self.ready).map(|came| came + self.quiet)
+        let quiet = self.quiet.unwrap_or_default();
+        self.came.filter(|_| self.socket.is_some() && !self.ready).map(|came| came + quiet)
+    }
+
+    /// Draining is over, and no more clients are let in. One may have come since accept was asked: where the kernel lets no
+    /// more in, and goes on serving those that have come, it is asked once more. Else the socket is shut.
+    pub(crate) fn let_no_more_in<K>(&mut self, kernel: &mut K)
+    where
+        K: Kernel<Listener = Socket>,
+    {
+        let let_in = self.quiet.take().is_some();
+        match &self.socket {
+            Some(socket) if let_in && kernel.let_no_more_in(socket).unwrap_or(false) => {
+                (self.ready, self.last) = (true, self.queue);
+            }
+            _ => self.shut(),
+        }
     }
 
     /// No client is served from here any more.
@@ -236,6 +254,7 @@ impl<Socket> Listener<Socket> {
 
     /// Remembers that a client was accepted, or a datagram answered: the one of this number in the loop. While draining
     /// they are counted: where none is waited for, and once the time is over, as many are served as can wait at once.
+    /// Then none is known to wait.
     pub(crate) fn served(&mut self, number: u64, now: Instant) {
         (self.served, self.errors) = (number, 0);
         if self.state() == State::Draining {
@@ -243,7 +262,7 @@ impl<Socket> Listener<Socket> {
             self.ask_kernel();
             self.last = self.last.saturating_sub(1);
             if self.last == 0 {
-                self.shut();
+                self.clear_ready();
             }
         }
     }
@@ -287,9 +306,11 @@ mod tests {
         listener.listen(&mut kernel, 0, &Settings::default(), Duration::ZERO).unwrap();
         listener.drain(kernel.now());
         for number in 1..=LAST_DATAGRAMS {
-            assert!(!listener.is_shut(), "before datagram {number}");
+            assert!(listener.is_ready(), "before datagram {number}");
             listener.served(number.into(), kernel.now());
         }
+        assert!(!listener.is_ready() && listener.quiet_at().is_some());
+        listener.let_no_more_in(&mut kernel);
         assert!(listener.is_shut());
     }
 }

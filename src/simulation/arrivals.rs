@@ -52,21 +52,21 @@ impl World {
         let way = self.way(index);
         if self.clients[index].connected_at.is_none() {
             let client = &mut self.clients[index];
-            let is_open = self.sockets[client.script.socket].is_open;
-            client.connected_at = is_open.then_some(at);
-            if is_open && !way.is_zero() {
+            let lets_in = self.sockets[client.script.socket].lets_in;
+            client.connected_at = lets_in.then_some(at);
+            if lets_in && !way.is_zero() {
                 client.next_at = Some(at + way);
                 return;
             }
         }
-        if !self.sockets[self.clients[index].script.socket].is_open {
+        if !self.sockets[self.clients[index].script.socket].lets_in {
             self.is_lost(index, at);
         }
         let client = &mut self.clients[index];
         let socket = &mut self.sockets[client.script.socket];
         let is_full = socket.queue.len() >= self.backlog;
-        if !socket.is_open || (is_full && client.connect_again > LAST_CONNECT) {
-            client.excuse(if socket.is_open { "it gave up connecting" } else { "the server did not listen" });
+        if !socket.lets_in || (is_full && client.connect_again > LAST_CONNECT) {
+            client.excuse(if socket.lets_in { "it gave up connecting" } else { "the server did not listen" });
             (client.place, client.end, client.next_at) = (Place::Over, Some(End::Refused), None);
         } else if is_full {
             client.next_at = Some(at + client.connect_again);
@@ -86,7 +86,7 @@ impl World {
         let socket = &mut self.sockets[client.script.socket];
         client.next_at = None;
         client.sent = client.script.pieces().next().unwrap_or_default().to_vec();
-        if !socket.is_open || queued >= self.weather.receive_buffer {
+        if !socket.lets_in || queued >= self.weather.receive_buffer {
             client.excuse("its datagram was lost");
             (client.place, client.end) = (Place::Over, Some(End::Refused));
         } else {
@@ -146,7 +146,7 @@ impl World {
     /// A socket of the server is closed, and the clients that wait there are told so, if that is possible.
     pub(super) fn close_socket(&mut self, socket: usize) {
         let Some(socket) = self.sockets.get_mut(socket) else { return };
-        socket.is_open = false;
+        (socket.is_open, socket.lets_in) = (false, false);
         for index in std::mem::take(&mut socket.queue) {
             self.is_lost(index, Duration::ZERO);
             let client = &mut self.clients[index];

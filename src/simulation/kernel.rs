@@ -259,13 +259,18 @@ impl Kernel for Sim {
 
     fn listen(&mut self, socket: &mut SimListener, index: usize, _: u32, _: Duration) -> io::Result<()> {
         socket.index = index;
-        self.0.borrow_mut().world.sockets[index].is_open = true;
+        let socket = &mut self.0.borrow_mut().world.sockets[index];
+        (socket.is_open, socket.lets_in) = (true, true);
         Ok(())
     }
 
     fn watch_again(&mut self, socket: &mut SimListener, _: usize) -> io::Result<()> {
         self.0.borrow_mut().world.sockets[socket.index].watched_again();
         Ok(())
+    }
+
+    fn let_no_more_in(&mut self, socket: &SimListener) -> io::Result<bool> {
+        Ok(self.0.borrow_mut().world.sockets[socket.index].lets_no_more_in())
     }
 
     fn accept(&mut self, socket: &SimListener) -> io::Result<(SimStream, Peer)> {

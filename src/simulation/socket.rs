@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::promises::{Promise, broken};
 use super::weather::Weather;
-use crate::net::Kind;
+use crate::net::{Kind, Names};
 
 /// A loop need not go on asking where accept(2) fails so often, and does nothing else.
 const ERRORS_MAX: usize = 64;
@@ -19,6 +19,8 @@ pub(super) struct Socket {
     pub(super) kind: Kind,
     pub(super) service: u8,
     pub(super) is_open: bool,
+    /// Whether a client can connect, or a datagram come.
+    pub(super) lets_in: bool,
     /// The clients that have connected and wait to be accepted, or whose datagram has come.
     pub(super) queue: VecDeque<usize>,
     /// Whether a call has answered that it would block, so that a client in the queue is news.
@@ -47,6 +49,7 @@ impl Socket {
             kind,
             service,
             is_open: false,
+            lets_in: false,
             queue,
             blocked: true,
             edge: false,
@@ -77,6 +80,17 @@ impl Socket {
     pub(super) fn watched_again(&mut self) {
         self.edge |= !self.queue.is_empty();
         self.blocked = !self.edge;
+    }
+
+    /// No client can connect any more, where the kernel has a call for that. It says then that the socket is readable.
+    pub(super) fn lets_no_more_in(&mut self) -> bool {
+        let is_known = self.has_connections() && self.kind.semantics().names == Names::Path;
+        if is_known {
+            self.lets_in = false;
+            self.edge = true;
+            self.denials = 0;
+        }
+        is_known
     }
 
     pub(super) fn enter(&mut self, index: usize, now: Duration, weather: &Weather) {

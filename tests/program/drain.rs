@@ -1,5 +1,8 @@
 //! A stopping server serves every client and every datagram that has come, even with a small backlog.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
 use rustix::process::Signal;
 use welcomed::net::{Address, Kind};
 
@@ -40,6 +43,40 @@ fn every_client_in_the_accept_queue_is_welcomed() {
         all_are_welcomed(waiting);
         let ended = server.wait();
         assert!(ended.log.contains("counts: 3 accepted: 3 welcomed"), "{kind}: {}", ended.log);
+    }
+}
+
+/// Clients that come in the Unix domain while the server stops: each of them finds it gone, or is welcomed. The queue has room
+/// for two. The others wait in connect(2), and get in as these are served.
+#[test]
+fn no_client_gets_in_at_a_path_and_is_left_there() {
+    for kind in [Kind::Unix, Kind::UnixPacket] {
+        for _ in 0..10 {
+            let (server, address) = serve(kind, &["--backlog", "1"]).unwrap();
+            server.signal(Signal::STOP);
+            let connected = AtomicUsize::new(0);
+            thread::scope(|scope| {
+                let clients: Vec<_> = (0..20)
+                    .map(|_| {
+                        scope.spawn(|| {
+                            let Ok(client) = SocketClient::connect(&address) else { return };
+                            connected.fetch_add(1, Ordering::Relaxed);
+                            client.send(b"Ada\n").unwrap();
+                            assert_eq!(client.answer(), "welcome ", "{kind}");
+                        })
+                    })
+                    .collect();
+                until("the queue is full", || connected.load(Ordering::Relaxed) >= 2);
+                server.signal(Signal::TERM);
+                server.signal(Signal::CONT);
+                for client in clients {
+                    client.join().unwrap();
+                }
+            });
+            let welcomed = format!("{} welcomed", connected.into_inner());
+            let ended = server.wait();
+            assert!(ended.log.contains(&welcomed), "{welcomed}: {}", ended.log);
+        }
     }
 }
 

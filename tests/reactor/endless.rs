@@ -138,6 +138,9 @@ impl Kernel for Real {
     fn watch_again(&mut self, socket: &mut Self::Listener, index: usize) -> io::Result<()> {
         if self.1.no_watch.get() { Err(ErrorCode::NoMem.into()) } else { self.0.watch_again(socket, index) }
     }
+    fn let_no_more_in(&mut self, socket: &Self::Listener) -> io::Result<bool> {
+        self.0.let_no_more_in(socket)
+    }
     fn accept(&mut self, socket: &Self::Listener) -> io::Result<(Self::Stream, Peer)> {
         self.1.asked.update(|asked| asked + 1);
         if self.1.no_descriptor.get() { Err(ErrorCode::MFile.into()) } else { self.0.accept(socket) }

@@ -264,6 +264,10 @@ impl Kernel for Keeping {
         self.mio.watch_again(&mut listener.borrow_mut(), index)
     }
 
+    fn let_no_more_in(&mut self, listener: &Socket) -> io::Result<bool> {
+        self.mio.let_no_more_in(&listener.borrow())
+    }
+
     fn accept(&mut self, listener: &Socket) -> io::Result<(Self::Stream, Peer)> {
         self.mio.accept(&listener.borrow())
     }
