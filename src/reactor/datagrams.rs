@@ -37,7 +37,7 @@ impl<S: DatagramService> Datagram<'_, S> {
     fn is_not_to_be_answered(&self) -> Option<News<'static>> {
         let Datagram { peer, to, .. } = self;
         if **peer == Peer::Unnamed {
-            log::debug!("a sender without a name of its own cannot be answered");
+            log::debug!("a sender without a name, or with a path of no use here, cannot be answered");
             return Some(News::NoReturnAddress);
         }
         if let Some(why) = to.refuses(peer) {
