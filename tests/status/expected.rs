@@ -121,32 +121,39 @@ pub(crate) enum Got {
     Part { is_within: bool },
 }
 
-/// Compares what a client received with its items. `also` are answers that may stand in the place of any item, as the last one.
-/// Fails with what is wrong.
-pub(crate) fn compare(
-    received: &[u8],
-    items: &[Item],
-    also: &[&str],
-    is_stopping: bool,
-) -> Result<Got, String> {
+/// What else a client may get.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct Also {
+    /// Answers that may stand in the place of any item, as the last one.
+    pub(crate) statuses: Vec<&'static str>,
+    /// Whether an answer may be the last one because the server stops.
+    pub(crate) is_stopping: bool,
+    /// Whether a refusal may be one to HEAD.
+    pub(crate) has_heads: bool,
+}
+
+/// Compares what a client received with its items. Fails with what is wrong.
+pub(crate) fn compare(received: &[u8], items: &[Item], also: &Also) -> Result<Got, String> {
     let mut rest = received;
     for item in items {
         let bytes = match item {
             Item::Answer { bytes, .. } | Item::Events(bytes) => bytes,
-            Item::Refusal(status) => return refusal(rest, &[&[*status], also].concat()),
+            Item::Refusal(status) => return refusal(rest, &[&[*status], &also.statuses[..]].concat(), also),
         };
         match rest.strip_prefix(&bytes[..]) {
             Some(behind) => rest = behind,
             None if rest.is_empty() => return Ok(Got::Part { is_within: false }),
             None if bytes.starts_with(rest) => return Ok(Got::Part { is_within: true }),
-            None if is_stopping && is_last_of_stop(rest, bytes) => return Ok(Got::Part { is_within: false }),
-            None => return refusal(rest, also),
+            None if also.is_stopping && is_last_of_stop(rest, bytes) => {
+                return Ok(Got::Part { is_within: false });
+            }
+            None => return refusal(rest, &also.statuses, also),
         }
         if let Item::Events(_) = item {
             return events(rest);
         }
     }
-    if rest.is_empty() { Ok(Got::All) } else { refusal(rest, also) }
+    if rest.is_empty() { Ok(Got::All) } else { refusal(rest, &also.statuses, also) }
 }
 
 /// Whether it is the same answer, or a part of it, which says that the connection ends.
@@ -157,7 +164,7 @@ fn is_last_of_stop(got: &[u8], answer: &[u8]) -> bool {
 }
 
 /// An answer with one of these statuses that ends the connection, or a part of it.
-fn refusal(got: &[u8], statuses: &[&str]) -> Result<Got, String> {
+fn refusal(got: &[u8], statuses: &[&str], also: &Also) -> Result<Got, String> {
     let wrong = || Err(format!("{:?} is no answer with {statuses:?}", got.escape_ascii().to_string()));
     if got.is_empty() {
         return Ok(Got::Part { is_within: false });
@@ -172,6 +179,7 @@ fn refusal(got: &[u8], statuses: &[&str]) -> Result<Got, String> {
     let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: ")?.parse::<usize>().ok());
     match length {
         Some(length) if body.len() > length => wrong(),
+        Some(_) if body.is_empty() && also.has_heads => Ok(Got::All),
         Some(length) if body.len() < length => Ok(Got::Part { is_within: true }),
         Some(_) => Ok(Got::All),
         None => wrong(),

@@ -8,6 +8,7 @@
     reason = "a test that cannot go on has to fail"
 )]
 
+mod clients;
 mod expected;
 mod pieces;
 mod requests;

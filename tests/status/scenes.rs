@@ -13,7 +13,7 @@ use welcomed::simulation::{
     Conversation, End, Reading, Scene, Schedule, Script, ServerSocket, Step, Weather,
 };
 
-use crate::expected::{Got, compare, items};
+use crate::expected::{Also, Got, compare, items};
 use crate::schedules::Statuses;
 use crate::shown::{
     IDLE_TIMEOUT, LONG_BYTES, REQUEST_TIMEOUT, Shown, TICK, WRITE_TIMEOUT, answers, event, get, now, service,
@@ -284,7 +284,7 @@ fn an_answer_on_its_way_when_the_server_stops_arrives() {
     scene.signal(Duration::from_millis(20), Signal::Stop);
     scene.run().unwrap();
     let (items, _) = items(&get("/long"), false);
-    let got = scene.client(0, |client| compare(client.received(), &items, &[], false));
+    let got = scene.client(0, |client| compare(client.received(), &items, &Also::default()));
     assert_ne!(got, Ok(Got::Part { is_within: false }));
     scene.judge();
 }

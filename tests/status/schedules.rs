@@ -12,7 +12,7 @@ use welcomed::simulation::{
     Transcript, every_fault, random_of,
 };
 
-use crate::expected::{Got, Item, REFUSED, compare, items};
+use crate::expected::{Also, Got, Item, REFUSED, compare, items};
 use crate::shown::{IDLE_TIMEOUT, REQUEST_TIMEOUT, Shown, WRITE_TIMEOUT, get, hurried};
 
 /// The service in a hurry.
@@ -100,22 +100,18 @@ impl Statuses {
         let is_stopping = client.stopped_at().is_some();
         let watches = items.iter().any(|item| matches!(item, Item::Events(_)));
         let may_be_many = watches && (self.watchers_max < 10_000 || is_stopping);
-        let mut also = Vec::new();
+        let has_heads = client.sent().windows(4).any(|four| four == b"HEAD");
+        let mut also = Also { is_stopping, has_heads, ..Also::default() };
         // A request without an end is late, or malformed before its end.
         if has_begun(rest) || !is_in_time(client, last) || client.was_denied() {
-            also.extend(["408 Request Timeout", "400 Bad Request"]);
+            also.statuses.extend(["408 Request Timeout", "400 Bad Request"]);
         }
         if may_be_many {
-            also.push("503 Service Unavailable");
+            also.statuses.push("503 Service Unavailable");
         }
         let number = client.number();
         let nothing_else = |how| Broken::new(Promise::NothingElse, format!("client {number}: {how}"));
-        let got = without_503(
-            client.received(),
-            may_be_many,
-            |received, items| compare(received, items, &also, is_stopping),
-            &items,
-        );
+        let got = with_503(client.received(), &items, &also, may_be_many);
         let got = got.map_err(nothing_else)?;
         let is_within = got == Got::Part { is_within: true };
         if is_within && client.ended_cleanly_by_network() {
@@ -140,20 +136,15 @@ impl Statuses {
 }
 
 /// Compares where a client that is one watcher too many may have got a 503, and all that follows.
-fn without_503(
-    received: &[u8],
-    may_be_many: bool,
-    compare: impl Fn(&[u8], &[Item]) -> Result<Got, String>,
-    items: &[Item],
-) -> Result<Got, String> {
-    let result = compare(received, items);
+fn with_503(received: &[u8], items: &[Item], also: &Also, may_be_many: bool) -> Result<Got, String> {
+    let result = compare(received, items, also);
     if !may_be_many || result.is_ok() {
         return result;
     }
-    // The 503 keeps the connection, so that what stands behind it is answered as well. Only its begin is looked at.
+    // The 503 keeps the connection, so that what stands behind it is answered as well. Only what is before it is looked at.
     let text = String::from_utf8_lossy(received);
     let Some(at) = text.find("HTTP/1.1 503 ") else { return result };
-    compare(&received[..at], items)
+    compare(&received[..at], items, also)
 }
 
 /// What each outcome means.
