@@ -19,38 +19,38 @@ const ABSTRACT: u8 = 5;
 const UNNAMED: u8 = 6;
 
 impl Peer {
-    /// Appends it, as [`PACKED_MAX_BYTES`] bytes at most. What no address shows is left out: a flow label.
+    /// Puts it, as [`PACKED_MAX_BYTES`] bytes at most. What no address shows is left out: a flow label.
     #[inline]
-    pub(crate) fn pack(&self, to: &mut Vec<u8>) {
+    pub(crate) fn pack(&self, mut put: impl FnMut(&[u8])) {
         match self {
             Peer::Inet(SocketAddr::V4(address)) => {
                 let ([a, b, c, d], [high, low]) = (address.ip().octets(), address.port().to_be_bytes());
-                to.extend_from_slice(&[V4, a, b, c, d, high, low]);
+                put(&[V4, a, b, c, d, high, low]);
             }
             Peer::Inet(SocketAddr::V6(address)) => {
-                to.push(V6);
-                to.extend_from_slice(&address.ip().octets());
-                to.extend_from_slice(&address.port().to_be_bytes());
-                to.extend_from_slice(&address.scope_id().to_be_bytes());
+                put(&[V6]);
+                put(&address.ip().octets());
+                put(&address.port().to_be_bytes());
+                put(&address.scope_id().to_be_bytes());
             }
             Peer::Host(host) => {
-                to.push(HOST);
-                to.extend_from_slice(&host.octets());
+                put(&[HOST]);
+                put(&host.octets());
             }
             Peer::Process(Process { pid, user }) => {
-                to.push(PROCESS);
-                to.extend_from_slice(&pid.map_or(0, NonZeroU32::get).to_be_bytes());
-                to.extend_from_slice(&user.to_be_bytes());
+                put(&[PROCESS]);
+                put(&pid.map_or(0, NonZeroU32::get).to_be_bytes());
+                put(&user.to_be_bytes());
             }
             Peer::Unix(name) => {
                 let (kind, name) = match &**name {
                     UnixName::Path(path) => (PATH, path.as_os_str().as_bytes()),
                     UnixName::Abstract(name) => (ABSTRACT, &name[..]),
                 };
-                to.push(kind);
-                to.extend_from_slice(name.get(..UNIX_NAME_MAX_BYTES).unwrap_or(name));
+                put(&[kind]);
+                put(name.get(..UNIX_NAME_MAX_BYTES).unwrap_or(name));
             }
-            Peer::Unnamed => to.push(UNNAMED),
+            Peer::Unnamed => put(&[UNNAMED]),
         }
     }
 
@@ -106,7 +106,7 @@ mod tests {
         ];
         for peer in peers {
             let mut packed = Vec::new();
-            peer.pack(&mut packed);
+            peer.pack(|bytes| packed.extend(bytes));
             assert!(packed.len() <= PACKED_MAX_BYTES);
             assert_eq!(Peer::unpack(&packed), Some(peer));
         }

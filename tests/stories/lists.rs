@@ -155,20 +155,15 @@ connection 1: open
 Its beginning has left the record.
 
          at       after
-       0 µs              woken by input
-       0 µs        0 µs  1 byte came: "t"
-       0 µs        0 µs  waits for input
+       0 µs              waits for input
   10.000 ms   10.000 ms  woken by input
-  10.000 ms        0 µs  1 byte came: "u"
+  10.000 ms        0 µs  1 byte came: "l"
   10.000 ms        0 µs  waits for input
-  20.000 ms   10.000 ms  woken by input
-  20.000 ms        0 µs  1 byte came: "l"
-  20.000 ms        0 µs  waits for input
 
-  20.000 ms  waiting for input
+  10.000 ms  waiting for input
        0 µs  waiting for room
        0 µs  in the loop
-  20.000 ms  as a whole, so far
+  10.000 ms  as a whole, so far
 "#,
     );
 }

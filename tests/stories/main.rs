@@ -15,6 +15,7 @@ mod accounts;
 mod cost;
 mod datagrams;
 mod lists;
+mod picture;
 mod random;
 mod stage;
 mod strangers;

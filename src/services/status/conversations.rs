@@ -190,7 +190,7 @@ fn words(ledger: &Ledger, service: u8) -> Option<&Words> {
     ledger.accounts().get(usize::from(service)).map(|account| &account.words)
 }
 
-/// All conversations of the record, by their numbers.
+/// The conversations of a part of the record, by their numbers.
 #[derive(Default)]
 struct Summaries {
     /// Those that begin in the record: their numbers count on.
@@ -200,9 +200,9 @@ struct Summaries {
 }
 
 impl Summaries {
-    fn of(ledger: &Ledger) -> Summaries {
+    fn of(ledger: &Ledger, block: usize) -> Summaries {
         let mut all = Summaries::default();
-        ledger.record.for_each(|Head { number, micros }, service, event, place| {
+        ledger.record.for_each(block, |Head { number, micros }, service, event, place| {
             let words = words(ledger, service);
             all.summary(number, service, &event).see(micros, &event, place, words);
         });
@@ -223,11 +223,15 @@ impl Summaries {
 }
 
 impl Conversations {
-    /// At most so many of these conversations, in one pass over the record. `sockets` are the addresses of the server's
+    /// At most so many of these conversations, in one pass over the record, or over its newest part. `sockets` are the addresses of the server's
     /// sockets, by their numbers.
     #[must_use]
     pub fn of(ledger: &Ledger, which: Which, most: usize, now: Instant, sockets: &[String]) -> Conversations {
-        let all = Summaries::of(ledger);
+        let block = match which {
+            Which::Recent => ledger.record.block_of(most),
+            Which::Slowest | Which::Failed => 0,
+        };
+        let all = Summaries::of(ledger, block);
         let now = ledger.record.micros(now);
         let newest_first = all.begun.iter().rev().chain(all.older.values().rev());
         let chosen: Vec<&Summary> = match which {

@@ -20,11 +20,10 @@ impl Histogram {
     /// One more, which lasted so long.
     #[inline]
     pub(super) fn add(&mut self, micros: u64) {
-        let firsts = micros.div_ceil(FIRST_MICROS);
-        let place = match firsts {
-            0 | 1 => 0,
+        let place = match micros {
+            0..=FIRST_MICROS => 0,
             // Half the binary logarithm, rounded up: where 4^place is not below it.
-            _ => (firsts - 1).ilog2() / 2 + 1,
+            _ => (micros.div_ceil(FIRST_MICROS) - 1).ilog2() / 2 + 1,
         };
         let place = (place as usize).min(BOUNDS);
         if let Some(count) = self.counts.get_mut(place) {

@@ -54,6 +54,7 @@ mod target;
 mod teller;
 mod varint;
 mod words;
+mod writer;
 
 pub use answer::Answer;
 pub use content::{Content, Reply};

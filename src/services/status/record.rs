@@ -3,9 +3,14 @@
 //! The events of all conversations stand one behind the other in one ring, each with the number of its conversation. So an
 //! idle connection costs nothing there, nothing is written twice, and nothing is allocated.
 
+#![allow(
+    clippy::inline_always,
+    reason = "each event is known where it is written: a visit costs 300 instructions less"
+)]
+
 use std::time::Instant;
 
-use super::event::{Event, service_of};
+use super::event::{Event, is_beginning, service_of};
 use super::ring::{Entry, Head, Place, Ring};
 use crate::net::Peer;
 
@@ -30,7 +35,7 @@ impl Record {
     }
 
     /// A moment as microseconds since the first there was. One that is before the last counts as that.
-    #[inline]
+    #[inline(always)]
     pub(super) fn look(&mut self, at: Instant) -> u64 {
         let (start, last) = self.clock.get_or_insert((at, at));
         if at > *last {
@@ -52,20 +57,20 @@ impl Record {
     }
 
     /// A conversation begins.
-    #[inline]
+    #[inline(always)]
     pub(super) fn begin(&mut self, service: u8, head: Head, socket: u8, peer: &Peer) {
         let keeps_names = self.keeps_names;
         let began = Event::Began { socket, peer: &[] };
         self.ring.push(head, began.tag(service), |bytes| {
             began.put(bytes);
             if keeps_names {
-                peer.pack(bytes);
+                peer.pack(|packed| bytes.extend(packed));
             }
         });
     }
 
     /// Something happens to a conversation.
-    #[inline]
+    #[inline(always)]
     pub(super) fn write(&mut self, service: u8, head: Head, event: &Event<'_>) {
         self.ring.push(head, event.tag(service), |bytes| event.put(bytes));
     }
@@ -75,9 +80,22 @@ impl Record {
         (self.ring.capacity(), self.ring.used())
     }
 
-    /// Shows what happened, in turn: whose it was and when, by which service it was served, and where it stands.
-    pub(super) fn for_each(&self, mut see: impl FnMut(Head, u8, Event<'_>, Place)) {
-        self.ring.for_each(|entry| {
+    /// The last block from which on so many conversations begin, or the first.
+    pub(super) fn block_of(&self, beginnings: usize) -> usize {
+        let mut begin = 0;
+        for block in (0..self.ring.blocks()).rev() {
+            self.ring.for_each(block..block + 1, |entry| begin += usize::from(is_beginning(entry.tag)));
+            if begin >= beginnings {
+                return block;
+            }
+        }
+        0
+    }
+
+    /// Shows what happened from a block on, in turn: whose it was and when, by which service it was served, and where it
+    /// stands.
+    pub(super) fn for_each(&self, block: usize, mut see: impl FnMut(Head, u8, Event<'_>, Place)) {
+        self.ring.for_each(block..self.ring.blocks(), |entry| {
             let event = Event::read(entry.tag, entry.content);
             debug_assert!(event.is_some(), "an entry that cannot be read");
             if let Some(event) = event {
@@ -88,7 +106,7 @@ impl Record {
 
     /// Shows what happened to one conversation.
     pub(super) fn for_each_of(&self, number: u64, mut see: impl FnMut(u64, u8, Event<'_>, Place)) {
-        self.ring.for_each(|entry| {
+        self.ring.for_each(0..self.ring.blocks(), |entry| {
             if entry.head.number == number
                 && let Some(event) = Event::read(entry.tag, entry.content)
             {

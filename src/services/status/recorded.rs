@@ -140,20 +140,22 @@ impl<S: StreamService> StreamService for Recorded<S> {
         self.service.on_transition(&session.session, arrow, peer);
     }
 
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as above: what is traced is known")]
     fn trace(&mut self, session: &mut Self::Session, trace: Trace<'_>, at: Instant) {
         let RecordedSession { mark, session } = session;
-        let mut ledger = self.ledger.borrow_mut();
         match trace {
-            Trace::Accepted { peer, socket } => *mark = ledger.begin(self.number, socket, peer, at),
-            Trace::Driven if mark.waits() => ledger.woken(self.number, mark, at),
+            Trace::Accepted { peer, socket } => {
+                *mark = self.ledger.borrow_mut().begin(self.number, socket, peer, at);
+            }
+            Trace::Driven if mark.waits() => self.ledger.borrow_mut().woken(self.number, mark, at),
             Trace::Driven => {}
             Trace::Waits { interest, sent } => {
                 let event = Event::Waits { interest, sent: sent as u64, bytes: self.output(session) };
-                ledger.waits(self.number, mark, &event, at);
+                self.ledger.borrow_mut().waits(self.number, mark, &event, at);
             }
-            Trace::Moved(arrow) => ledger.stream_moved(self.number, mark, arrow, at),
-            Trace::Closed => ledger.closed(self.number, *mark, at),
+            Trace::Moved(arrow) => self.ledger.borrow_mut().stream_moved(self.number, mark, arrow, at),
+            Trace::Closed => self.ledger.borrow_mut().closed(self.number, *mark, at),
         }
         if S::IS_TRACED {
             self.service.trace(session, trace, at);
