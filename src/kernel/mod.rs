@@ -11,6 +11,7 @@ mod held;
 mod inet_datagrams;
 mod interruptible;
 pub mod mio;
+mod netlink;
 mod own_address;
 mod requests;
 mod seam;

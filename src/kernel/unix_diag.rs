@@ -5,21 +5,10 @@
 use std::io;
 use std::os::fd::OwnedFd;
 
-use rustix::net::netlink::{SOCK_DIAG, SocketAddrNetlink};
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
+use super::netlink::{self, List, attributes, malformed, number};
 
-/// As much as the kernel puts into one message at most (`netlink_recvmsg` in its sources).
-const MESSAGE_MAX_BYTES: usize = 32 * 1024;
-
-/// `struct nlmsghdr`, and the same with `struct unix_diag_msg` behind it.
-const HEADER_BYTES: usize = 16;
-const SOCKET_BYTES: usize = 32;
-
-/// `struct nlattr`. Both messages and attributes begin at multiples of four bytes.
-const ATTRIBUTE_BYTES: usize = 4;
-
-/// `SOCK_DIAG_BY_FAMILY`.
-const BY_FAMILY: u16 = 20;
+/// `struct unix_diag_msg`.
+const SOCKET_BYTES: usize = 16;
 
 /// `UDIAG_SHOW_NAME`, `UDIAG_SHOW_RQLEN` and `UDIAG_SHOW_UID`.
 const SHOW: u32 = 0x01 | 0x10 | 0x40;
@@ -48,13 +37,6 @@ pub(super) struct Shown<'a> {
     pub(super) has_unread: bool,
 }
 
-/// Whether the list goes on in another message.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum List {
-    Unfinished,
-    Finished,
-}
-
 /// A socket that the kernel is asked through.
 #[derive(Debug)]
 pub(super) struct Diag(OwnedFd);
@@ -62,132 +44,74 @@ pub(super) struct Diag(OwnedFd);
 impl Diag {
     /// Fails where the system has no such sockets, or does not let this process open one.
     pub(super) fn open() -> io::Result<Diag> {
-        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        let socket =
-            rustix::net::socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, Some(SOCK_DIAG))?;
-        // Then only the kernel can send here.
-        rustix::net::connect(&socket, &SocketAddrNetlink::new(0, 0))?;
-        Ok(Diag(socket))
+        netlink::open().map(Diag)
     }
 
     /// Asks for the list of all sockets. Its messages wait in the kernel until [`Diag::read`] takes them.
     pub(super) fn list(&self) -> io::Result<()> {
-        self.send(&request(libc::NLM_F_DUMP, None))
+        netlink::send(&self.0, &request(libc::NLM_F_DUMP, None))
     }
 
     /// The next message, in which `each` is told of the datagram sockets.
     pub(super) fn read(&self, each: &mut dyn FnMut(&Shown<'_>)) -> io::Result<List> {
-        let mut buffer = vec![0; MESSAGE_MAX_BYTES];
-        let (bytes, all) = rustix::net::recv(&self.0, &mut buffer[..], RecvFlags::TRUNC)?;
-        if all > bytes {
-            return Err(malformed());
-        }
-        decode(buffer.get(..bytes).unwrap_or_default(), each)
+        decode(&netlink::receive(&self.0)?, each)
     }
 
     /// Whether just this socket has something unread. Fails if it is gone.
     pub(super) fn has_unread(&self, id: SocketId) -> io::Result<bool> {
-        self.send(&request(0, Some(id)))?;
+        netlink::send(&self.0, &request(0, Some(id)))?;
         let mut found = None;
         self.read(&mut |shown| found = (shown.id == id).then_some(shown.has_unread))?;
         found.ok_or_else(malformed)
     }
-
-    fn send(&self, request: &[u8]) -> io::Result<()> {
-        rustix::net::send(&self.0, request, SendFlags::NOSIGNAL)?;
-        Ok(())
-    }
 }
 
-fn malformed() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, "the kernel's list of sockets is not understood")
-}
-
-/// `struct nlmsghdr` and `struct unix_diag_req`: for one socket, or for all of them.
+/// `struct unix_diag_req`: for one socket, or for all of them.
 fn request(flags: i32, id: Option<SocketId>) -> Vec<u8> {
-    let flags = u16::try_from(libc::NLM_F_REQUEST | flags).unwrap_or_default();
     let SocketId { inode, cookie } = id.unwrap_or(SocketId { inode: 0, cookie: [u32::MAX; 2] });
-    let mut bytes = Vec::with_capacity(40);
-    bytes.extend(40_u32.to_ne_bytes());
-    bytes.extend(BY_FAMILY.to_ne_bytes());
-    bytes.extend(flags.to_ne_bytes());
-    // The number of the request, and of the one that asks: there is one at a time, and the kernel knows the socket.
-    bytes.extend([0; 8]);
     // The family; the protocol, of which there is one; and what fills up.
-    bytes.extend([u8::try_from(libc::AF_UNIX).unwrap_or_default(), 0, 0, 0]);
+    let mut bytes = vec![u8::try_from(libc::AF_UNIX).unwrap_or_default(), 0, 0, 0];
     // Sockets in every state.
     for field in [u32::MAX, inode, SHOW, cookie[0], cookie[1]] {
         bytes.extend(field.to_ne_bytes());
     }
-    bytes
+    netlink::request(flags, &bytes)
 }
 
 /// Tells `each` of the datagram sockets in a message. Fails if the kernel gave an error, or something else than a list.
-fn decode(mut bytes: &[u8], each: &mut dyn FnMut(&Shown<'_>)) -> io::Result<List> {
-    while !bytes.is_empty() {
-        let length =
-            number(bytes, 0).and_then(|length| usize::try_from(length).ok()).ok_or_else(malformed)?;
-        let message = bytes.get(..length).filter(|_| length >= HEADER_BYTES).ok_or_else(malformed)?;
-        match short(message, 4).map(i32::from) {
-            Some(libc::NLMSG_DONE) => return Ok(List::Finished),
-            Some(libc::NLMSG_ERROR) => {
-                let error = number(message, HEADER_BYTES).map_or(0, u32::cast_signed).checked_neg();
-                return Err(error
-                    .filter(|error| *error > 0)
-                    .map_or_else(malformed, io::Error::from_raw_os_error));
-            }
-            Some(kind) if kind == i32::from(BY_FAMILY) => {
-                let shown = socket(message).ok_or_else(malformed)?;
-                if let Some(shown) = shown {
-                    each(&shown);
-                }
-            }
-            _ => {}
+fn decode(bytes: &[u8], each: &mut dyn FnMut(&Shown<'_>)) -> io::Result<List> {
+    netlink::decode(bytes, &mut |message| {
+        if let Some(shown) = socket(message)? {
+            each(&shown);
         }
-        bytes = bytes.get(aligned(length)..).unwrap_or_default();
-    }
-    Ok(List::Unfinished)
+        Some(())
+    })
 }
 
 /// The socket in a message, if it is one for datagrams; nothing at all if the message is cut.
 #[expect(clippy::option_option, reason = "a message that is cut is not one of another socket")]
 fn socket(message: &[u8]) -> Option<Option<Shown<'_>>> {
-    let head = message.get(HEADER_BYTES..SOCKET_BYTES)?;
+    let head = message.get(..SOCKET_BYTES)?;
     let id = SocketId { inode: number(head, 4)?, cookie: [number(head, 8)?, number(head, 12)?] };
     if head.get(1).copied().map(i32::from) != Some(libc::SOCK_DGRAM) {
         return Some(None);
     }
     let mut shown = Shown { id, name: &[], user: None, has_unread: false };
-    let mut rest = message.get(SOCKET_BYTES..)?;
-    while !rest.is_empty() {
-        let length = usize::from(short(rest, 0)?);
-        let value = rest.get(ATTRIBUTE_BYTES..length)?;
-        match short(rest, 2)? {
+    attributes(message.get(SOCKET_BYTES..)?, &mut |kind, value| {
+        match kind {
             NAME => shown.name = without_end(value),
             QUEUES => shown.has_unread = number(value, 0)? > 0,
             USER => shown.user = Some(number(value, 0)?),
             _ => {}
         }
-        rest = rest.get(aligned(length)..).unwrap_or_default();
-    }
+        Some(())
+    })?;
     Some(Some(shown))
 }
 
 /// A name without the NUL that ends a path. An abstract name begins with one, and can have more.
 fn without_end(name: &[u8]) -> &[u8] {
     if name.starts_with(b"\0") { name } else { name.strip_suffix(b"\0").unwrap_or(name) }
-}
-
-fn aligned(length: usize) -> usize {
-    length.saturating_add(3) & !3
-}
-
-fn number(bytes: &[u8], at: usize) -> Option<u32> {
-    bytes.get(at..)?.first_chunk().map(|bytes| u32::from_ne_bytes(*bytes))
-}
-
-fn short(bytes: &[u8], at: usize) -> Option<u16> {
-    bytes.get(at..)?.first_chunk().map(|bytes| u16::from_ne_bytes(*bytes))
 }
 
 #[cfg(test)]
@@ -198,6 +122,7 @@ mod tests {
 
     use proptest::prelude::*;
 
+    use super::super::netlink::{ATTRIBUTE_BYTES, BY_FAMILY, HEADER_BYTES, aligned};
     use super::*;
 
     /// A message with one datagram socket and these attributes.
@@ -268,7 +193,8 @@ mod tests {
             assert!(decoded(&whole[..bytes]).0.is_err(), "{bytes} bytes");
             let body = &whole[HEADER_BYTES..bytes.max(HEADER_BYTES)];
             // At the end of the head and of the first attribute nothing is missing.
-            let is_whole = bytes == SOCKET_BYTES || (SOCKET_BYTES + 6..=SOCKET_BYTES + 8).contains(&bytes);
+            let is_whole = bytes == HEADER_BYTES + SOCKET_BYTES
+                || (HEADER_BYTES + SOCKET_BYTES + 6..=HEADER_BYTES + SOCKET_BYTES + 8).contains(&bytes);
             assert_eq!(decoded(&with_header(BY_FAMILY, body)).0.is_ok(), is_whole, "{bytes} bytes");
         }
     }

@@ -9,7 +9,8 @@ use nix::time::{ClockId, clock_gettime};
 use nix::{getsockopt_impl, sockopt_impl};
 
 use super::held::{Held, Opinion, SendBuffer, Sent};
-use super::unix_diag::{Diag, List, SocketId};
+use super::netlink::List;
+use super::unix_diag::{Diag, SocketId};
 use crate::net::UnixName;
 
 /// A look is over after this time of the processor, and goes on at the next one. It takes 0.4 ms to look at 1,000 sockets,
