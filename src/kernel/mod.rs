@@ -9,6 +9,7 @@ mod descriptors;
 mod directory;
 mod held;
 mod inet_datagrams;
+mod inet_diag;
 mod interruptible;
 pub mod mio;
 mod netlink;
@@ -18,6 +19,7 @@ mod seam;
 mod standard_output;
 mod standard_streams;
 mod stream;
+mod system;
 mod unix;
 mod unix_datagrams;
 mod unix_diag;
@@ -33,3 +35,4 @@ pub use self::standard_streams::{
     append_to_standard_error, is_standard_output_closed, read_from_standard_input, survive_file_size_limit,
     write_to_standard_error, write_to_standard_output,
 };
+pub use self::system::{Network, SocketNumbers, System};

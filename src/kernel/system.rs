@@ -1,0 +1,243 @@
+//! What the system tells of this process, of its sockets, and of the network that it is in.
+//!
+//! It is read when it is asked for. Whatever is not to be had is `None`: where there is no `/proc`, in a sandbox, or without a
+//! free descriptor, of which a look takes one at a time.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use nix::sys::resource::{Resource, UsageWho, getrlimit, getrusage};
+use nix::sys::time::TimeVal;
+use rustix::time::{ClockId, clock_gettime};
+
+use super::inet_diag::Diag;
+use crate::net::Kind;
+
+/// As many open descriptors are counted one by one, where the kernel does not tell how many there are (before Linux 6.2). A
+/// thousand take a millisecond.
+const COUNTED_DESCRIPTORS_MAX: usize = 500;
+
+/// What the system tells at one moment.
+#[derive(Clone, Default, PartialEq, Debug)]
+pub struct System {
+    /// Descriptors that are open. Before Linux 6.2 it is `None` above 500.
+    pub open_descriptors: Option<u64>,
+    /// How many may be open.
+    pub descriptor_limit: Option<u64>,
+    /// Memory of the process that is in RAM, in bytes.
+    pub resident_bytes: Option<u64>,
+    /// Time of the processor for the process itself, all threads together.
+    pub cpu_user: Option<Duration>,
+    /// Time of the processor that the kernel took for the process.
+    pub cpu_system: Option<Duration>,
+    /// When the process started, since 1970, as the clock stood when this was asked for first.
+    pub started: Option<Duration>,
+    /// The sockets that were asked for and found, in their order.
+    pub sockets: Vec<SocketNumbers>,
+    /// The network namespace.
+    pub network: Network,
+}
+
+/// What the kernel tells of a socket of ours.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SocketNumbers {
+    /// Its address, as it was asked for.
+    pub address: String,
+    /// The clients in the accept queue and its limit. One more than the limit has room. `None` if clients do not connect.
+    pub accept_queue: Option<(u64, u64)>,
+    /// What it dropped: handshakes that found the accept queue full, or datagrams that found the receive buffer full. It starts
+    /// again at 2^32.
+    pub drops: Option<u64>,
+}
+
+/// What happened in the whole network namespace of this process, and so not to its sockets alone. In a container it is that
+/// container's, and without one it is the whole machine's.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Network {
+    /// Handshakes that found an accept queue full (`ListenOverflows`).
+    pub listen_overflows: Option<u64>,
+    /// Handshakes that were dropped, those above among them (`ListenDrops`).
+    pub listen_drops: Option<u64>,
+    /// Retransmission timers that ran out (`TCPTimeouts`).
+    pub tcp_timeouts: Option<u64>,
+    /// Segments of handshakes that were sent again, of connections in either direction (`TCPSynRetrans`).
+    pub syn_retransmits: Option<u64>,
+    /// Segments that were sent again, those above among them (`RetransSegs`).
+    pub retransmitted_segments: Option<u64>,
+    /// Datagrams of UDP over IPv4 that found a receive buffer full (`RcvbufErrors`).
+    pub udp_receive_buffer_errors: Option<u64>,
+}
+
+impl System {
+    /// Asks the system, and for the sockets at these addresses, such as `tcp://127.0.0.1:9999`. It tells nothing of kinds other
+    /// than TCP and UDP.
+    #[must_use]
+    pub fn look<'a>(addresses: impl IntoIterator<Item = &'a str>) -> System {
+        let usage = getrusage(UsageWho::RUSAGE_SELF).ok();
+        System {
+            open_descriptors: open_descriptors(),
+            descriptor_limit: getrlimit(Resource::RLIMIT_NOFILE).ok().map(|(limit, _)| limit),
+            resident_bytes: resident_bytes(),
+            cpu_user: usage.and_then(|usage| duration(usage.user_time())),
+            cpu_system: usage.and_then(|usage| duration(usage.system_time())),
+            started: started(),
+            sockets: sockets(addresses),
+            network: Network::look(),
+        }
+    }
+}
+
+impl Network {
+    fn look() -> Network {
+        let netstat = fs::read_to_string("/proc/net/netstat").unwrap_or_default();
+        let snmp = fs::read_to_string("/proc/net/snmp").unwrap_or_default();
+        Network {
+            listen_overflows: counter(&netstat, "TcpExt:", "ListenOverflows"),
+            listen_drops: counter(&netstat, "TcpExt:", "ListenDrops"),
+            tcp_timeouts: counter(&netstat, "TcpExt:", "TCPTimeouts"),
+            syn_retransmits: counter(&netstat, "TcpExt:", "TCPSynRetrans"),
+            retransmitted_segments: counter(&snmp, "Tcp:", "RetransSegs"),
+            udp_receive_buffer_errors: counter(&snmp, "Udp:", "RcvbufErrors"),
+        }
+    }
+}
+
+/// A number in `/proc/net/netstat` or `/proc/net/snmp`: each table is a line of names and a line of numbers.
+fn counter(text: &str, table: &str, name: &str) -> Option<u64> {
+    let mut lines = text.lines().map(str::split_ascii_whitespace);
+    let names = lines.find_map(|mut words| (words.next() == Some(table)).then_some(words))?;
+    let numbers = lines.next()?.skip(1);
+    names.zip(numbers).find(|(found, _)| *found == name)?.1.parse().ok()
+}
+
+fn open_descriptors() -> Option<u64> {
+    match fs::metadata("/proc/self/fd").ok()?.len() {
+        0 => {
+            // The list has the descriptor that it is read through.
+            let listed = fs::read_dir("/proc/self/fd").ok()?.take(COUNTED_DESCRIPTORS_MAX + 1).count();
+            (listed <= COUNTED_DESCRIPTORS_MAX).then_some(u64::try_from(listed).ok()?.checked_sub(1)?)
+        }
+        open => Some(open),
+    }
+}
+
+fn resident_bytes() -> Option<u64> {
+    let pages: u64 =
+        fs::read_to_string("/proc/self/statm").ok()?.split_ascii_whitespace().nth(1)?.parse().ok()?;
+    pages.checked_mul(u64::try_from(rustix::param::page_size()).ok()?)
+}
+
+fn duration(time: TimeVal) -> Option<Duration> {
+    let seconds = u64::try_from(time.tv_sec()).ok()?;
+    Some(Duration::from_secs(seconds) + Duration::from_micros(u64::try_from(time.tv_usec()).ok()?))
+}
+
+/// The time that the clock told at the start. It is asked for once, so that it does not move with the clock.
+fn started() -> Option<Duration> {
+    static STARTED: OnceLock<Option<Duration>> = OnceLock::new();
+    *STARTED.get_or_init(|| {
+        let since_boot = since_boot(&fs::read_to_string("/proc/self/stat").ok()?)?;
+        let now = |clock| Duration::try_from(clock_gettime(clock)).ok();
+        let age = now(ClockId::Boottime)?.checked_sub(since_boot)?;
+        now(ClockId::Realtime)?.checked_sub(age)
+    })
+}
+
+/// How long after the system this process started, by the 22nd field of `/proc/self/stat` (`proc_pid_stat(5)`).
+fn since_boot(stat: &str) -> Option<Duration> {
+    // The second field is the name of the program, which can have anything in it.
+    let (_, behind) = stat.rsplit_once(')')?;
+    let ticks: u64 = behind.split_ascii_whitespace().nth(22 - 3)?.parse().ok()?;
+    let per_second = rustix::param::clock_ticks_per_second();
+    Some(Duration::from_millis(ticks.checked_mul(1000)?.checked_div(per_second)?))
+}
+
+fn sockets<'a>(addresses: impl IntoIterator<Item = &'a str>) -> Vec<SocketNumbers> {
+    let Ok(diag) = Diag::open() else { return Vec::new() };
+    let of = |text: &str| {
+        let (kind, address) = internet(text)?;
+        let shown = diag.at(kind, address).ok()?;
+        Some(SocketNumbers {
+            address: text.to_owned(),
+            accept_queue: shown.queue.map(|(waiting, limit)| (waiting.into(), limit.into())),
+            drops: shown.drops.map(u64::from),
+        })
+    };
+    addresses.into_iter().filter_map(of).collect()
+}
+
+/// The address of a TCP or UDP socket, as [`Address`](crate::net::Address) shows it.
+fn internet(text: &str) -> Option<(Kind, SocketAddr)> {
+    let (kind, address) = text.split_once("://")?;
+    let kind = [Kind::Tcp, Kind::Udp].into_iter().find(|known| known.to_string() == kind)?;
+    Some((kind, address.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, UdpSocket};
+
+    use super::*;
+
+    #[test]
+    fn the_system_tells_of_this_process() {
+        let file = fs::File::open("/proc/self/stat").unwrap();
+        let system = System::look([]);
+        let open = system.open_descriptors.unwrap();
+        assert!(open > 3 && open < system.descriptor_limit.unwrap(), "{system:?}");
+        assert!((1 << 20..1 << 40).contains(&system.resident_bytes.unwrap()), "{system:?}");
+        assert!(system.cpu_user.unwrap() + system.cpu_system.unwrap() > Duration::ZERO);
+        assert!(system.network.listen_drops.unwrap() >= system.network.listen_overflows.unwrap());
+        assert!(system.network.syn_retransmits.is_some() && system.network.tcp_timeouts.is_some());
+        assert!(system.network.retransmitted_segments.is_some());
+        assert!(system.network.udp_receive_buffer_errors.is_some());
+        drop(file);
+    }
+
+    #[test]
+    fn the_start_is_in_the_past_and_stays() {
+        let now = Duration::try_from(clock_gettime(ClockId::Realtime)).unwrap();
+        let started = System::look([]).started.unwrap();
+        assert!(started < now && now < started + Duration::from_secs(86_400), "{started:?} {now:?}");
+        assert_eq!(System::look([]).started, Some(started));
+    }
+
+    #[test]
+    fn a_program_can_have_any_name() {
+        let stat = "7 (a) b (c)) S 1 1 1 0 -1 4194304 1 0 0 0 1 2 0 0 20 0 1 0 250 9 9 9";
+        assert_eq!(since_boot(stat), Some(Duration::from_millis(2500)));
+        assert_eq!(since_boot("7 (a) S 1"), None);
+    }
+
+    #[test]
+    fn a_counter_is_found_by_its_table_and_its_name() {
+        let text = "Tcp: A B\nTcp: 1 2\nTcpExt: A C\nTcpExt: 3 18446744073709551615\nUdp: A\n";
+        assert_eq!(counter(text, "Tcp:", "B"), Some(2));
+        assert_eq!(counter(text, "TcpExt:", "A"), Some(3));
+        assert_eq!(counter(text, "TcpExt:", "C"), Some(u64::MAX));
+        for (table, name) in [("Tcp:", "C"), ("Ip:", "A"), ("Udp:", "A")] {
+            assert_eq!(counter(text, table, name), None, "{table} {name}");
+        }
+    }
+
+    #[test]
+    fn sockets_are_told_of_by_the_addresses_that_they_show() {
+        let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
+        let udp = UdpSocket::bind("[::1]:0").unwrap();
+        let addresses = [
+            format!("tcp://{}", tcp.local_addr().unwrap()),
+            "unix:///run/welcomed".to_owned(),
+            "raw://127.0.0.1?protocol=253".to_owned(),
+            format!("udp://{}", udp.local_addr().unwrap()),
+        ];
+        let found = System::look(addresses.iter().map(String::as_str)).sockets;
+        assert_eq!(
+            found.iter().map(|socket| &socket.address).collect::<Vec<_>>(),
+            [&addresses[0], &addresses[3]]
+        );
+        assert!(matches!(found[0].accept_queue, Some((0, 1..))) && found[1].accept_queue.is_none());
+        assert_eq!(internet("tcp://[fe80::1%2]:80").unwrap().1.to_string(), "[fe80::1%2]:80");
+    }
+}
