@@ -71,6 +71,12 @@ pub struct Logging {
 }
 
 impl Logging {
+    /// What tells of the log while it runs.
+    #[must_use]
+    pub fn observer(&self) -> Observer {
+        Observer { queue: Arc::clone(&self.queue) }
+    }
+
     /// Waits until every queued line is printed, at most as long as `bound`. Gives whether all were.
     pub fn finish(self, bound: Duration) -> bool {
         let queue = &self.queue;
@@ -84,6 +90,30 @@ impl Logging {
     }
 }
 
+/// What can be told of the log at any time, from any thread.
+#[derive(Clone)]
+pub struct Observer {
+    queue: Arc<Queue>,
+}
+
+impl Observer {
+    /// How the log does.
+    #[must_use]
+    pub fn state(&self) -> State {
+        let lines = self.queue.lock();
+        State { lines_dropped: lines.dropped_ever, queued_bytes: lines.queued_bytes }
+    }
+}
+
+/// How the log does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct State {
+    /// Lines that were dropped since the start.
+    pub lines_dropped: u64,
+    /// Text that waits for the thread that prints, without what that thread holds, in bytes.
+    pub queued_bytes: usize,
+}
+
 /// The lines that wait, shared by the threads that log and the thread that prints.
 #[derive(Default)]
 struct Lines {
@@ -91,6 +121,8 @@ struct Lines {
     queued_bytes: usize,
     /// Dropped lines whose count is not yet in the log.
     dropped: u64,
+    /// All dropped lines.
+    dropped_ever: u64,
     /// Whether the printing thread has taken lines and not yet printed them.
     printing: bool,
     /// Whether the printing thread waits for a line, and has to be woken for the next one.
@@ -124,6 +156,7 @@ impl Queue {
         let bytes = line.text.len();
         if bytes > LINE_MAX_BYTES || lines.queued_bytes + bytes > QUEUE_MAX_BYTES {
             lines.dropped += 1;
+            lines.dropped_ever += 1;
         } else {
             lines.queued_bytes += bytes;
             lines.queued.push(line);
@@ -137,11 +170,12 @@ impl Queue {
     fn print_for_ever(&self, mut printer: Printer) {
         loop {
             let (queued, dropped) = self.take();
-            let missing = dropped + printer.print(&queued);
+            let cut = printer.print(&queued);
+            let missing = dropped + cut;
             let text = format!("{missing} log lines were dropped: the log did not take them in time");
             let report = [Line { level: Level::Warn, module: module_path!(), text }];
             let reported = missing > 0 && printer.print(&report) == 0;
-            self.printed(if reported { 0 } else { missing });
+            self.printed(cut, if reported { 0 } else { missing });
         }
     }
 
@@ -158,10 +192,11 @@ impl Queue {
         (std::mem::take(&mut lines.queued), std::mem::take(&mut lines.dropped))
     }
 
-    /// Marks the lines as printed, keeps `missing` for the next report, and lets new lines gather.
-    fn printed(&self, missing: u64) {
+    /// Marks the lines as printed, but for those that were `cut`, keeps `missing` for the next report, and lets new lines gather.
+    fn printed(&self, cut: u64, missing: u64) {
         let mut lines = self.lock();
         lines.printing = false;
+        lines.dropped_ever += cut;
         lines.dropped += missing;
         self.idle.notify_all();
         // Under load this is one wake-up for the lines of an interval, not one for every turn.
@@ -197,5 +232,26 @@ impl Log for Shared {
             lines.asleep = false;
             self.0.wake.notify_one();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dropped_lines_are_counted_for_ever() {
+        let (lines, wake, idle) = (Mutex::default(), Condvar::new(), Condvar::new());
+        let queue = Arc::new(Queue { filter: logger(LevelFilter::Info), lines, wake, idle });
+        let observer = Logging { queue: Arc::clone(&queue) }.observer();
+        let line = |bytes| Line { level: Level::Info, module: module_path!(), text: "x".repeat(bytes) };
+        queue.push(line(100));
+        queue.push(line(LINE_MAX_BYTES + 1));
+        assert_eq!(observer.state(), State { lines_dropped: 1, queued_bytes: 100 });
+        // The printing thread takes them, and one of them is cut.
+        let (taken, dropped) = queue.take();
+        assert_eq!((taken.len(), dropped), (1, 1));
+        queue.printed(1, 0);
+        assert_eq!(observer.state(), State { lines_dropped: 2, queued_bytes: 0 });
     }
 }
