@@ -10,9 +10,10 @@ use std::os::fd::OwnedFd;
 use super::netlink::{self, attributes, malformed, number};
 use crate::net::Kind;
 
-/// `struct inet_diag_msg`. Within it: the state, and the two numbers of its queue.
+/// `struct inet_diag_msg`. Within it: the state, the port, and the two numbers of its queue.
 const SOCKET_BYTES: usize = 72;
 const STATE: usize = 1;
+const PORT: usize = 4;
 const RECEIVED: usize = 56;
 const BACKLOG: usize = 60;
 
@@ -48,7 +49,9 @@ impl Diag {
         let bytes = netlink::receive(&self.0)?;
         let mut found = None;
         netlink::decode(&bytes, &mut |message| {
-            found = Some(socket(message)?);
+            let (port, shown) = socket(message)?;
+            // What was left of an earlier question is no answer.
+            found = (port == address.port()).then_some(shown);
             Some(())
         })?;
         found.ok_or_else(malformed)
@@ -86,9 +89,10 @@ fn request(kind: Kind, address: SocketAddr) -> Option<Vec<u8>> {
     Some(netlink::request(0, &bytes))
 }
 
-/// The socket in a message; nothing at all if the message is cut.
-fn socket(message: &[u8]) -> Option<Shown> {
+/// The socket in a message, and its port; nothing at all if the message is cut.
+fn socket(message: &[u8]) -> Option<(u16, Shown)> {
     let head = message.get(..SOCKET_BYTES)?;
+    let port = u16::from_be_bytes(*head.get(PORT..)?.first_chunk()?);
     let is_listening = *head.get(STATE)? == LISTENING;
     let queue = (number(head, RECEIVED)?, number(head, BACKLOG)?);
     let mut shown = Shown { queue: is_listening.then_some(queue), drops: None };
@@ -99,7 +103,7 @@ fn socket(message: &[u8]) -> Option<Shown> {
         }
         Some(())
     })?;
-    Some(shown)
+    Some((port, shown))
 }
 
 #[cfg(test)]

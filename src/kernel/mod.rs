@@ -35,4 +35,4 @@ pub use self::standard_streams::{
     append_to_standard_error, is_standard_output_closed, read_from_standard_input, survive_file_size_limit,
     write_to_standard_error, write_to_standard_output,
 };
-pub use self::system::{Network, SocketNumbers, System};
+pub use self::system::{Network, SocketNumbers, System, SystemReader};

@@ -1,11 +1,11 @@
 //! What the system tells of this process, of its sockets, and of the network that it is in.
 //!
-//! It is read when it is asked for. Whatever is not to be had is `None`: where there is no `/proc`, in a sandbox, or without a
-//! free descriptor, of which a look takes one at a time.
+//! It is read when it is asked for. Whatever is not to be had is `None`, as where there is no `/proc`, or in a sandbox. What it takes
+//! descriptors for is opened once: these numbers count the most when there are none left.
 
-use std::fs;
+use std::fs::{self, File};
 use std::net::SocketAddr;
-use std::sync::OnceLock;
+use std::os::unix::fs::FileExt as _;
 use std::time::Duration;
 
 use nix::sys::resource::{Resource, UsageWho, getrlimit, getrusage};
@@ -18,6 +18,9 @@ use crate::net::Kind;
 /// As many open descriptors are counted one by one, where the kernel does not tell how many there are (before Linux 6.2). A
 /// thousand take a millisecond.
 const COUNTED_DESCRIPTORS_MAX: usize = 500;
+
+/// More than a file of `/proc` has that is read again and again.
+const FILE_MAX_BYTES: usize = 32 * 1024;
 
 /// What the system tells at one moment.
 #[derive(Clone, Default, PartialEq, Debug)]
@@ -32,7 +35,7 @@ pub struct System {
     pub cpu_user: Option<Duration>,
     /// Time of the processor that the kernel took for the process.
     pub cpu_system: Option<Duration>,
-    /// When the process started, since 1970, as the clock stood when this was asked for first.
+    /// When the process started, since 1970, as the clock stood when the reader was opened.
     pub started: Option<Duration>,
     /// The sockets that were asked for and found, in their order.
     pub sockets: Vec<SocketNumbers>,
@@ -70,29 +73,48 @@ pub struct Network {
     pub udp_receive_buffer_errors: Option<u64>,
 }
 
-impl System {
+/// Reads what the system tells. It keeps four descriptors.
+pub struct SystemReader {
+    statm: Option<File>,
+    netstat: Option<File>,
+    snmp: Option<File>,
+    diag: Option<Diag>,
+    started: Option<Duration>,
+}
+
+impl SystemReader {
+    /// Opens what is to be read. What cannot be opened is `None` from then on.
+    #[must_use]
+    pub fn open() -> SystemReader {
+        SystemReader {
+            statm: File::open("/proc/self/statm").ok(),
+            netstat: File::open("/proc/self/net/netstat").ok(),
+            snmp: File::open("/proc/self/net/snmp").ok(),
+            diag: Diag::open().ok(),
+            started: started(),
+        }
+    }
+
     /// Asks the system, and for the sockets at these addresses, such as `tcp://127.0.0.1:9999`. It tells nothing of kinds other
     /// than TCP and UDP.
     #[must_use]
-    pub fn look<'a>(addresses: impl IntoIterator<Item = &'a str>) -> System {
+    pub fn read<'a>(&self, addresses: impl IntoIterator<Item = &'a str>) -> System {
         let usage = getrusage(UsageWho::RUSAGE_SELF).ok();
         System {
             open_descriptors: open_descriptors(),
             descriptor_limit: getrlimit(Resource::RLIMIT_NOFILE).ok().map(|(limit, _)| limit),
-            resident_bytes: resident_bytes(),
+            resident_bytes: text_of(self.statm.as_ref()).and_then(|statm| resident_bytes(&statm)),
             cpu_user: usage.and_then(|usage| duration(usage.user_time())),
             cpu_system: usage.and_then(|usage| duration(usage.system_time())),
-            started: started(),
-            sockets: sockets(addresses),
-            network: Network::look(),
+            started: self.started,
+            sockets: addresses.into_iter().filter_map(|address| self.socket(address)).collect(),
+            network: self.network(),
         }
     }
-}
 
-impl Network {
-    fn look() -> Network {
-        let netstat = fs::read_to_string("/proc/net/netstat").unwrap_or_default();
-        let snmp = fs::read_to_string("/proc/net/snmp").unwrap_or_default();
+    fn network(&self) -> Network {
+        let netstat = text_of(self.netstat.as_ref()).unwrap_or_default();
+        let snmp = text_of(self.snmp.as_ref()).unwrap_or_default();
         Network {
             listen_overflows: counter(&netstat, "TcpExt:", "ListenOverflows"),
             listen_drops: counter(&netstat, "TcpExt:", "ListenDrops"),
@@ -102,6 +124,30 @@ impl Network {
             udp_receive_buffer_errors: counter(&snmp, "Udp:", "RcvbufErrors"),
         }
     }
+
+    fn socket(&self, address: &str) -> Option<SocketNumbers> {
+        let (kind, place) = internet(address)?;
+        let shown = self.diag.as_ref()?.at(kind, place).ok()?;
+        Some(SocketNumbers {
+            address: address.to_owned(),
+            accept_queue: shown.queue.map(|(waiting, limit)| (waiting.into(), limit.into())),
+            drops: shown.drops.map(u64::from),
+        })
+    }
+}
+
+/// A file of `/proc`, from its beginning.
+fn text_of(file: Option<&File>) -> Option<String> {
+    let mut text = vec![0; FILE_MAX_BYTES];
+    let mut bytes = 0;
+    while let rest @ [_, ..] = text.get_mut(bytes..)? {
+        match file?.read_at(rest, u64::try_from(bytes).ok()?).ok()? {
+            0 => break,
+            more => bytes += more,
+        }
+    }
+    text.truncate(bytes);
+    String::from_utf8(text).ok()
 }
 
 /// A number in `/proc/net/netstat` or `/proc/net/snmp`: each table is a line of names and a line of numbers.
@@ -123,9 +169,9 @@ fn open_descriptors() -> Option<u64> {
     }
 }
 
-fn resident_bytes() -> Option<u64> {
-    let pages: u64 =
-        fs::read_to_string("/proc/self/statm").ok()?.split_ascii_whitespace().nth(1)?.parse().ok()?;
+/// The second number of `/proc/self/statm`, in pages.
+fn resident_bytes(statm: &str) -> Option<u64> {
+    let pages: u64 = statm.split_ascii_whitespace().nth(1)?.parse().ok()?;
     pages.checked_mul(u64::try_from(rustix::param::page_size()).ok()?)
 }
 
@@ -134,15 +180,12 @@ fn duration(time: TimeVal) -> Option<Duration> {
     Some(Duration::from_secs(seconds) + Duration::from_micros(u64::try_from(time.tv_usec()).ok()?))
 }
 
-/// The time that the clock told at the start. It is asked for once, so that it does not move with the clock.
+/// When the process started, as the clock stands now.
 fn started() -> Option<Duration> {
-    static STARTED: OnceLock<Option<Duration>> = OnceLock::new();
-    *STARTED.get_or_init(|| {
-        let since_boot = since_boot(&fs::read_to_string("/proc/self/stat").ok()?)?;
-        let now = |clock| Duration::try_from(clock_gettime(clock)).ok();
-        let age = now(ClockId::Boottime)?.checked_sub(since_boot)?;
-        now(ClockId::Realtime)?.checked_sub(age)
-    })
+    let since_boot = since_boot(&fs::read_to_string("/proc/self/stat").ok()?)?;
+    let now = |clock| Duration::try_from(clock_gettime(clock)).ok();
+    let age = now(ClockId::Boottime)?.checked_sub(since_boot)?;
+    now(ClockId::Realtime)?.checked_sub(age)
 }
 
 /// How long after the system this process started, by the 22nd field of `/proc/self/stat` (`proc_pid_stat(5)`).
@@ -152,20 +195,6 @@ fn since_boot(stat: &str) -> Option<Duration> {
     let ticks: u64 = behind.split_ascii_whitespace().nth(22 - 3)?.parse().ok()?;
     let per_second = rustix::param::clock_ticks_per_second();
     Some(Duration::from_millis(ticks.checked_mul(1000)?.checked_div(per_second)?))
-}
-
-fn sockets<'a>(addresses: impl IntoIterator<Item = &'a str>) -> Vec<SocketNumbers> {
-    let Ok(diag) = Diag::open() else { return Vec::new() };
-    let of = |text: &str| {
-        let (kind, address) = internet(text)?;
-        let shown = diag.at(kind, address).ok()?;
-        Some(SocketNumbers {
-            address: text.to_owned(),
-            accept_queue: shown.queue.map(|(waiting, limit)| (waiting.into(), limit.into())),
-            drops: shown.drops.map(u64::from),
-        })
-    };
-    addresses.into_iter().filter_map(of).collect()
 }
 
 /// The address of a TCP or UDP socket, as [`Address`](crate::net::Address) shows it.
@@ -183,8 +212,7 @@ mod tests {
 
     #[test]
     fn the_system_tells_of_this_process() {
-        let file = fs::File::open("/proc/self/stat").unwrap();
-        let system = System::look([]);
+        let system = SystemReader::open().read([]);
         let open = system.open_descriptors.unwrap();
         assert!(open > 3 && open < system.descriptor_limit.unwrap(), "{system:?}");
         assert!((1 << 20..1 << 40).contains(&system.resident_bytes.unwrap()), "{system:?}");
@@ -193,15 +221,38 @@ mod tests {
         assert!(system.network.syn_retransmits.is_some() && system.network.tcp_timeouts.is_some());
         assert!(system.network.retransmitted_segments.is_some());
         assert!(system.network.udp_receive_buffer_errors.is_some());
-        drop(file);
     }
 
     #[test]
     fn the_start_is_in_the_past_and_stays() {
+        let reader = SystemReader::open();
         let now = Duration::try_from(clock_gettime(ClockId::Realtime)).unwrap();
-        let started = System::look([]).started.unwrap();
+        let started = reader.read([]).started.unwrap();
         assert!(started < now && now < started + Duration::from_secs(86_400), "{started:?} {now:?}");
-        assert_eq!(System::look([]).started, Some(started));
+        assert_eq!(reader.read([]).started, Some(started));
+    }
+
+    /// The limit of descriptors is of a process, so another one plays this test.
+    #[test]
+    fn without_a_free_descriptor_the_same_is_told() {
+        const PLAY: &str = "WELCOMED_TEST_WITHOUT_DESCRIPTORS";
+        if std::env::var_os(PLAY).is_none() {
+            let mut itself = std::process::Command::new(std::env::current_exe().unwrap());
+            let name = "kernel::system::tests::without_a_free_descriptor_the_same_is_told";
+            let played = itself.args(["--exact", name]).env(PLAY, "").output().unwrap();
+            assert!(played.status.success(), "{played:?}");
+            return;
+        }
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("tcp://{}", listener.local_addr().unwrap());
+        let reader = SystemReader::open();
+        nix::sys::resource::setrlimit(Resource::RLIMIT_NOFILE, 100, 100).unwrap();
+        let held: Vec<File> = std::iter::from_fn(|| File::open("/dev/null").ok()).collect();
+        let system = reader.read([address.as_str()]);
+        drop(held);
+        assert!(system.open_descriptors.is_none_or(|open| open >= 100), "{system:?}");
+        assert!(system.resident_bytes.is_some() && system.network.listen_drops.is_some(), "{system:?}");
+        assert_eq!(system.sockets.len(), 1, "{system:?}");
     }
 
     #[test]
@@ -232,7 +283,7 @@ mod tests {
             "raw://127.0.0.1?protocol=253".to_owned(),
             format!("udp://{}", udp.local_addr().unwrap()),
         ];
-        let found = System::look(addresses.iter().map(String::as_str)).sockets;
+        let found = SystemReader::open().read(addresses.iter().map(String::as_str)).sockets;
         assert_eq!(
             found.iter().map(|socket| &socket.address).collect::<Vec<_>>(),
             [&addresses[0], &addresses[3]]
