@@ -5,6 +5,8 @@
 //! * [`recorded`], [`recorded_datagrams`]: services whose conversations are recorded.
 //! * [`ledger`], [`record`], [`account`]: what is kept of them, in a fixed number of bytes.
 //! * [`conversations`], [`story`], [`steps`], [`story_svg`]: what is read back, as text, as JSON and as a picture.
+//! * [`numbers`]: all that is shown as numbers, as one value, and as JSON.
+//! * [`text`]: the same for people.
 //! * [`Shown`]: what is shown of a server of the welcome.
 //!
 //! # What is kept
@@ -34,6 +36,7 @@ mod mark;
 mod micros;
 #[cfg(feature = "simulation")]
 pub mod model;
+pub mod numbers;
 mod output;
 pub mod record;
 pub mod recorded;
@@ -41,6 +44,8 @@ pub mod recorded_datagrams;
 pub mod refusal;
 pub mod request;
 mod ring;
+#[cfg(test)]
+mod sample;
 #[cfg(test)]
 mod schema;
 pub mod session;
@@ -52,6 +57,7 @@ pub mod story_svg;
 pub mod tables;
 mod target;
 mod teller;
+pub mod text;
 mod varint;
 mod words;
 mod writer;
