@@ -33,6 +33,7 @@ mod program {
     mod log;
     mod many_pipes;
     mod netcat;
+    mod prometheus;
     mod shares;
     mod signals;
     mod starting;

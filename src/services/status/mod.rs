@@ -6,6 +6,7 @@
 //! * [`ledger`], [`record`], [`account`]: what is kept of them, in a fixed number of bytes.
 //! * [`conversations`], [`story`], [`steps`], [`story_svg`]: what is read back, as text, as JSON and as a picture.
 //! * [`numbers`]: all that is shown as numbers, as one value, and as JSON.
+//! * [`metrics`]: the same for Prometheus.
 //! * [`text`]: the same for people.
 //! * [`Shown`]: what is shown of a server of the welcome.
 //!
@@ -33,6 +34,7 @@ pub mod host;
 pub mod ledger;
 pub mod limits;
 mod mark;
+pub mod metrics;
 mod micros;
 #[cfg(feature = "simulation")]
 pub mod model;
