@@ -1,5 +1,7 @@
-//! A real Prometheus takes the numbers as they are served to it, and its tools find nothing to say of them.
+//! A real Prometheus takes the numbers as they are served to it, and its tools find nothing to say of them nor of the alert rules
+//! of docs/alerts.yml.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -17,6 +19,9 @@ use welcomed::services::welcome::tables::connection;
 use super::folder::Folder;
 use crate::process::{BOUND, Process, is_here, run, until};
 use crate::tied::tied;
+
+const RULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/alerts.yml");
+const CASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/program/alerts.yml");
 
 /// The metrics of a server that has welcomed so many clients.
 fn served(system: &SystemReader, clients: u64) -> String {
@@ -78,6 +83,30 @@ fn promtool_finds_nothing_to_say_of_the_metrics() {
     }
 }
 
+#[test]
+fn the_alert_rules_hold_in_each_of_their_cases() {
+    if !is_here("promtool") {
+        return;
+    }
+    for arguments in [["check", "rules", RULES], ["test", "rules", CASES]] {
+        let (code, out, err) = run(tied("promtool").args(arguments), b"");
+        assert_eq!((code, err.as_str()), (0, ""), "{out}");
+    }
+}
+
+#[test]
+fn each_alert_is_about_a_metric_that_is_served() {
+    let rules = std::fs::read_to_string(RULES).unwrap();
+    let shown = std::fs::read_to_string("src/services/status/metrics/sample.txt").unwrap();
+    let shown: BTreeSet<&str> =
+        samples(&shown).into_iter().map(|(name, _)| name.split('{').next().unwrap()).collect();
+    let words = rules.split(|is: char| !is.is_ascii_alphanumeric() && is != '_');
+    let asked: BTreeSet<&str> =
+        words.filter(|word| word.starts_with("welcomed_") || word.starts_with("process_")).collect();
+    assert!(asked.len() > 8, "{asked:?}");
+    assert_eq!(asked.difference(&shown).copied().collect::<Vec<_>>(), [""; 0]);
+}
+
 /// Answers each request with what `content` makes of its number.
 fn serve(content: impl Fn(u64) -> String + Send + 'static) -> (SocketAddr, Arc<AtomicU64>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -124,7 +153,7 @@ fn query(prometheus: SocketAddr, expression: &str) -> Vec<f64> {
 fn start(folder: &Folder, target: SocketAddr) -> (Process, SocketAddr) {
     let config = folder.path("prometheus.yml");
     let text = format!(
-        "global: {{ scrape_interval: 250ms, scrape_timeout: 250ms }}\nscrape_configs:\n  \
+        "global: {{ scrape_interval: 250ms, scrape_timeout: 250ms, evaluation_interval: 250ms }}\nrule_files: [{RULES}]\nscrape_configs:\n  \
          - {{ job_name: welcomed, static_configs: [{{ targets: [\"{target}\"] }}] }}\n"
     );
     std::fs::write(&config, text).unwrap();
@@ -162,4 +191,5 @@ fn prometheus_has_the_numbers_that_were_served() {
     }
     let risen = query(place, &format!("resets({outcome}[1m]) == 0 and changes({outcome}[1m]) > 5"));
     assert_eq!(risen, [0.0], "it has seen the count rise");
+    assert_eq!(query(place, "ALERTS{alertstate=\"firing\"}"), [0.0; 0]);
 }
