@@ -167,7 +167,10 @@ fn curl_watches_until_it_leaves() {
     let mut command = Command::new("curl");
     command.args(["--silent", "--no-buffer", "--max-time", "3", "--noproxy", "*", &served.url("/events")]);
     let (code, out, _) = run(&mut command);
-    assert!(code == 28 && out.starts_with(&(event(1) + &event(2))), "it gives up, and has got what there was: {out}");
+    assert!(
+        code == 28 && out.starts_with(&(event(1) + &event(2))),
+        "it gives up, and has got what there was: {out}"
+    );
 }
 
 /// Prints the statuses and the bodies of requests over one connection.
