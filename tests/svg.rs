@@ -55,6 +55,8 @@ struct Shown {
     inner: Vec<Area>,
     labels: Vec<(Area, String)>,
     names: Vec<Area>,
+    /// The numbers below the names in a live picture.
+    standing: Vec<Area>,
     titles: Vec<Area>,
     /// The numbers beside the labels of a live picture.
     numbers: Vec<Area>,
@@ -131,6 +133,9 @@ impl Shown {
             nodes.collect::<Vec<Node>>()
         };
         let text = |node: &Node| node.text().unwrap().to_owned();
+        let areas = |class, font_px, is_bold| -> Vec<Area> {
+            all("text", class).into_iter().map(|node| text_area(node, font_px, is_bold)).collect()
+        };
         let mut lines: Vec<_> =
             all("path", "line").iter().map(|node| corners(node.attribute("d").unwrap())).collect();
         let tips = all("path", "main-tip").into_iter().chain(all("path", "tip"));
@@ -142,27 +147,17 @@ impl Shown {
             let distance = |tip: &(f64, f64)| (tip.0 - end.0).abs() + (tip.1 - end.1).abs();
             *end = *tips.iter().min_by(|a, b| distance(a).total_cmp(&distance(b))).unwrap();
         }
+        let boxes = all("rect", "box").into_iter().map(rectangle);
+        let words = all("text", "event").into_iter().map(|node| text(&node));
         Shown {
-            page: all("rect", "page")
-                .first()
-                .map_or_else(|| rectangle(document.root_element()), |page| rectangle(*page)),
-            states: all("rect", "box")
-                .into_iter()
-                .map(rectangle)
-                .zip(all("text", "state").iter().map(text))
-                .collect(),
+            page: rectangle(all("rect", "page").first().copied().unwrap_or(document.root_element())),
+            states: boxes.zip(all("text", "state").iter().map(text)).collect(),
             inner: all("rect", "inner").into_iter().map(rectangle).collect(),
-            labels: all("text", "event")
-                .iter()
-                .map(|node| (text_area(*node, 13.0, false), text(node)))
-                .collect(),
-            names: all("text", "state").into_iter().map(|node| text_area(node, 15.0, true)).collect(),
-            titles: all("text", "title").into_iter().map(|node| text_area(node, 15.0, true)).collect(),
-            numbers: ["count", "rate"]
-                .iter()
-                .flat_map(|class| all("text", class))
-                .map(|node| text_area(node, 13.0, false))
-                .collect(),
+            labels: areas("event", 13.0, false).into_iter().zip(words).collect(),
+            names: areas("state", 15.0, true),
+            standing: areas("standing", 13.0, false),
+            titles: areas("title", 15.0, true),
+            numbers: [areas("count", 13.0, false), areas("rate", 13.0, false)].concat(),
             lines,
             dots: all("circle", "start").len(),
         }
@@ -199,6 +194,9 @@ impl Shown {
             assert!(self.parts().all(|part| !state.meets(part)), "a line enters {name}");
             assert!(self.inner.iter().all(|inner| !inner.meets(*state) || inner.holds(self.names[index])));
             assert!(state.holds(self.names[index]), "{name} is wider than its state");
+            let Some(standing) = self.standing.get(index) else { continue };
+            assert!(state.holds(*standing) && !standing.meets(self.names[index]), "the number of {name}");
+            assert!(self.inner.iter().all(|inner| !inner.meets(*state) || inner.holds(*standing)), "{name}");
         }
         for (index, part) in self.parts().enumerate() {
             assert!(self.page.holds(part), "a line leaves the page");
@@ -333,23 +331,26 @@ proptest! {
     }
 }
 
-/// The live picture of a machine, as a page has it when all numbers are long.
-fn live(machine: &Diagram) -> String {
-    let (taken, standing) = (vec![1_234_567_890; machine.arrows.len()], vec![15_000; machine.states.len()]);
-    let live = Live { machine, id: "m7", taken: &taken, standing: &standing }.to_string();
-    live.replace("\"></text>", "\">123,456/s</text>").replace("1234567890", "1,234,567,890")
+/// The live picture of a machine, as a page has it when all numbers are as long as they may be.
+fn live(machine: &Diagram, small: bool) -> String {
+    let numbers = |of: usize| vec![if small { 9_999 } else { 1_234_567_890 }; of];
+    let (taken, standing) = (numbers(machine.arrows.len()), numbers(machine.states.len()));
+    let live = Live { machine, id: "m7", taken: &taken, standing: &standing, small }.to_string();
+    live.replace("\"></text>", "\">123,456/s</text>")
 }
 
 #[test]
 fn the_numbers_of_a_live_picture_have_their_place() {
-    for machine in DIAGRAMS.into_iter().chain([&UPPER]) {
-        let live = live(machine);
+    let machines = DIAGRAMS.into_iter().chain([&UPPER]);
+    for (machine, small) in machines.flat_map(|machine| [(machine, false), (machine, true)]) {
+        let live = live(machine, small);
         let shown = Shown::of(&live);
         shown.check();
         shown.shows(machine);
         for (what, of) in [("a", machine.arrows.len()), ("s", machine.states.len())] {
             assert!((0..of).all(|place| live.contains(&format!("id=\"m7{what}{place}\""))), "{what}");
         }
+        assert_eq!(live.matches("class=\"rate\"").count(), if small { 0 } else { machine.arrows.len() });
         let lines: Vec<&str> = live.lines().filter_map(|line| line.strip_prefix("<g data-arrows=")).collect();
         let named = lines.iter().flat_map(|line| line.trim_matches(['"', '>']).split_whitespace()).count();
         assert_eq!(named, machine.arrows.len(), "each count is of one line");

@@ -9,8 +9,22 @@
 
 use super::Diagram;
 
-/// The height of a state.
-pub(super) const STATE_HEIGHT_PX: i32 = 40;
+/// The room that a picture has for numbers, in pixels.
+#[derive(Clone, Copy)]
+pub(super) struct Room {
+    /// Beside each event.
+    pub(super) beside: i32,
+    /// The least width of a state, for its number.
+    pub(super) state_width: i32,
+    /// The height of a state.
+    pub(super) state_height: i32,
+}
+
+impl Room {
+    /// No numbers.
+    pub(super) const NONE: Room = Room { beside: 0, state_width: 0, state_height: 40 };
+}
+
 /// The font's size in a state.
 pub(super) const STATE_FONT_PX: i32 = 15;
 /// The font's size in a label.
@@ -38,6 +52,7 @@ pub(super) struct StateBox {
     pub(super) left: i32,
     pub(super) width: i32,
     pub(super) top: i32,
+    pub(super) height: i32,
     /// Whether no arrow leaves it.
     pub(super) is_end: bool,
 }
@@ -228,13 +243,13 @@ impl Side {
 }
 
 impl Picture {
-    /// Draws one machine, with so much room beside each event. An arrow whose states are not listed is left out.
-    pub(super) fn of(machine: &Diagram, beside_px: i32) -> Picture {
-        let arrows = Arrows::of(machine, beside_px);
-        let mut picture = Picture::row(machine, &arrows);
+    /// Draws one machine, with so much room for numbers. An arrow whose states are not listed is left out.
+    pub(super) fn of(machine: &Diagram, room: Room) -> Picture {
+        let arrows = Arrows::of(machine, room.beside);
+        let mut picture = Picture::row(machine, &arrows, room);
         picture.along_the_row(&arrows);
         // How far what is drawn by now reaches from the row's middle: state 0, gap 0, state 1 and so on.
-        let mut below = vec![STATE_HEIGHT_PX / 2; 2 * machine.states.len()];
+        let mut below = vec![picture.half_height(); 2 * machine.states.len()];
         let mut above = below.clone();
         for arrow in &arrows.next {
             above[2 * arrow.from + 1] = arrow.height() + 2 * LABEL_PAD_PX;
@@ -249,12 +264,13 @@ impl Picture {
     }
 
     /// The states in their row, whose middle has the height 0, and the dot before them.
-    fn row(machine: &Diagram, arrows: &Arrows) -> Picture {
+    fn row(machine: &Diagram, arrows: &Arrows, room: Room) -> Picture {
         let mut states: Vec<StateBox> = Vec::new();
         let mut left = START_PX;
         for (place, (id, name)) in machine.states.iter().enumerate() {
             let own_width = arrows.own_width(place);
             let width = [
+                room.state_width,
                 // Bold letters are a tenth wider.
                 text_width(name, STATE_FONT_PX) * 11 / 10 + 2 * STATE_PAD_PX,
                 Ports::of(place, &arrows.skipping, 0).width() + PORT_PX,
@@ -262,7 +278,8 @@ impl Picture {
             ];
             let width = width.into_iter().max().unwrap_or(0);
             let is_end = machine.arrows.iter().all(|(from, _, _)| from != id);
-            states.push(StateBox { name, left, width, top: -STATE_HEIGHT_PX / 2, is_end });
+            let height = room.state_height;
+            states.push(StateBox { name, left, width, top: -height / 2, height, is_end });
             left += width + arrows.gap_width(place);
         }
         let entry = states.first().map(|state| Line {
@@ -280,6 +297,11 @@ impl Picture {
         }
     }
 
+    /// Half the height of each state.
+    fn half_height(&self) -> i32 {
+        self.states.first().map_or(0, |state| state.height / 2)
+    }
+
     /// The arrows that need no lane: to the next state, and from a state to itself.
     fn along_the_row(&mut self, arrows: &Arrows) {
         for arrow in &arrows.next {
@@ -290,7 +312,7 @@ impl Picture {
         for arrow in &arrows.own {
             let ports = Ports::of(arrow.from, &arrows.back, arrows.own_width(arrow.from));
             let middle = self.states[arrow.from].middle() + ports.middle(None);
-            let (top, up) = (-STATE_HEIGHT_PX / 2, -STATE_HEIGHT_PX / 2 - LANE_PX);
+            let (top, up) = (-self.half_height(), -self.half_height() - LANE_PX);
             let (left, right) = (middle - PORT_PX / 2, middle + PORT_PX / 2);
             let points = vec![(left, top), (left, up), (right, up), (right, top)];
             self.lines.push(Line { points, arrows: arrow.arrows(), is_main: false });
@@ -310,7 +332,7 @@ impl Picture {
                 let ports = Ports::of(state, lanes, own_width(state));
                 self.states[state].middle() + ports.middle(Some(number))
             };
-            let (from, to, at_row) = (port(lane.from), port(lane.to), side.height(STATE_HEIGHT_PX / 2));
+            let (from, to, at_row) = (port(lane.from), port(lane.to), side.height(self.half_height()));
             let height = side.height(distance);
             let points = vec![(from, at_row), (from, height), (to, height), (to, at_row)];
             let gap = i32::midpoint(self.states[lane.gap()].right(), self.states[lane.gap() + 1].left);
@@ -328,7 +350,7 @@ impl Picture {
     fn fit(&mut self) {
         let heights = || self.lines.iter().flat_map(|line| line.points.iter().map(|point| point.1));
         let labels = || self.labels.iter().map(|label| (label.top, label.bottom()));
-        let states = [-STATE_HEIGHT_PX / 2, STATE_HEIGHT_PX / 2];
+        let states = [-self.half_height(), self.half_height()];
         let top = heights().chain(labels().map(|(top, _)| top)).chain(states).min().unwrap_or(0);
         let bottom = heights().chain(labels().map(|(_, bottom)| bottom)).chain(states).max().unwrap_or(0);
         let right = self.states.last().map_or(0, StateBox::right);

@@ -12,8 +12,7 @@ use std::fmt::{self, Display, Formatter, Write as _};
 
 use super::Diagram;
 use super::layout::{
-    Event, LABEL_FONT_PX, LINE_PX, Label, Picture, Point, STATE_FONT_PX, STATE_HEIGHT_PX, StateBox,
-    text_width,
+    Event, LABEL_FONT_PX, LINE_PX, Label, Picture, Point, Room, STATE_FONT_PX, StateBox, text_width,
 };
 
 /// Around the whole picture, and between two machines.
@@ -30,6 +29,11 @@ const COUNT_FONT_PX: i32 = 13;
 /// The widths of an arrow's count and of its rate: of numbers such as 1,234,567,890 and 123,456/s.
 const COUNT_PX: i32 = 120;
 const RATE_PX: i32 = 82;
+/// The width of a small count: of numbers below 10,000.
+const SMALL_PX: i32 = 50;
+/// The room for all these, and for the count of a state below its name.
+const LARGE: Room = Room { beside: COUNT_PX + RATE_PX, state_width: COUNT_PX + 8, state_height: 52 };
+const SMALL: Room = Room { beside: SMALL_PX, state_width: SMALL_PX + 8, state_height: 52 };
 
 /// Light, and dark where the reader prefers that.
 const STYLE: &str = "\
@@ -68,7 +72,7 @@ pub struct Svg<'a>(pub &'a [&'a Diagram]);
 impl Display for Svg<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let pictures: Vec<(&Diagram, Picture)> =
-            self.0.iter().map(|machine| (*machine, Picture::of(machine, 0))).collect();
+            self.0.iter().map(|machine| (*machine, Picture::of(machine, Room::NONE))).collect();
         let width = |(machine, picture): &(&Diagram, Picture)| {
             picture.width.max(text_width(machine.title, STATE_FONT_PX))
         };
@@ -86,7 +90,7 @@ impl Display for Svg<'_> {
         let mut top = MARGIN_PX;
         for (machine, picture) in &pictures {
             let baseline = top + STATE_FONT_PX;
-            let title = Escaped(machine.title);
+            let title = Markup(machine.title);
             writeln!(f, "<text class=\"title\" x=\"{MARGIN_PX}\" y=\"{baseline}\">{title}</text>")?;
             draw(f, picture, (MARGIN_PX, top + TITLE_PX), None)?;
             top += TITLE_PX + picture.height + MARGIN_PX;
@@ -111,13 +115,15 @@ pub struct Live<'a> {
     pub taken: &'a [u64],
     /// The count of each state, in their order.
     pub standing: &'a [u64],
+    /// Whether all counts are below 10,000, and no rates are wanted.
+    pub small: bool,
 }
 
 impl Display for Live<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let picture = Picture::of(self.machine, COUNT_PX + RATE_PX);
+        let picture = Picture::of(self.machine, if self.small { SMALL } else { LARGE });
         let (width, height) = (picture.width + 2, picture.height + 2);
-        let title = Escaped(self.machine.title);
+        let title = Markup(self.machine.title);
         writeln!(
             f,
             "<svg width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" role=\"img\" \
@@ -132,17 +138,17 @@ impl Svg<'_> {
     /// The title and the arrows as text.
     fn describe(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let titles: Vec<&str> = self.0.iter().map(|machine| machine.title).collect();
-        writeln!(f, "<title>State machine: {}</title>", Escaped(&titles.join(", ")))?;
+        writeln!(f, "<title>State machine: {}</title>", Markup(&titles.join(", ")))?;
         writeln!(f, "<desc>")?;
         for machine in self.0 {
             let name = |id: &str| {
                 machine.states.iter().find(|(state, _)| *state == id).map_or("", |(_, name)| *name)
             };
             if let Some((_, start)) = machine.states.first() {
-                writeln!(f, "{}: it begins in {}.", Escaped(machine.title), Escaped(start))?;
+                writeln!(f, "{}: it begins in {}.", Markup(machine.title), Markup(start))?;
             }
             for (from, event, to) in machine.arrows {
-                writeln!(f, "{} to {}: {}.", Escaped(name(from)), Escaped(name(to)), Escaped(event))?;
+                writeln!(f, "{} to {}: {}.", Markup(name(from)), Markup(name(to)), Markup(event))?;
             }
         }
         writeln!(f, "</desc>")
@@ -184,7 +190,7 @@ fn draw_state(
     (x, y): Point,
     live: Option<(&Live<'_>, usize)>,
 ) -> fmt::Result {
-    let (width, height) = (state.width, STATE_HEIGHT_PX);
+    let StateBox { width, height, .. } = *state;
     writeln!(f, "<rect class=\"box\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" rx=\"8\"/>")?;
     if state.is_end {
         let (x, y, width, height) = (x + 4, y + 4, width - 8, height - 8);
@@ -194,10 +200,11 @@ fn draw_state(
         )?;
     }
     let (x, y) = (x + width / 2, y + height / 2 + STATE_FONT_PX / 3);
-    let up = if live.is_some() { COUNT_FONT_PX / 2 + 1 } else { 0 };
-    writeln!(f, "<text class=\"state\" x=\"{x}\" y=\"{}\">{}</text>", y - up, Escaped(state.name))?;
+    let up = if live.is_some() { COUNT_FONT_PX / 2 + 2 } else { 0 };
+    writeln!(f, "<text class=\"state\" x=\"{x}\" y=\"{}\">{}</text>", y - up, Markup(state.name))?;
     if let Some((Live { id, standing, .. }, place)) = live {
-        let (y, standing) = (y + COUNT_FONT_PX - 2, standing.get(place).copied().unwrap_or_default());
+        let (y, standing) = (y + COUNT_FONT_PX - 1, standing.get(place).copied().unwrap_or_default());
+        let standing = Grouped(standing);
         writeln!(f, "<text class=\"standing\" id=\"{id}s{place}\" x=\"{x}\" y=\"{y}\">{standing}</text>")?;
     }
     Ok(())
@@ -207,13 +214,17 @@ fn draw_state(
 fn draw_label(f: &mut Formatter<'_>, label: &Label, (x, y): Point, live: Option<&Live<'_>>) -> fmt::Result {
     let mut y = y + i32::midpoint(LINE_PX, LABEL_FONT_PX) - LABEL_FONT_PX / 5;
     for Event { arrow, words } in &label.lines {
-        let words = Escaped(words);
-        if let Some(Live { id, taken, .. }) = live {
+        let words = Markup(words);
+        if let Some(Live { id, taken, small, .. }) = live {
             let (left, right) = (x - label.width / 2, x + label.width / 2);
-            let (count, taken) = (right - RATE_PX, taken.get(*arrow).copied().unwrap_or_default());
+            let count = if *small { right } else { right - RATE_PX };
+            let taken = taken.get(*arrow).copied().unwrap_or_default();
+            let taken = Grouped(taken);
             writeln!(f, "<text class=\"event left\" x=\"{left}\" y=\"{y}\">{words}</text>")?;
             writeln!(f, "<text class=\"count\" id=\"{id}a{arrow}\" x=\"{count}\" y=\"{y}\">{taken}</text>")?;
-            writeln!(f, "<text class=\"rate\" id=\"{id}a{arrow}r\" x=\"{right}\" y=\"{y}\"></text>")?;
+            if !small {
+                writeln!(f, "<text class=\"rate\" id=\"{id}a{arrow}r\" x=\"{right}\" y=\"{y}\"></text>")?;
+            }
         } else {
             writeln!(f, "<text class=\"event\" x=\"{x}\" y=\"{y}\">{words}</text>")?;
         }
@@ -264,15 +275,43 @@ fn length(from: Point, to: Point) -> i32 {
     (to.0 - from.0).abs() + (to.1 - from.1).abs()
 }
 
-/// Text as XML has it.
-pub(crate) struct Escaped<'a>(pub(crate) &'a str);
+/// A number with a comma between each three digits.
+///
+/// ```
+/// use welcomed::machine::svg::Grouped;
+///
+/// assert_eq!([0, 999, 1000, 1_234_567].map(|number| Grouped(number).to_string()), ["0", "999", "1,000", "1,234,567"]);
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Grouped(pub u64);
 
-impl Display for Escaped<'_> {
+impl Display for Grouped {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            number @ ..1000 => write!(f, "{number}"),
+            number => write!(f, "{},{:03}", Grouped(number / 1000), number % 1000),
+        }
+    }
+}
+
+/// Text as XML and HTML have it, between tags and in quoted attributes.
+///
+/// ```
+/// use welcomed::machine::svg::Markup;
+///
+/// assert_eq!(Markup("<b title=\"O'Brien & Co\">").to_string(), "&lt;b title=&quot;O&#39;Brien &amp; Co&quot;&gt;");
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Markup<'a>(pub &'a str);
+
+impl Display for Markup<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         self.0.chars().try_for_each(|c| match c {
             '&' => f.write_str("&amp;"),
             '<' => f.write_str("&lt;"),
             '>' => f.write_str("&gt;"),
+            '"' => f.write_str("&quot;"),
+            '\'' => f.write_str("&#39;"),
             other => f.write_char(other),
         })
     }

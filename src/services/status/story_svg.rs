@@ -7,7 +7,7 @@ use std::fmt::{self, Display, Formatter};
 use super::micros::Micros;
 use super::steps::{Kind, Step};
 use super::story::Story;
-use crate::machine::svg::Escaped;
+use crate::machine::svg::Markup;
 
 /// Where the lifelines stand.
 const CLIENT_PX: i32 = 150;
@@ -76,7 +76,7 @@ impl Display for StorySvg<'_> {
         writeln!(f, "<style>\n{STYLE}</style>")?;
         writeln!(f, "<rect class=\"page\" width=\"{width}\" height=\"{height}\" rx=\"6\"/>")?;
         let title = story.title();
-        writeln!(f, "<text class=\"title\" x=\"{MARGIN_PX}\" y=\"34\">{}</text>", Escaped(&title))?;
+        writeln!(f, "<text class=\"title\" x=\"{MARGIN_PX}\" y=\"34\">{}</text>", Markup(&title))?;
         for (who, x) in [("client", CLIENT_PX), ("kernel", KERNEL_PX), ("loop", LOOP_PX)] {
             writeln!(f, "<text class=\"who\" x=\"{x}\" y=\"66\">{who}</text>")?;
             let top = TOP_PX - STEP_PX / 2;
@@ -98,13 +98,13 @@ impl StorySvg<'_> {
     /// The title and the story as text.
     fn describe(self, f: &mut Formatter<'_>) -> fmt::Result {
         let StorySvg(story) = self;
-        writeln!(f, "<title>{}</title>", Escaped(&story.title()))?;
+        writeln!(f, "<title>{}</title>", Markup(&story.title()))?;
         writeln!(f, "<desc>")?;
         if story.is_beginning_missing {
             writeln!(f, "Its beginning has left the record.")?;
         }
         for step in &story.steps {
-            writeln!(f, "{:#}: {}.", Micros(step.at_micros), Escaped(&step.words))?;
+            writeln!(f, "{:#}: {}.", Micros(step.at_micros), Markup(&step.words))?;
         }
         for (what, micros) in story.spent.map(|spent| story.parts(&spent)).unwrap_or_default() {
             writeln!(f, "{:#} {what}.", Micros(micros))?;
@@ -145,7 +145,7 @@ fn draw(f: &mut Formatter<'_>, step: &Step, y: i32, is_first: bool) -> fmt::Resu
         writeln!(f, "<circle class=\"dot\" cx=\"{LOOP_PX}\" cy=\"{y}\" r=\"4\"/>")?;
     }
     let words = shown(&step.words);
-    writeln!(f, "<text x=\"{WORDS_PX}\" y=\"{}\">{}</text>", y + 4, Escaped(&words))
+    writeln!(f, "<text x=\"{WORDS_PX}\" y=\"{}\">{}</text>", y + 4, Markup(&words))
 }
 
 /// As many words as there is room for.
