@@ -106,6 +106,7 @@ pub(crate) const ROOMS: &[Row] = &[
     row("reactor::tables", &["machine"], &[], SANS_IO),
     row("reactor::view", &["machine", "reactor::counts", "reactor::tables"], &[], TOLD_THE_TIME),
     row("services", &["machine", "net", "text", "reactor::service", "reactor::counts", "reactor::view", "reactor::watched", "kernel::seam", "reactor::tables", "kernel::system"], &["httparse", "log", "schemars", "serde", "serde_json", "prometheus"], TOLD_THE_TIME),
+    row("services::status::page", &["machine"], &["serde", "serde_json"], SANS_IO),
     row("services::status", &["machine", "net", "reactor::service", "reactor::view", "reactor::watched", "text", "kernel::seam", "reactor::tables", "kernel::system", "reactor::counts"], &["httparse", "schemars", "serde", "serde_json", "prometheus"], TOLD_THE_TIME),
     row("services::status::answer", &["services::status"], &[], SANS_IO),
     row("services::status::request", &["services::status"], &["httparse"], SANS_IO),

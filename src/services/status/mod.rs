@@ -40,6 +40,7 @@ mod micros;
 pub mod model;
 pub mod numbers;
 mod output;
+pub mod page;
 pub mod record;
 pub mod recorded;
 pub mod recorded_datagrams;

@@ -1,0 +1,117 @@
+//! Numbers as text. The script of the page writes them in the same way, so that nothing changes when it begins.
+
+use crate::machine::svg::Grouped;
+
+const MINUTE: u64 = 60;
+const HOUR: u64 = 60 * MINUTE;
+const DAY: u64 = 24 * HOUR;
+
+/// A number without a fraction: `1,235`.
+pub(super) fn grouped(number: f64) -> String {
+    Grouped(whole_number(number)).to_string()
+}
+
+/// One digit behind the point if the number is small: `9.4`, `10`.
+pub(super) fn short(number: f64) -> String {
+    if number < 9.95 { format!("{number:.1}") } else { grouped(number) }
+}
+
+/// A share of one: `12.3 %`.
+pub(super) fn percent(share: f64) -> String {
+    format!("{:.1} %", 100.0 * share)
+}
+
+/// A length of time in two units at most: `12 µs`, `3.4 ms`, `3 min 20 s`.
+pub(super) fn duration(seconds: f64) -> String {
+    let whole = whole_number(seconds.floor());
+    let two = |big, one, small| format!("{} {big} {} {small}", whole / one, whole % one * 60 / one);
+    match whole {
+        0 if seconds < 0.001 => format!("{} µs", grouped(seconds * 1e6)),
+        0 => format!("{} ms", short(seconds * 1e3)),
+        1..MINUTE => format!("{} s", short(seconds)),
+        MINUTE..HOUR => two("min", MINUTE, "s"),
+        HOUR..DAY => two("h", HOUR, "min"),
+        _ => format!("{} d {} h", whole / DAY, whole % DAY / HOUR),
+    }
+}
+
+/// A length of time in whole seconds, at least one.
+pub(super) fn whole(seconds: f64) -> String {
+    match whole_number(seconds.floor()) {
+        whole @ ..MINUTE => format!("{} s", whole.max(1)),
+        _ => duration(seconds),
+    }
+}
+
+/// A length of time in one unit: `12 s`, `3 min`.
+pub(super) fn rough(seconds: f64) -> String {
+    let whole = whole(seconds);
+    let mut words = whole.split(' ');
+    [words.next(), words.next()].map(Option::unwrap_or_default).join(" ")
+}
+
+/// An amount of memory: `12.3 MiB`.
+pub(super) fn bytes(bytes: u64) -> String {
+    let units = ["KiB", "MiB", "GiB", "TiB"];
+    let (mut amount, mut unit) = (decimal(bytes), "B");
+    for larger in units {
+        if amount < 1024.0 {
+            break;
+        }
+        (amount, unit) = (amount / 1024.0, larger);
+    }
+    if unit == "B" { format!("{bytes} B") } else { format!("{amount:.1} {unit}") }
+}
+
+/// A count as a number with a fraction, which is exact up to 2^53.
+#[expect(clippy::cast_precision_loss, reason = "a page shows fewer digits")]
+pub(super) fn decimal(count: u64) -> f64 {
+    count as f64
+}
+
+/// The nearest number without a fraction. One that is none, or below zero, is zero.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "it ends at the bounds of the type"
+)]
+fn whole_number(number: f64) -> u64 {
+    number.round() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_has_two_units_at_most() {
+        let durations = [
+            (0.0, "0 µs"),
+            (0.000_012_3, "12 µs"),
+            (0.003_44, "3.4 ms"),
+            (0.25, "250 ms"),
+            (1.26, "1.3 s"),
+            (59.9, "60 s"),
+            (200.0, "3 min 20 s"),
+            (3600.0 * 5.5, "5 h 30 min"),
+            (86_400.0 * 3.25, "3 d 6 h"),
+        ];
+        for (seconds, text) in durations {
+            assert_eq!(duration(seconds), text);
+        }
+        assert_eq!([0.2, 1.9, 61.0].map(whole), ["1 s", "1 s", "1 min 1 s"]);
+        assert_eq!([0.2, 61.0, 7300.0].map(rough), ["1 s", "1 min", "2 h"]);
+    }
+
+    #[test]
+    fn numbers_that_are_none_are_shown_as_nothing() {
+        assert_eq!([grouped(f64::NAN), grouped(-3.0)], ["0", "0"]);
+        assert_eq!([duration(-1.0), whole(f64::NAN)], ["0 µs", "1 s"]);
+    }
+
+    #[test]
+    fn memory_has_a_unit_that_fits() {
+        let amounts = [0, 1023, 1024, 12_900_000, u64::MAX].map(bytes);
+        assert_eq!(amounts, ["0 B", "1023 B", "1.0 KiB", "12.3 MiB", "16777216.0 TiB"]);
+    }
+}
