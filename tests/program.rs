@@ -8,6 +8,7 @@
     reason = "a test that cannot go on has to fail"
 )]
 
+mod browser;
 mod process;
 mod tied;
 

@@ -1,0 +1,156 @@
+//! What the page does while the server goes on, goes away and comes back.
+
+use super::driver::Browser;
+use super::model::{DIAGRAMS, arrow};
+use super::site::{Site, site, url};
+use crate::process::until;
+
+/// A browser that has opened the page of a server, and the server.
+fn opened() -> Option<(Browser, impl Site)> {
+    let (browser, site) = (Browser::start()?, site());
+    browser.open(&url(&site, "/"));
+    browser.wait_for("news", "Live");
+    Some((browser, site))
+}
+
+/// The identifier of the number of the first arrow with these words in the picture `m`.
+fn number(m: usize, words: &str) -> String {
+    format!("m{m}a{}", arrow(DIAGRAMS[m], words))
+}
+
+#[test]
+fn the_page_loads_without_an_error_in_the_console() {
+    let Some((browser, site)) = opened() else { return };
+    assert_eq!(browser.complaints(), [""; 0]);
+    browser.open(&url(&site, "/connections/1"));
+    assert_eq!(browser.run("return document.querySelector('h2').textContent"), "Its story");
+    let color = "return getComputedStyle(document.querySelector('header')).display";
+    assert_eq!(browser.run(color), "flex", "it has the style of the page");
+    assert_eq!(browser.complaints(), [""; 0]);
+}
+
+#[test]
+fn the_script_begins_with_what_the_server_has_written() {
+    let Some((browser, mut site)) = opened() else { return };
+    site.visit("Ada");
+    browser.wait_for(&number(0, "line end"), "1");
+    // The page as it comes, beside the page as the script has written it.
+    let differences = browser.run(
+        "const request = new XMLHttpRequest(); request.open('GET', '/', false); request.send();
+         const page = new DOMParser().parseFromString(request.responseText, 'text/html');
+         const texts = (page) => [...page.querySelectorAll('main [data-is], main td, main th, main svg text')]
+             .filter((node) => !node.closest('#curve') && !/r(t)?$/.test(node.id) && !node.matches('.began_seconds'))
+             .map((node) => (node.id || node.dataset.is || node.className) + ': ' + node.textContent);
+         const [sent, shown] = [texts(page), texts(document)];
+         return [sent.length, shown.length, ...sent.filter((text, at) => text !== shown[at])];",
+    );
+    let differences = differences.as_array().unwrap();
+    assert!(differences[0] == differences[1] && differences[0].as_u64() > Some(100), "{differences:?}");
+    // A rate over the last seconds is not in a single page.
+    let others: Vec<_> = differences[2..].iter().filter_map(|text| text.as_str()).collect();
+    let rates = ["busy: ", "turn: ", "turning: "];
+    assert!(others.iter().all(|text| rates.iter().any(|rate| text.starts_with(rate))), "{others:?}");
+}
+
+#[test]
+fn a_visit_moves_the_count_on_its_arrow() {
+    let Some((browser, mut site)) = opened() else { return };
+    let (taken, other) = (number(0, "line end"), number(0, "deadline"));
+    for name in ["Ada", "Grace"] {
+        site.visit(name);
+    }
+    browser.wait_for(&taken, "2");
+    assert_eq!(browser.text(&format!("{taken}t")), "2", "the table beside the picture has it too");
+    assert_eq!(browser.text(&format!("{taken}r")), "1.0/s");
+    assert_eq!((browser.text(&other), browser.text(&format!("{other}r"))), ("0".to_owned(), String::new()));
+    assert_eq!(browser.text("m0s2"), "2", "both are closed");
+    let busy = |id: &str| {
+        browser
+            .run(&format!("return document.querySelector('[data-arrows~={id}]').classList.contains('busy')"))
+    };
+    assert_eq!((busy(&taken), busy(&other)), (true.into(), false.into()));
+    assert_eq!(
+        browser.run("return document.querySelectorAll('[data-rows=\"record.last\"] tbody tr').length"),
+        2
+    );
+}
+
+#[test]
+fn strange_names_stay_text() {
+    let Some((browser, mut site)) = opened() else { return };
+    let names = [
+        "<img src=x onerror=alert(1)>",
+        "</script><script>alert(1)</script>",
+        "<!--<script>",
+        "&lt;b&gt;",
+        "{{first}}",
+    ];
+    for name in names {
+        site.visit(name);
+    }
+    let shown = |browser: &Browser| {
+        let cells = "return [...document.querySelectorAll('[data-rows=\"record.last\"] td.name')]
+            .map((cell) => cell.textContent + (cell.children.length ? ' has children' : '')).reverse()";
+        browser.run(cells)
+    };
+    // By events, and then as a new page.
+    until("all names are there", || shown(&browser) == serde_json::json!(names));
+    browser.open(&url(&site, "/"));
+    browser.wait_for("news", "Live");
+    assert_eq!(shown(&browser), serde_json::json!(names));
+    let strange = "return document.querySelectorAll('img, script:not([id]) ~ script, main script').length";
+    assert_eq!(browser.run(strange), 0);
+    assert_eq!(browser.run("return document.scripts.length"), 2);
+    assert_eq!(browser.complaints(), [""; 0]);
+}
+
+#[test]
+fn it_goes_on_after_the_server_was_away() {
+    let Some((browser, mut site)) = opened() else { return };
+    for _ in 0..3 {
+        site.visit("Ada");
+    }
+    browser.wait_for(&number(0, "line end"), "3");
+    site.end();
+    browser.wait_for("news", "Connection lost, trying again");
+    assert!(browser.run("return document.title").as_str().unwrap().starts_with("Connection lost"));
+    assert_eq!(browser.text(&number(0, "line end")), "3", "the last numbers stay");
+    site.begin();
+    browser.wait_for("news", "Live");
+    browser.wait_for(&number(0, "line end"), "0");
+    assert_eq!(browser.text(&(number(0, "line end") + "r")), "", "the rates begin anew");
+    site.visit("Grace");
+    browser.wait_for(&number(0, "line end"), "1");
+    assert_eq!(browser.text("m0s2"), "1");
+}
+
+#[test]
+fn a_server_that_stops_is_said_to() {
+    let Some((browser, mut site)) = opened() else { return };
+    let says = "return [document.getElementById('news').getAttribute('role'), document.title]";
+    site.stop();
+    browser.wait_for("news", "The server is stopping");
+    assert_eq!(browser.run(says), serde_json::json!(["status", "The server is stopping · welcomed"]));
+}
+
+/// A browser has six connections to one server, and to one by another name six more.
+#[test]
+fn ten_watchers_are_all_told() {
+    let Some(browser) = Browser::start() else { return };
+    let mut site = site();
+    let hosts = ["127.0.0.1", "localhost"].iter().cycle().take(10);
+    let windows: Vec<String> = hosts
+        .map(|host| {
+            let window = browser.open_window();
+            browser.open(&format!("http://{host}:{}/", site.port()));
+            window
+        })
+        .collect();
+    until("all watch", || site.watchers() == windows.len());
+    site.visit("Ada");
+    for window in &windows {
+        browser.go_to(window);
+        browser.wait_for(&number(0, "line end"), "1");
+        assert_eq!(browser.text("news"), "Live");
+    }
+}

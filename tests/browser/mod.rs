@@ -1,0 +1,10 @@
+//! The page of the status service in a real browser, through `WebDriver`.
+
+// What the tests stand on.
+mod driver;
+mod model;
+mod site;
+
+mod live;
+mod looks;
+mod pictures;
