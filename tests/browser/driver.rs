@@ -129,15 +129,14 @@ impl Browser {
         BASE64_STANDARD.decode(answer["value"].as_str().unwrap()).unwrap()
     }
 
-    /// Opens another window, and goes on in it.
-    pub(crate) fn open_window(&self) -> String {
-        let window =
-            self.ask("/window/new", &json!({ "type": "window" }))["handle"].as_str().unwrap().to_owned();
+    /// Opens another window, or a tab that hides the others of its window, and goes on in it.
+    pub(crate) fn open_another(&self, kind: &str) -> String {
+        let window = self.ask("/window/new", &json!({ "type": kind }))["handle"].as_str().unwrap().to_owned();
         self.go_to(&window);
         window
     }
 
-    /// Goes on in this window.
+    /// Goes on in this window or tab.
     pub(crate) fn go_to(&self, window: &str) {
         self.ask("/window", &json!({ "handle": window }));
     }

@@ -1,8 +1,8 @@
 //! What the page does while the server goes on, goes away and comes back.
 
 use super::driver::Browser;
-use super::model::{DIAGRAMS, arrow};
-use super::site::{Site, site, url};
+use super::model::{DIAGRAMS, arrow, begun};
+use super::site::{Model, Site, site, url};
 use crate::process::until;
 
 /// A browser that has opened the page of a server, and the server.
@@ -61,7 +61,7 @@ fn a_visit_moves_the_count_on_its_arrow() {
     }
     browser.wait_for(&taken, "2");
     assert_eq!(browser.text(&format!("{taken}t")), "2", "the table beside the picture has it too");
-    assert_eq!(browser.text(&format!("{taken}r")), "1.0/s");
+    assert!(browser.text(&format!("{taken}r")).ends_with("/s"));
     assert_eq!((browser.text(&other), browser.text(&format!("{other}r"))), ("0".to_owned(), String::new()));
     assert_eq!(browser.text("m0s2"), "2", "both are closed");
     let busy = |id: &str| {
@@ -141,7 +141,7 @@ fn ten_watchers_are_all_told() {
     let hosts = ["127.0.0.1", "localhost"].iter().cycle().take(10);
     let windows: Vec<String> = hosts
         .map(|host| {
-            let window = browser.open_window();
+            let window = browser.open_another("window");
             browser.open(&format!("http://{host}:{}/", site.port()));
             window
         })
@@ -153,4 +153,55 @@ fn ten_watchers_are_all_told() {
         browser.wait_for(&number(0, "line end"), "1");
         assert_eq!(browser.text("news"), "Live");
     }
+}
+
+#[test]
+fn a_page_that_is_not_seen_asks_for_no_events() {
+    let Some(browser) = Browser::start() else { return };
+    let mut site = site();
+    let tab = browser.open_another("tab");
+    browser.open(&url(&site, "/"));
+    until("it watches", || site.watchers() == 1);
+    browser.open_another("tab");
+    until("it is hidden", || site.watchers() == 0);
+    site.visit("Ada");
+    browser.go_to(&tab);
+    browser.command("Page.bringToFront", &serde_json::json!({}));
+    browser.wait_for(&number(0, "line end"), "1");
+    assert_eq!((browser.text("news"), site.watchers()), ("Live".to_owned(), 1));
+}
+
+#[test]
+fn a_server_that_tells_nothing_for_long_is_said_to() {
+    let Some((browser, mut site)) = opened() else { return };
+    browser.wait_for("news", "No news from the server");
+    site.visit("Ada");
+    browser.wait_for("news", "Live");
+}
+
+#[test]
+fn a_server_without_a_place_is_asked_again() {
+    let Some(browser) = Browser::start() else { return };
+    let mut site = Model::of(begun());
+    browser.open(&url(&site, "/"));
+    browser.wait_for("news", "Live");
+    site.be_full(true);
+    browser.wait_for("news", "Connection lost, trying again");
+    // The browser itself gives up at an answer that is no stream of events.
+    until("it has been refused", || browser.complaints().iter().any(|complaint| complaint.contains("503")));
+    site.be_full(false);
+    browser.wait_for("news", "Live");
+}
+
+#[test]
+fn another_program_at_the_same_address_is_loaded_anew() {
+    let Some(browser) = Browser::start() else { return };
+    let site = Model::of(begun());
+    browser.open(&url(&site, "/"));
+    browser.wait_for("news", "Live");
+    site.change(|event| event.version = "<b>9.9</b>".to_owned());
+    until("the page is new", || {
+        browser.run("return document.querySelector('h1').textContent") == "welcomed <b>9.9</b>"
+    });
+    browser.wait_for("news", "Live");
 }

@@ -61,10 +61,26 @@ const FAINT: &str = "
 fn every_text_has_contrast_in_light_and_in_dark() {
     let Some(browser) = Browser::start() else { return };
     for scheme in ["light", "dark"] {
-        let _site = show(&browser, 1280, scheme);
-        let result = browser.run(FAINT);
-        assert!(result[0].as_u64() > Some(300), "{result}");
-        assert_eq!(result[1], json!([]), "{scheme}");
+        let mut site = show(&browser, 1280, scheme);
+        let check = |state: &str| {
+            let result = browser.run(FAINT);
+            assert!(result[0].as_u64() > Some(300), "{result}");
+            assert_eq!(result[1], json!([]), "{scheme}, {state}");
+        };
+        check("all is well");
+        site.change(|event| {
+            event.services[0].pauses += 12;
+            event.log_lines_dropped += 3;
+            event.age_seconds += 1.0;
+        });
+        site.stop();
+        browser.wait_for("news", "The server is stopping");
+        let rising = "return [...document.querySelectorAll('.rises dt')].map((node) => node.textContent)";
+        assert_eq!(browser.run(rising), json!(["Pauses", "Log lines dropped"]));
+        check("it stops, and loses lines");
+        site.end();
+        browser.wait_for("news", "Connection lost, trying again");
+        check("it is gone");
     }
 }
 

@@ -4,11 +4,15 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use welcomed::services::status::page::event::Event;
 use welcomed::services::status::page::{POLICY, page, wrapped};
 
 use super::model::{self, DIAGRAMS, PEER};
+
+/// How often the model looks whether a watcher is still there.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// A server that the tests look at. It has begun, and has no client yet.
 pub(crate) trait Site {
@@ -55,6 +59,8 @@ struct Now {
     /// How often it has changed.
     changes: u64,
     ended: bool,
+    /// It has no place for a watcher.
+    full: bool,
     watchers: usize,
 }
 
@@ -85,6 +91,13 @@ impl Model {
                 thread::spawn(move || shared.answer(&client.unwrap()));
             }
         }));
+    }
+
+    /// Whether watchers are told to come later. Those that are there go.
+    pub(crate) fn be_full(&mut self, full: bool) {
+        self.end();
+        self.begin();
+        self.shared.now.lock().unwrap().full = full;
     }
 
     /// Changes what it shows, and tells all watchers.
@@ -144,6 +157,9 @@ impl Shared {
             "/connections/1" => {
                 ("200 OK", "text/html; charset=utf-8", wrapped("Connection 1", "<h2>Its story</h2>"))
             }
+            "/events" if self.now.lock().unwrap().full => {
+                ("503 Service Unavailable", "text/plain", "there are too many watchers\n".to_owned())
+            }
             "/events" => return self.watch(client),
             _ => ("404 Not Found", "text/plain", "there is no such page\n".to_owned()),
         };
@@ -158,17 +174,21 @@ impl Shared {
         let mut message = format!("{head}retry: 200\n\n");
         let mut now = self.now.lock().unwrap();
         now.watchers += 1;
+        let mut told = None;
         while !now.ended {
-            let (changes, event) = (now.changes, now.event.message());
+            let changes = now.changes;
+            message += &if told == Some(changes) { ":\n\n".to_owned() } else { now.event.message() };
+            told = Some(changes);
             drop(now);
-            message += &event;
             let sent = client.write_all(message.as_bytes());
             message.clear();
             now = self.now.lock().unwrap();
             if sent.is_err() {
                 break;
             }
-            now = self.changed.wait_while(now, |now| !now.ended && now.changes == changes).unwrap();
+            // A comment now and then finds out whether the watcher is still there.
+            let same = |now: &mut Now| !now.ended && now.changes == changes;
+            (now, _) = self.changed.wait_timeout_while(now, LOOK_EVERY, same).unwrap();
         }
         now.watchers -= 1;
     }

@@ -1,4 +1,5 @@
-//! What the page shows: all of it as JSON inside the page, for the first paint, and then once a second as an event.
+//! What the page shows: all of it as JSON inside the page, for the first paint, and then once a second as an event from `/events`.
+//! When none has come for six seconds, the page says so.
 //!
 //! Names and addresses are strangers' text. They come as the log has them ([`text::Escaped`](crate::text::Escaped)), and the
 //! page shows them as text alone.

@@ -23,7 +23,7 @@ pub const POLICY: &str = "default-src 'none'; \
     script-src 'sha256-ojl/KfNBWHwmBW1fDp331frcSZ4gxcpLOtFU+E4PBx8='; \
     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// The page of a server that has these tables, in the order of [`Event::machines`].
+/// The page of a server that has these tables, in the order of [`Event::machines`]: the last is that of the sockets.
 #[must_use]
 pub fn page(event: &Event, diagrams: &[&Diagram]) -> String {
     filled(PAGE, ("{{", "}}"), |name| match name {
@@ -47,7 +47,7 @@ pub fn page(event: &Event, diagrams: &[&Diagram]) -> String {
 }
 
 /// A page with the same head, style and policy, and without a script. Its body is HTML: what comes from strangers has to be in
-/// [`Markup`].
+/// [`Markup`]. The style has `panel`, `list` around a table, `number` for its cells, `scroll` and `muted`.
 #[must_use]
 pub fn wrapped(title: &str, body: &str) -> String {
     let title = Markup(title);
