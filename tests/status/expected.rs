@@ -44,11 +44,11 @@ impl Item {
 pub(crate) fn items(sent: &[u8], has_ended: bool) -> (Vec<Item>, &[u8]) {
     let (mut items, mut rest) = (Vec::new(), sent);
     loop {
-        while let [b'\r', b'\n', behind @ ..] | [b'\n', behind @ ..] = rest {
-            rest = behind;
-        }
         if items.last().is_some_and(Item::is_last) {
             return (items, rest);
+        }
+        while let [b'\r', b'\n', behind @ ..] | [b'\n', behind @ ..] = rest {
+            rest = behind;
         }
         if let Some((_, status)) = REFUSED.iter().find(|(bytes, _)| is_refused(rest, bytes.as_bytes())) {
             items.push(Item::Refusal(status));
@@ -59,7 +59,10 @@ pub(crate) fn items(sent: &[u8], has_ended: bool) -> (Vec<Item>, &[u8]) {
                 rest = &rest[meaning.bytes..];
                 items.push(item(&meaning, meaning.keeps));
             }
-            // The begin of one request, and another one behind it.
+            // The begin of one request, and empty lines or another one behind it.
+            Reading::Refused if rest.starts_with(b"GET / HTTP/1.1\r\nHost:\r\n\r\n") => {
+                items.push(Item::Refusal("421 Misdirected Request"));
+            }
             Reading::Refused => items.push(Item::Refusal("400 Bad Request")),
             Reading::More if has_ended && !matches!(rest, [] | [b'\r']) => {
                 items.push(Item::Refusal("400 Bad Request"));

@@ -163,7 +163,9 @@ fn explains(outcome: Outcome, client: &Transcript<'_>) -> bool {
         }
         Outcome::Refused => is_refused || has_begun,
         Outcome::TimedOut => {
-            let is_late = has_begun && since_accept >= REQUEST_TIMEOUT;
+            // The end of a late request can be found when it is refused.
+            let in_pieces = client.arrivals().len() > 1;
+            let is_late = (has_begun || in_pieces) && since_accept >= REQUEST_TIMEOUT;
             // A head and its body have one deadline, and are two outputs.
             let is_slow = !client.output_is_whole() && since_accept >= WRITE_TIMEOUT;
             client.has_timed_out() || is_late || is_slow

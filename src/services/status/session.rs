@@ -163,8 +163,9 @@ impl<C: Content> StatusStreams<C> {
     }
 
     /// What is shown.
-    pub fn content(&mut self) -> &mut C {
-        &mut self.content
+    #[must_use]
+    pub fn content(&self) -> &C {
+        &self.content
     }
 
     /// How many clients watch.

@@ -7,16 +7,16 @@ crate::machine! {
         Waiting = "waiting",
         /// A request has begun, and not ended.
         ReadingRequest = "reading request",
-        /// The same, and the server stops: no other request follows.
-        ReadingLast = "reading last request",
         /// An answer has not left completely.
         WritingAnswer = "writing answer",
-        /// The same, and the connection ends behind it.
-        WritingLast = "writing last answer",
         /// An event has not left completely.
         WritingEvent = "writing event",
         /// The next event is not due.
         Watching = "watching",
+        /// A request has begun, and not ended, and the server stops: no other request follows.
+        ReadingLast = "reading last request",
+        /// An answer has not left completely, and the connection ends behind it.
+        WritingLast = "writing last answer",
         /// A request is refused, and that has not left completely. The connection ends behind it.
         Refusing = "refusing",
         /// Over. No arrow leaves it.
@@ -88,22 +88,11 @@ crate::machine! {
         ReadingRequest + Stopping    => ReadingLast,
         ReadingRequest + Stopped     => Closed: Stopped,
         ReadingRequest + Failed      => Closed: Failed,
-        ReadingLast    + LastRequest => WritingLast,
-        ReadingLast    + Refused     => Refusing: Refused,
-        ReadingLast    + EndOfInput  => Refusing: Refused,
-        ReadingLast    + Deadline    => Refusing: TimedOut,
-        ReadingLast    + Stopped     => Closed: Stopped,
-        ReadingLast    + Failed      => Closed: Failed,
         WritingAnswer  + HeadSent    => WritingAnswer,
         WritingAnswer  + Sent        => Waiting,
         WritingAnswer  + Deadline    => Closed: TimedOut,
         WritingAnswer  + Stopped     => Closed: Stopped,
         WritingAnswer  + Failed      => Closed: Failed,
-        WritingLast    + HeadSent    => WritingLast,
-        WritingLast    + Sent        => Closed: Answered,
-        WritingLast    + Deadline    => Closed: TimedOut,
-        WritingLast    + Stopped     => Closed: Stopped,
-        WritingLast    + Failed      => Closed: Failed,
         WritingEvent   + HeadSent    => WritingEvent,
         WritingEvent   + Sent        => Watching,
         WritingEvent   + Deadline    => Closed: TimedOut,
@@ -114,6 +103,17 @@ crate::machine! {
         Watching       + Stopping    => Closed: Answered,
         Watching       + Stopped     => Closed: Stopped,
         Watching       + Failed      => Closed: Failed,
+        ReadingLast    + LastRequest => WritingLast,
+        ReadingLast    + Refused     => Refusing: Refused,
+        ReadingLast    + EndOfInput  => Refusing: Refused,
+        ReadingLast    + Deadline    => Refusing: TimedOut,
+        ReadingLast    + Stopped     => Closed: Stopped,
+        ReadingLast    + Failed      => Closed: Failed,
+        WritingLast    + HeadSent    => WritingLast,
+        WritingLast    + Sent        => Closed: Answered,
+        WritingLast    + Deadline    => Closed: TimedOut,
+        WritingLast    + Stopped     => Closed: Stopped,
+        WritingLast    + Failed      => Closed: Failed,
         Refusing       + Sent        => Closed,
         Refusing       + Deadline    => Closed,
         Refusing       + Stopped     => Closed,
