@@ -1,5 +1,5 @@
-//! The record of the welcome: the story of each conversation word by word, on the simulated kernel, and the account held
-//! to the loop's own counts over random schedules.
+//! The record of the welcome: the story of each conversation word by word, on the simulated kernel and on the real one, and
+//! the account held to the loop's own counts over random schedules.
 
 #![allow(
     clippy::unwrap_used,
@@ -17,6 +17,7 @@ mod datagrams;
 mod lists;
 mod picture;
 mod random;
+mod real;
 mod stage;
 mod strangers;
 mod streams;

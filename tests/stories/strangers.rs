@@ -1,5 +1,6 @@
 //! Names and addresses come from strangers: they are text, and are not kept unless they are to be.
 
+use proptest::prelude::*;
 use welcomed::net::Kind;
 use welcomed::services::status::conversations::Which;
 use welcomed::services::status::story_svg::StorySvg;
@@ -48,5 +49,29 @@ fn names_and_addresses_are_never_kept_where_they_are_not_to_be() {
             assert!(!text.contains("Rafa") && !text.contains("40000"), "{text}");
         }
         assert_eq!(story.conversation.peer, None);
+    }
+}
+
+/// Names of all letters there are, or of any bytes.
+fn name() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        prop::collection::vec(any::<char>(), 0..40).prop_map(|name| name.iter().collect::<String>().into()),
+        prop::collection::vec(any::<u8>(), 0..100),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(300) })]
+
+    #[test]
+    fn a_picture_is_xml_whatever_a_client_says(name in name()) {
+        let stage = clients([Script::sends(&[&name[..], b"\n"].concat())]).played();
+        let story = stage.story(1).unwrap();
+        let svg = StorySvg(&story).to_string();
+        let document = roxmltree::Document::parse(&svg);
+        prop_assert!(document.is_ok(), "{svg}");
+        let texts = [story.to_string(), story.json(), svg];
+        let is_control = |c: char| c.is_control() && c != '\n';
+        prop_assert!(!texts.iter().any(|text| text.contains(is_control)));
     }
 }

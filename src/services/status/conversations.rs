@@ -213,12 +213,11 @@ impl Summaries {
         if matches!(event, Event::Began { .. }) {
             self.begun.push(Summary::new(number, service));
         }
-        let first = self.begun.first().map_or(number, |first| first.number);
-        let place = number.checked_sub(first).and_then(|place| usize::try_from(place).ok());
-        match place.and_then(|place| self.begun.get_mut(place)).filter(|summary| summary.number == number) {
-            Some(summary) => summary,
-            None => self.older.entry(number).or_insert_with(|| Summary::new(number, service)),
+        match self.begun.binary_search_by_key(&number, |summary| summary.number) {
+            Ok(place) => self.begun.get_mut(place),
+            Err(_) => None,
         }
+        .unwrap_or_else(|| self.older.entry(number).or_insert_with(|| Summary::new(number, service)))
     }
 }
 
