@@ -13,7 +13,7 @@ use std::process::Command;
 use welcomed::DIAGRAMS;
 use welcomed::machine::svg::Svg;
 use welcomed::net::kind;
-use welcomed::services::status::tables::DIAGRAM as STATUS;
+use welcomed::services::status::http::tables::DIAGRAM as STATUS;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 

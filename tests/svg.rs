@@ -14,7 +14,7 @@ use roxmltree::{Document, Node};
 use welcomed::DIAGRAMS;
 use welcomed::machine::Diagram;
 use welcomed::machine::svg::{Live, Svg};
-use welcomed::services::status::tables::DIAGRAM as STATUS;
+use welcomed::services::status::http::tables::DIAGRAM as STATUS;
 
 /// A rectangle: left, top, right, bottom.
 #[derive(Clone, Copy, Debug)]

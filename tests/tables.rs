@@ -106,7 +106,7 @@ table_tests! { stream, welcomed::reactor::tables::stream }
 table_tests! { connection, welcomed::services::welcome::tables::connection }
 table_tests! { datagram, welcomed::services::welcome::tables::datagram }
 table_tests! { client, welcomed::client::table }
-table_tests! { status, welcomed::services::status::tables }
+table_tests! { status, welcomed::services::status::http::tables }
 
 #[test]
 fn the_main_way_through_a_connection_is_reading_writing_closed() {

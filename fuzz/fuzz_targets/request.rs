@@ -11,10 +11,10 @@ use std::time::Instant;
 use libfuzzer_sys::fuzz_target;
 use welcomed::machine::Table as _;
 use welcomed::reactor::service::Want;
-use welcomed::services::status::limits::HEAD_MAX_BYTES;
-use welcomed::services::status::model::{self, Meaning, Reading};
-use welcomed::services::status::request::{Hosts, Method, Parsed, Version, parse};
-use welcomed::services::status::tables::Machine;
+use welcomed::services::status::http::limits::HEAD_MAX_BYTES;
+use welcomed::services::status::http::model::{self, Meaning, Reading};
+use welcomed::services::status::http::request::{Hosts, Method, Parsed, Version, parse};
+use welcomed::services::status::http::tables::Machine;
 use welcomed::services::status::{Answer, Content, Reply, Request, Settings, StatusStreams};
 use welcomed::simulation::Conversation;
 

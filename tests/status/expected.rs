@@ -1,6 +1,6 @@
 //! What a client is owed, from the bytes that it sent: written from the grammar, and without the service's own code.
 
-use welcomed::services::status::model::{self, Meaning, Reading};
+use welcomed::services::status::http::model::{self, Meaning, Reading};
 
 use crate::shown::LONG_BYTES;
 

@@ -3,10 +3,10 @@
 use proptest::prelude::*;
 use welcomed::machine::Table as _;
 use welcomed::reactor::service::Want;
-use welcomed::services::status::limits::HEAD_MAX_BYTES;
-use welcomed::services::status::model::{self, Meaning, Reading};
-use welcomed::services::status::request::{Hosts, Method, Parsed, Request, Version, parse};
-use welcomed::services::status::tables::{Arrow, Machine};
+use welcomed::services::status::http::limits::HEAD_MAX_BYTES;
+use welcomed::services::status::http::model::{self, Meaning, Reading};
+use welcomed::services::status::http::request::{Hosts, Method, Parsed, Request, Version, parse};
+use welcomed::services::status::http::tables::{Arrow, Machine};
 use welcomed::simulation::Conversation;
 
 use crate::requests::{input, valid};
@@ -34,7 +34,7 @@ fn converse<'a>(pieces: impl Iterator<Item = &'a [u8]>, ends: bool) -> End {
     let arrows = conversation
         .arrows()
         .iter()
-        .filter(|arrow| arrow.event != welcomed::services::status::tables::Event::Begun);
+        .filter(|arrow| arrow.event != welcomed::services::status::http::tables::Event::Begun);
     // That a request has begun is seen when it comes in pieces, and means nothing else.
     let from = |arrow: &Arrow| Arrow { from: arrow.from, ..*arrow };
     (conversation.output().to_vec(), arrows.map(from).collect(), conversation.unread(), is_over)

@@ -7,8 +7,8 @@ use welcomed::net::Cause;
 use welcomed::net::Kind;
 use welcomed::reactor::service::{Input, OnStop, StreamService, Then, Want};
 use welcomed::services::status::StatusStreams;
-use welcomed::services::status::session::Session;
-use welcomed::services::status::tables::{Outcome, State};
+use welcomed::services::status::http::session::Session;
+use welcomed::services::status::http::tables::{Outcome, State};
 use welcomed::simulation::{
     Conversation, End, Reading, Scene, Schedule, Script, ServerSocket, Step, Weather,
 };

@@ -6,7 +6,7 @@ use welcomed::net::Kind;
 use welcomed::reactor::Streams;
 use welcomed::schedules::Welcoming;
 use welcomed::services::status::StatusStreams;
-use welcomed::services::status::tables::Outcome;
+use welcomed::services::status::http::tables::Outcome;
 use welcomed::simulation::{
     Audit, Broken, Dice, End, Limits, Promise, Right, Schedule, Script, ServerSocket, Sim, Step, Subject,
     Transcript, every_fault, random_of,

@@ -8,10 +8,10 @@ use welcomed::machine::Table;
 use welcomed::net::Peer;
 use welcomed::reactor::service::{Input, StreamService, Trace};
 use welcomed::reactor::tables::stream;
-use welcomed::services::status::conversations::{Conversations, Which};
-use welcomed::services::status::ledger::Ledger;
-use welcomed::services::status::recorded::Recorded;
-use welcomed::services::status::story::Story;
+use welcomed::services::status::stories::conversations::{Conversations, Which};
+use welcomed::services::status::stories::ledger::Ledger;
+use welcomed::services::status::stories::recorded::Recorded;
+use welcomed::services::status::stories::story::Story;
 use welcomed::services::welcome::tables::connection::Outcome;
 use welcomed::services::welcome::{Settings, WelcomeStreams};
 

@@ -1,8 +1,8 @@
 //! Lists of conversations, and what is left of those that leave the record.
 
 use welcomed::net::Kind;
-use welcomed::services::status::conversations::Which;
-use welcomed::services::status::story_svg::StorySvg;
+use welcomed::services::status::stories::conversations::Which;
+use welcomed::services::status::stories::story_svg::StorySvg;
 use welcomed::simulation::{Script, Step};
 
 use crate::stage::{Recording, Stage, clients, ms, stage};

@@ -2,7 +2,7 @@
 
 use roxmltree::{Document, Node};
 use welcomed::net::ErrorCode;
-use welcomed::services::status::story_svg::StorySvg;
+use welcomed::services::status::stories::story_svg::StorySvg;
 use welcomed::simulation::{Call, Fault, Script, Step};
 
 use crate::stage::{Stage, clients, ms};

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use welcomed::kernel::Mio;
 use welcomed::reactor::{Server, Settings, Streams};
-use welcomed::services::status::conversations::{Conversations, Which};
-use welcomed::services::status::ledger::Ledger;
-use welcomed::services::status::recorded::Recorded;
-use welcomed::services::status::steps::Kind;
-use welcomed::services::status::story::Story;
+use welcomed::services::status::stories::conversations::{Conversations, Which};
+use welcomed::services::status::stories::ledger::Ledger;
+use welcomed::services::status::stories::recorded::Recorded;
+use welcomed::services::status::stories::steps::Kind;
+use welcomed::services::status::stories::story::Story;
 use welcomed::services::welcome::tables::connection::Outcome;
 use welcomed::services::welcome::{self, WelcomeStreams};
 

@@ -7,11 +7,11 @@ use welcomed::kernel::Signal;
 use welcomed::net::Kind;
 use welcomed::reactor::{Datagrams, Settings, Streams};
 use welcomed::schedules::Welcoming;
-use welcomed::services::status::conversations::{Conversations, Which};
-use welcomed::services::status::ledger::Ledger;
-use welcomed::services::status::recorded::Recorded;
-use welcomed::services::status::recorded_datagrams::RecordedDatagrams;
-use welcomed::services::status::story::Story;
+use welcomed::services::status::stories::conversations::{Conversations, Which};
+use welcomed::services::status::stories::ledger::Ledger;
+use welcomed::services::status::stories::recorded::Recorded;
+use welcomed::services::status::stories::recorded_datagrams::RecordedDatagrams;
+use welcomed::services::status::stories::story::Story;
 use welcomed::services::welcome::tables::{connection, datagram};
 use welcomed::services::welcome::{Welcome, WelcomeDatagrams, WelcomeStreams};
 use welcomed::simulation::{

@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use welcomed::net::Kind;
-use welcomed::services::status::conversations::Which;
-use welcomed::services::status::story_svg::StorySvg;
+use welcomed::services::status::stories::conversations::Which;
+use welcomed::services::status::stories::story_svg::StorySvg;
 use welcomed::simulation::Script;
 
 use crate::stage::{Recording, clients, stage};

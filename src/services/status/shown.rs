@@ -3,9 +3,7 @@
 use std::rc::Rc;
 use std::time::Instant;
 
-use super::answer::Answer;
-use super::content::{Content, Reply};
-use super::request::Request;
+use super::http::{Answer, Content, Reply, Request};
 use crate::reactor::view::View;
 
 /// What there is, for a client that asks for something else.

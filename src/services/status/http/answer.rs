@@ -23,7 +23,7 @@ const TEXT: &str = "text/plain; charset=utf-8";
 /// (RFC 9110, 6.6.1).
 ///
 /// ```
-/// use welcomed::services::status::answer::Answer;
+/// use welcomed::services::status::http::answer::Answer;
 ///
 /// let answer = Answer::new("text/html; charset=utf-8", "<p>hello").with_policy("default-src 'none'; style-src 'self'");
 /// assert_eq!(answer.status(), 200);

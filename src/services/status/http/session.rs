@@ -40,8 +40,8 @@ const INCOMPLETE: Refusal = Refusal::malformed("the request has no end");
 /// use std::rc::Rc;
 /// use std::time::Instant;
 /// use welcomed::reactor::service::{Input, StreamService, Then, Want};
-/// use welcomed::services::status::answer::Answer;
-/// use welcomed::services::status::request::Request;
+/// use welcomed::services::status::http::answer::Answer;
+/// use welcomed::services::status::http::request::Request;
 /// use welcomed::services::status::{Content, Reply, Settings, StatusStreams};
 ///
 /// struct Hello;

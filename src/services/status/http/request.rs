@@ -79,7 +79,7 @@ pub(super) fn empty_lines(bytes: &[u8]) -> usize {
 /// is refused in the same way when more has come.
 ///
 /// ```
-/// use welcomed::services::status::request::{Hosts, Parsed, parse};
+/// use welcomed::services::status::http::request::{Hosts, Parsed, parse};
 ///
 /// let bytes = b"GET /metrics?x HTTP/1.1\r\nHost: localhost\r\n\r\nGET ";
 /// let Parsed::Request(request, taken) = parse(bytes, Hosts::Ours(&[])) else { panic!() };

@@ -9,7 +9,7 @@ use crate::net::is_address_literal;
 /// a dot at the end of a name means nothing.
 ///
 /// ```
-/// use welcomed::services::status::host::is_ours;
+/// use welcomed::services::status::http::host::is_ours;
 ///
 /// let names = ["status.example".to_owned()];
 /// assert!(is_ours("127.0.0.1", &[]) && is_ours("[::1]", &[]) && is_ours("LocalHost.", &[]));
