@@ -1,5 +1,5 @@
-//! The record of the welcome: the story of each conversation word by word, on the simulated kernel and on the real one, and
-//! the account held to the loop's own counts over random schedules.
+//! The record of the welcome: the story of each conversation word by word, on the simulated kernel and on the real one.
+//! The account is held to the loop's own counts over random schedules.
 
 #![allow(
     clippy::unwrap_used,

@@ -213,11 +213,15 @@ impl Summaries {
         if matches!(event, Event::Began { .. }) {
             self.begun.push(Summary::new(number, service));
         }
-        match self.begun.binary_search_by_key(&number, |summary| summary.number) {
-            Ok(place) => self.begun.get_mut(place),
-            Err(_) => None,
-        }
-        .unwrap_or_else(|| self.older.entry(number).or_insert_with(|| Summary::new(number, service)))
+        // Most events are those of the conversation that began last.
+        let place = match self.begun.last() {
+            Some(last) if last.number == number => Ok(self.begun.len() - 1),
+            _ => self.begun.binary_search_by_key(&number, |summary| summary.number),
+        };
+        place
+            .ok()
+            .and_then(|place| self.begun.get_mut(place))
+            .unwrap_or_else(|| self.older.entry(number).or_insert_with(|| Summary::new(number, service)))
     }
 }
 
@@ -240,10 +244,14 @@ impl Conversations {
                 .take(most)
                 .collect(),
             Which::Slowest => {
-                let mut slowest: Vec<&Summary> =
-                    newest_first.filter(|summary| summary.lasted(now).is_some()).collect();
-                slowest.sort_by_key(|summary| Reverse(summary.lasted(now)));
-                slowest.truncate(most);
+                let has_lasted = |summary: &&Summary| summary.lasted(now).is_some();
+                let by_length = |summary: &&Summary| Reverse((summary.lasted(now), summary.number));
+                let mut slowest: Vec<&Summary> = newest_first.filter(has_lasted).collect();
+                if most < slowest.len() {
+                    slowest.select_nth_unstable_by_key(most, by_length);
+                    slowest.truncate(most);
+                }
+                slowest.sort_unstable_by_key(by_length);
                 slowest
             }
         };
