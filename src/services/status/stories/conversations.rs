@@ -48,6 +48,9 @@ pub struct Conversation {
     pub socket: Option<Socket>,
     /// Its client. Null if addresses are not kept, or the record does not reach back to its beginning.
     pub peer: Option<String>,
+    /// The first bytes that came, as the log shows them; what comes at once, and 64 bytes of that at most. Null if none came, or such
+    /// bytes are not kept, or the record does not reach back to them.
+    pub said: Option<String>,
     /// When it began. Null if the record does not reach back to its beginning, and it is open.
     pub began_micros: Option<u64>,
     /// How long it lasted, or has lasted so far. Null if the record does not reach back to its beginning, and it is open.
@@ -82,6 +85,8 @@ pub(super) struct Summary {
     socket: Option<u8>,
     /// Where it begins in the record.
     place: Option<Place>,
+    /// Where its first bytes came.
+    said: Option<Place>,
     began: Option<u64>,
     lasted: Option<u64>,
     led: Option<u8>,
@@ -97,6 +102,7 @@ impl Summary {
             service,
             socket: None,
             place: None,
+            said: None,
             began: None,
             lasted: None,
             led: None,
@@ -119,9 +125,10 @@ impl Summary {
                 (self.socket, self.lasted) = (Some(socket), Some(lasted));
                 self.outcome = outcome.or(self.outcome);
             }
-            Event::Bytes { .. }
-            | Event::Record { .. }
-            | Event::End { .. }
+            Event::Bytes { .. } | Event::Record { .. } => {
+                self.said.get_or_insert(place);
+            }
+            Event::End { .. }
             | Event::Sent { .. }
             | Event::Elapsed { .. }
             | Event::Told { .. }
@@ -175,6 +182,7 @@ impl Summary {
                 .socket
                 .map(|number| Socket { number, address: sockets.get(usize::from(number)).cloned() }),
             peer: self.place.and_then(|place| ledger.record.peer_at(place)).map(|peer| peer.to_string()),
+            said: self.said.and_then(|place| ledger.record.said_at(place)),
             began_micros: self.began,
             lasted_micros: self.lasted(now),
             is_open: !self.is_closed,

@@ -13,6 +13,7 @@ use std::time::Instant;
 use super::event::{Event, is_beginning, service_of};
 use super::ring::{Entry, Head, Place, Ring};
 use crate::net::Peer;
+use crate::text::Escaped;
 
 /// The most bytes of a record. To list the slowest or the failed is to look through all of it: 1.3 ms for each MiB
 /// (`cargo test --release --test stories cost -- --ignored --nocapture`), and the loop waits for that.
@@ -123,6 +124,17 @@ impl Record {
             Some(_) | None => None,
         };
         self.ring.at(place, peer).flatten()
+    }
+
+    /// The bytes that came at this place, if they are kept.
+    pub(super) fn said_at(&self, place: Place) -> Option<String> {
+        let said = |entry: Entry<'_>| match Event::read(entry.tag, entry.content) {
+            Some(Event::Bytes { text, .. } | Event::Record { text, .. }) if !text.is_empty() => {
+                Some(Escaped(text.trim_ascii_end()).to_string())
+            }
+            Some(_) | None => None,
+        };
+        self.ring.at(place, said).flatten()
     }
 }
 
