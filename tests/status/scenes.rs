@@ -245,6 +245,25 @@ fn each_deadline_is_that_of_its_state() {
 }
 
 #[test]
+fn each_request_and_each_silence_has_its_time() {
+    let (idle, request) = (IDLE_TIMEOUT * 2 / 3, REQUEST_TIMEOUT * 4 / 5);
+    let whole = get("/");
+    let (first, second) = whole.split_at(10);
+    let both = [second, first].concat();
+    let pieces = |pause, pieces: &[&[u8]]| {
+        let steps = pieces.iter().flat_map(|piece| [Step::Pause(pause), Step::Send(piece.to_vec())]);
+        Script::new("in time", steps.collect())
+    };
+    let clients =
+        vec![pieces(idle, &[&whole, &whole, &whole]), pieces(request, &[first, &both, &both, second])];
+    let mut scene = scene(clients);
+    scene.play();
+    assert_eq!([0, 1].map(|client| received(&scene, client).matches("200 OK").count()), [3, 3]);
+    let closed = |number: usize| scene.client(number, |client| client.closed_at().unwrap());
+    assert_eq!([0, 1].map(closed), [idle * 3 + IDLE_TIMEOUT, request * 4 + IDLE_TIMEOUT]);
+}
+
+#[test]
 fn a_stop_ends_what_is_idle_and_finishes_what_has_begun() {
     assert_eq!(<StatusStreams<Shown> as StreamService>::ON_STOP, OnStop::TellAll);
     let stop = Duration::from_millis(150);
