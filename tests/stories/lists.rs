@@ -44,7 +44,7 @@ fn a_list_and_a_story_are_json_too() {
     let stage = three();
     let listed = concat!(
         r#"{"now_micros":40000,"conversations":[{"number":3,"service":"connection","#,
-        r#""socket":{"number":0,"address":"tcp://127.0.0.1:9999"},"peer":"127.0.0.1:40002","#,
+        r#""socket":{"number":0,"address":"tcp://127.0.0.1:9999"},"peer":"127.0.0.1:40002","said":"Ada","#,
         r#""began_micros":0,"lasted_micros":30000,"is_open":false,"is_lingering":false,"#,
         r#""state":"closed","outcome":"failed","has_failed":true}]}"#,
     );

@@ -2,6 +2,7 @@
 
 mod listening;
 mod options;
+mod status;
 
 use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
@@ -12,16 +13,17 @@ use welcomed::DIAGRAMS;
 use welcomed::command_line;
 use welcomed::kernel::mio::{descriptor_limit, keep_a_descriptor, raise_descriptor_limit};
 use welcomed::kernel::{self, Mio, Printed};
-use welcomed::logging;
+use welcomed::logging::{self, Observer};
 use welcomed::machine::diagram::{Dot, Mermaid};
 use welcomed::machine::svg::Svg;
 use welcomed::net::Address;
-use welcomed::reactor::{Datagrams, KEPT_BACK, ListenAt, Server, Services, Settings, Streams, Watched};
-use welcomed::services::status::{self, Shown, StatusStreams};
+use welcomed::reactor::{Counts, Datagrams, ListenAt, Server, Services, Settings, Streams};
+use welcomed::services::welcome::tables::{connection, datagram};
 use welcomed::services::welcome::{self, Both, Welcome, WelcomeDatagrams, WelcomeStreams};
 
 use self::listening::{Listens, listen, resolve_all, say_where_status_is, too_few_descriptors};
 use self::options::{Language, Options, PROGRAM, unsuitable};
+use self::status::{STATUS, STATUS_DESCRIPTORS, watched};
 
 /// Descriptors that are kept for other things than connections: standard streams, listening sockets,
 /// the selector, signals, name servers.
@@ -30,17 +32,8 @@ const RESERVED_DESCRIPTORS: usize = 32;
 /// How many endpoints, of two addresses each, there is room for among them.
 const RESERVED_ENDPOINTS: usize = 8;
 
-/// The number of the service that shows the status: the two of the welcome come first.
-const STATUS: u8 = 2;
-
-/// How many clients of the status page there may be, those that watch among them. Their places and descriptors are their own.
-const STATUS_PLACES: usize = 32;
-
 /// How long the program waits at its end for the rest of the log to be taken.
 const LOG_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// The services of this program.
-type Served = (Streams<WelcomeStreams, Mio>, Datagrams<WelcomeDatagrams>);
 
 fn main() -> ExitCode {
     let options: Options = match command_line::parse(PROGRAM) {
@@ -92,7 +85,7 @@ fn log_and_serve(options: &Options) -> ExitCode {
              welcomed=, and none for a single module"
         );
     }
-    let result = serve(options, log_goes_to);
+    let result = serve(options, log_goes_to, logging.observer());
     if logging.finish(LOG_TIMEOUT) {
         return ended(result);
     }
@@ -107,7 +100,7 @@ fn level(rust_log: &str) -> Option<LevelFilter> {
     parts.rfind(|(module, _)| *module == PROGRAM).or(for_all)?.1.parse().ok()
 }
 
-fn serve(options: &Options, log_goes_to: &str) -> Result<(), String> {
+fn serve(options: &Options, log_goes_to: &str, log: Observer) -> Result<(), String> {
     let most = raise_descriptor_limit().unwrap_or_else(|error| {
         log::warn!("the descriptor limit stays at {}: {error}", descriptor_limit());
         descriptor_limit()
@@ -116,13 +109,13 @@ fn serve(options: &Options, log_goes_to: &str) -> Result<(), String> {
     let mut kernel = Mio::with_signals().map(Mio::keeping_signals).map_err(|error| {
         format!("cannot begin to wait for events: {error}{}", too_few_descriptors(&error))
     })?;
-    let both = services(options, capacity)?;
+    let both = services(options)?;
     let mut endpoints: Vec<_> = options.listen.iter().map(|endpoint| (None, endpoint.clone())).collect();
     let status = options.status.as_ref().map(|endpoint| (Some(STATUS), endpoint.clone()));
     endpoints.extend(status);
     let Some(endpoints) = resolve_all(endpoints, &mut kernel)? else {
         log::info!("stopping: it listens nowhere yet");
-        report(&both);
+        report(&Counts::default(), &Counts::default());
         return Ok(());
     };
     let accepts = options.listen.iter().any(|endpoint| endpoint.kind().semantics().connections);
@@ -130,11 +123,18 @@ fn serve(options: &Options, log_goes_to: &str) -> Result<(), String> {
     let limits = format!("{limits}{most} descriptors");
     let settings = settings(options);
     if options.status.is_none() {
-        let server = Server::new(kernel, both, settings).with_report(report);
+        let (streams, datagrams) = both;
+        let streams =
+            Streams::new(streams, capacity).with_most_per_source(most_per_source(options, capacity));
+        let server = Server::new(kernel, (streams, Datagrams::new(datagrams)), settings)
+            .with_report(|(streams, datagrams)| report(streams.counts(), datagrams.counts()));
         return run(server, endpoints, &limits, log_goes_to, |_| {});
     }
-    let watched = Watched::new(both, Streams::new(status_service(options), STATUS_PLACES));
-    let server = Server::new(kernel, watched, settings).with_report(|watched| report(watched.services()));
+    let watched = watched(options, both, capacity, most_per_source(options, capacity), log);
+    let server = Server::new(kernel, watched, settings).with_report(|watched| {
+        let (streams, datagrams) = watched.services();
+        report(streams.counts(), datagrams.counts());
+    });
     let say = |addresses: &[Vec<Address>]| say_where_status_is(addresses.last().map_or(&[], Vec::as_slice));
     run(server, endpoints, &limits, log_goes_to, say)
 }
@@ -169,14 +169,8 @@ fn settings(options: &Options) -> Settings {
     settings
 }
 
-fn status_service(options: &Options) -> StatusStreams<Shown> {
-    let mut settings = status::Settings::default();
-    settings.names.clone_from(&options.status_host);
-    StatusStreams::new(settings, Shown::default())
-}
-
-fn report((streams, datagrams): &Served) {
-    Both::of(streams.counts(), datagrams.counts()).report();
+fn report(streams: &Counts<connection::Machine>, datagrams: &Counts<datagram::Machine>) {
+    Both::of(streams, datagrams).report();
 }
 
 /// What holds for connections, of which there are `capacity` at most.
@@ -199,7 +193,7 @@ fn most_per_source(options: &Options, capacity: usize) -> usize {
     options.max_per_source.map_or(capacity.div_ceil(2), |most| usize::try_from(most).unwrap_or(usize::MAX))
 }
 
-fn services(options: &Options, capacity: usize) -> Result<Served, String> {
+fn services(options: &Options) -> Result<(WelcomeStreams, WelcomeDatagrams), String> {
     let mut settings = welcome::Settings::default();
     settings.welcome = options.welcome.clone();
     settings.name_gap = options.name_gap;
@@ -208,15 +202,13 @@ fn services(options: &Options, capacity: usize) -> Result<Served, String> {
     // A welcome that does not suit datagrams was refused if there are any: then none come.
     let datagrams = WelcomeDatagrams::new(options.welcome.clone())
         .or_else(|_| WelcomeDatagrams::new(Welcome::default()))?;
-    let streams = Streams::new(WelcomeStreams::new(settings), capacity)
-        .with_most_per_source(most_per_source(options, capacity));
-    Ok((streams, Datagrams::new(datagrams)))
+    Ok((WelcomeStreams::new(settings), datagrams))
 }
 
 /// The most connections at a time, given what was asked for, the limit of descriptors, and what else needs some.
 fn capacity(options: &Options, descriptor_limit: usize) -> usize {
     let (asked, endpoints) = (options.max_connections, options.listen.len());
-    let for_status = options.status.as_ref().map_or(0, |_| STATUS_PLACES + KEPT_BACK);
+    let for_status = options.status.as_ref().map_or(0, |_| STATUS_DESCRIPTORS);
     let reserved = RESERVED_DESCRIPTORS + 2 * endpoints.saturating_sub(RESERVED_ENDPOINTS) + for_status;
     let most = descriptor_limit.saturating_sub(reserved).max(1);
     match asked.and_then(|asked| usize::try_from(asked).ok()) {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::{ArgAction, Parser, ValueEnum};
 use welcomed::command_line::{self, Coloring};
 use welcomed::net::{Endpoint, Kind};
+use welcomed::services::status::stories::record::RECORD_MAX_BYTES;
 use welcomed::services::welcome::Welcome;
 
 /// The name of the program.
@@ -84,6 +85,14 @@ pub(crate) struct Options {
     #[arg(long, value_name = "NAME", requires = "status")]
     pub(crate) status_host: Vec<String>,
 
+    /// Whether the status shows and records the addresses and names of clients
+    #[arg(long, value_name = "SWITCH", requires = "status", default_value = "on")]
+    pub(crate) status_names: Switch,
+
+    /// How many bytes the stories of recent connections may take, for the status; 0: none
+    #[arg(long, value_name = "BYTES", requires = "status", allow_hyphen_values = true, default_value_t = 1_048_576, value_parser = record)]
+    pub(crate) record: u32,
+
     /// Print the state machines and exit
     #[arg(long, value_name = "LANGUAGE", num_args = 0..=1, require_equals = true, default_missing_value = "mermaid")]
     pub(crate) diagram: Option<Language>,
@@ -107,6 +116,18 @@ pub(crate) enum Language {
     Mermaid,
     Dot,
     Svg,
+}
+
+/// On or off.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
+pub(crate) enum Switch {
+    On,
+    Off,
+}
+
+/// The bytes of the record. A look goes over all of it while the loop waits.
+fn record(text: &str) -> Result<u32, String> {
+    command_line::count(text, 0..=u32::try_from(RECORD_MAX_BYTES).unwrap_or(u32::MAX))
 }
 
 /// Where the status is served: over streams, since HTTP needs them.

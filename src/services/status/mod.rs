@@ -18,4 +18,4 @@ pub mod stories;
 pub mod text;
 
 pub use http::{Answer, Body, Content, Reply, Request, Settings, StatusStreams};
-pub use shown::Shown;
+pub use shown::{Outside, Shown};

@@ -16,6 +16,11 @@ pub trait Content {
     /// ([`Watcher`](crate::reactor::Watcher)).
     fn look(&mut self, _view: View) {}
 
+    /// The first event of a watcher, if that is another one than all get in this tick: it can have what they know already.
+    fn first_event(&mut self, _now: Instant) -> Option<Rc<[u8]>> {
+        None
+    }
+
     /// The next event for all watchers, as server-sent events are written (HTML, 9.2.6): lines that begin with `data:`, and an
     /// empty one. It is asked for once in a tick at most: all watchers get the same bytes.
     fn event(&mut self, now: Instant) -> Rc<[u8]>;

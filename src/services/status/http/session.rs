@@ -214,7 +214,8 @@ impl<C: Content> StatusStreams<C> {
             Reply::Watch => {
                 session.place = Some(Rc::clone(&self.place));
                 let head = Answer::events().output(framed.without_end());
-                return session.writes(head.followed_by(self.event(now)), Event::Watch);
+                let first = self.content.first_event(now).unwrap_or_else(|| self.event(now));
+                return session.writes(head.followed_by(first), Event::Watch);
             }
         };
         session.writes(answer, if keeps { Event::Request } else { Event::LastRequest })

@@ -267,6 +267,13 @@ impl Conversations {
         Conversations { now_micros: now, conversations: conversations.collect() }
     }
 
+    /// The first so many of them.
+    #[must_use]
+    pub fn first(&self, most: usize) -> Conversations {
+        let conversations = self.conversations.iter().take(most).cloned().collect();
+        Conversations { now_micros: self.now_micros, conversations }
+    }
+
     /// The same as JSON.
     #[must_use]
     pub fn json(&self) -> String {

@@ -6,7 +6,7 @@ use std::time::Duration;
 /// Microseconds, in a unit in which there are few digits: `61 µs`, `50.120 ms`, `1.500 s`. The alternate form has no zeros
 /// at its end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Micros(pub(super) u64);
+pub(crate) struct Micros(pub(crate) u64);
 
 impl From<Duration> for Micros {
     fn from(duration: Duration) -> Micros {

@@ -10,7 +10,7 @@ mod event;
 pub mod histogram;
 pub mod ledger;
 mod mark;
-mod micros;
+pub(super) mod micros;
 pub mod record;
 pub mod recorded;
 pub mod recorded_datagrams;

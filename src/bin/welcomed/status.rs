@@ -1,0 +1,74 @@
+//! The status of the server: what is recorded, and the service that shows it.
+
+use welcomed::command_line;
+use welcomed::kernel::{Mio, System, SystemReader};
+use welcomed::logging::Observer;
+use welcomed::reactor::{Datagrams, KEPT_BACK, Streams, Watched};
+use welcomed::services::status::numbers::Log;
+use welcomed::services::status::stories::{Ledger, Recorded, RecordedDatagrams};
+use welcomed::services::status::{Outside, Settings, Shown, StatusStreams};
+use welcomed::services::welcome::tables::{connection, datagram};
+use welcomed::services::welcome::{WelcomeDatagrams, WelcomeStreams};
+
+use crate::options::{Options, Switch};
+
+/// The number of the service that shows the status: the two of the welcome come first.
+pub(crate) const STATUS: u8 = 2;
+
+/// How many clients of the status page there may be, those that watch among them. Their places and descriptors are their own.
+const STATUS_PLACES: usize = 32;
+
+/// The descriptors that the status needs: for its clients, and for what it reads of the system.
+pub(crate) const STATUS_DESCRIPTORS: usize = STATUS_PLACES + KEPT_BACK + 4;
+
+/// The services of a program that shows its status.
+pub(crate) type Recording =
+    (Streams<Recorded<WelcomeStreams>, Mio>, Datagrams<RecordedDatagrams<WelcomeDatagrams>>);
+
+/// The same two services, recorded, and the one that shows them.
+pub(crate) fn watched(
+    options: &Options,
+    (streams, datagrams): (WelcomeStreams, WelcomeDatagrams),
+    capacity: usize,
+    most_per_source: usize,
+    log: Observer,
+) -> Watched<Recording, StatusStreams<Shown<Program>>, Mio> {
+    let record = usize::try_from(options.record).unwrap_or(usize::MAX);
+    let ledger = Ledger::new(record, options.status_names == Switch::On);
+    let streams = {
+        use connection::Outcome::{Failed, TimedOut};
+        Recorded::new(streams, &ledger, &[TimedOut, Failed])
+    };
+    let datagrams = {
+        use datagram::Outcome::{Dropped, Failed};
+        RecordedDatagrams::new(datagrams, &ledger, &[Dropped, Failed])
+    };
+    let streams = Streams::new(streams, capacity).with_most_per_source(most_per_source);
+    let mut settings = Settings::default();
+    settings.names.clone_from(&options.status_host);
+    let status =
+        StatusStreams::new(settings, Shown::new(Program { reader: SystemReader::open(), log }, ledger));
+    Watched::new((streams, Datagrams::new(datagrams)), Streams::new(status, STATUS_PLACES))
+}
+
+/// What is shown beside the loop and the ledger.
+pub(crate) struct Program {
+    reader: SystemReader,
+    log: Observer,
+}
+
+impl Outside for Program {
+    fn version(&self) -> &str {
+        command_line::version()
+    }
+
+    fn system(&mut self, sockets: &[String]) -> System {
+        self.reader.read(sockets.iter().map(String::as_str))
+    }
+
+    fn log(&self) -> Option<Log> {
+        let state = self.log.state();
+        let queued_bytes = u64::try_from(state.queued_bytes).unwrap_or(u64::MAX);
+        Some(Log { lines_dropped: state.lines_dropped, queued_bytes })
+    }
+}

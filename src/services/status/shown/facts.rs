@@ -1,0 +1,111 @@
+//! What the page shows, made of the numbers and of the record.
+
+use super::reached;
+use crate::reactor::view::View;
+use crate::services::status::numbers::{self, Numbers};
+use crate::services::status::page::event::{
+    Conversation, Descriptors, Event, Losses, Machine, Outcome, Places, Record, Service, Socket, Turns,
+};
+use crate::services::status::stories::conversations::{self, Conversations};
+
+/// How many conversations the page lists, of each sort.
+const LISTED: usize = 10;
+
+/// All but the curve and the record.
+pub(super) fn of(numbers: &Numbers, view: &View) -> Event {
+    let shown: Vec<usize> = reached(view).map(|(number, _)| number).collect();
+    let services: Vec<&numbers::Service> =
+        shown.iter().filter_map(|number| numbers.services.get(*number)).collect();
+    let machines = services.iter().flat_map(|service| &service.machines).chain([&numbers.server_socket]);
+    let numbers::NetworkNamespace { listen_overflows, listen_drops, syn_retransmits, .. } =
+        numbers.network_namespace;
+    let losses = listen_overflows.zip(listen_drops).zip(syn_retransmits);
+    let numbers::Process { open_descriptors, descriptor_limit, resident_bytes, .. } = numbers.process;
+    Event {
+        version: numbers.version.clone(),
+        age_seconds: numbers.age_seconds,
+        stopping: numbers.stopping,
+        services: services.iter().copied().map(service).collect(),
+        machines: machines.map(machine).collect(),
+        sockets: numbers.sockets.iter().map(socket).collect(),
+        losses: losses.map(|((overflowed, dropped), syns_sent_again)| Losses {
+            overflowed,
+            dropped,
+            syns_sent_again,
+        }),
+        log_lines_dropped: numbers.log.map_or(0, |log| log.lines_dropped),
+        descriptors: open_descriptors.zip(descriptor_limit).map(|(open, limit)| Descriptors { open, limit }),
+        memory_bytes: resident_bytes,
+        turns: Turns {
+            count: numbers.turns.count,
+            total_seconds: numbers.turns.total_seconds,
+            longest_seconds: numbers.turns.longest_seconds,
+        },
+        curve: Vec::new(),
+        record: None,
+    }
+}
+
+fn service(service: &numbers::Service) -> Service {
+    let outcome = |outcome: &numbers::Outcome| Outcome { name: outcome.name.clone(), count: outcome.count };
+    Service {
+        title: service.name.clone(),
+        accepted: service.accepted,
+        open: service.open,
+        places: service.places.map(|places| Places { taken: places.taken, all: places.all }),
+        outcomes: service.outcomes.iter().map(outcome).collect(),
+        refused: service.refused,
+        broken: service.broken,
+        accept_errors: service.accept_errors,
+        pauses: service.accept_pauses,
+    }
+}
+
+fn machine(machine: &numbers::Machine) -> Machine {
+    Machine {
+        title: machine.name.to_owned(),
+        taken: machine.arrows.iter().map(|arrow| arrow.count).collect(),
+        standing: machine.states.iter().map(|state| state.standing).collect(),
+    }
+}
+
+fn socket(socket: &numbers::Socket) -> Socket {
+    Socket {
+        address: socket.address.clone(),
+        state: socket.state.clone(),
+        waiting: socket.accept_queue.map(|queue| queue.waiting),
+        backlog: socket.accept_queue.map(|queue| queue.limit),
+    }
+}
+
+/// The recent, the slowest and the failed conversations.
+pub(super) fn record(
+    recent: &Conversations,
+    slowest: &Conversations,
+    failed: &Conversations,
+    view: &View,
+) -> Record {
+    let list = |list: &Conversations| {
+        let age = view.age.as_secs_f64();
+        list.conversations.iter().take(LISTED).map(|one| conversation(one, list.now_micros, age)).collect()
+    };
+    Record { last: list(recent), slowest: list(slowest), failed: list(failed) }
+}
+
+fn conversation(one: &conversations::Conversation, now_micros: u64, age_seconds: f64) -> Conversation {
+    let ago = one.began_micros.map(|began| seconds(now_micros.saturating_sub(began)));
+    Conversation {
+        number: one.number,
+        began_seconds: ago.map_or(0.0, |ago| (age_seconds - ago).max(0.0)),
+        lasted_seconds: one.lasted_micros.map_or(0.0, seconds),
+        state: one.standing(),
+        peer: one.peer.clone(),
+        name: one.said.clone(),
+        endpoint: one.socket.as_ref().map_or_else(String::new, ToString::to_string),
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "microseconds of 285 years have 53 bits")]
+fn seconds(micros: u64) -> f64 {
+    micros as f64 / 1e6
+}

@@ -1,0 +1,262 @@
+//! What is shown of one server: its numbers and its stories, each in the form that is asked for.
+//!
+//! A browser gets pages, and what asks for anything else gets the same as aligned text.
+
+mod endpoints;
+mod facts;
+mod history;
+mod pages;
+
+use std::cell::{Ref, RefCell};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use self::history::History;
+use super::http::{Answer, Content, Reply, Request};
+use super::metrics::{TEXT_FORMAT, metrics};
+use super::numbers::{Log, Numbers};
+use super::page::event::Event;
+use super::page::{POLICY, page};
+use super::stories::Ledger;
+use super::stories::conversations::{Conversations, Which};
+use super::stories::story::Story;
+use super::stories::story_svg::StorySvg;
+use super::text::text;
+use crate::kernel::System;
+use crate::machine::Diagram;
+use crate::reactor::tables::socket;
+use crate::reactor::view::{ServiceView, View};
+
+/// What there is, for a client that asks for something else.
+const PATHS: &str = "\
+nothing is here; there are
+/                    the page; as text for what does not ask for HTML
+/events              the numbers of the page, once a second (server-sent events)
+/connections         the recent conversations; ?slowest and ?failed
+/connections/N       the story of one; /connections/N.svg, /connections/N.json
+/connections.json    the recent conversations
+/metrics             for Prometheus
+/counts.json         the numbers
+/health              200 while the server runs
+/ready               200, and 503 while it stops
+";
+
+const HTML: &str = "text/html; charset=utf-8";
+const JSON: &str = "application/json";
+const SVG: &str = "image/svg+xml";
+
+/// How many conversations a list has, on its own page and beside others.
+const LISTED: usize = 100;
+const LISTED_BESIDE: usize = 10;
+
+/// The lists of the slowest and of the failed go over the whole record, and the system is asked by some calls: not more often
+/// than this.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// What is shown beside the loop and the ledger.
+pub trait Outside {
+    /// The version of the program.
+    fn version(&self) -> &str;
+
+    /// What the system says, also of the sockets at these addresses. It is asked once a second at most.
+    fn system(&mut self, sockets: &[String]) -> System;
+
+    /// How the log does, if there is one.
+    fn log(&self) -> Option<Log>;
+}
+
+/// The contents of the status of one server.
+pub struct Shown<O> {
+    outside: O,
+    ledger: Rc<RefCell<Ledger>>,
+    view: View,
+    history: History,
+    /// What the system said last, and when.
+    system: Option<(Instant, System)>,
+    /// The slowest and the failed of this second.
+    lists: Option<(Instant, [Conversations; 2])>,
+}
+
+impl<O: Outside> Shown<O> {
+    /// What is shown of the services that keep this ledger.
+    #[must_use]
+    pub fn new(outside: O, ledger: Rc<RefCell<Ledger>>) -> Self {
+        let (view, history) = (View::default(), History::default());
+        Shown { outside, ledger, view, history, system: None, lists: None }
+    }
+
+    fn ledger(&self) -> Ref<'_, Ledger> {
+        self.ledger.borrow()
+    }
+
+    /// The addresses of the sockets, by their numbers.
+    fn addresses(&self) -> Vec<String> {
+        self.view.sockets.iter().map(|socket| socket.address.clone()).collect()
+    }
+
+    fn numbers(&mut self, now: Instant) -> Numbers {
+        let addresses = self.addresses();
+        let is_old = |(at, _): &(Instant, System)| now.saturating_duration_since(*at) >= LOOK_EVERY;
+        if self.system.as_ref().is_none_or(is_old) {
+            self.system = Some((now, self.outside.system(&addresses)));
+        }
+        let system = self.system.as_ref().map(|(_, system)| system.clone()).unwrap_or_default();
+        Numbers::of(&self.view, &system, self.outside.version(), self.outside.log())
+    }
+
+    fn recent(&self, most: usize, now: Instant) -> Conversations {
+        Conversations::of(&self.ledger(), Which::Recent, most, now, &self.addresses())
+    }
+
+    /// The slowest and the failed, as they were less than a second ago.
+    fn lists(&mut self, now: Instant) -> [Conversations; 2] {
+        match &self.lists {
+            Some((at, lists)) if now.saturating_duration_since(*at) < LOOK_EVERY => lists.clone(),
+            Some(_) | None => {
+                let addresses = self.addresses();
+                let of = |which| Conversations::of(&self.ledger(), which, LISTED, now, &addresses);
+                let lists = [of(Which::Slowest), of(Which::Failed)];
+                self.lists = Some((now, lists.clone()));
+                lists
+            }
+        }
+    }
+
+    /// Whether anything is recorded.
+    fn records(&self) -> bool {
+        self.ledger().record_bytes().1 > 0
+    }
+
+    /// What the page shows, with the curve from this point on.
+    fn facts(&mut self, curve: history::From, now: Instant) -> Event {
+        let numbers = self.numbers(now);
+        let mut event = facts::of(&numbers, &self.view);
+        event.curve = self.history.curve(curve);
+        if self.records() {
+            let [slowest, failed] = self.lists(now);
+            event.record =
+                Some(facts::record(&self.recent(LISTED_BESIDE, now), &slowest, &failed, &self.view));
+        }
+        event
+    }
+
+    fn index(&mut self, request: &Request<'_>, now: Instant) -> Answer {
+        if request.wants_html {
+            let event = self.facts(history::From::TheBeginning, now);
+            let html = page(&event, &diagrams(&self.view));
+            return Answer::new(HTML, html).with_policy(POLICY);
+        }
+        let numbers = self.numbers(now);
+        let mut shown = text(&numbers, self.history.before());
+        if self.records() {
+            let [slowest, failed] = self.lists(now);
+            for (title, list) in
+                [("recent", self.recent(LISTED_BESIDE, now)), ("slowest", slowest), ("failed", failed)]
+            {
+                shown.push_str(&pages::listed(title, &list.first(LISTED_BESIDE)));
+            }
+        }
+        Answer::text(200, shown)
+    }
+
+    fn conversations(&mut self, request: &Request<'_>, now: Instant) -> Answer {
+        let [slowest, failed] = self.lists(now);
+        let (title, list) = match request.query {
+            "slowest" => ("slowest", slowest),
+            "failed" => ("failed", failed),
+            _ => ("recent", self.recent(LISTED, now)),
+        };
+        if request.wants_html {
+            return Answer::new(HTML, pages::list(title, &list, self.records())).with_policy(POLICY);
+        }
+        Answer::text(200, pages::listed(title, &list))
+    }
+
+    /// The story of a conversation: `12`, `12.json` or `12.svg`.
+    fn story(&self, name: &str, request: &Request<'_>, now: Instant) -> Answer {
+        let (number, form) = name.split_once('.').unwrap_or((name, ""));
+        let number = number.parse().ok().filter(|_| number.bytes().all(|byte| byte.is_ascii_digit()));
+        let story = number.and_then(|number| Story::of(&self.ledger(), number, now, &self.addresses()));
+        match (story, form) {
+            (None, _) => Answer::text(404, "the record has no such conversation, or not any more\n"),
+            (Some(story), "") if request.wants_html => {
+                Answer::new(HTML, pages::story(&story)).with_policy(format!("{POLICY}; img-src 'self'"))
+            }
+            (Some(story), "") => Answer::text(200, story.to_string()),
+            (Some(story), "json") => Answer::new(JSON, story.json() + "\n"),
+            // A picture has a style of its own, and no script.
+            (Some(story), "svg") => Answer::new(SVG, StorySvg(&story).to_string())
+                .with_policy("default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
+            (Some(_), _) => Answer::text(404, PATHS),
+        }
+    }
+
+    fn metrics(&mut self, now: Instant) -> Answer {
+        let numbers = self.numbers(now);
+        let by_endpoint = endpoints::of(&self.ledger(), &self.addresses());
+        match metrics(&numbers, &by_endpoint) {
+            Ok(text) => Answer::new(TEXT_FORMAT, text),
+            Err(error) => Answer::text(500, format!("cannot be written as metrics: {error}\n")),
+        }
+    }
+
+    fn counts(&mut self, now: Instant) -> Answer {
+        match self.numbers(now).json() {
+            Ok(json) => Answer::new(JSON, json),
+            Err(error) => Answer::text(500, format!("cannot be written as JSON: {error}\n")),
+        }
+    }
+
+    /// Whether clients are accepted: a balancer asks, and sends no more to a server that stops.
+    fn ready(&self) -> Answer {
+        if self.view.stopping { Answer::text(503, "stopping\n") } else { Answer::text(200, "ready\n") }
+    }
+}
+
+impl<O: Outside> Content for Shown<O> {
+    fn look(&mut self, view: View) {
+        self.view = view;
+        if self.history.is_due(self.view.age) {
+            let system = self.system.as_ref().map(|(_, system)| system.clone()).unwrap_or_default();
+            let numbers = Numbers::of(&self.view, &system, self.outside.version(), None);
+            self.history.add(self.view.age, numbers);
+        }
+    }
+
+    fn answer(&mut self, request: &Request<'_>, now: Instant) -> Reply {
+        Reply::Answer(match &*request.path {
+            "/" => self.index(request, now),
+            "/events" => return Reply::Watch,
+            "/connections" => self.conversations(request, now),
+            "/connections.json" => Answer::new(JSON, self.recent(LISTED, now).json() + "\n"),
+            "/metrics" => self.metrics(now),
+            "/counts.json" => self.counts(now),
+            "/health" => Answer::text(200, "alive\n"),
+            "/ready" => self.ready(),
+            path => match path.strip_prefix("/connections/") {
+                Some(name) => self.story(name, request, now),
+                None => Answer::text(404, PATHS),
+            },
+        })
+    }
+
+    fn first_event(&mut self, now: Instant) -> Option<Rc<[u8]>> {
+        Some(self.facts(history::From::TheBeginning, now).message().into_bytes().into())
+    }
+
+    fn event(&mut self, now: Instant) -> Rc<[u8]> {
+        self.facts(history::From::TheLastSeconds, now).message().into_bytes().into()
+    }
+}
+
+/// The services that have a socket, with their numbers: what nobody can come to is not shown on the page.
+fn reached(view: &View) -> impl Iterator<Item = (usize, &ServiceView)> {
+    let has_socket = |number: usize| view.sockets.iter().any(|socket| usize::from(socket.service) == number);
+    view.services.iter().enumerate().filter(move |(number, _)| has_socket(*number))
+}
+
+/// The tables that the page draws, in the order in which it has their counts.
+fn diagrams(view: &View) -> Vec<&Diagram> {
+    let machines = reached(view).flat_map(|(_, service)| service.machines.iter().chain(&service.streams));
+    machines.map(|machine| &machine.diagram).chain([&socket::DIAGRAM]).collect()
+}
