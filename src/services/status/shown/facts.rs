@@ -1,7 +1,8 @@
 //! What the page shows, made of the numbers and of the record.
 
-use super::reached;
-use crate::reactor::view::View;
+use crate::machine::Diagram;
+use crate::reactor::tables;
+use crate::reactor::view::{ServiceView, View};
 use crate::services::status::numbers::{self, Numbers};
 use crate::services::status::page::event::{
     Conversation, Descriptors, Event, Losses, Machine, Outcome, Places, Record, Service, Socket, Turns,
@@ -44,6 +45,18 @@ pub(super) fn of(numbers: &Numbers, view: &View) -> Event {
         curve: Vec::new(),
         record: None,
     }
+}
+
+/// The services that have a socket, with their numbers: what nobody can come to is not shown on the page.
+fn reached(view: &View) -> impl Iterator<Item = (usize, &ServiceView)> {
+    let has_socket = |number: usize| view.sockets.iter().any(|socket| usize::from(socket.service) == number);
+    view.services.iter().enumerate().filter(move |(number, _)| has_socket(*number))
+}
+
+/// The tables that the page draws, in the order in which it has their counts.
+pub(super) fn diagrams(view: &View) -> Vec<&Diagram> {
+    let machines = reached(view).flat_map(|(_, service)| service.machines.iter().chain(&service.streams));
+    machines.map(|machine| &machine.diagram).chain([&tables::socket::DIAGRAM]).collect()
 }
 
 fn service(service: &numbers::Service) -> Service {

@@ -23,9 +23,7 @@ use super::stories::story::Story;
 use super::stories::story_svg::StorySvg;
 use super::text::text;
 use crate::kernel::System;
-use crate::machine::Diagram;
-use crate::reactor::tables::socket;
-use crate::reactor::view::{ServiceView, View};
+use crate::reactor::view::View;
 
 /// What there is, for a client that asks for something else.
 const PATHS: &str = "\
@@ -143,7 +141,7 @@ impl<O: Outside> Shown<O> {
     fn index(&mut self, request: &Request<'_>, now: Instant) -> Answer {
         if request.wants_html {
             let event = self.facts(history::From::TheBeginning, now);
-            let html = page(&event, &diagrams(&self.view));
+            let html = page(&event, &facts::diagrams(&self.view));
             return Answer::new(HTML, html).with_policy(POLICY);
         }
         let numbers = self.numbers(now);
@@ -247,16 +245,4 @@ impl<O: Outside> Content for Shown<O> {
     fn event(&mut self, now: Instant) -> Rc<[u8]> {
         self.facts(history::From::TheLastSeconds, now).message().into_bytes().into()
     }
-}
-
-/// The services that have a socket, with their numbers: what nobody can come to is not shown on the page.
-fn reached(view: &View) -> impl Iterator<Item = (usize, &ServiceView)> {
-    let has_socket = |number: usize| view.sockets.iter().any(|socket| usize::from(socket.service) == number);
-    view.services.iter().enumerate().filter(move |(number, _)| has_socket(*number))
-}
-
-/// The tables that the page draws, in the order in which it has their counts.
-fn diagrams(view: &View) -> Vec<&Diagram> {
-    let machines = reached(view).flat_map(|(_, service)| service.machines.iter().chain(&service.streams));
-    machines.map(|machine| &machine.diagram).chain([&socket::DIAGRAM]).collect()
 }
