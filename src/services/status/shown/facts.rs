@@ -47,7 +47,7 @@ pub(super) fn of(numbers: &Numbers, view: &View) -> Event {
     }
 }
 
-/// The services that have a socket, with their numbers: what nobody can come to is not shown on the page.
+/// The services that have a socket, with their numbers. The page leaves out those that no client can reach.
 fn reached(view: &View) -> impl Iterator<Item = (usize, &ServiceView)> {
     let has_socket = |number: usize| view.sockets.iter().any(|socket| usize::from(socket.service) == number);
     view.services.iter().enumerate().filter(move |(number, _)| has_socket(*number))
