@@ -14,7 +14,7 @@ use serde_json::Value;
 use described::breach;
 
 /// The servers that take part, with `welcomed` as another build beside itself.
-const SERVERS: [&str; 11] = [
+const SERVERS: [&str; 13] = [
     "floor",
     "floor again",
     "safe floor",
@@ -26,6 +26,8 @@ const SERVERS: [&str; 11] = [
     "welcomed",
     "welcomed (welcomed) --quiet",
     "welcomed --quiet",
+    "welcomed --quiet --status",
+    "welcomed --quiet --status, watched",
 ];
 
 /// Runs the comparison in `folder`. Gives its standard output, its report and its page.
@@ -74,8 +76,8 @@ fn the_whole_comparison_in_a_second_or_two() {
     let figures: Value =
         serde_json::from_str(&fs::read_to_string(folder.path().join("cost.json")).unwrap()).unwrap();
     let servers = figures["servers"].as_array().unwrap();
-    assert_eq!(servers.len(), SERVERS.len() - 1, "the floor is there once: {figures:#}");
+    assert_eq!(servers.len(), SERVERS.len() - 3, "the floor is there once, and no status: {figures:#}");
     assert!(servers.iter().all(|server| positive(&server["median"])), "{figures:#}");
-    assert_eq!(figures["goals"].as_array().unwrap().len(), 7, "{figures:#}");
+    assert_eq!(figures["goals"].as_array().unwrap().len(), 10, "{figures:#}");
     assert!(fs::read_to_string(folder.path().join("cost.svg")).unwrap().ends_with("</svg>\n"));
 }

@@ -12,6 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use welcomed::net::{Endpoint, Kind, Names};
 use welcomed::text::Escaped;
 
+use crate::comparison::audience::{Audience, status_endpoint};
 use crate::peers::Peer;
 use crate::plan::target::Target;
 use crate::system::clock::{SECOND, now};
@@ -33,11 +34,23 @@ pub(crate) enum Contender {
     Welcomed {
         /// Whether clients are not logged.
         quiet: bool,
+        /// Whether it shows its status.
+        status: Status,
         /// The program.
         program: PathBuf,
         /// Whether it is another build, which is to be measured beside the one that is compared.
         beside: bool,
     },
+}
+
+/// Whether `welcomed` shows its status, and to anybody.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Status {
+    Off,
+    /// It does, and no client asks.
+    On,
+    /// A client watches its events, as a browser does, and another one asks for the metrics each second.
+    Watched,
 }
 
 /// All contenders, with another build of `welcomed` if there is one. The floor takes part twice: the difference
@@ -53,11 +66,22 @@ pub(crate) fn all(welcomed: &Path, beside: Option<&Path>) -> Vec<Contender> {
         Contender::Peer(Peer::Tokio, "tokio"),
     ];
     for quiet in [false, true] {
-        let build = |path: &Path, beside| Contender::Welcomed { quiet, program: path.to_owned(), beside };
+        let build = |path: &Path, beside| Contender::Welcomed {
+            quiet,
+            status: Status::Off,
+            program: path.to_owned(),
+            beside,
+        };
         all.extend(beside.map(|path| build(path, true)));
         // The one that is compared is the last, next to the other one.
         all.push(build(welcomed, false));
     }
+    all.extend([Status::On, Status::Watched].map(|status| Contender::Welcomed {
+        quiet: true,
+        status,
+        program: welcomed.to_owned(),
+        beside: false,
+    }));
     all
 }
 
@@ -66,30 +90,46 @@ impl Contender {
     pub(crate) fn name(&self) -> String {
         match self {
             Contender::Peer(_, name) => (*name).to_owned(),
-            Contender::Welcomed { quiet, program, beside } => {
-                welcomed_name(*quiet, beside.then_some(program.as_path()))
+            Contender::Welcomed { quiet, status, program, beside } => {
+                let name = welcomed_name(*quiet, beside.then_some(program.as_path()));
+                let shown = match status {
+                    Status::Off => "",
+                    Status::On => " --status",
+                    Status::Watched => " --status, watched",
+                };
+                name + shown
             }
         }
     }
 
     /// Whether it can hold thousands of idle connections.
     pub(crate) fn holds(&self) -> bool {
-        !matches!(self, Contender::Peer(Peer::Lab | Peer::Threads, _) | Contender::Peer(_, FLOOR_AGAIN))
+        !matches!(
+            self,
+            Contender::Peer(Peer::Lab | Peer::Threads, _)
+                | Contender::Peer(_, FLOOR_AGAIN)
+                | Contender::Welcomed { status: Status::Watched, .. }
+        )
     }
 
     /// Whether it is `welcomed` with `--quiet`, or another build of it.
     pub(crate) fn is_quiet(&self) -> bool {
-        matches!(self, Contender::Welcomed { quiet: true, .. })
+        matches!(self, Contender::Welcomed { quiet: true, status: Status::Off, .. })
     }
 
     /// Starts it on processor `cpu`, and waits until it listens. Its log, if it has one, goes to `folder`.
     pub(crate) fn start(&self, cpu: Option<usize>, folder: &Path) -> io::Result<Server> {
         match self {
             Contender::Peer(peer, _) => Server::of_peer(*peer, cpu),
-            Contender::Welcomed { quiet, program, .. } => {
+            Contender::Welcomed { quiet, status, program, .. } => {
                 let log = folder.join("welcomed.log");
-                let (child, target) = start_welcomed(program, "127.0.0.1:0", *quiet, &log)?;
-                Server { child, target }.on(cpu)
+                let mut command = Command::new(program);
+                if *status != Status::Off {
+                    command.args(["--status", &status_endpoint()]);
+                }
+                let (child, target) = start_welcomed(command, "127.0.0.1:0", *quiet, &log)?;
+                let audience = (*status == Status::Watched).then(Audience::begin).transpose()?;
+                Server { _audience: audience, child, target }.on(cpu)
             }
         }
     }
@@ -107,8 +147,9 @@ pub(crate) fn start_over(
         Names::Path => format!("{kind}://@welcomed-load-{}", std::process::id()),
         Names::Port | Names::Protocol => format!("{kind}://127.0.0.1:0"),
     };
-    let (child, target) = start_welcomed(program, &endpoint, true, &folder.join("welcomed.log"))?;
-    Server { child, target }.on(cpu)
+    let log = folder.join("welcomed.log");
+    let (child, target) = start_welcomed(Command::new(program), &endpoint, true, &log)?;
+    Server { _audience: None, child, target }.on(cpu)
 }
 
 /// The name of `welcomed` in tables, or of another build of it.
@@ -130,6 +171,8 @@ impl Drop for Running {
 
 /// A server that is running. It ends when this is dropped.
 pub(crate) struct Server {
+    /// Who looks at its status, if that is so. It goes first.
+    _audience: Option<Audience>,
     child: Running,
     /// Where it listens.
     pub(crate) target: Target,
@@ -139,7 +182,7 @@ impl Server {
     /// Starts a peer on processor `cpu`, and waits until it listens.
     pub(crate) fn of_peer(peer: Peer, cpu: Option<usize>) -> io::Result<Server> {
         let (child, target) = start_peer(peer)?;
-        Server { child, target }.on(cpu)
+        Server { _audience: None, child, target }.on(cpu)
     }
 
     /// Lets it run on processor `cpu` alone.
@@ -177,14 +220,19 @@ fn start_peer(peer: Peer) -> io::Result<(Running, Target)> {
 }
 
 /// Starts `welcomed` and reads its address from its log.
-fn start_welcomed(program: &Path, listen: &str, quiet: bool, log: &Path) -> io::Result<(Running, Target)> {
-    let mut command = Command::new(program);
+fn start_welcomed(
+    mut command: Command,
+    listen: &str,
+    quiet: bool,
+    log: &Path,
+) -> io::Result<(Running, Target)> {
+    let program = PathBuf::from(command.get_program());
     command.args(["--listen", listen]).env_remove("RUST_LOG").stdin(Stdio::null());
     if quiet {
         command.arg("--quiet");
     }
     let child = command.stderr(File::create(log)?).spawn();
-    let mut child = child.map(Running).map_err(|error| at(program, &error))?;
+    let mut child = child.map(Running).map_err(|error| at(&program, &error))?;
     let begun = now();
     loop {
         let said = fs::read_to_string(log)?;
@@ -218,7 +266,7 @@ mod tests {
         // A copy by another process, because a child of another test could inherit the file that this one writes (ETXTBSY).
         let install = Command::new("install").args(["-m", "755"]).args([&text, &program]).status();
         assert!(install.unwrap().success());
-        let Err(error) = start_welcomed(&program, "", true, &folder.path().join("log")) else {
+        let Err(error) = start_welcomed(Command::new(&program), "", true, &folder.path().join("log")) else {
             panic!("it has no address");
         };
         assert_eq!(error.kind(), ErrorKind::InvalidData, "{error}");

@@ -11,6 +11,10 @@ use crate::figures::statistics::{Spread, paired_ratios, spread};
 /// The server that most goals are about.
 pub(crate) const QUIET: &str = "welcomed --quiet";
 
+/// The same with its status on, and with clients that look at it.
+pub(crate) const SHOWN: &str = "welcomed --quiet --status";
+pub(crate) const WATCHED: &str = "welcomed --quiet --status, watched";
+
 /// What the cost of [`QUIET`] beside the floor is called.
 pub(crate) const AGAINST_THE_FLOOR: &str = "CPU of a visit against the floor";
 
@@ -51,6 +55,13 @@ pub(crate) fn goals(rows: &[Row]) -> Vec<Goal> {
         goal("bytes of an idle connection", 150.0, once(quiet.and_then(|row| row.held_bytes))),
         goal("CPU of a visit beside idle connections", 1.03, once(quiet.and_then(|row| row.held_cost))),
         goal("CPU of a visit that is logged", 1.10, against("welcomed", QUIET)),
+        goal("CPU of a visit with the status on", 1.01, against(SHOWN, QUIET)),
+        goal("CPU of a visit with the status watched", 1.03, against(WATCHED, QUIET)),
+        goal(
+            "bytes of an idle connection, status on",
+            150.0,
+            once(row(SHOWN).and_then(|row| row.held_bytes)),
+        ),
     ]
 }
 
@@ -72,11 +83,11 @@ mod tests {
         ];
         let goals = goals(&rows);
         let reached: Vec<_> = goals.iter().map(|goal| goal.reached.map(|reached| reached.median)).collect();
-        assert_eq!(reached, [None, Some(0.8), Some(0.8), None, None, None, Some(1.15)]);
+        assert_eq!(reached, [None, Some(0.8), Some(0.8), None, None, None, Some(1.15), None, None, None]);
         let met: Vec<_> = goals.iter().map(super::Goal::is_reached).collect();
         assert_eq!(
             met,
-            [false, true, false, false, false, false, false],
+            [false, true, false, false, false, false, false, false, false, false],
             "what was not measured is not reached"
         );
     }

@@ -1,5 +1,6 @@
 //! The comparison: every contender by the same measure, in one run.
 
+mod audience;
 pub(crate) mod baseline;
 pub(crate) mod beside;
 pub(crate) mod calls;

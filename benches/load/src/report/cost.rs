@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde::{Deserialize, Serialize};
 
 use crate::comparison::contender::FLOOR_AGAIN;
-use crate::comparison::goals::{AGAINST_THE_FLOOR, Goal, QUIET, goals};
+use crate::comparison::goals::{AGAINST_THE_FLOOR, Goal, QUIET, SHOWN, WATCHED, goals};
 use crate::comparison::row::Row;
 use crate::figures::statistics::Spread;
 use crate::report::picture::{Bar, Frame, NAMES, ROW, escaped};
@@ -54,9 +54,10 @@ pub(crate) struct Figures {
 }
 
 impl Figures {
-    /// The figures of a comparison; `None` if a server was not measured. The floor is there once.
+    /// The figures of a comparison; `None` if a server was not measured. The floor is there once, and `welcomed` without its
+    /// status, which the goals have.
     pub(crate) fn of(rows: &[Row]) -> Option<Figures> {
-        let costs = rows.iter().filter(|row| row.name != FLOOR_AGAIN);
+        let costs = rows.iter().filter(|row| ![FLOOR_AGAIN, SHOWN, WATCHED].contains(&row.name.as_str()));
         let costs = costs.map(|row| Some(Cost { name: row.name.clone(), cost: rounded(row.cost?) }));
         let goals = goals(rows).into_iter();
         let goals = goals.map(|goal| Goal { reached: goal.reached.map(rounded), ..goal });
