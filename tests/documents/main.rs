@@ -30,7 +30,7 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const DOCUMENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs");
 
 /// What commands need beside bash and the coreutils.
-const PROGRAMS: [&str; 6] = ["nc", "python3", "setpriv", "socat", "ss", "tcpdump"];
+const PROGRAMS: [&str; 7] = ["curl", "nc", "python3", "setpriv", "socat", "ss", "tcpdump"];
 
 /// Why the commands cannot be run here, if they cannot.
 fn missing(blocks: &[&Block]) -> Option<String> {

@@ -43,7 +43,7 @@ pub(crate) enum Contender {
     },
 }
 
-/// Whether `welcomed` shows its status, and to anybody.
+/// Whether `welcomed` shows its status, and whether a client looks at it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Status {
     Off,
@@ -171,7 +171,7 @@ impl Drop for Running {
 
 /// A server that is running. It ends when this is dropped.
 pub(crate) struct Server {
-    /// Who looks at its status, if that is so. It goes first.
+    /// The clients of its status, if there are any. They go first.
     _audience: Option<Audience>,
     child: Running,
     /// Where it listens.
