@@ -35,6 +35,8 @@ pub struct Server<K: Kernel, H> {
     /// Why the server stops, if that was an error.
     pub(super) failure: Option<io::Error>,
     ready: Vec<Ready>,
+    /// Whether there was a turn: a start is none, however long names and sockets take.
+    has_turned: bool,
 }
 
 impl<K: Kernel, H: Services<K>> Server<K, H> {
@@ -67,6 +69,7 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
             watchers_by: None,
             failure: None,
             ready: Vec::new(),
+            has_turned: false,
         }
     }
 
@@ -167,7 +170,8 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
         let now = self.turn.kernel.now();
         if H::WATCHES {
             let lasted = now.saturating_duration_since(self.turn.now);
-            self.services.turned(&mut self.turn, lasted);
+            self.services.turned(&mut self.turn, self.has_turned.then_some(lasted));
+            self.has_turned = true;
         }
         let waiting = self.listeners.iter().filter(|listener| listener.is_ready());
         let asks_again =

@@ -145,8 +145,8 @@ pub trait Services<K: Kernel>: Sealed {
         0
     }
 
-    /// A turn is over, and lasted so long.
-    fn turned(&mut self, _turn: &mut Turn<K>, _lasted: Duration) {}
+    /// The loop waits next. The turn before lasted so long, if there was one.
+    fn turned(&mut self, _turn: &mut Turn<K>, _lasted: Option<Duration>) {}
 
     /// What the watchers show is over: they are told that the server stops.
     fn watchers_stopping(&mut self) {}
@@ -279,7 +279,7 @@ impl<K: Kernel, A: Services<K>, B: Services<K>> Services<K> for (A, B) {
         self.0.watchers() + self.1.watchers()
     }
 
-    fn turned(&mut self, turn: &mut Turn<K>, lasted: Duration) {
+    fn turned(&mut self, turn: &mut Turn<K>, lasted: Option<Duration>) {
         self.0.turned(turn, lasted);
         self.1.turned(turn, lasted);
     }

@@ -227,6 +227,11 @@ impl<S: StreamService, K: Kernel> Streams<S, K> {
         self.timers.first() <= since(turn.start, turn.now)
     }
 
+    /// Whether it has something to do that neither the kernel nor a timer tells of.
+    pub(super) fn has_more_to_do(&self) -> bool {
+        self.sweep.is_some() || !self.go_on.is_empty()
+    }
+
     /// Whether a client waits that cannot be accepted now.
     fn wants_room(&self, turn: &Turn<K>) -> bool {
         self.is_waited_for && !self.admission.admits(self.connections.len(), turn.now, turn.closed)
@@ -315,7 +320,7 @@ impl<S: StreamService, K: Kernel> Services<K> for Streams<S, K> {
 
     fn next(&self, turn: &Turn<K>) -> Option<Instant> {
         let gives_way = self.gives_way.is_some_and(|next| next < self.places_used) && self.wants_room(turn);
-        if self.sweep.is_some() || gives_way || !self.go_on.is_empty() {
+        if gives_way || self.has_more_to_do() {
             return Some(turn.start);
         }
         let first = self.timers.first();

@@ -3,6 +3,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
+use super::accept::Accepts as _;
 use super::listener::Listener;
 use super::service::StreamService;
 use super::services::{Key, Sealed, Services, Turn, since};
@@ -20,27 +21,35 @@ pub const KEPT_BACK: usize = 4;
 /// A service that shows the others of its loop.
 pub trait Watcher: StreamService {
     /// What the loop does at this moment. It is told before anything else that the service is told, and once a second while
-    /// the loop turns. A loop that waits for longer than that has nothing new.
+    /// the loop turns. A loop that waits is woken for what is new since, and then for nothing more.
     fn look(&mut self, view: View);
 }
 
 /// Services, and behind them one that shows them: the [`Watcher`] `W`. Its number is the one behind theirs.
 ///
-/// It has its own places, as any service has, and [`KEPT_BACK`] descriptors are kept back for its clients. While the server stops it goes on until the others are over: then its sessions are
-/// told ([`Input::Stopping`](super::service::Input::Stopping)), and those that are not over 100 ms later are ended.
+/// It has its own places, as any service has, and [`KEPT_BACK`] descriptors are kept back for its clients. While the server stops
+/// it goes on until the others are over: then its sessions are told
+/// ([`Input::Stopping`](super::service::Input::Stopping)), and those that are not over 100 ms later are ended.
+///
+/// A [`SocketView`](super::view::SocketView) has the number of its service in the loop, and a view has its services from 0 on. So
+/// these are the first services of the loop.
 pub struct Watched<H, W: StreamService, K: Kernel> {
     services: H,
     watcher: Streams<W, K>,
     turns: Turns,
     /// When it looks again.
     looks_at: Option<Instant>,
+    /// Whether the loop has turned since it looked.
+    has_news: bool,
 }
 
-impl<H, W: Watcher, K: Kernel> Watched<H, W, K> {
-    /// These services, and the watcher that shows them.
+impl<H: Services<K>, W: Watcher, K: Kernel> Watched<H, W, K> {
+    /// These services, and the watcher that shows them. A watcher among them does not compile: nothing would say which of the two
+    /// goes on for the other.
     pub fn new(services: H, mut watcher: Streams<W, K>) -> Self {
+        const { assert!(!H::WATCHES, "a watcher is not watched") };
         watcher.has_reserve = true;
-        Watched { services, watcher, turns: Turns::default(), looks_at: None }
+        Watched { services, watcher, turns: Turns::default(), looks_at: None, has_news: false }
     }
 
     /// The services that are shown.
@@ -53,19 +62,29 @@ impl<H, W: Watcher, K: Kernel> Watched<H, W, K> {
         &self.watcher
     }
 
-    fn look(&mut self, turn: &Turn<K>, now: Instant)
-    where
-        H: Services<K>,
-    {
+    fn look(&mut self, turn: &Turn<K>) {
         let mut services = Vec::new();
         self.services.view(&mut services);
         self.watcher.service.look(View {
-            age: Duration::from_nanos(since(turn.start, now)),
+            age: Duration::from_nanos(since(turn.start, turn.now)),
             stopping: turn.stopping,
             sockets: turn.sockets.clone(),
             services,
             turns: self.turns.clone(),
         });
+    }
+
+    /// Lets the watcher do something that it may have to know the present for, and that can cost one of the descriptors that are
+    /// kept back, or free one.
+    fn watcher_does<T>(
+        &mut self,
+        turn: &mut Turn<K>,
+        does: impl FnOnce(&mut Streams<W, K>, &mut Turn<K>) -> T,
+    ) -> T {
+        self.look(turn);
+        let done = does(&mut self.watcher, turn);
+        turn.kernel.keep_back(KEPT_BACK);
+        done
     }
 }
 
@@ -96,16 +115,16 @@ impl<H: Services<K>, W: Watcher, K: Kernel> Services<K> for Watched<H, W, K> {
 
     fn go_on(&mut self, turn: &mut Turn<K>) {
         self.services.go_on(turn);
-        self.watcher.go_on(turn);
+        if self.watcher.has_more_to_do() {
+            self.watcher_does(turn, Services::go_on);
+        }
     }
 
     fn drive(&mut self, key: Key, turn: &mut Turn<K>) {
         match key.service.checked_sub(H::COUNT) {
             None => self.services.drive(key, turn),
             Some(service) => {
-                self.look(turn, turn.now);
-                self.watcher.drive(Key { service, ..key }, turn);
-                turn.kernel.keep_back(KEPT_BACK);
+                self.watcher_does(turn, |watcher, turn| watcher.drive(Key { service, ..key }, turn));
             }
         }
     }
@@ -113,9 +132,7 @@ impl<H: Services<K>, W: Watcher, K: Kernel> Services<K> for Watched<H, W, K> {
     fn expire(&mut self, turn: &mut Turn<K>) {
         self.services.expire(turn);
         if self.watcher.is_due(turn) {
-            self.look(turn, turn.now);
-            self.watcher.expire(turn);
-            turn.kernel.keep_back(KEPT_BACK);
+            self.watcher_does(turn, Services::expire);
         }
     }
 
@@ -127,12 +144,9 @@ impl<H: Services<K>, W: Watcher, K: Kernel> Services<K> for Watched<H, W, K> {
     ) -> io::Result<bool> {
         match service.checked_sub(H::COUNT) {
             None => self.services.accept(service, listener, turn),
-            Some(service) => {
-                self.look(turn, turn.now);
-                let accepted = self.watcher.accept(service, listener, turn);
-                turn.kernel.keep_back(KEPT_BACK);
-                accepted
-            }
+            // A client that waits for a place is asked for in each turn.
+            Some(_) if !self.watcher.admits(turn) => Ok(false),
+            Some(service) => self.watcher_does(turn, |watcher, turn| watcher.accept(service, listener, turn)),
         }
     }
 
@@ -149,7 +163,8 @@ impl<H: Services<K>, W: Watcher, K: Kernel> Services<K> for Watched<H, W, K> {
     }
 
     fn next(&self, turn: &Turn<K>) -> Option<Instant> {
-        [self.services.next(turn), self.watcher.next(turn)].into_iter().flatten().min()
+        let looks_at = self.looks_at.filter(|_| self.has_news);
+        [self.services.next(turn), self.watcher.next(turn), looks_at].into_iter().flatten().min()
     }
 
     fn open(&self) -> usize {
@@ -175,7 +190,9 @@ impl<H: Services<K>, W: Watcher, K: Kernel> Services<K> for Watched<H, W, K> {
 
     fn sweep(&mut self, turn: &mut Turn<K>) {
         self.services.sweep(turn);
-        self.watcher.sweep(turn);
+        if self.watcher.has_more_to_do() {
+            self.watcher_does(turn, Services::sweep);
+        }
     }
 
     fn report(&self) {
@@ -196,11 +213,14 @@ impl<H: Services<K>, W: Watcher, K: Kernel> Services<K> for Watched<H, W, K> {
         self.watcher.connections()
     }
 
-    fn turned(&mut self, turn: &mut Turn<K>, lasted: Duration) {
-        self.turns.add(lasted);
-        if self.looks_at.is_none_or(|looks_at| looks_at <= turn.now) {
+    fn turned(&mut self, turn: &mut Turn<K>, lasted: Option<Duration>) {
+        if let Some(lasted) = lasted {
+            self.turns.add(lasted);
+        }
+        self.has_news = self.looks_at.is_some_and(|looks_at| looks_at > turn.now);
+        if !self.has_news {
             self.looks_at = Some(turn.now + LOOK_EVERY);
-            self.look(turn, turn.now);
+            self.look(turn);
             turn.kernel.keep_back(KEPT_BACK);
         }
     }

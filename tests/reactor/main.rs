@@ -18,6 +18,7 @@ mod contract;
 mod echo;
 mod endless;
 mod lifecycle;
+mod looks;
 mod outputs;
 mod rooms;
 mod several;
