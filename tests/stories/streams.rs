@@ -159,7 +159,7 @@ connection 1 from 127.0.0.1:40000 at tcp://127.0.0.1:9999: failed
        0 µs        0 µs  4 bytes came: "Rafa"
        0 µs        0 µs  waits for input
   20.000 ms   20.000 ms  woken by an error
-  20.000 ms        0 µs  the stream failed; reading name -> closed (failed): failed
+  20.000 ms        0 µs  the client reset the stream; reading name -> closed (failed): failed
   20.000 ms        0 µs  closed; open -> closed (over)
 
   20.000 ms  waiting for input

@@ -55,6 +55,8 @@ pub(super) enum Told {
     Stopping,
     Stopped,
     Failed,
+    Reset,
+    GaveUp,
     NoRoom,
     NoReturnAddress,
     ForMany,
@@ -62,10 +64,12 @@ pub(super) enum Told {
 }
 
 impl Told {
-    const ALL: [Told; 7] = [
+    const ALL: [Told; 9] = [
         Told::Stopping,
         Told::Stopped,
         Told::Failed,
+        Told::Reset,
+        Told::GaveUp,
         Told::NoRoom,
         Told::NoReturnAddress,
         Told::ForMany,

@@ -9,7 +9,7 @@ use super::ledger::Ledger;
 use super::mark::Mark;
 use super::words::Words;
 use crate::machine::{ArrowOf, Table};
-use crate::net::Peer;
+use crate::net::{Cause, Peer};
 use crate::reactor::service::{
     AtLeast, Input, OnStop, Step, StreamService, TIMERS, Timer, Trace, Wait, Want,
 };
@@ -75,6 +75,25 @@ pub(super) fn length(bytes: &[u8]) -> u64 {
     bytes.len() as u64
 }
 
+/// Why a stream failed, as far as a story has words for it.
+fn why(cause: Cause) -> Told {
+    match cause {
+        Cause::Reset => Told::Reset,
+        Cause::TimedOut => Told::GaveUp,
+        Cause::WouldBlock
+        | Cause::Interrupted
+        | Cause::Exhausted
+        | Cause::NoBuffers
+        | Cause::Socket
+        | Cause::Refused
+        | Cause::NoSuchSocket
+        | Cause::OtherKind
+        | Cause::Network
+        | Cause::Denied
+        | Cause::Other => Told::Failed,
+    }
+}
+
 impl<S: StreamService> StreamService for Recorded<S> {
     type Session = RecordedSession<S::Session>;
     type Table = S::Table;
@@ -129,7 +148,7 @@ impl<S: StreamService> StreamService for Recorded<S> {
             Input::Elapsed(wait) => Event::Elapsed { wait, led },
             Input::Stopping => Event::Told { what: Told::Stopping, led },
             Input::Stopped => Event::Told { what: Told::Stopped, led },
-            Input::Failed(_) => Event::Told { what: Told::Failed, led },
+            Input::Failed(cause) => Event::Told { what: why(cause), led },
         };
         self.ledger.borrow_mut().step(self.number, mark, &event, Some(now));
         step

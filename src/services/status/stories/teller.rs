@@ -253,6 +253,8 @@ fn tell_told(what: Told) -> (Kind, String) {
         Told::Stopping => (Kind::Stop, "the server stops"),
         Told::Stopped => (Kind::Stop, "the server waits no longer"),
         Told::Failed => (Kind::Failed, "the stream failed"),
+        Told::Reset => (Kind::Failed, "the client reset the stream"),
+        Told::GaveUp => (Kind::Failed, "the kernel gave the client up"),
         Told::NoRoom => (Kind::Failed, "the kernel had no room for the answer"),
         Told::NoReturnAddress => (Kind::Unanswered, "not answered: it has no return address"),
         Told::ForMany => (Kind::Unanswered, "not answered: it was sent to many"),
