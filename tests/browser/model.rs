@@ -36,6 +36,7 @@ pub(crate) fn begun() -> Event {
         state: state.to_owned(),
         waiting: Some(0),
         backlog,
+        dropped: Some(0),
     };
     Event {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -159,6 +160,7 @@ pub(crate) fn busy() -> Event {
         state: "listening".to_owned(),
         waiting: Some(0),
         backlog: Some(4096),
+        dropped: None,
     });
     event.machines[3].standing = vec![0, 1, 2, 0, 0];
     event.machines[3].taken[0] = 3;

@@ -102,6 +102,8 @@ pub struct Socket {
     pub waiting: Option<u64>,
     /// How many may wait, if the system tells.
     pub backlog: Option<u64>,
+    /// What it dropped: handshakes that found its accept queue full, or datagrams that found no room, if the system tells.
+    pub dropped: Option<u64>,
 }
 
 /// What the kernel counts of all sockets of the network namespace, since it exists.
@@ -109,7 +111,8 @@ pub struct Socket {
 pub struct Losses {
     /// How often an accept queue was full (`ListenOverflows`).
     pub overflowed: u64,
-    /// How many clients were dropped before they were in an accept queue, those among them (`ListenDrops`).
+    /// How many handshakes were dropped, those among them (`ListenDrops`). A client whose handshake is dropped tries again, and
+    /// is counted each time.
     pub dropped: u64,
     /// How many first packets were sent again (`TCPSynRetrans`).
     pub syns_sent_again: u64,

@@ -128,11 +128,12 @@ fn maybe(count: Option<u64>) -> String {
     count.map_or("–".to_owned(), |count| Grouped(count).to_string())
 }
 
-const SOCKETS: [Column<Socket>; 4] = [
+const SOCKETS: [Column<Socket>; 5] = [
     Column("Address", "address", Show::Text, |socket, _| socket.address.clone()),
     Column("State", "state", Show::Text, |socket, _| socket.state.clone()),
     Column("Wait in its queue", "waiting", Show::Count, |socket, _| maybe(socket.waiting)),
     Column("May wait", "backlog", Show::Count, |socket, _| maybe(socket.backlog)),
+    Column("Dropped", "dropped", Show::Count, |socket, _| maybe(socket.dropped)),
 ];
 
 const CONVERSATIONS: [Column<Conversation>; 7] = [

@@ -26,7 +26,7 @@ const STRANGE: [&str; 8] = [
 ];
 
 /// A server with these sockets, and a conversation with each of these names.
-fn event(sockets: usize, names: &[&str]) -> Event {
+fn event(sockets: u64, names: &[&str]) -> Event {
     let conversation = |name: &&str| Conversation {
         name: Some((*name).to_owned()),
         peer: Some((*name).to_owned()),
@@ -48,7 +48,11 @@ fn event(sockets: usize, names: &[&str]) -> Event {
         }],
         machines: vec![machine("visit"), machine("server socket")],
         sockets: (0..sockets)
-            .map(|port| Socket { address: format!("tcp://[::1]:{port}"), ..Socket::default() })
+            .map(|port| Socket {
+                address: format!("tcp://[::1]:{port}"),
+                dropped: Some(70_000 + port),
+                ..Socket::default()
+            })
             .collect(),
         record: Some(Record {
             last: conversations.clone(),
@@ -113,6 +117,8 @@ fn every_socket_has_its_row() {
     let page = shown(&event(64, &[]));
     assert_eq!(page.matches("<td role=\"cell\" class=\"address\"").count(), 64);
     assert!(page.contains(">tcp://[::1]:63</td>"));
+    let dropped = "<td role=\"cell\" class=\"dropped number\">70,063</td>";
+    assert!(page.contains(dropped), "an operator sees whose clients the kernel lost");
 }
 
 #[test]

@@ -88,6 +88,7 @@ fn socket(socket: &numbers::Socket) -> Socket {
         state: socket.state.clone(),
         waiting: socket.accept_queue.map(|queue| queue.waiting),
         backlog: socket.accept_queue.map(|queue| queue.limit),
+        dropped: socket.drops,
     }
 }
 
