@@ -33,6 +33,8 @@ pub trait Watcher: StreamService {
 ///
 /// A [`SocketView`](super::view::SocketView) has the number of its service in the loop, and a view has its services from 0 on. So
 /// these are the first services of the loop.
+///
+/// `services::status::Shown` has an example, behind the feature `status`.
 pub struct Watched<H, W: StreamService, K: Kernel> {
     services: H,
     watcher: Streams<W, K>,

@@ -64,6 +64,52 @@ pub trait Outside {
 }
 
 /// The contents of the status of one server.
+///
+/// A service of one's own has a status when it is [`Recorded`](super::stories::Recorded), and when a
+/// [`Watched`](crate::reactor::Watched) has these contents behind it. Its number is that of the one behind the services. Here the
+/// welcome stands for the service:
+///
+/// ```
+/// use welcomed::kernel::{Mio, System, SystemReader};
+/// use welcomed::reactor::{Server, Settings, Streams, Watched};
+/// use welcomed::services::status::numbers::Log;
+/// use welcomed::services::status::stories::{Ledger, Recorded};
+/// use welcomed::services::status::{self, Outside, Shown, StatusStreams};
+/// use welcomed::services::welcome::tables::connection::Outcome;
+/// use welcomed::services::welcome::{self, WelcomeStreams};
+///
+/// struct Program(SystemReader);
+///
+/// impl Outside for Program {
+///     fn version(&self) -> &str {
+///         env!("CARGO_PKG_VERSION")
+///     }
+///
+///     fn system(&mut self, sockets: &[String]) -> System {
+///         self.0.read(sockets.iter().map(String::as_str))
+///     }
+///
+///     fn log(&self) -> Option<Log> {
+///         None
+///     }
+/// }
+///
+/// // 1 MiB of stories, with the names and addresses of clients. These outcomes are listed as failures.
+/// let ledger = Ledger::new(1 << 20, true);
+/// let service = WelcomeStreams::new(welcome::Settings::default());
+/// let service = Recorded::new(service, &ledger, &[Outcome::TimedOut, Outcome::Failed]);
+///
+/// let shown = Shown::new(Program(SystemReader::open()), ledger);
+/// let status = StatusStreams::new(status::Settings::default(), shown);
+///
+/// let services = Watched::new(Streams::new(service, 512), Streams::new(status, 32));
+/// let mut server = Server::new(Mio::new()?, services, Settings::default());
+/// server.listen_for(0, &"127.0.0.1:0".parse()?)?;
+/// let page = server.listen_for(1, &"127.0.0.1:0".parse()?)?;
+/// println!("the status is at {}", page.addresses[0]);
+/// // server.run() serves both.
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Shown<O> {
     outside: O,
     ledger: Rc<RefCell<Ledger>>,
