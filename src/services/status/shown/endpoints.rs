@@ -1,5 +1,7 @@
 //! What the ledger knows of each socket, for metrics.
 
+use std::time::Duration;
+
 use crate::machine::Table as _;
 use crate::reactor::tables::stream;
 use crate::services::status::metrics::{Durations, EndpointNumbers, Transition};
@@ -54,8 +56,28 @@ fn durations_of(machine: &'static str, state: &'static str, histogram: &Histogra
     Durations {
         machine,
         state,
-        buckets: histogram.cumulative().map(|(bound, count)| (bound.as_secs_f64(), count)).collect(),
+        buckets: histogram.cumulative().map(|(bound, count)| (seconds(bound), count)).collect(),
         sum_seconds: histogram.sum().as_secs_f64(),
         count: histogram.count(),
+    }
+}
+
+/// The number that is nearest, so that it is written as it is meant: `as_secs_f64` rounds twice, and 1.6384 s are
+/// 1.6383999999999999 with it.
+#[expect(clippy::cast_precision_loss, reason = "microseconds of 285 years have 53 bits")]
+fn seconds(bound: Duration) -> f64 {
+    bound.as_micros() as f64 / 1e6
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bounds_of_durations_are_written_as_short_decimals() {
+        let durations = durations_of("connection", "reading name", &Histogram::default());
+        let bounds: Vec<String> = durations.buckets.iter().map(|(bound, _)| bound.to_string()).collect();
+        assert_eq!(bounds[..3], ["0.0001", "0.0004", "0.0016"]);
+        assert_eq!(bounds[7..], ["1.6384", "6.5536", "26.2144", "104.8576", "419.4304", "1677.7216"]);
     }
 }
