@@ -13,11 +13,11 @@ const COUNT: Column = Column::Right(11);
 /// How wide a rate is at least.
 const RATE: Column = Column::Right(9);
 
-/// The numbers as text. Rates are by the numbers of some time `before`; without them there are none.
+/// The numbers as text. Rates are by the numbers of some time `before`; without them there are none. Those of the system are
+/// by the numbers of the last time that it was `asked`, and of a time before.
 #[must_use]
-pub fn text(numbers: &Numbers, before: Option<&Numbers>) -> String {
-    let counts =
-        Counts { now: numbers, before: before.filter(|before| before.age_seconds < numbers.age_seconds) };
+pub fn text(numbers: &Numbers, before: Option<&Numbers>, asked: Option<[&Numbers; 2]>) -> String {
+    let counts = Counts::since(before, numbers);
     let mut text = String::new();
     let does = if numbers.stopping { "stops" } else { "serves" };
     let _ = writeln!(
@@ -36,7 +36,8 @@ pub fn text(numbers: &Numbers, before: Option<&Numbers>) -> String {
     sockets(&mut text, numbers);
     turns(&mut text, &counts);
     process(&mut text, numbers);
-    network(&mut text, &counts);
+    let [before, now] = asked.map_or([None, None], |asked| asked.map(Some));
+    network(&mut text, &Counts::since(before, now.unwrap_or(numbers)));
     text
 }
 
@@ -49,7 +50,11 @@ struct Counts<'a> {
     before: Option<&'a Numbers>,
 }
 
-impl Counts<'_> {
+impl<'a> Counts<'a> {
+    fn since(before: Option<&'a Numbers>, now: &'a Numbers) -> Counts<'a> {
+        Counts { now, before: before.filter(|before| before.age_seconds < now.age_seconds) }
+    }
+
     /// A count and its rate per second, as far as they are known.
     fn of(&self, pick: Pick<'_>) -> [String; 2] {
         let now = pick(self.now);
@@ -236,13 +241,14 @@ mod tests {
 
     #[test]
     fn the_numbers_are_shown_as_aligned_text() {
-        let shown = text(&sample::numbers(5), Some(&sample::numbers(2)));
+        let (now, before) = (sample::numbers(5), sample::numbers(2));
+        let shown = text(&now, Some(&before), Some([&before, &now]));
         sample::hold("src/services/status/text/sample.txt", &shown);
     }
 
     #[test]
     fn without_numbers_there_is_a_text_all_the_same() {
-        let shown = text(&Numbers::of(&View::default(), &System::default(), "0", None), None);
+        let shown = text(&Numbers::of(&View::default(), &System::default(), "0", None), None, None);
         assert!(shown.starts_with("welcomed 0, up 00:00:00, serves\n"), "{shown}");
     }
 
@@ -250,7 +256,7 @@ mod tests {
     fn without_earlier_numbers_there_are_no_rates() {
         let numbers = sample::numbers(5);
         for before in [None, Some(&numbers), Some(&sample::numbers(9))] {
-            let shown = text(&numbers, before);
+            let shown = text(&numbers, before, None);
             let accepted = shown.lines().find(|line| line.starts_with("  accepted ")).unwrap();
             assert_eq!(accepted.split_whitespace().collect::<Vec<_>>(), ["accepted", "628"], "{shown}");
         }
@@ -275,7 +281,7 @@ mod tests {
             numbers.services[0].accepted = count;
             numbers.services[0].machines[0].arrows[0].count = count;
             numbers.sockets[0].drops = Some(count);
-            for line in text(&numbers, Some(&sample::numbers(0))).lines() {
+            for line in text(&numbers, Some(&sample::numbers(0)), None).lines() {
                 prop_assert!(line.chars().count() <= table::LINE_MAX_CHARS, "{}", line);
             }
         }

@@ -28,8 +28,10 @@ pub(super) enum From {
 #[derive(Default)]
 pub(super) struct History {
     points: VecDeque<Point>,
-    /// The numbers of the last seconds, oldest first.
+    /// The numbers of the last seconds, oldest first, without those of the system.
     numbers: VecDeque<Numbers>,
+    /// The numbers of the last times that the system was asked, oldest first.
+    asked: VecDeque<Numbers>,
     /// When the last point was added.
     last: Option<Duration>,
 }
@@ -53,15 +55,21 @@ impl History {
             let age_seconds =
                 age.saturating_sub(STEP * u32::try_from(second).unwrap_or(u32::MAX)).as_secs_f64();
             self.push(Point { age_seconds, visits: 0.0, open: was_open });
+            if let Some(same) = self.numbers.back() {
+                let same = Numbers { age_seconds, ..same.clone() };
+                keep(&mut self.numbers, same);
+            }
         }
         let since = if waited > 0 { 1.0 } else { seconds };
         let visits = rounded(accepted.saturating_sub(before)) / since;
         self.push(Point { age_seconds: age.as_secs_f64(), visits, open });
-        self.numbers.push_back(numbers);
-        if self.numbers.len() > RATE_SECONDS {
-            self.numbers.pop_front();
-        }
+        keep(&mut self.numbers, numbers);
         self.last = Some(age);
+    }
+
+    /// The system was asked, and these are the numbers.
+    pub(super) fn asked(&mut self, numbers: &Numbers) {
+        keep(&mut self.asked, numbers.clone());
     }
 
     fn push(&mut self, point: Point) {
@@ -84,6 +92,20 @@ impl History {
     pub(super) fn before(&self) -> Option<&Numbers> {
         self.numbers.front()
     }
+
+    /// The numbers of the last time that the system was asked, and before them those of some times ago. The system is asked when
+    /// somebody looks: these can be hours apart.
+    pub(super) fn before_and_asked(&self) -> Option<[&Numbers; 2]> {
+        self.asked.front().zip(self.asked.back()).map(|(before, last)| [before, last])
+    }
+}
+
+/// Keeps these as the last of some seconds.
+fn keep(all: &mut VecDeque<Numbers>, numbers: Numbers) {
+    all.push_back(numbers);
+    if all.len() > RATE_SECONDS {
+        all.pop_front();
+    }
 }
 
 /// The clients that were accepted, of all services, and the connections that are open.
@@ -96,4 +118,22 @@ fn sums(numbers: &Numbers) -> (u64, u64) {
 #[expect(clippy::cast_precision_loss, reason = "a count of one second has far fewer than 52 bits")]
 fn rounded(count: u64) -> f64 {
     count as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::System;
+    use crate::reactor::view::View;
+
+    #[test]
+    fn after_a_long_wait_rates_are_those_of_the_last_seconds() {
+        let mut history = History::default();
+        for seconds in [1, 2, 3, 60] {
+            let age = Duration::from_secs(seconds);
+            let view = View { age, ..View::default() };
+            history.add(age, Numbers::of(&view, &System::default(), "0", None));
+        }
+        assert_eq!(history.before().map(|before| before.age_seconds), Some(56.0));
+    }
 }

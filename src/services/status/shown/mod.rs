@@ -141,11 +141,16 @@ impl<O: Outside> Shown<O> {
     fn numbers(&mut self, now: Instant) -> Numbers {
         let addresses = self.addresses();
         let is_old = |(at, _): &(Instant, System)| now.saturating_duration_since(*at) >= LOOK_EVERY;
-        if self.system.as_ref().is_none_or(is_old) {
+        let asks = self.system.as_ref().is_none_or(is_old);
+        if asks {
             self.system = Some((now, self.outside.system(&addresses)));
         }
         let system = self.system.as_ref().map(|(_, system)| system.clone()).unwrap_or_default();
-        Numbers::of(&self.view, &system, self.outside.version(), self.outside.log())
+        let numbers = Numbers::of(&self.view, &system, self.outside.version(), self.outside.log());
+        if asks {
+            self.history.asked(&numbers);
+        }
+        numbers
     }
 
     fn recent(&self, most: usize, now: Instant) -> Conversations {
@@ -191,7 +196,7 @@ impl<O: Outside> Shown<O> {
             return Answer::new(HTML, html).with_policy(POLICY);
         }
         let numbers = self.numbers(now);
-        let mut shown = text(&numbers, self.history.before());
+        let mut shown = text(&numbers, self.history.before(), self.history.before_and_asked());
         if self.records() {
             let [slowest, failed] = self.lists(now);
             for (title, list) in
@@ -261,8 +266,7 @@ impl<O: Outside> Content for Shown<O> {
     fn look(&mut self, view: View) {
         self.view = view;
         if self.history.is_due(self.view.age) {
-            let system = self.system.as_ref().map(|(_, system)| system.clone()).unwrap_or_default();
-            let numbers = Numbers::of(&self.view, &system, self.outside.version(), None);
+            let numbers = Numbers::of(&self.view, &System::default(), self.outside.version(), None);
             self.history.add(self.view.age, numbers);
         }
     }
@@ -290,5 +294,52 @@ impl<O: Outside> Content for Shown<O> {
 
     fn event(&mut self, now: Instant) -> Rc<[u8]> {
         self.facts(history::From::TheLastSeconds, now).message().into_bytes().into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::Network;
+
+    /// A system that has dropped 100 more handshakes each time that it is asked.
+    #[derive(Default)]
+    struct Dropping(u64);
+
+    impl Outside for Dropping {
+        fn version(&self) -> &'static str {
+            "0"
+        }
+
+        fn system(&mut self, _: &[String]) -> System {
+            self.0 += 100;
+            System {
+                network: Network { listen_drops: Some(self.0), ..Network::default() },
+                ..System::default()
+            }
+        }
+
+        fn log(&self) -> Option<Log> {
+            None
+        }
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "a moment to count from")]
+    fn the_rates_of_the_system_are_from_one_question_to_the_next() {
+        let (mut shown, start) = (Shown::new(Dropping::default(), Ledger::new(0, true)), Instant::now());
+        let mut age = Duration::ZERO;
+        let mut numbers = |seconds: u64| {
+            for _ in 0..seconds {
+                age += Duration::from_secs(1);
+                shown.look(View { age, ..View::default() });
+            }
+            let numbers = shown.numbers(start + age);
+            text(&numbers, shown.history.before(), shown.history.before_and_asked())
+        };
+        numbers(1);
+        let text = numbers(50);
+        let dropped = text.lines().find(|line| line.contains("handshakes dropped")).unwrap();
+        assert_eq!(dropped.split_whitespace().collect::<Vec<_>>(), ["handshakes", "dropped", "200", "2.0"]);
     }
 }
