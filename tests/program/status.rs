@@ -161,6 +161,7 @@ fn a_status_that_cannot_be_served_is_one_line() {
     for (endpoint, why) in [
         ("udp://127.0.0.1:0", "HTTP is served over tcp:// and unix://, not over udp://"),
         ("unixpacket:///tmp/s", "not over unixpacket://"),
+        ("http://127.0.0.1:9998", "it is an endpoint and no address of a page"),
         ("99999", "the port is not a number from 0 to 65535"),
         ("", "accepted is"),
     ] {

@@ -133,6 +133,12 @@ fn record(text: &str) -> Result<u32, String> {
 /// Where the status is served: over streams, since HTTP needs them.
 fn status_endpoint(text: &str) -> Result<Endpoint, String> {
     let is_port = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if text.starts_with("http://") || text.starts_with("https://") {
+        return Err(
+            "it is an endpoint and no address of a page; accepted is 9998 or 127.0.0.1:9998, for one"
+                .to_owned(),
+        );
+    }
     let whole = if is_port { format!("127.0.0.1:{text}") } else { text.to_owned() };
     let endpoint: Endpoint = whole.parse().map_err(|error| format!("{error}"))?;
     match endpoint.kind() {
