@@ -81,6 +81,24 @@ impl Answer {
         self.status
     }
 
+    /// Its media type.
+    #[must_use]
+    pub fn content_type(&self) -> &str {
+        self.content_type
+    }
+
+    /// Its `Content-Security-Policy`.
+    #[must_use]
+    pub fn policy(&self) -> &str {
+        &self.policy
+    }
+
+    /// Its content.
+    #[must_use]
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
     /// The answer to a request that is refused.
     pub(super) fn refusing(refusal: Refusal) -> Answer {
         let Refusal { status, why } = refusal;
