@@ -17,7 +17,7 @@ mod program {
     mod client_program;
     mod errors;
     mod fault_run;
-    mod folder;
+    pub(crate) mod folder;
     mod sandbox;
     mod socket_client;
     mod tracer;
@@ -38,7 +38,11 @@ mod program {
     mod shares;
     mod signals;
     mod starting;
-    mod status;
+    pub(crate) mod status;
+    mod status_clients;
+    mod status_load;
+    mod status_prometheus;
+    mod status_proxies;
     mod system_calls;
     mod tcp_clients;
     mod unix_answers;

@@ -1,11 +1,13 @@
 //! A real browser. Chromedriver is asked by JSON over HTTP, as `WebDriver` has it (<https://www.w3.org/TR/webdriver2/>).
 
 use std::fs;
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use ureq::Agent;
@@ -29,13 +31,8 @@ impl Browser {
             return None;
         }
         let folder = tempfile::tempdir().unwrap();
-        let mut command = tied("chromedriver");
-        command.arg("--port=0").stdin(Stdio::null()).stdout(Stdio::piped());
-        let mut driver = Process::start(command.env("HOME", folder.path()));
-        let said = Log::read(driver.child.stdout.take().unwrap());
-        let said = said.wait_for("started successfully on port ");
-        let port = said.split("started successfully on port ").nth(1).unwrap();
-        let port: u16 = port.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap();
+        let home = folder.path();
+        let (driver, port) = (0..10).find_map(|_| drive(home)).expect("chromedriver finds a port");
         let agent = Agent::config_builder().http_status_as_error(false);
         let agent = agent.timeout_global(Some(Duration::from_secs(60))).build().new_agent();
         let session = format!("http://127.0.0.1:{port}/session");
@@ -129,6 +126,45 @@ impl Browser {
         BASE64_STANDARD.decode(answer["value"].as_str().unwrap()).unwrap()
     }
 
+    /// The colors of points of a picture (a PNG file), as `#rrggbb`. The page is another one afterwards.
+    pub(crate) fn colors(&self, picture: &[u8], points: &[[f64; 2]]) -> Vec<String> {
+        self.open("about:blank");
+        let script = "const [picture, points, done] = arguments, image = new Image();
+            image.onload = () => {
+                const canvas = new OffscreenCanvas(image.width, image.height).getContext('2d');
+                canvas.drawImage(image, 0, 0);
+                const hex = (color) => '#' + [...color].map((part) => part.toString(16).padStart(2, '0')).join('');
+                done(points.map(([x, y]) => hex(canvas.getImageData(x, y, 1, 1).data.slice(0, 3))));
+            };
+            image.src = 'data:image/png;base64,' + picture;";
+        let arguments = json!([BASE64_STANDARD.encode(picture), points]);
+        let colors = self.ask("/execute/async", &json!({ "script": script, "args": arguments }));
+        serde_json::from_value(colors).unwrap()
+    }
+
+    /// Suspends what draws its pages, or lets it go on.
+    pub(crate) fn suspend_pages(&self, is_suspended: bool) {
+        let driver = self.driver.child.id();
+        let processes: Vec<(u32, u32)> = processes().collect();
+        let belongs = |process: u32| {
+            let parent =
+                |child: &u32| processes.iter().find(|(one, _)| one == child).map(|(_, parent)| *parent);
+            std::iter::successors(Some(process), parent).take(20).any(|ancestor| ancestor == driver)
+        };
+        let draws = |process: u32| {
+            let line = fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
+            String::from_utf8_lossy(&line).contains("--type=renderer")
+        };
+        let pages: Vec<u32> =
+            processes.iter().map(|(one, _)| *one).filter(|one| belongs(*one) && draws(*one)).collect();
+        assert!(!pages.is_empty(), "no process draws a page");
+        for page in pages {
+            let page = Pid::from_raw(page.try_into().unwrap()).unwrap();
+            // One may have ended since.
+            let _ = kill_process(page, if is_suspended { Signal::STOP } else { Signal::CONT });
+        }
+    }
+
     /// Opens another window, or a tab that hides the others of its window, and goes on in it.
     pub(crate) fn open_another(&self, kind: &str) -> String {
         let window = self.ask("/window/new", &json!({ "type": kind }))["handle"].as_str().unwrap().to_owned();
@@ -147,6 +183,37 @@ impl Browser {
             json!([{ "type": "keyDown", "value": "\u{e004}" }, { "type": "keyUp", "value": "\u{e004}" }]);
         self.ask("/actions", &json!({ "actions": [{ "type": "key", "id": "keys", "actions": keys }] }));
     }
+}
+
+/// Starts chromedriver, and gives its port. It takes a free port of IPv6, and ends if the same one of IPv4 is not free.
+fn drive(home: &Path) -> Option<(Process, u16)> {
+    let mut command = tied("chromedriver");
+    command.arg("--port=0").stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut driver = Process::start(command.env("HOME", home));
+    let log = Log::read(driver.child.stdout.take().unwrap());
+    let mut port = None;
+    until("chromedriver has begun or ended", || {
+        let said = log.text();
+        let line =
+            said.split_inclusive('\n').find_map(|line| line.split_once("started successfully on port "));
+        port = line
+            .filter(|(_, port)| port.ends_with('\n'))
+            .map(|(_, port)| port.trim_end().trim_end_matches('.').parse().unwrap());
+        port.is_some() || log.is_at_its_end()
+    });
+    port.map(|port| (driver, port))
+}
+
+/// All processes, each with its parent.
+fn processes() -> impl Iterator<Item = (u32, u32)> {
+    let of = |process: u32| {
+        let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+        let parent = stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()?;
+        Some((process, parent))
+    };
+    let names =
+        fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    names.filter_map(of)
 }
 
 impl Drop for Browser {

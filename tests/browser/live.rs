@@ -1,55 +1,39 @@
 //! What the page does while the server goes on, goes away and comes back.
 
+use rustix::process::Signal;
+
 use super::driver::Browser;
 use super::model::{DIAGRAMS, arrow, begun};
-use super::site::{Model, Site, site, url};
+use super::real::Real;
+use super::site::{Model, Site as _, url};
 use crate::process::until;
 
+/// What a page must not take for a part of itself.
+pub(crate) const STRANGE_NAMES: [&str; 5] = [
+    "<img src=x onerror=alert(1)>",
+    "</script><script>alert(1)</script>",
+    "<!--<script>",
+    "&lt;b&gt;",
+    "{{first}}",
+];
+
 /// A browser that has opened the page of a server, and the server.
-fn opened() -> Option<(Browser, impl Site)> {
-    let (browser, site) = (Browser::start()?, site());
+fn opened() -> Option<(Browser, Real)> {
+    let (browser, site) = (Browser::start()?, Real::start(&[]));
     browser.open(&url(&site, "/"));
     browser.wait_for("news", "Live");
     Some((browser, site))
 }
 
 /// The identifier of the number of the first arrow with these words in the picture `m`.
-fn number(m: usize, words: &str) -> String {
+pub(crate) fn number(m: usize, words: &str) -> String {
     format!("m{m}a{}", arrow(DIAGRAMS[m], words))
 }
 
 #[test]
 fn the_page_loads_without_an_error_in_the_console() {
-    let Some((browser, site)) = opened() else { return };
+    let Some((browser, _site)) = opened() else { return };
     assert_eq!(browser.complaints(), [""; 0]);
-    browser.open(&url(&site, "/connections/1"));
-    assert_eq!(browser.run("return document.querySelector('h2').textContent"), "Its story");
-    let color = "return getComputedStyle(document.querySelector('header')).display";
-    assert_eq!(browser.run(color), "flex", "it has the style of the page");
-    assert_eq!(browser.complaints(), [""; 0]);
-}
-
-#[test]
-fn the_script_begins_with_what_the_server_has_written() {
-    let Some((browser, mut site)) = opened() else { return };
-    site.visit("Ada");
-    browser.wait_for(&number(0, "line end"), "1");
-    // The page as it comes, beside the page as the script has written it.
-    let differences = browser.run(
-        "const request = new XMLHttpRequest(); request.open('GET', '/', false); request.send();
-         const page = new DOMParser().parseFromString(request.responseText, 'text/html');
-         const texts = (page) => [...page.querySelectorAll('main [data-is], main td, main th, main svg text')]
-             .filter((node) => !node.closest('#curve') && !/r(t)?$/.test(node.id) && !node.matches('.began_seconds'))
-             .map((node) => (node.id || node.dataset.is || node.className) + ': ' + node.textContent);
-         const [sent, shown] = [texts(page), texts(document)];
-         return [sent.length, shown.length, ...sent.filter((text, at) => text !== shown[at])];",
-    );
-    let differences = differences.as_array().unwrap();
-    assert!(differences[0] == differences[1] && differences[0].as_u64() > Some(100), "{differences:?}");
-    // A rate over the last seconds is not in a single page.
-    let others: Vec<_> = differences[2..].iter().filter_map(|text| text.as_str()).collect();
-    let rates = ["busy: ", "turn: ", "turning: "];
-    assert!(others.iter().all(|text| rates.iter().any(|rate| text.starts_with(rate))), "{others:?}");
 }
 
 #[test]
@@ -73,19 +57,16 @@ fn a_visit_moves_the_count_on_its_arrow() {
         browser.run("return document.querySelectorAll('[data-rows=\"record.last\"] tbody tr').length"),
         2
     );
+    // A datagram has its own table.
+    site.ask_over_udp("Zoe");
+    browser.wait_for(&number(2, "record"), "1");
+    assert_eq!(browser.text(&taken), "2");
 }
 
 #[test]
 fn strange_names_stay_text() {
     let Some((browser, mut site)) = opened() else { return };
-    let names = [
-        "<img src=x onerror=alert(1)>",
-        "</script><script>alert(1)</script>",
-        "<!--<script>",
-        "&lt;b&gt;",
-        "{{first}}",
-    ];
-    for name in names {
+    for name in STRANGE_NAMES {
         site.visit(name);
     }
     let shown = |browser: &Browser| {
@@ -94,10 +75,10 @@ fn strange_names_stay_text() {
         browser.run(cells)
     };
     // By events, and then as a new page.
-    until("all names are there", || shown(&browser) == serde_json::json!(names));
+    until("all names are there", || shown(&browser) == serde_json::json!(STRANGE_NAMES));
     browser.open(&url(&site, "/"));
     browser.wait_for("news", "Live");
-    assert_eq!(shown(&browser), serde_json::json!(names));
+    assert_eq!(shown(&browser), serde_json::json!(STRANGE_NAMES));
     let strange = "return document.querySelectorAll('img, script:not([id]) ~ script, main script').length";
     assert_eq!(browser.run(strange), 0);
     assert_eq!(browser.run("return document.scripts.length"), 2);
@@ -133,32 +114,10 @@ fn a_server_that_stops_is_said_to() {
     assert_eq!(browser.run(says), serde_json::json!(["status", "The server is stopping · welcomed"]));
 }
 
-/// A browser has six connections to one server, and to one by another name six more.
-#[test]
-fn ten_watchers_are_all_told() {
-    let Some(browser) = Browser::start() else { return };
-    let mut site = site();
-    let hosts = ["127.0.0.1", "localhost"].iter().cycle().take(10);
-    let windows: Vec<String> = hosts
-        .map(|host| {
-            let window = browser.open_another("window");
-            browser.open(&format!("http://{host}:{}/", site.port()));
-            window
-        })
-        .collect();
-    until("all watch", || site.watchers() == windows.len());
-    site.visit("Ada");
-    for window in &windows {
-        browser.go_to(window);
-        browser.wait_for(&number(0, "line end"), "1");
-        assert_eq!(browser.text("news"), "Live");
-    }
-}
-
 #[test]
 fn a_page_that_is_not_seen_asks_for_no_events() {
     let Some(browser) = Browser::start() else { return };
-    let mut site = site();
+    let mut site = Real::start(&[]);
     let tab = browser.open_another("tab");
     browser.open(&url(&site, "/"));
     until("it watches", || site.watchers() == 1);
@@ -173,10 +132,37 @@ fn a_page_that_is_not_seen_asks_for_no_events() {
 
 #[test]
 fn a_server_that_tells_nothing_for_long_is_said_to() {
-    let Some((browser, mut site)) = opened() else { return };
+    let Some((browser, site)) = opened() else { return };
+    site.shown().server.signal(Signal::STOP);
     browser.wait_for("news", "No news from the server");
-    site.visit("Ada");
+    site.shown().server.signal(Signal::CONT);
     browser.wait_for("news", "Live");
+}
+
+#[test]
+fn the_script_begins_with_what_the_server_has_written() {
+    let Some(browser) = Browser::start() else { return };
+    let mut site = Model::of(begun());
+    browser.open(&url(&site, "/"));
+    browser.wait_for("news", "Live");
+    site.visit("Ada");
+    browser.wait_for(&number(0, "line end"), "1");
+    // The page as it comes, beside the page as the script has written it.
+    let differences = browser.run(
+        "const request = new XMLHttpRequest(); request.open('GET', '/', false); request.send();
+         const page = new DOMParser().parseFromString(request.responseText, 'text/html');
+         const texts = (page) => [...page.querySelectorAll('main [data-is], main td, main th, main svg text')]
+             .filter((node) => !node.closest('#curve') && !/r(t)?$/.test(node.id) && !node.matches('.began_seconds'))
+             .map((node) => (node.id || node.dataset.is || node.className) + ': ' + node.textContent);
+         const [sent, shown] = [texts(page), texts(document)];
+         return [sent.length, shown.length, ...sent.filter((text, at) => text !== shown[at])];",
+    );
+    let differences = differences.as_array().unwrap();
+    assert!(differences[0] == differences[1] && differences[0].as_u64() > Some(100), "{differences:?}");
+    // A rate over the last seconds is not in a single page.
+    let others: Vec<_> = differences[2..].iter().filter_map(|text| text.as_str()).collect();
+    let rates = ["busy: ", "turn: ", "turning: "];
+    assert!(others.iter().all(|text| rates.iter().any(|rate| text.starts_with(rate))), "{others:?}");
 }
 
 #[test]

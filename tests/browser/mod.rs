@@ -3,8 +3,11 @@
 // What the tests stand on.
 mod driver;
 mod model;
+mod real;
 mod site;
 
 mod live;
 mod looks;
 mod pictures;
+mod stories;
+mod suspended;

@@ -1,4 +1,4 @@
-//! A server with a page. Until the real one has it, a few lines answer for it.
+//! A server with a page: the real one, or a model of a few lines that shows any numbers.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -28,11 +28,6 @@ pub(crate) trait Site {
     fn stop(&mut self);
     /// How many have its page open, and are told what is new.
     fn watchers(&self) -> usize;
-}
-
-/// The server of the tests: the one place to change when the real one has the page.
-pub(crate) fn site() -> impl Site {
-    Model::of(model::begun())
 }
 
 /// The address of a page of it.

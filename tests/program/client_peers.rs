@@ -25,7 +25,7 @@ fn server() -> Server {
 }
 
 /// A port that is free, at an address that nothing else uses: not even a client's port can be in the way.
-fn free_place() -> SocketAddr {
+pub(super) fn free_place() -> SocketAddr {
     static NUMBER: AtomicU32 = AtomicU32::new(1);
     let of_this_process = (std::process::id() % 255) << 16;
     let host = Ipv4Addr::from(127 << 24 | of_this_process | 0xa100 | NUMBER.fetch_add(1, Ordering::Relaxed));
@@ -33,7 +33,7 @@ fn free_place() -> SocketAddr {
 }
 
 /// Starts a program that will accept clients at `place`, and waits until it does.
-fn start(command: &mut Command, place: SocketAddr) -> Process {
+pub(super) fn start(command: &mut Command, place: SocketAddr) -> Process {
     let mut process = Process::start(command);
     until(&format!("a client can connect to {place}"), || {
         assert!(process.child.try_wait().unwrap().is_none(), "it has ended: {}", process.log());

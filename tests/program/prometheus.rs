@@ -1,23 +1,21 @@
-//! A real Prometheus takes the numbers as they are served to it, and its tools find nothing to say of them nor of the alert rules
-//! of docs/alerts.yml.
+//! The tools of Prometheus find nothing to say of the metrics, nor of the alert rules of docs/alerts.yml. And a real Prometheus, to
+//! be asked by other tests.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
 
+use serde_json::Value;
 use welcomed::kernel::SystemReader;
 use welcomed::reactor::view::{MachineView, Places, ServiceView, View};
-use welcomed::services::status::metrics::{Durations, EndpointNumbers, TEXT_FORMAT, Transition, metrics};
+use welcomed::services::status::metrics::{Durations, EndpointNumbers, Transition, metrics};
 use welcomed::services::status::numbers::{Log, Numbers};
 use welcomed::services::welcome::tables::connection;
 
 use super::folder::Folder;
-use crate::process::{BOUND, Process, is_here, run, until};
+use crate::process::{BOUND, Process, is_here, run};
 use crate::tied::tied;
 
 const RULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/alerts.yml");
@@ -66,7 +64,7 @@ fn served(system: &SystemReader, clients: u64) -> String {
 }
 
 /// The samples of metrics, each with its value.
-fn samples(metrics: &str) -> Vec<(&str, f64)> {
+pub(super) fn samples(metrics: &str) -> Vec<(&str, f64)> {
     let lines = metrics.lines().filter(|line| !line.starts_with('#'));
     lines
         .map(|line| line.rsplit_once(' ').unwrap())
@@ -107,32 +105,14 @@ fn each_alert_is_about_a_metric_that_is_served() {
     assert_eq!(asked.difference(&shown).copied().collect::<Vec<_>>(), [""; 0]);
 }
 
-/// Answers each request with what `content` makes of its number.
-fn serve(content: impl Fn(u64) -> String + Send + 'static) -> (SocketAddr, Arc<AtomicU64>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    let answered = Arc::new(AtomicU64::new(0));
-    let count = Arc::clone(&answered);
-    thread::spawn(move || {
-        for client in listener.incoming() {
-            let (mut client, mut request) = (client.unwrap(), Vec::new());
-            client.set_read_timeout(Some(BOUND)).unwrap();
-            while !request.ends_with(b"\r\n\r\n") {
-                let mut byte = [0];
-                client.read_exact(&mut byte).unwrap();
-                request.extend(byte);
-            }
-            let content = content(count.load(Ordering::SeqCst) + 1);
-            // It may have gone: the test is over.
-            let _ = write!(client, "HTTP/1.0 200 OK\r\nContent-Type: {TEXT_FORMAT}\r\n\r\n{content}");
-            count.fetch_add(1, Ordering::SeqCst);
-        }
-    });
-    (address, answered)
+/// What Prometheus has for this expression: the value of each series that is found.
+pub(super) fn query(prometheus: SocketAddr, expression: &str) -> Vec<f64> {
+    let found = ask(prometheus, expression).into_iter();
+    found.map(|series| series["value"][1].as_str().unwrap().parse().unwrap()).collect()
 }
 
-/// What Prometheus has for this expression: the value of each series that is found.
-fn query(prometheus: SocketAddr, expression: &str) -> Vec<f64> {
+/// The series that it finds, each with its labels.
+pub(super) fn ask(prometheus: SocketAddr, expression: &str) -> Vec<Value> {
     let encoded = expression.bytes().fold(String::new(), |mut encoded, byte| {
         write!(encoded, "%{byte:02X}").unwrap();
         encoded
@@ -144,16 +124,15 @@ fn query(prometheus: SocketAddr, expression: &str) -> Vec<f64> {
     connection.read_to_string(&mut answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     assert!(head.contains(" 200 "), "{expression}: {answer}");
-    let body: serde_json::Value = serde_json::from_str(body).unwrap();
-    let found = body["data"]["result"].as_array().unwrap();
-    found.iter().map(|series| series["value"][1].as_str().unwrap().parse().unwrap()).collect()
+    let body: Value = serde_json::from_str(body).unwrap();
+    body["data"]["result"].as_array().unwrap().clone()
 }
 
-/// Starts a Prometheus that scrapes `target` four times a second.
-fn start(folder: &Folder, target: SocketAddr) -> (Process, SocketAddr) {
+/// Starts a Prometheus that scrapes `target` so often, and knows the alert rules.
+pub(super) fn start(folder: &Folder, target: SocketAddr, every: &str) -> (Process, SocketAddr) {
     let config = folder.path("prometheus.yml");
     let text = format!(
-        "global: {{ scrape_interval: 250ms, scrape_timeout: 250ms, evaluation_interval: 250ms }}\nrule_files: [{RULES}]\nscrape_configs:\n  \
+        "global: {{ scrape_interval: {every}, scrape_timeout: {every}, evaluation_interval: {every} }}\nrule_files: [{RULES}]\nscrape_configs:\n  \
          - {{ job_name: welcomed, static_configs: [{{ targets: [\"{target}\"] }}] }}\n"
     );
     std::fs::write(&config, text).unwrap();
@@ -165,31 +144,4 @@ fn start(folder: &Folder, target: SocketAddr) -> (Process, SocketAddr) {
     let process = Process::start(&mut command);
     process.wait_for_log("Server is ready to receive web requests");
     (process, place)
-}
-
-#[test]
-fn prometheus_has_the_numbers_that_were_served() {
-    if !is_here("prometheus") {
-        return;
-    }
-    // Ten scrapes with rising counts, and then always the last one.
-    let system = SystemReader::open();
-    let last = served(&system, 100);
-    let again = last.clone();
-    let (target, answered) =
-        serve(move |number| if number < 10 { served(&system, 10 * number) } else { again.clone() });
-    let folder = Folder::new();
-    let (_prometheus, place) = start(&folder, target);
-    until("it has scraped three seconds long", || answered.load(Ordering::SeqCst) >= 13);
-    let outcome = "welcomed_conversations_total{outcome=\"welcomed\"}";
-    until("it has the last numbers", || query(place, outcome) == [100.0]);
-    let samples = samples(&last);
-    assert_eq!(query(place, "up{job=\"welcomed\"}"), [1.0]);
-    assert_eq!(query(place, "scrape_samples_scraped"), [f64::from(u32::try_from(samples.len()).unwrap())]);
-    for (series, value) in samples {
-        assert_eq!(query(place, series), [value], "{series}");
-    }
-    let risen = query(place, &format!("resets({outcome}[1m]) == 0 and changes({outcome}[1m]) > 5"));
-    assert_eq!(risen, [0.0], "it has seen the count rise");
-    assert_eq!(query(place, "ALERTS{alertstate=\"firing\"}"), [0.0; 0]);
 }

@@ -1,5 +1,6 @@
 //! The status of a real server: it answers when that is needed most, and costs the others nothing.
 
+use std::fs;
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
@@ -21,7 +22,12 @@ pub(crate) struct Shown {
 impl Shown {
     /// Starts a server with its status on a free port.
     pub(crate) fn start(options: &[&str]) -> Shown {
-        let server = Server::start(&[&["--status", "127.0.0.1:0"], options].concat());
+        Shown::start_at("127.0.0.1:0", options)
+    }
+
+    /// Starts a server with its status at this address.
+    pub(crate) fn start_at(endpoint: &str, options: &[&str]) -> Shown {
+        let server = Server::start(&[&["--status", endpoint], options].concat());
         let log = server.wait_for_log("the status is at http://");
         let status = log.split("the status is at http://").nth(1).unwrap().split('/').next().unwrap();
         Shown { status: status.parse().unwrap(), server }
@@ -33,6 +39,13 @@ impl Shown {
         client.set_read_timeout(Some(BOUND)).unwrap();
         write!(client, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
         parted(&mut client)
+    }
+
+    /// The memory of the server that is resident.
+    pub(crate) fn resident_bytes(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.server.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        1024 * line.trim().trim_end_matches(" kB").parse::<u64>().unwrap()
     }
 }
 
@@ -56,7 +69,7 @@ fn the_status_says_that_the_server_is_alive_and_ready() {
 
 #[test]
 fn a_server_that_drains_says_that_it_is_not_ready() {
-    let shown = Shown::start(&["--drain-timeout", "20s"]);
+    let shown = Shown::start(&["--drain-timeout", "20s", "--name-gap", "20s"]);
     let mut slow = shown.server.send(b"A");
     until("the client is accepted", || {
         shown.server.signal(Signal::USR1);
