@@ -19,7 +19,7 @@ const PAGE: &str = include_str!("page.html");
 
 /// What every page is sent with as its `Content-Security-Policy`: this style, this script, and events from the same server.
 pub const POLICY: &str = "default-src 'none'; \
-    style-src 'sha256-YjoiA3jc6+Zl2kANQVhUEA2XzP8vR1Jh6rmkghe2oIA='; \
+    style-src 'sha256-ju1ZvqcUwhd/n/ZAUcpSXUeDposg6ZbcDQJOCKglIAA='; \
     script-src 'sha256-ojl/KfNBWHwmBW1fDp331frcSZ4gxcpLOtFU+E4PBx8='; \
     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 

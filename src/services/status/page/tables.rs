@@ -146,7 +146,7 @@ const CONVERSATIONS: [Column<Conversation>; 7] = [
     }),
     Column("State or outcome", "state", Show::Text, |conversation, _| conversation.state.clone()),
     Column("Client", "peer", Show::Text, |conversation, _| conversation.peer.clone().unwrap_or_default()),
-    Column("Name", "name", Show::Text, |conversation, _| conversation.name.clone().unwrap_or_default()),
+    Column("Said first", "name", Show::Text, |conversation, _| conversation.name.clone().unwrap_or_default()),
     Column("Came to", "endpoint", Show::Text, |conversation, _| conversation.endpoint.clone()),
 ];
 

@@ -26,8 +26,8 @@ pub(super) fn list(title: &str, list: &Conversations, records: bool) -> String {
     } else {
         body.push_str(
             "<div class=\"list\"><table><thead><tr><th scope=\"col\" class=\"number\">Number</th><th scope=\"col\">Client</th>\
-             <th scope=\"col\">Said first</th><th scope=\"col\">Endpoint</th><th scope=\"col\" class=\"number\">Began</th>\
-             <th scope=\"col\" class=\"number\">Lasted</th><th scope=\"col\">Is, or became</th></tr></thead><tbody>\n",
+             <th scope=\"col\">Said first</th><th scope=\"col\">Came to</th><th scope=\"col\" class=\"number\">Began</th>\
+             <th scope=\"col\" class=\"number\">Lasted</th><th scope=\"col\">State or outcome</th></tr></thead><tbody>\n",
         );
         list.conversations.iter().for_each(|one| row(&mut body, one, list.now_micros));
         body.push_str("</tbody></table></div>");
