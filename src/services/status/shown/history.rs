@@ -93,8 +93,8 @@ impl History {
         self.numbers.front()
     }
 
-    /// The numbers of the last time that the system was asked, and before them those of some times ago. The system is asked when
-    /// somebody looks: these can be hours apart.
+    /// The numbers of the last time that the system was asked, and before them those of some times ago. It is asked for an answer
+    /// to a client alone: these can be hours apart.
     pub(super) fn before_and_asked(&self) -> Option<[&Numbers; 2]> {
         self.asked.front().zip(self.asked.back()).map(|(before, last)| [before, last])
     }

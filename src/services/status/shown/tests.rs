@@ -264,7 +264,7 @@ fn the_system_and_the_whole_record_are_asked_once_a_second() {
 }
 
 #[test]
-fn the_first_event_has_the_whole_curve_and_each_later_one_its_end() {
+fn the_first_event_has_the_whole_curve_and_a_later_one_its_end() {
     let mut stage = stage();
     for rounds in 6..30 {
         stage.shown.look(sample::view(rounds));
