@@ -37,8 +37,6 @@ pub(crate) struct Shared<'a, S: StreamService, K> {
     pub(crate) now: Instant,
     /// The last look at the clock, for what is traced.
     pub(crate) clock: Instant,
-    /// How many bytes are read from one stream in a turn.
-    pub(crate) most_read: usize,
     /// Whether the session is to be told that the server stops.
     pub(crate) stopping: bool,
 }
@@ -115,8 +113,8 @@ struct Budget {
 }
 
 impl Budget {
-    fn allows(&self, interest: Interest, most_read: usize) -> bool {
-        let reads = interest == Interest::Writable || self.read < most_read;
+    fn allows(&self, interest: Interest) -> bool {
+        let reads = interest == Interest::Writable || self.read < READ_BYTES_PER_TURN;
         reads && self.read + self.written < BYTES_PER_TURN
     }
 
@@ -166,16 +164,14 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
                     self.end(shared, buffer);
                     continue;
                 }
-                (State::Open, Want::Read { .. }) | (State::Lingering, _)
-                    if !budget.allows(Readable, shared.most_read) =>
-                {
+                (State::Open, Want::Read { .. }) | (State::Lingering, _) if !budget.allows(Readable) => {
                     return self.yield_turn(Readable);
                 }
                 (State::Open, Want::Write { .. }) if self.wrote == Wrote::End => {
                     self.found_out(Breach::WritesAfterShut, shared);
                     continue;
                 }
-                (State::Open, Want::Write { .. }) if !budget.allows(Writable, shared.most_read) => {
+                (State::Open, Want::Write { .. }) if !budget.allows(Writable) => {
                     return self.yield_turn(Writable);
                 }
                 (State::Open, Want::Read { room }) => (Readable, self.read(room, shared, buffer)),

@@ -7,7 +7,7 @@ use slab::Slab;
 
 use super::accept::{Accepts as _, accept_next};
 use super::admission::Admission;
-use super::connection::{Connection, Progress, READ_BYTES_PER_TURN, Shared};
+use super::connection::{Connection, Progress, Shared};
 use super::counts::Counts;
 use super::deadlines::NEVER;
 use super::listener::Listener;
@@ -53,8 +53,6 @@ pub struct Streams<S: StreamService, K: Kernel> {
     tells_all: bool,
     /// Whether its clients may have the descriptors that are kept back.
     pub(super) has_reserve: bool,
-    /// How many bytes are read from one stream in a turn.
-    pub(super) most_read: usize,
 }
 
 /// What all connections are told one after the other.
@@ -115,7 +113,6 @@ impl<S: StreamService, K: Kernel> Streams<S, K> {
             is_waited_for: false,
             tells_all: false,
             has_reserve: false,
-            most_read: READ_BYTES_PER_TURN,
         }
     }
 
@@ -153,11 +150,10 @@ impl<S: StreamService, K: Kernel> Streams<S, K> {
             |connection: &Connection<S, K>| connection.came().is_some_and(|came| self.looks.had_time(came));
         let gives_way = self.wants_room(turn) && self.connections.get(slot).is_some_and(had_time);
         let stopping = gives_way || self.tells_all;
-        let Streams { service, number, connections, timers, counts, go_on, most_read, .. } = self;
+        let Streams { service, number, connections, timers, counts, go_on, .. } = self;
         let Some(connection) = connections.get_mut(slot) else { return };
         let Turn { kernel, buffer, now, start, clock, .. } = turn;
-        let (now, most_read) = (*now, *most_read);
-        let mut shared = Shared { kernel, service, counts, now, clock: *clock, most_read, stopping };
+        let mut shared = Shared { kernel, service, counts, now: *now, clock: *clock, stopping };
         connection.trace(Trace::Driven, &mut shared);
         let progress = connection.drive(&mut shared, buffer);
         if progress == Progress::Done {
@@ -194,11 +190,10 @@ impl<S: StreamService, K: Kernel> Streams<S, K> {
         turn: &mut Turn<K>,
         change: impl FnOnce(&mut Connection<S, K>, &mut Shared<'_, S, K>),
     ) {
-        let Streams { service, connections, counts, most_read, .. } = self;
+        let Streams { service, connections, counts, .. } = self;
         let Some(connection) = connections.get_mut(slot) else { return };
         let Turn { kernel, now, clock, .. } = turn;
-        let (now, most_read) = (*now, *most_read);
-        let mut shared = Shared { kernel, service, counts, now, clock: *clock, most_read, stopping: false };
+        let mut shared = Shared { kernel, service, counts, now: *now, clock: *clock, stopping: false };
         change(connection, &mut shared);
     }
 
@@ -232,32 +227,9 @@ impl<S: StreamService, K: Kernel> Streams<S, K> {
         self.timers.first() <= since(turn.start, turn.now)
     }
 
-    /// Lets a connection go on in the next turn.
-    pub(super) fn put_off(&mut self, slot: usize) {
-        if let Some(connection) = self.connections.get_mut(slot)
-            && !std::mem::replace(&mut connection.goes_on, true)
-        {
-            self.go_on.push(slot);
-        }
-    }
-
-    /// How many connections go on without the kernel.
-    pub(super) fn going_on(&self) -> usize {
-        self.go_on.len()
-    }
-
-    /// Drives so many of them.
-    pub(super) fn go_on_with(&mut self, most: usize, turn: &mut Turn<K>) {
-        let slots: Vec<usize> = self.go_on.drain(..self.go_on.len().min(most)).collect();
-        for slot in slots {
-            self.with(slot, turn, |connection, _| connection.goes_on = false);
-            self.drive_slot(slot, turn);
-        }
-    }
-
-    /// Whether something is told to all connections, one after the other.
-    pub(super) fn is_sweeping(&self) -> bool {
-        self.sweep.is_some()
+    /// Whether it has something to do that neither the kernel nor a timer tells of.
+    pub(super) fn has_more_to_do(&self) -> bool {
+        self.sweep.is_some() || !self.go_on.is_empty()
     }
 
     /// Whether a client waits that cannot be accepted now.
@@ -300,7 +272,11 @@ impl<S: StreamService, K: Kernel> Services<K> for Streams<S, K> {
     }
 
     fn go_on(&mut self, turn: &mut Turn<K>) {
-        self.go_on_with(BUDGET, turn);
+        let slots: Vec<usize> = self.go_on.drain(..self.go_on.len().min(BUDGET)).collect();
+        for slot in slots {
+            self.with(slot, turn, |connection, _| connection.goes_on = false);
+            self.drive_slot(slot, turn);
+        }
     }
 
     fn drive(&mut self, key: Key, turn: &mut Turn<K>) {
@@ -344,7 +320,7 @@ impl<S: StreamService, K: Kernel> Services<K> for Streams<S, K> {
 
     fn next(&self, turn: &Turn<K>) -> Option<Instant> {
         let gives_way = self.gives_way.is_some_and(|next| next < self.places_used) && self.wants_room(turn);
-        if gives_way || self.is_sweeping() || !self.go_on.is_empty() {
+        if gives_way || self.has_more_to_do() {
             return Some(turn.start);
         }
         let first = self.timers.first();

@@ -18,10 +18,6 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How many descriptors are kept back for clients of a watcher: it answers when the process has none left.
 pub const KEPT_BACK: usize = 4;
 
-/// How long a watcher has in a turn: when it has passed, nothing more is begun for it. What it shows can take long to make, and
-/// clients that ask for it again and again are not to keep those of the others waiting.
-const MOST_IN_A_TURN: Duration = Duration::from_millis(2);
-
 /// A service that shows the others of its loop.
 pub trait Watcher: StreamService {
     /// What the loop does at this moment. It is told before anything else that the service is told, and once a second while
@@ -35,8 +31,6 @@ pub trait Watcher: StreamService {
 /// it goes on until the others are over: then its sessions are told
 /// ([`Input::Stopping`](super::service::Input::Stopping)), and those that are not over 100 ms later are ended.
 ///
-/// In a turn of the loop it serves 2 ms long, and one request of each client, or a little more.
-///
 /// A [`SocketView`](super::view::SocketView) has the number of its service in the loop, and a view has its services from 0 on. So
 /// these are the first services of the loop.
 ///
@@ -49,8 +43,6 @@ pub struct Watched<H, W: StreamService, K: Kernel> {
     looks_at: Option<Instant>,
     /// Whether the loop has turned since it looked.
     has_news: bool,
-    /// How long the watcher has been served in this turn.
-    spent: Duration,
 }
 
 impl<H: Services<K>, W: Watcher, K: Kernel> Watched<H, W, K> {
@@ -59,10 +51,7 @@ impl<H: Services<K>, W: Watcher, K: Kernel> Watched<H, W, K> {
     pub fn new(services: H, mut watcher: Streams<W, K>) -> Self {
         const { assert!(!H::WATCHES, "a watcher is not watched") };
         watcher.has_reserve = true;
-        // One call: of what it brings, one request is answered, and the rest is for the next turn.
-        watcher.most_read = 1;
-        let (turns, spent) = (Turns::default(), Duration::ZERO);
-        Watched { services, watcher, turns, looks_at: None, has_news: false, spent }
+        Watched { services, watcher, turns: Turns::default(), looks_at: None, has_news: false }
     }
 
     /// The services that are shown.
@@ -94,17 +83,10 @@ impl<H: Services<K>, W: Watcher, K: Kernel> Watched<H, W, K> {
         turn: &mut Turn<K>,
         does: impl FnOnce(&mut Streams<W, K>, &mut Turn<K>) -> T,
     ) -> T {
-        let before = turn.kernel.now();
         self.look(turn);
         let done = does(&mut self.watcher, turn);
         turn.kernel.keep_back(KEPT_BACK);
-        self.spent += turn.kernel.now().saturating_duration_since(before);
         done
-    }
-
-    /// Whether the watcher has had its time in this turn.
-    fn has_had_its_time(&self) -> bool {
-        self.spent >= MOST_IN_A_TURN
     }
 }
 
@@ -135,18 +117,14 @@ impl<H: Services<K>, W: Watcher, K: Kernel> Services<K> for Watched<H, W, K> {
 
     fn go_on(&mut self, turn: &mut Turn<K>) {
         self.services.go_on(turn);
-        for _ in 0..self.watcher.going_on() {
-            if self.has_had_its_time() {
-                break;
-            }
-            self.watcher_does(turn, |watcher, turn| watcher.go_on_with(1, turn));
+        if self.watcher.has_more_to_do() {
+            self.watcher_does(turn, Services::go_on);
         }
     }
 
     fn drive(&mut self, key: Key, turn: &mut Turn<K>) {
         match key.service.checked_sub(H::COUNT) {
             None => self.services.drive(key, turn),
-            Some(_) if self.has_had_its_time() => self.watcher.put_off(key.slot),
             Some(service) => {
                 self.watcher_does(turn, |watcher, turn| watcher.drive(Key { service, ..key }, turn));
             }
@@ -155,7 +133,7 @@ impl<H: Services<K>, W: Watcher, K: Kernel> Services<K> for Watched<H, W, K> {
 
     fn expire(&mut self, turn: &mut Turn<K>) {
         self.services.expire(turn);
-        if self.watcher.is_due(turn) && !self.has_had_its_time() {
+        if self.watcher.is_due(turn) {
             self.watcher_does(turn, Services::expire);
         }
     }
@@ -169,7 +147,7 @@ impl<H: Services<K>, W: Watcher, K: Kernel> Services<K> for Watched<H, W, K> {
         match service.checked_sub(H::COUNT) {
             None => self.services.accept(service, listener, turn),
             // A client that waits for a place is asked for in each turn.
-            Some(_) if self.has_had_its_time() || !self.watcher.admits(turn) => Ok(false),
+            Some(_) if !self.watcher.admits(turn) => Ok(false),
             Some(service) => self.watcher_does(turn, |watcher, turn| watcher.accept(service, listener, turn)),
         }
     }
@@ -214,7 +192,7 @@ impl<H: Services<K>, W: Watcher, K: Kernel> Services<K> for Watched<H, W, K> {
 
     fn sweep(&mut self, turn: &mut Turn<K>) {
         self.services.sweep(turn);
-        if self.watcher.is_sweeping() {
+        if self.watcher.has_more_to_do() {
             self.watcher_does(turn, Services::sweep);
         }
     }
@@ -241,7 +219,6 @@ impl<H: Services<K>, W: Watcher, K: Kernel> Services<K> for Watched<H, W, K> {
         if let Some(lasted) = lasted {
             self.turns.add(lasted);
         }
-        self.spent = Duration::ZERO;
         self.has_news = self.looks_at.is_some_and(|looks_at| looks_at > turn.now);
         if !self.has_news {
             self.looks_at = Some(turn.now + LOOK_EVERY);

@@ -1,6 +1,6 @@
 //! When a watcher looks, and what it is shown then.
 
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -37,8 +37,6 @@ struct Looks {
     start: Option<Instant>,
     told: usize,
     told_late: usize,
-    /// How long an answer takes.
-    takes: Duration,
 }
 
 impl Looks {
@@ -79,10 +77,7 @@ impl StreamService for Looks {
         let start = *self.start.get_or_insert(now.checked_sub(self.view.age).unwrap());
         self.told_late += usize::from(now.duration_since(start) != self.view.age);
         match input {
-            Input::Bytes(_) => {
-                thread::sleep(self.takes);
-                Step { taken: 1, moved: session.on(Event::Asked) }
-            }
+            Input::Bytes(_) => Step { taken: 1, moved: session.on(Event::Asked) },
             Input::Sent => Step::moved(session.on(Event::Answered)),
             Input::Record { .. }
             | Input::End(_)
@@ -98,12 +93,8 @@ type Looking = Watched<Streams<WelcomeStreams, Mio>, Looks, Mio>;
 
 /// The welcome, and a watcher with so many places.
 fn stage(places: usize) -> Stage<Looking> {
-    stage_of(Looks::default(), places)
-}
-
-fn stage_of(looks: Looks, places: usize) -> Stage<Looking> {
     let welcome = WelcomeStreams::new(welcome::Settings::default());
-    let services = Watched::new(Streams::new(welcome, 8), Streams::new(looks, places));
+    let services = Watched::new(Streams::new(welcome, 8), Streams::new(Looks::default(), places));
     Stage::new(services, &["127.0.0.1:0", "127.0.0.1:0"])
 }
 
@@ -161,42 +152,4 @@ fn a_watcher_sees_what_came_before_the_loop_fell_silent() {
     let before = looks(&stage).times;
     stage.during(|| thread::sleep(Duration::from_millis(2500)));
     assert!(looks(&stage).times - before <= 1, "{} looks", looks(&stage).times - before);
-}
-
-#[test]
-fn a_watcher_that_takes_long_keeps_no_other_waiting() {
-    let mut stage = stage_of(Looks { takes: Duration::from_millis(3), ..Looks::default() }, 8);
-    let clients: Vec<_> = (0..8).map(|_| connect(&stage.addresses[1])).collect();
-    stage.until(|server| server.services().watcher().connections() == 8);
-    for mut client in &clients {
-        client.write_all(&[b'?'; 20]).unwrap();
-    }
-    let answered = |stage: &Stage<Looking>| looks(stage).told / 2;
-    let mut turns = 0;
-    while answered(&stage) < 8 * 20 {
-        let before = answered(&stage);
-        stage.turns(1);
-        turns += 1;
-        assert!(answered(&stage) - before <= 1, "{} answers in a turn", answered(&stage) - before);
-        assert!(turns < 500, "{} answers after {turns} turns", answered(&stage));
-    }
-    // Those that come meanwhile wait as well.
-    let _late: Vec<_> = clients.into_iter().map(|client| (client, stage.connect())).collect();
-    stage.until(|server| server.services().services().connections() == 8);
-}
-
-#[test]
-fn clients_of_a_watcher_have_their_turns_one_after_the_other() {
-    let mut stage = stage_of(Looks { takes: Duration::from_millis(3), ..Looks::default() }, 8);
-    let clients: Vec<_> = (0..4).map(|_| connect(&stage.addresses[1])).collect();
-    stage.until(|server| server.services().watcher().connections() == 4);
-    for mut client in &clients {
-        client.write_all(&[b'?'; 20]).unwrap();
-    }
-    stage.turns(12);
-    for (number, mut client) in clients.iter().enumerate() {
-        client.set_nonblocking(true).unwrap();
-        let answers = client.read(&mut [0; 20]).unwrap_or(0);
-        assert!((2..=4).contains(&answers), "client {number} got {answers} answers of 12");
-    }
 }
