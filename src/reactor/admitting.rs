@@ -40,7 +40,7 @@ impl<S: StreamService, K: Kernel> Accepts<K> for Streams<S, K> {
     /// Accepts the client that has waited longest.
     fn accept_one(&mut self, listener: &mut Listener<K::Listener>, turn: &mut Turn<K>) -> io::Result<()> {
         let (stream, peer) = match listener.accept(&mut turn.kernel) {
-            Err(error) if self.has_reserve && is_exhausted(&error) && turn.kernel.let_go() => {
+            Err(error) if self.is_watcher && is_exhausted(&error) && turn.kernel.let_go() => {
                 listener.accept(&mut turn.kernel)?
             }
             accepted => accepted?,

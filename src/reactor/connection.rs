@@ -39,6 +39,8 @@ pub(crate) struct Shared<'a, S: StreamService, K> {
     pub(crate) clock: Instant,
     /// Whether the session is to be told that the server stops.
     pub(crate) stopping: bool,
+    /// Whether one output a turn is enough, however short it is.
+    pub(crate) one_output: bool,
 }
 
 /// How far a connection got.
@@ -165,6 +167,9 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
                     continue;
                 }
                 (State::Open, Want::Read { .. }) | (State::Lingering, _) if !budget.allows(Readable) => {
+                    return self.yield_turn(Readable);
+                }
+                (State::Open, Want::Read { .. }) if shared.one_output && budget.written > 0 => {
                     return self.yield_turn(Readable);
                 }
                 (State::Open, Want::Write { .. }) if self.wrote == Wrote::End => {

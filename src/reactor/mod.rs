@@ -21,6 +21,7 @@ mod listen;
 mod listener;
 mod looks;
 mod reading;
+mod room;
 mod server;
 pub mod service;
 mod services;

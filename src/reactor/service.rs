@@ -34,6 +34,7 @@
 //!    [`Input::Elapsed`] once for each, after a look at the stream. What has run out starts anew where it is there later. A
 //!    wait can last longer on a long way: [`at_least`](StreamService::at_least).
 //! 8. **Stopping** is told once, when the stream has been read dry, and so never while a session writes: begin nothing new.
+//!    A session of a [watcher](super::Watched) is told as well when another client waits for its place.
 //!    [`StreamService::ON_STOP`] says which sessions are told. [`Input::Stopped`] is the end.
 //! 9. **What must lead somewhere.** `Sent` moves. After `End` nothing is read. `Elapsed` ends that timer or changes its
 //!    generation. `Failed` and `Stopped` end in `Close`, and `Close` only follows an arrow that bears an outcome. A full

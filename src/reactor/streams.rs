@@ -43,16 +43,17 @@ pub struct Streams<S: StreamService, K: Kernel> {
     /// The places of connections whose budget is used up, and that can go on without the kernel.
     go_on: Vec<usize>,
     sweep: Option<Sweep>,
-    /// The place of the next session that may have to give way to a client, while the server stops.
-    gives_way: Option<usize>,
+    /// The place of the next session that may have to give way to a client.
+    pub(super) gives_way: Option<usize>,
     /// The last looks for sessions that give way.
     pub(super) looks: Looks,
     /// Whether a client waits to be accepted.
-    is_waited_for: bool,
+    pub(super) is_waited_for: bool,
     /// Whether all sessions are told that the server stops.
     tells_all: bool,
-    /// Whether its clients may have the descriptors that are kept back.
-    pub(super) has_reserve: bool,
+    /// Whether it shows the other services. Its clients may have the descriptors that are kept back. It goes on with one place
+    /// a turn, and that one with one output.
+    pub(super) is_watcher: bool,
 }
 
 /// What all connections are told one after the other.
@@ -112,7 +113,7 @@ impl<S: StreamService, K: Kernel> Streams<S, K> {
             looks: Looks::default(),
             is_waited_for: false,
             tells_all: false,
-            has_reserve: false,
+            is_watcher: false,
         }
     }
 
@@ -150,10 +151,11 @@ impl<S: StreamService, K: Kernel> Streams<S, K> {
             |connection: &Connection<S, K>| connection.came().is_some_and(|came| self.looks.had_time(came));
         let gives_way = self.wants_room(turn) && self.connections.get(slot).is_some_and(had_time);
         let stopping = gives_way || self.tells_all;
-        let Streams { service, number, connections, timers, counts, go_on, .. } = self;
+        let Streams { service, number, connections, timers, counts, go_on, is_watcher, .. } = self;
         let Some(connection) = connections.get_mut(slot) else { return };
         let Turn { kernel, buffer, now, start, clock, .. } = turn;
-        let mut shared = Shared { kernel, service, counts, now: *now, clock: *clock, stopping };
+        let one_output = *is_watcher;
+        let mut shared = Shared { kernel, service, counts, now: *now, clock: *clock, stopping, one_output };
         connection.trace(Trace::Driven, &mut shared);
         let progress = connection.drive(&mut shared, buffer);
         if progress == Progress::Done {
@@ -193,12 +195,13 @@ impl<S: StreamService, K: Kernel> Streams<S, K> {
         let Streams { service, connections, counts, .. } = self;
         let Some(connection) = connections.get_mut(slot) else { return };
         let Turn { kernel, now, clock, .. } = turn;
-        let mut shared = Shared { kernel, service, counts, now: *now, clock: *clock, stopping: false };
+        let (now, clock) = (*now, *clock);
+        let mut shared = Shared { kernel, service, counts, now, clock, stopping: false, one_output: false };
         change(connection, &mut shared);
     }
 
     /// Closes a connection and gives its place and its descriptor back.
-    fn close(&mut self, slot: usize, turn: &mut Turn<K>) {
+    pub(super) fn close(&mut self, slot: usize, turn: &mut Turn<K>) {
         let Some(mut connection) = self.connections.try_remove(slot) else { return };
         if S::IS_TRACED {
             turn.clock = turn.kernel.now();
@@ -222,6 +225,25 @@ impl<S: StreamService, K: Kernel> Streams<S, K> {
         self.sweep = Some(Sweep { told: Told::Stopping, next: 0 });
     }
 
+    /// How many places may go on in one turn, or give way.
+    pub(super) fn budget(&self) -> usize {
+        if self.is_watcher { 1 } else { BUDGET }
+    }
+
+    /// Puts off what has happened at a place until the places that go on before it had their turn.
+    pub(super) fn put_off(&mut self, slot: usize) {
+        if let Some(connection) = self.connections.get_mut(slot)
+            && !std::mem::replace(&mut connection.goes_on, true)
+        {
+            self.go_on.push(slot);
+        }
+    }
+
+    /// Whether there are places that go on without the kernel.
+    pub(super) fn has_to_go_on(&self) -> bool {
+        !self.go_on.is_empty()
+    }
+
     /// Whether a timer has run out.
     pub(super) fn is_due(&self, turn: &Turn<K>) -> bool {
         self.timers.first() <= since(turn.start, turn.now)
@@ -230,27 +252,6 @@ impl<S: StreamService, K: Kernel> Streams<S, K> {
     /// Whether it has something to do that neither the kernel nor a timer tells of.
     pub(super) fn has_more_to_do(&self) -> bool {
         self.sweep.is_some() || !self.go_on.is_empty()
-    }
-
-    /// Whether a client waits that cannot be accepted now.
-    fn wants_room(&self, turn: &Turn<K>) -> bool {
-        self.is_waited_for && !self.admission.admits(self.connections.len(), turn.now, turn.closed)
-    }
-
-    /// While the server stops: lets sessions give way, within a budget, until the client that waits has a place. One that has
-    /// just come has the time between two looks to begin. One that is busy now gives way when it is driven next, and has
-    /// read all there was.
-    fn make_room(&mut self, turn: &mut Turn<K>) {
-        let Some(mut next) = self.gives_way else { return };
-        let end = self.places_used.min(next + BUDGET);
-        while next < end && self.wants_room(turn) {
-            // One that was told and is here has begun.
-            if self.connections.get(next).is_some_and(|connection| connection.came().is_some()) {
-                self.drive_slot(next, turn);
-            }
-            next += 1;
-        }
-        self.gives_way = Some(next);
     }
 }
 
@@ -272,7 +273,7 @@ impl<S: StreamService, K: Kernel> Services<K> for Streams<S, K> {
     }
 
     fn go_on(&mut self, turn: &mut Turn<K>) {
-        let slots: Vec<usize> = self.go_on.drain(..self.go_on.len().min(BUDGET)).collect();
+        let slots: Vec<usize> = self.go_on.drain(..self.go_on.len().min(self.budget())).collect();
         for slot in slots {
             self.with(slot, turn, |connection, _| connection.goes_on = false);
             self.drive_slot(slot, turn);

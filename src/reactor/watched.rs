@@ -15,6 +15,9 @@ use crate::net::Kind;
 /// How often a watcher looks at least, while the loop turns.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
+/// How long a client of a watcher keeps its place at least, where another one waits for it.
+const GRACE: Duration = Duration::from_millis(50);
+
 /// How many descriptors are kept back for clients of a watcher: it answers when the process has none left.
 pub const KEPT_BACK: usize = 4;
 
@@ -27,9 +30,16 @@ pub trait Watcher: StreamService {
 
 /// Services, and behind them one that shows them: the [`Watcher`] `W`. Its number is the one behind theirs.
 ///
-/// It has its own places, as any service has, and [`KEPT_BACK`] descriptors are kept back for its clients. While the server stops
-/// it goes on until the others are over: then its sessions are told
+/// It has its own places, as any service has, and [`KEPT_BACK`] descriptors are kept back for its clients. While the server
+/// stops it goes on until the others are over: then its sessions are told
 /// ([`Input::Stopping`](super::service::Input::Stopping)), and those that are not over 100 ms later are ended.
+///
+/// An answer of a watcher can take longer than many visits. So in one turn it goes on with one of its clients, for one
+/// output, accepts one, and looks whether one has to give way. However many ask, and however much, a client of the others waits for no more than that.
+///
+/// A client that waits for a place gets one. Sessions that want to read, and have read all there was, are told
+/// [`Input::Stopping`](super::service::Input::Stopping) once they had 50 ms. One that is told and stays is ended at the next
+/// look, 50 ms later, and one that is never read dry after a second.
 ///
 /// A [`SocketView`](super::view::SocketView) has the number of its service in the loop, and a view has its services from 0 on. So
 /// these are the first services of the loop.
@@ -43,6 +53,12 @@ pub struct Watched<H, W: StreamService, K: Kernel> {
     looks_at: Option<Instant>,
     /// Whether the loop has turned since it looked.
     has_news: bool,
+    /// Whether the watcher went on with a client in this turn.
+    has_driven: bool,
+    /// Whether it accepted one in this turn.
+    has_accepted: bool,
+    /// When its sessions have to give way next, if a client waits for a place then.
+    gives_way_at: Option<Instant>,
 }
 
 impl<H: Services<K>, W: Watcher, K: Kernel> Watched<H, W, K> {
@@ -50,8 +66,17 @@ impl<H: Services<K>, W: Watcher, K: Kernel> Watched<H, W, K> {
     /// goes on for the other.
     pub fn new(services: H, mut watcher: Streams<W, K>) -> Self {
         const { assert!(!H::WATCHES, "a watcher is not watched") };
-        watcher.has_reserve = true;
-        Watched { services, watcher, turns: Turns::default(), looks_at: None, has_news: false }
+        watcher.is_watcher = true;
+        Watched {
+            services,
+            watcher,
+            turns: Turns::default(),
+            looks_at: None,
+            has_news: false,
+            has_driven: false,
+            has_accepted: false,
+            gives_way_at: None,
+        }
     }
 
     /// The services that are shown.
@@ -62,6 +87,18 @@ impl<H: Services<K>, W: Watcher, K: Kernel> Watched<H, W, K> {
     /// The service that shows them.
     pub fn watcher(&self) -> &Streams<W, K> {
         &self.watcher
+    }
+
+    /// Lets the watcher's sessions give way, if a client waits for a place.
+    fn make_room(&mut self, turn: &mut Turn<K>) {
+        if !self.watcher.wants_room(turn) {
+            return;
+        }
+        if self.gives_way_at.is_none_or(|at| at <= turn.now) {
+            self.gives_way_at = Some(turn.now + GRACE);
+            self.watcher.give_way();
+        }
+        self.watcher_does(turn, Streams::make_room);
     }
 
     fn look(&mut self, turn: &Turn<K>) {
@@ -117,6 +154,7 @@ impl<H: Services<K>, W: Watcher, K: Kernel> Services<K> for Watched<H, W, K> {
 
     fn go_on(&mut self, turn: &mut Turn<K>) {
         self.services.go_on(turn);
+        (self.has_driven, self.has_accepted) = (self.watcher.has_to_go_on(), false);
         if self.watcher.has_more_to_do() {
             self.watcher_does(turn, Services::go_on);
         }
@@ -125,6 +163,7 @@ impl<H: Services<K>, W: Watcher, K: Kernel> Services<K> for Watched<H, W, K> {
     fn drive(&mut self, key: Key, turn: &mut Turn<K>) {
         match key.service.checked_sub(H::COUNT) {
             None => self.services.drive(key, turn),
+            Some(_) if std::mem::replace(&mut self.has_driven, true) => self.watcher.put_off(key.slot),
             Some(service) => {
                 self.watcher_does(turn, |watcher, turn| watcher.drive(Key { service, ..key }, turn));
             }
@@ -136,6 +175,7 @@ impl<H: Services<K>, W: Watcher, K: Kernel> Services<K> for Watched<H, W, K> {
         if self.watcher.is_due(turn) {
             self.watcher_does(turn, Services::expire);
         }
+        self.make_room(turn);
     }
 
     fn accept(
@@ -146,8 +186,10 @@ impl<H: Services<K>, W: Watcher, K: Kernel> Services<K> for Watched<H, W, K> {
     ) -> io::Result<bool> {
         match service.checked_sub(H::COUNT) {
             None => self.services.accept(service, listener, turn),
-            // A client that waits for a place is asked for in each turn.
-            Some(_) if !self.watcher.admits(turn) => Ok(false),
+            // It may have more, and the loop comes back at once. A client that waits for a place is asked for in each turn.
+            Some(_) if std::mem::replace(&mut self.has_accepted, true) || !self.watcher.admits(turn) => {
+                Ok(false)
+            }
             Some(service) => self.watcher_does(turn, |watcher, turn| watcher.accept(service, listener, turn)),
         }
     }
@@ -166,7 +208,8 @@ impl<H: Services<K>, W: Watcher, K: Kernel> Services<K> for Watched<H, W, K> {
 
     fn next(&self, turn: &Turn<K>) -> Option<Instant> {
         let looks_at = self.looks_at.filter(|_| self.has_news);
-        [self.services.next(turn), self.watcher.next(turn), looks_at].into_iter().flatten().min()
+        let room = self.watcher.wants_room(turn).then(|| self.gives_way_at.unwrap_or(turn.start));
+        [self.services.next(turn), self.watcher.next(turn), looks_at, room].into_iter().flatten().min()
     }
 
     fn open(&self) -> usize {

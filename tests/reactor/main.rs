@@ -20,6 +20,7 @@ mod endless;
 mod lifecycle;
 mod looks;
 mod outputs;
+mod precedence;
 mod rooms;
 mod several;
 mod signals;

@@ -1,0 +1,41 @@
+//! How sessions give way to a client that waits: while the server stops, and those of a watcher at any time.
+
+use super::connection::Connection;
+use super::service::StreamService;
+use super::services::Turn;
+use super::streams::Streams;
+use crate::kernel::Kernel;
+
+impl<S: StreamService, K: Kernel> Streams<S, K> {
+    /// Whether a client waits that cannot be accepted now.
+    pub(super) fn wants_room(&self, turn: &Turn<K>) -> bool {
+        self.is_waited_for && !self.admission.admits(self.connections.len(), turn.now, turn.closed)
+    }
+
+    /// Lets sessions give way, within a budget, until the client that waits has a place. One that has just come has the time
+    /// between two looks to begin. One that is busy now gives way when it is driven next, and has read all there was.
+    pub(super) fn make_room(&mut self, turn: &mut Turn<K>) {
+        let Some(mut next) = self.gives_way else { return };
+        let end = self.places_used.min(next + self.budget());
+        while next < end && self.wants_room(turn) {
+            self.ask_for_room(next, turn);
+            next += 1;
+        }
+        self.gives_way = Some(next);
+    }
+
+    /// Lets the session in this place give way. While the server stops, one that was told and is here has begun, and may
+    /// finish. A watcher's has to go: its server does not stop, so that nothing else would end it soon.
+    fn ask_for_room(&mut self, slot: usize, turn: &mut Turn<K>) {
+        let Some(came) = self.connections.get(slot).map(Connection::came) else { return };
+        if came.is_some() {
+            self.drive_slot(slot, turn);
+        }
+        let is_as_before = self.connections.get(slot).is_some_and(|connection| connection.came() == came);
+        let had_all_time = came.is_none_or(|came| self.looks.had_long(came));
+        if self.is_watcher && is_as_before && had_all_time && self.wants_room(turn) {
+            self.with(slot, turn, Connection::stop);
+            self.close(slot, turn);
+        }
+    }
+}
