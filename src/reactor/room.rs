@@ -12,6 +12,11 @@ impl<S: StreamService, K: Kernel> Streams<S, K> {
         self.is_waited_for && !self.admission.admits(self.connections.len(), turn.now, turn.closed)
     }
 
+    /// Whether there are sessions left that have not been asked to give way since the last look, and a client waits.
+    pub(super) fn has_more_to_ask(&self, turn: &Turn<K>) -> bool {
+        self.gives_way.is_some_and(|next| next < self.places_used) && self.wants_room(turn)
+    }
+
     /// Lets sessions give way, within a budget, until the client that waits has a place. One that has just come has the time
     /// between two looks to begin. One that is busy now gives way when it is driven next, and has read all there was.
     pub(super) fn make_room(&mut self, turn: &mut Turn<K>) {

@@ -320,8 +320,7 @@ impl<S: StreamService, K: Kernel> Services<K> for Streams<S, K> {
     }
 
     fn next(&self, turn: &Turn<K>) -> Option<Instant> {
-        let gives_way = self.gives_way.is_some_and(|next| next < self.places_used) && self.wants_room(turn);
-        if gives_way || self.has_more_to_do() {
+        if self.has_more_to_ask(turn) || self.has_more_to_do() {
             return Some(turn.start);
         }
         let first = self.timers.first();

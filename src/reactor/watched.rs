@@ -98,7 +98,9 @@ impl<H: Services<K>, W: Watcher, K: Kernel> Watched<H, W, K> {
             self.gives_way_at = Some(turn.now + GRACE);
             self.watcher.give_way();
         }
-        self.watcher_does(turn, Streams::make_room);
+        if self.watcher.has_more_to_ask(turn) {
+            self.watcher_does(turn, Streams::make_room);
+        }
     }
 
     fn look(&mut self, turn: &Turn<K>) {
