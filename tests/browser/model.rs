@@ -90,8 +90,8 @@ pub(crate) fn visit(event: &mut Event, clients: u64, peer: &str, name: &str) {
     event.services[0].outcomes[0].count += clients;
     let conversation = Conversation {
         number: event.services[0].accepted,
-        began_seconds: event.age_seconds,
-        lasted_seconds: 0.002_04,
+        began_seconds: Some(event.age_seconds),
+        lasted_seconds: Some(0.002_04),
         state: "welcomed".to_owned(),
         peer: Some(peer.to_owned()),
         name: Some(name.to_owned()),
@@ -218,10 +218,10 @@ pub(crate) fn go_on(event: &mut Event, second: u32) {
 
 /// Conversations as a server has them.
 fn record(age: f64) -> Record {
-    let row = |number, ago: f64, lasted_seconds, state: &str, peer: &str, name: &str| Conversation {
+    let row = |number, ago: f64, lasted, state: &str, peer: &str, name: &str| Conversation {
         number,
-        began_seconds: age - ago,
-        lasted_seconds,
+        began_seconds: Some(age - ago),
+        lasted_seconds: Some(lasted),
         state: state.to_owned(),
         peer: Some(peer.to_owned()),
         name: Some(name.to_owned()).filter(|name| !name.is_empty()),

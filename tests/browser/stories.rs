@@ -19,7 +19,8 @@ fn strange_names_stay_text_in_lists_and_stories() {
         site.visit(name);
     }
     browser.open(&url(&site, "/connections"));
-    let said = "return [...document.querySelectorAll('tbody td:nth-child(3)')].map((cell) => cell.textContent).reverse()";
+    let said =
+        "return [...document.querySelectorAll('tbody td.name')].map((cell) => cell.textContent).reverse()";
     let shown: Vec<String> = serde_json::from_value(browser.run(said)).unwrap();
     for (shown, name) in shown.iter().zip(STRANGE_NAMES) {
         assert!(shown.starts_with(name), "{shown}");

@@ -165,10 +165,10 @@ pub struct Record {
 pub struct Conversation {
     /// Its number: its story is at `/connections/NUMBER`.
     pub number: u64,
-    /// The age of the loop when it began.
-    pub began_seconds: f64,
-    /// How long it has lasted, or lasted.
-    pub lasted_seconds: f64,
+    /// The age of the loop when it began, if the record reaches back to that, or the conversation is over.
+    pub began_seconds: Option<f64>,
+    /// How long it has lasted, or lasted, if that is known.
+    pub lasted_seconds: Option<f64>,
     /// The state that it stands in, or what became of it.
     pub state: String,
     /// The address of the client. `None` where strangers' text is not shown.

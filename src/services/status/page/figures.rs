@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::event::{Event, Places, Service};
-use super::numbers::{bytes, decimal, duration, percent, short, whole};
+use super::numbers::{UNKNOWN, bytes, decimal, duration, percent, short, whole};
 use super::template::filled;
 use crate::machine::svg::Grouped;
 
@@ -68,7 +68,7 @@ fn span(event: &Event, name: &str) -> String {
 /// The number of this name.
 pub(super) fn text(event: &Event, name: &str) -> String {
     let count = |count| Grouped(count).to_string();
-    let maybe = |count: Option<u64>| count.map_or("–".to_owned(), |count| Grouped(count).to_string());
+    let maybe = |count: Option<u64>| count.map_or(UNKNOWN.to_owned(), |count| Grouped(count).to_string());
     let (turns, points) = (&event.turns, &event.curve);
     match name {
         "age" => whole(event.age_seconds),
@@ -86,7 +86,7 @@ pub(super) fn text(event: &Event, name: &str) -> String {
         "longest" => duration(turns.longest_seconds),
         "turning" => short(decimal(turns.count) / event.age_seconds.max(1e-9)),
         "turns" => count(turns.count),
-        "memory" => event.memory_bytes.map_or("–".to_owned(), bytes),
+        "memory" => event.memory_bytes.map_or(UNKNOWN.to_owned(), bytes),
         "descriptors" => maybe(event.descriptors.map(|descriptors| descriptors.open)),
         "limit" => maybe(event.descriptors.map(|descriptors| descriptors.limit)),
         "pauses" => count(sum(event, |service| service.pauses)),

@@ -12,6 +12,7 @@ mod template;
 use crate::machine::Diagram;
 use crate::machine::svg::{Live, Markup};
 use event::{Event, Machine};
+pub(super) use numbers::{UNKNOWN, duration, rough};
 use template::filled;
 
 /// The page before it is filled in.
@@ -19,8 +20,8 @@ const PAGE: &str = include_str!("page.html");
 
 /// What every page is sent with as its `Content-Security-Policy`: this style, this script, and events from the same server.
 pub const POLICY: &str = "default-src 'none'; \
-    style-src 'sha256-ju1ZvqcUwhd/n/ZAUcpSXUeDposg6ZbcDQJOCKglIAA='; \
-    script-src 'sha256-ojl/KfNBWHwmBW1fDp331frcSZ4gxcpLOtFU+E4PBx8='; \
+    style-src 'sha256-c7n/2Qy+zorDkCmhHxEX7pCyL0xQVtGHA/MAhjhhVf0='; \
+    script-src 'sha256-P1DG1uMT+5O9ZqvnYtT1WsQp0g4u0LL8GksSrQzcn/Q='; \
     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// The page of a server that has these tables, in the order of [`Event::machines`]: the last is that of the sockets.
@@ -47,7 +48,8 @@ pub fn page(event: &Event, diagrams: &[&Diagram]) -> String {
 }
 
 /// A page with the same head, style and policy, and without a script. Its body is HTML: what comes from strangers has to be in
-/// [`Markup`]. The style has `panel`, `list` around a table, `number` for its cells, `scroll` and `muted`.
+/// [`Markup`]. The style has `panel`, `told` for a panel of text, `list` around a table, `number` for its cells,
+/// `scroll` and `muted`.
 #[must_use]
 pub fn wrapped(title: &str, body: &str) -> String {
     let title = Markup(title);

@@ -2,6 +2,9 @@
 
 use crate::machine::svg::Grouped;
 
+/// What stands for a number that is not known.
+pub(in crate::services::status) const UNKNOWN: &str = "–";
+
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
@@ -22,7 +25,7 @@ pub(super) fn percent(share: f64) -> String {
 }
 
 /// A length of time in two units at most: `12 µs`, `3.4 ms`, `3 min 20 s`.
-pub(super) fn duration(seconds: f64) -> String {
+pub(in crate::services::status) fn duration(seconds: f64) -> String {
     let whole = whole_number(seconds.floor());
     let two = |big, one, small| format!("{} {big} {} {small}", whole / one, whole % one * 60 / one);
     match whole {
@@ -44,7 +47,7 @@ pub(super) fn whole(seconds: f64) -> String {
 }
 
 /// A length of time in one unit: `12 s`, `3 min`.
-pub(super) fn rough(seconds: f64) -> String {
+pub(in crate::services::status) fn rough(seconds: f64) -> String {
     let whole = whole(seconds);
     let mut words = whole.split(' ');
     [words.next(), words.next()].map(Option::unwrap_or_default).join(" ")

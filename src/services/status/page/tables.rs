@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use super::event::{Conversation, Event, Machine, Record, Service, Socket};
-use super::numbers::{duration, rough};
+use super::numbers::{UNKNOWN, duration, rough};
 use crate::machine::Diagram;
 use crate::machine::svg::{Grouped, Markup};
 
@@ -125,7 +125,7 @@ impl Show {
 }
 
 fn maybe(count: Option<u64>) -> String {
-    count.map_or("–".to_owned(), |count| Grouped(count).to_string())
+    count.map_or(UNKNOWN.to_owned(), |count| Grouped(count).to_string())
 }
 
 const SOCKETS: [Column<Socket>; 5] = [
@@ -139,10 +139,11 @@ const SOCKETS: [Column<Socket>; 5] = [
 const CONVERSATIONS: [Column<Conversation>; 7] = [
     Column("Number", "number", Show::Story, |conversation, _| conversation.number.to_string()),
     Column("Began", "began_seconds", Show::Ago, |conversation, event| {
-        format!("{} ago", rough((event.age_seconds - conversation.began_seconds).max(0.0)))
+        let ago = |began: f64| format!("{} ago", rough((event.age_seconds - began).max(0.0)));
+        conversation.began_seconds.map_or(UNKNOWN.to_owned(), ago)
     }),
     Column("Lasted", "lasted_seconds", Show::Duration, |conversation, _| {
-        duration(conversation.lasted_seconds)
+        conversation.lasted_seconds.map_or(UNKNOWN.to_owned(), duration)
     }),
     Column("State or outcome", "state", Show::Text, |conversation, _| conversation.state.clone()),
     Column("Client", "peer", Show::Text, |conversation, _| conversation.peer.clone().unwrap_or_default()),

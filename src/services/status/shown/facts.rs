@@ -107,11 +107,11 @@ pub(super) fn record(
 }
 
 fn conversation(one: &conversations::Conversation, now_micros: u64, age_seconds: f64) -> Conversation {
-    let ago = one.began_micros.map(|began| seconds(now_micros.saturating_sub(began)));
+    let began = |began| (age_seconds - seconds(now_micros.saturating_sub(began))).max(0.0);
     Conversation {
         number: one.number,
-        began_seconds: ago.map_or(0.0, |ago| (age_seconds - ago).max(0.0)),
-        lasted_seconds: one.lasted_micros.map_or(0.0, seconds),
+        began_seconds: one.began_micros.map(began),
+        lasted_seconds: one.lasted_micros.map(seconds),
         state: one.standing(),
         peer: one.peer.clone(),
         name: one.said.clone(),
@@ -120,6 +120,6 @@ fn conversation(one: &conversations::Conversation, now_micros: u64, age_seconds:
 }
 
 #[expect(clippy::cast_precision_loss, reason = "microseconds of 285 years have 53 bits")]
-fn seconds(micros: u64) -> f64 {
+pub(super) fn seconds(micros: u64) -> f64 {
     micros as f64 / 1e6
 }

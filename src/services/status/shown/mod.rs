@@ -157,18 +157,20 @@ impl<O: Outside> Shown<O> {
         Conversations::of(&self.ledger(), Which::Recent, most, now, &self.addresses())
     }
 
-    /// The slowest and the failed, as they were less than a second ago.
+    /// The slowest and the failed, as they were less than a second ago, and for how long at this moment.
     fn lists(&mut self, now: Instant) -> [Conversations; 2] {
-        match &self.lists {
-            Some((at, lists)) if now.saturating_duration_since(*at) < LOOK_EVERY => lists.clone(),
-            Some(_) | None => {
-                let addresses = self.addresses();
-                let of = |which| Conversations::of(&self.ledger(), which, LISTED, now, &addresses);
-                let lists = [of(Which::Slowest), of(Which::Failed)];
-                self.lists = Some((now, lists.clone()));
-                lists
-            }
-        }
+        let is_new = |(at, _): &&(Instant, _)| now.saturating_duration_since(*at) < LOOK_EVERY;
+        let lists = if let Some((_, lists)) = self.lists.as_ref().filter(is_new) {
+            lists.clone()
+        } else {
+            let addresses = self.addresses();
+            let of = |which| Conversations::of(&self.ledger(), which, LISTED, now, &addresses);
+            let lists = [of(Which::Slowest), of(Which::Failed)];
+            self.lists = Some((now, lists.clone()));
+            lists
+        };
+        let now_micros = self.ledger().micros(now);
+        lists.map(|list| Conversations { now_micros, ..list })
     }
 
     /// Whether anything is recorded.

@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
+use super::facts::seconds;
 use crate::machine::svg::Markup;
-use crate::services::status::page::wrapped;
+use crate::services::status::page::{UNKNOWN, duration, rough, wrapped};
 use crate::services::status::stories::conversations::{Conversation, Conversations};
-use crate::services::status::stories::micros::Micros;
 use crate::services::status::stories::story::Story;
 
 /// A list as text, under its title.
@@ -13,46 +13,74 @@ pub(super) fn listed(title: &str, list: &Conversations) -> String {
     format!("\n{title} conversations\n{list}")
 }
 
+/// The lists: their words, and where they are.
+const LISTS: [(&str, &str); 3] =
+    [("recent", "/connections"), ("slowest", "/connections?slowest"), ("failed", "/connections?failed")];
+
+/// The columns of a list: their classes in the style of the page, and their heads.
+const COLUMNS: [(&str, &str); 7] = [
+    ("number", "Number"),
+    ("began_seconds number", "Began"),
+    ("lasted_seconds number", "Lasted"),
+    ("state", "State or outcome"),
+    ("peer", "Client"),
+    ("name", "Said first"),
+    ("endpoint", "Came to"),
+];
+
 /// The page of a list.
 pub(super) fn list(title: &str, list: &Conversations, records: bool) -> String {
-    let mut body = String::from(
-        "<section class=\"panel\"><nav aria-label=\"Lists\"><a href=\"/connections\">recent</a> · \
-         <a href=\"/connections?slowest\">slowest</a> · <a href=\"/connections?failed\">failed</a></nav>\n",
-    );
+    let links = LISTS.map(|(word, path)| {
+        let current = if word == title { " aria-current=\"page\"" } else { "" };
+        format!("<a href=\"{path}\"{current}>{word}</a>")
+    });
+    let mut body = format!("<nav class=\"lists\" aria-label=\"Lists\">{}</nav>\n", links.join(" · "));
     if !records {
         body.push_str("<p>Nothing is recorded (<code>--record 0</code>).</p>");
     } else if list.conversations.is_empty() {
         body.push_str("<p>There is none.</p>");
     } else {
-        body.push_str(
-            "<div class=\"list\"><table><thead><tr><th scope=\"col\" class=\"number\">Number</th><th scope=\"col\">Client</th>\
-             <th scope=\"col\">Said first</th><th scope=\"col\">Came to</th><th scope=\"col\" class=\"number\">Began</th>\
-             <th scope=\"col\" class=\"number\">Lasted</th><th scope=\"col\">State or outcome</th></tr></thead><tbody>\n",
+        let _ = write!(
+            body,
+            "<div class=\"list panel whole\" tabindex=\"0\" role=\"region\" aria-label=\"{title} conversations\">\
+             <table role=\"table\"><thead role=\"rowgroup\"><tr role=\"row\">"
         );
+        for (class, head) in COLUMNS {
+            let _ = write!(body, "<th role=\"columnheader\" scope=\"col\" class=\"{class}\">{head}</th>");
+        }
+        body.push_str("</tr></thead><tbody role=\"rowgroup\">\n");
         list.conversations.iter().for_each(|one| row(&mut body, one, list.now_micros));
         body.push_str("</tbody></table></div>");
     }
-    body.push_str("</section>");
     wrapped(&format!("{title} conversations"), &body)
 }
 
 fn row(body: &mut String, one: &Conversation, now_micros: u64) {
     let Conversation { number, peer, said, socket, began_micros, lasted_micros, .. } = one;
-    let ago = began_micros.map(|began| format!("{:#} ago", Micros(now_micros.saturating_sub(began))));
-    let lasted = lasted_micros.map(|lasted| format!("{:#}", Micros(lasted)));
-    let socket = socket.as_ref().map(ToString::to_string);
-    let text = |text: &Option<String>| Markup(text.as_deref().unwrap_or("")).to_string();
-    let _ = writeln!(
-        body,
-        "<tr><td class=\"number\"><a href=\"/connections/{number}\">{number}</a></td><td>{}</td><td>{}</td><td>{}</td>\
-         <td class=\"number\">{}</td><td class=\"number\">{}</td><td>{}</td></tr>",
-        text(peer),
-        text(said),
-        text(&socket),
-        text(&ago),
-        text(&lasted),
-        Markup(&one.standing())
-    );
+    let ago = began_micros.map(|began| format!("{} ago", rough(seconds(now_micros.saturating_sub(began)))));
+    let cells = [
+        None,
+        Some(ago.unwrap_or_else(|| UNKNOWN.to_owned())),
+        Some(lasted_micros.map_or_else(|| UNKNOWN.to_owned(), |lasted| duration(seconds(lasted)))),
+        Some(one.standing()),
+        peer.clone(),
+        said.clone(),
+        socket.as_ref().map(ToString::to_string),
+    ];
+    body.push_str("<tr role=\"row\">");
+    for ((class, _), text) in COLUMNS.into_iter().zip(cells) {
+        let text = text.unwrap_or_default();
+        let text = Markup(&text);
+        let _ = if class == "number" {
+            write!(
+                body,
+                "<td role=\"cell\" class=\"number\"><a href=\"/connections/{number}\">{number}</a></td>"
+            )
+        } else {
+            write!(body, "<td role=\"cell\" class=\"{class}\" title=\"{text}\">{text}</td>")
+        };
+    }
+    body.push_str("</tr>\n");
 }
 
 /// The page of a story: its picture, and the same in words.
@@ -60,7 +88,7 @@ pub(super) fn story(story: &Story) -> String {
     let number = story.conversation.number;
     let title = format!("{} {number}", story.conversation.service);
     let body = format!(
-        "<section class=\"panel\"><p><a href=\"/connections\">All conversations</a> · \
+        "<section class=\"panel told\"><p><a href=\"/connections\">All conversations</a> · \
          <a href=\"/connections/{number}.json\">JSON</a></p>\n\
          <div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Picture of {number}\">\
          <img src=\"/connections/{number}.svg\" alt=\"The steps of {number} between client, kernel and loop; the same is below in words\">\

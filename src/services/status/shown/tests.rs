@@ -10,6 +10,7 @@ use crate::reactor::tables::stream;
 use crate::services::status::http::request::{Method, Version};
 use crate::services::status::sample;
 use crate::services::status::stories::Recorded;
+use crate::services::status::stories::conversations::Conversation;
 use crate::services::welcome::tables::connection::Outcome;
 use crate::services::welcome::{Settings, WelcomeStreams};
 
@@ -189,7 +190,7 @@ fn the_lists_have_their_order_in_text_html_and_json() {
         assert!(text.contains(&format!("{title} conversations\n")), "{text}");
         assert_eq!(numbers(&text), expected, "{text}");
         let html = body(&stage.ask(target, true, ms(5000)));
-        let links = html.split("<td class=\"number\"><a href=\"/connections/").skip(1);
+        let links = html.split("<td role=\"cell\" class=\"number\"><a href=\"/connections/").skip(1);
         let links: Vec<u64> = links.map(|link| link.split('"').next().unwrap().parse().unwrap()).collect();
         assert_eq!(links, expected, "{html}");
     }
@@ -261,6 +262,38 @@ fn the_system_and_the_whole_record_are_asked_once_a_second() {
     stage.visit(Some("Max"), ms(3500), ms(1000));
     assert_eq!(slowest(&mut stage, 5999), [2, 3, 1]);
     assert_eq!(slowest(&mut stage, 6000), [4, 2, 3, 1]);
+}
+
+#[test]
+fn every_list_counts_from_the_same_moment() {
+    let mut stage = stage();
+    let _ = stage.text("/");
+    let text = body(&stage.ask("/", false, ms(5900)));
+    let lines = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let ago: Vec<&str> = lines
+        .filter(|words| words.first() == Some(&"2") && words.get(3) == Some(&"ago"))
+        .map(|words| words[1])
+        .collect();
+    // The first conversation began one second after the begin, and the second one after that.
+    assert_eq!(ago, ["3.900", "3.900"], "{text}");
+    let event = stage.shown.event(stage.began + ms(5950));
+    let json: serde_json::Value = serde_json::from_slice(&event[6..]).unwrap();
+    let record = &json["record"];
+    assert_eq!(record["slowest"][0], record["last"][1]);
+}
+
+#[test]
+fn what_is_not_known_of_a_conversation_is_a_dash() {
+    let unknown = Conversations {
+        now_micros: 5,
+        conversations: vec![Conversation { number: 7, ..Conversation::default() }],
+    };
+    assert_eq!(pages::list("recent", &unknown, true).matches('–').count(), 4);
+    let event = Event {
+        record: Some(facts::record(&unknown, &unknown, &unknown, &View::default())),
+        ..Event::default()
+    };
+    assert_eq!(page(&event, &[]).matches("–</td>").count(), 6);
 }
 
 #[test]

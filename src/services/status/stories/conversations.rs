@@ -37,7 +37,7 @@ pub struct Conversations {
 }
 
 /// One conversation. Moments are microseconds since the first conversation began.
-#[derive(Clone, PartialEq, Eq, Serialize, Debug)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Debug)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Conversation {
     /// Its number: they count from 1.

@@ -51,6 +51,12 @@ impl Ledger {
         (used, all)
     }
 
+    /// A moment, in microseconds since the first conversation began.
+    #[must_use]
+    pub fn micros(&self, at: Instant) -> u64 {
+        self.record.micros(at)
+    }
+
     /// How many conversations there were.
     #[must_use]
     pub fn began(&self) -> u64 {
