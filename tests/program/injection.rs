@@ -44,7 +44,8 @@ const CONNECTED: &[Kind] = &[Kind::Tcp, Kind::Unix, Kind::UnixPacket];
 const UNIX_DATAGRAMS: &[Kind] = &[Kind::UnixGram];
 const INET_DATAGRAMS: &[Kind] = &[Kind::Udp, Kind::Raw];
 
-const NOTHING: Cost = Cost { failed: 0, dropped: 0, accept_errors: 0, accept_pauses: 0, left_open: 0 };
+const NOTHING: Cost =
+    Cost { failed: 0, without_name: 0, dropped: 0, accept_errors: 0, accept_pauses: 0, left_open: 0 };
 
 const fn row(
     kinds: &'static [Kind],
@@ -60,6 +61,8 @@ const UNNOTICED: Promise = Promise::GoesOn(NOTHING);
 const COUNTED: Promise = Promise::GoesOn(Cost { accept_errors: 1, ..NOTHING });
 const WAITS: Promise = Promise::GoesOn(Cost { accept_pauses: 1, ..NOTHING });
 const FAILS: Promise = Promise::GoesOn(Cost { failed: 1, ..NOTHING });
+/// A client that resets before its first byte is a health check.
+const WITHOUT_NAME: Promise = Promise::GoesOn(Cost { without_name: 1, ..NOTHING });
 const DROPPED: Promise = Promise::GoesOn(Cost { dropped: 1, ..NOTHING });
 const FAILS_AND_OTHERS_WAIT: Promise = Promise::GoesOn(Cost { failed: 1, accept_pauses: 1, ..NOTHING });
 /// Linux frees the descriptor even if close(2) fails, so the server must not close it again. That the one which
@@ -81,12 +84,17 @@ const FAULTS: &[Fault] = &[
     row(STREAMS, "recvfrom", 2, &["EINTR"], UNNOTICED),
     row(STREAMS, "recvfrom", 1, RECEIVE, FAILS),
     row(STREAMS, "recvfrom", 2, RECEIVE, FAILS),
+    row(STREAMS, "recvfrom", 1, RESET, WITHOUT_NAME),
+    row(STREAMS, "recvfrom", 2, RESET, WITHOUT_NAME),
     row(PACKETS, "recvmsg", 1, &["EINTR"], UNNOTICED),
     row(PACKETS, "recvmsg", 2, &["EINTR"], UNNOTICED),
     row(PACKETS, "recvmsg", 1, RECEIVE, FAILS),
     row(PACKETS, "recvmsg", 2, RECEIVE, FAILS),
+    row(PACKETS, "recvmsg", 1, RESET, WITHOUT_NAME),
+    row(PACKETS, "recvmsg", 2, RESET, WITHOUT_NAME),
     row(PACKETS, "recvmsg", 3, &["EINTR"], UNNOTICED),
     row(PACKETS, "recvmsg", 3, RECEIVE, UNNOTICED),
+    row(PACKETS, "recvmsg", 3, RESET, UNNOTICED),
     row(CONNECTED, "sendto", 1, &["EAGAIN", "EINTR"], UNNOTICED),
     row(CONNECTED, "sendto", 1, &["EACCES", "EALREADY", "EBADF", "ECONNRESET", "EDESTADDRREQ", "EFAULT", "EINVAL", "EISCONN"], FAILS),
     row(CONNECTED, "sendto", 1, &["EMSGSIZE", "ENOBUFS", "ENOMEM", "ENOTCONN", "ENOTSOCK", "EOPNOTSUPP", "EPIPE", "ETIMEDOUT"], FAILS),
@@ -131,9 +139,10 @@ const UNSENT_N_TO_Z: &[&str] =
 
 #[rustfmt::skip]
 const RECEIVE: &[&str] = &[
-    "EBADF", "ECONNREFUSED", "ECONNRESET", "EFAULT", "EHOSTUNREACH", "EINVAL", "ENETUNREACH", "ENOMEM", "ENOTCONN",
-    "ENOTSOCK", "ETIMEDOUT",
+    "EBADF", "ECONNREFUSED", "EFAULT", "EHOSTUNREACH", "EINVAL", "ENETUNREACH", "ENOMEM", "ENOTCONN", "ENOTSOCK",
+    "ETIMEDOUT",
 ];
+const RESET: &[&str] = &["ECONNRESET"];
 
 #[test]
 fn an_accept_error_costs_at_most_its_own_client() {
