@@ -153,11 +153,18 @@ impl Drop for Process {
     }
 }
 
+/// The endpoint at which each server shows its status too, unless its test has a place for that.
+const WITH_STATUS: &str = "WITH_STATUS";
+
 impl Server {
-    /// Starts a server on a free port of 127.0.0.1 and waits until it listens.
+    /// Starts a server on a free port of 127.0.0.1 and waits until it listens. With `WITH_STATUS=127.0.0.1:0` in the
+    /// environment it shows its status there.
     pub(crate) fn start(options: &[&str]) -> Server {
         let mut command = welcomed();
         command.args(["--listen", "127.0.0.1:0"]).args(options);
+        if let Some(endpoint) = std::env::var_os(WITH_STATUS).filter(|_| !options.contains(&"--status")) {
+            command.arg("--status").arg(endpoint);
+        }
         Server::spawn(command)
     }
 
