@@ -8,6 +8,8 @@
     reason = "it runs in tests, and a test that cannot go on has to fail and say why"
 )]
 
+#[cfg(feature = "status")]
+pub mod accounts;
 mod clients;
 mod owed;
 

@@ -161,6 +161,9 @@ impl World {
     fn is_lost(&self, index: usize, at: Duration) {
         let Client { connected_at, excused, service, script, .. } = &self.clients[index];
         let (Some(stopped_at), Some(connected_at)) = (self.stopped_at, connected_at) else { return };
+        if self.watches(*service) {
+            return; // its socket is closed when what it shows is over, whoever waits
+        }
         let was_in_time = *connected_at <= stopped_at && at <= stopped_at.saturating_add(self.drain_timeout);
         // The last try that could succeed was refused: when the time was over, and no stream was closed later.
         let over_at = stopped_at.saturating_add(self.drain_timeout);

@@ -100,7 +100,7 @@ impl Sim {
             let State { world, watch, .. } = state;
             watch.asks_for_clients(world.sockets[socket].service, world.now);
             if let Some(Fault::Error(code)) = fault {
-                state.breaks_socket(Call::Receive, code);
+                state.breaks_socket(Call::Receive, socket, code);
                 let world = &mut state.world;
                 if code == ErrorCode::Again {
                     return world.sockets[socket].would_block(&world.weather);

@@ -132,6 +132,9 @@ impl State {
             let lateness = world.weather.lateness();
             let until = until.map(|until| (until + lateness).max(world.now));
             let Some(next) = world.next_moment().into_iter().chain(until).min() else {
+                if world.is_over() && world.stopped_at.is_none() {
+                    break; // the last client has just found a socket that had failed
+                }
                 broken(Promise::NoStall, "the loop waits for ever, and nothing will happen".to_owned());
             };
             world.now = next.max(world.now);
@@ -143,6 +146,7 @@ impl State {
         }
         for _ in events.iter().filter(|event| **event == Ready::Signal(Signal::Stop)) {
             self.world.is_told_to_stop();
+            self.world.notes_the_end(self.world.now);
         }
         self.watch.waited(&self.world, began, &events);
         Ok(events)
@@ -153,8 +157,9 @@ impl State {
         let State { world, watch, .. } = self;
         let service = world.sockets[socket].service;
         watch.asks_for_clients(service, world.now);
+        world.asks_for_a_client();
         if let Some(Fault::Error(code)) = fault {
-            self.breaks_socket(Call::Accept, code);
+            self.breaks_socket(Call::Accept, socket, code);
             return self.world.accept_fails(socket, code);
         }
         // Linux takes the descriptor before it looks at the queue.
@@ -167,6 +172,7 @@ impl State {
         world.serve_next(socket);
         world.counts_for_its_source(index);
         watch.accepted(&mut world.clients[index], world.now);
+        world.takes_a_descriptor(index);
         let (inside, places) = (world.inside(service), world.places[usize::from(service)]);
         if inside > places {
             broken(Promise::NoLeak, format!("{inside} streams are open, and there are {places} places"));
@@ -175,8 +181,13 @@ impl State {
     }
 
     /// If the error is one after which a socket of the server is broken: the server has to stop.
-    pub(super) fn breaks_socket(&mut self, call: Call, code: ErrorCode) {
-        if call.deadly().contains(&code) {
+    pub(super) fn breaks_socket(&mut self, call: Call, socket: usize, code: ErrorCode) {
+        if !call.deadly().contains(&code) {
+            return;
+        }
+        self.world.sockets[socket].is_broken = true;
+        // What only watches does not end what it shows.
+        if !self.world.watches(self.world.sockets[socket].service) {
             self.watch.fails(code);
             self.world.breaks("the server's socket broke");
             self.world.stopped_at.get_or_insert(self.watch.turn_at);
@@ -197,7 +208,9 @@ impl Drop for SimListener {
     fn drop(&mut self) {
         // While a broken promise unwinds the stack, another one has nothing to say.
         if !std::thread::panicking() {
-            self.sim.0.borrow_mut().world.close_socket(self.index);
+            let State { world, watch, .. } = &mut *self.sim.0.borrow_mut();
+            world.close_socket(self.index);
+            world.notes_the_end(watch.turn_at);
         }
     }
 }
@@ -233,6 +246,8 @@ impl Drop for SimStream {
         }
         let (unread, closing) = (client.unread(), self.closing.unwrap_or(client.closing_when_dropped()));
         world.closed += 1;
+        world.closes_stream_of(service);
+        world.notes_the_end(watch.turn_at);
         world.note(|| format!("    close of client {index}, {}, {unread} bytes unread", told(closing)));
         world.close(index, closing);
     }
@@ -271,6 +286,14 @@ impl Kernel for Sim {
 
     fn let_no_more_in(&mut self, socket: &SimListener) -> io::Result<bool> {
         Ok(self.0.borrow_mut().world.sockets[socket.index].lets_no_more_in())
+    }
+
+    fn keep_back(&mut self, count: usize) {
+        self.0.borrow_mut().world.keep_back(count);
+    }
+
+    fn let_go(&mut self) -> bool {
+        self.0.borrow_mut().world.let_go()
     }
 
     fn accept(&mut self, socket: &SimListener) -> io::Result<(SimStream, Peer)> {

@@ -33,18 +33,27 @@ pub struct Limits {
     pub shut: Duration,
     /// The most places of one [`Source`](crate::net::Source), as `Streams::with_most_per_source` has it; 0 is no such limit.
     pub most_per_source: usize,
+    /// Whether it shows the others, as the [`Watcher`](crate::reactor::Watcher) of [`Watched`](crate::reactor::Watched) does.
+    /// Then it goes on until they are over, and its clients have 100 ms from then on.
+    pub watches: bool,
 }
 
 impl Limits {
     /// These limits, and 2 s once the write side is shut.
     #[must_use]
     pub fn new(input: Duration, output: Duration) -> Limits {
-        Limits { input, output, shut: Duration::from_secs(2), most_per_source: 0 }
+        Limits { input, output, shut: Duration::from_secs(2), most_per_source: 0, watches: false }
     }
 
     /// The same for a service where one source has at most so many places.
     #[must_use]
     pub fn with_most_per_source(self, most: usize) -> Limits {
         Limits { most_per_source: most, ..self }
+    }
+
+    /// The same for a service that shows the others.
+    #[must_use]
+    pub fn of_a_watcher(self) -> Limits {
+        Limits { watches: true, ..self }
     }
 }

@@ -161,6 +161,8 @@ mod subject;
 mod telling;
 mod transcript;
 mod watch;
+mod watchers;
+mod watching;
 mod weather;
 mod world;
 

@@ -8,7 +8,7 @@ use super::audit::Audit;
 use super::client::{Client, Place};
 use super::datagrams::address;
 use super::faults::{Call, Fault};
-use super::kernel::Sim;
+use super::kernel::{Sim, State};
 use super::promises::{Broken, Promise, broken};
 use super::schedule::Schedule;
 use super::subject::{Right, Subject};
@@ -37,7 +37,7 @@ impl<H: Services<Sim>> EventLoop for Server<Sim, H> {
     }
 
     fn connections(&self) -> usize {
-        self.services().open()
+        self.services().open() + self.services().watchers()
     }
 
     fn is_closed(&self) -> bool {
@@ -181,6 +181,9 @@ pub(super) fn serve(sim: &Sim, subject: &mut impl EventLoop) {
             let state = sim.0.borrow();
             (state.world.is_over(), state.world.stopped_at.is_some())
         };
+        if subject.is_closed() && !told_to_end && !over {
+            broken(Promise::Survival, "the loop has ended, and nobody had told it to".to_owned());
+        }
         if subject.is_closed() || (over && !told_to_end) {
             return;
         }
@@ -199,6 +202,10 @@ pub(super) fn serve(sim: &Sim, subject: &mut impl EventLoop) {
 /// One turn of the loop, after which each open stream belongs to a connection.
 pub(super) fn turn(sim: &Sim, subject: &mut impl EventLoop) -> io::Result<()> {
     subject.turn()?;
+    {
+        let State { world, watch, .. } = &mut *sim.0.borrow_mut();
+        world.watchers_are_served(watch.turn_at);
+    }
     let inside = |client: &&Client| client.place == Place::Inside;
     let open = sim.0.borrow().world.clients.iter().filter(inside).count();
     let connections = subject.connections();

@@ -30,6 +30,9 @@ pub enum Promise {
     Law,
     /// No client gets anything but what it is owed, or a part of it.
     NothingElse,
+    /// A service that shows the others is served until they are over, and gone 100 ms later: its clients hold up no stop, and
+    /// the descriptors that are kept back for them are nobody else's.
+    Watching,
     /// A promise of a service's own, by its name.
     Own(&'static str),
 }
@@ -56,6 +59,7 @@ impl fmt::Display for Promise {
             Promise::Counts => f.write_str("Counts"),
             Promise::Law => f.write_str("Law"),
             Promise::NothingElse => f.write_str("NothingElse"),
+            Promise::Watching => f.write_str("Watching"),
             Promise::Own(name) => f.write_str(name),
         }
     }

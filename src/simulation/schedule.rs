@@ -60,6 +60,7 @@ impl<S: Subject> Schedule<S> {
         let limits = (0..S::services_count()).map(|service| self.subject.limits(service)).collect();
         World {
             drain_timeout: self.settings.drain_timeout,
+            drain_quiet: self.settings.drain_quiet.unwrap_or_default(),
             backlog: self.settings.backlog as usize,
             places: self.places.clone(),
             signals: self.signals.clone().into(),

@@ -19,6 +19,8 @@ pub(super) struct Socket {
     pub(super) kind: Kind,
     pub(super) service: u8,
     pub(super) is_open: bool,
+    /// Whether it has failed for good.
+    pub(super) is_broken: bool,
     /// Whether a client can connect, or a datagram come.
     pub(super) lets_in: bool,
     /// The clients that have connected and wait to be accepted, or whose datagram has come.
@@ -49,6 +51,7 @@ impl Socket {
             kind,
             service,
             is_open: false,
+            is_broken: false,
             lets_in: false,
             queue,
             blocked: true,

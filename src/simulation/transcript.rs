@@ -228,10 +228,25 @@ impl<'a> Transcript<'a> {
         sent_at_close.is_some_and(|before| before < (sent.len(), records.len()) || *bytes_read < before.0)
     }
 
-    /// When the server was told to stop, or its socket broke, if that was while the client was there.
+    /// When the server was told to stop, or its socket broke, if that was while the client was there. For a service that shows
+    /// others: when these were over.
     #[must_use]
     pub fn stopped_at(&self) -> Option<Duration> {
-        self.world.stopped_at.filter(|at| self.closed_at().is_none_or(|closed| closed >= *at))
+        let stops_at = self.world.stops_at(self.client().service);
+        stops_at.filter(|at| self.closed_at().is_none_or(|closed| closed >= *at))
+    }
+
+    /// When the server was told to stop, or had to, whoever was there.
+    #[must_use]
+    pub fn told_to_stop_at(&self) -> Option<Duration> {
+        self.world.stopped_at
+    }
+
+    /// All clients of the schedule, this one among them, with the numbers that services have in the loop. What one client is told
+    /// of the others can be held to what became of them.
+    pub fn all(&self) -> impl Iterator<Item = Transcript<'a>> {
+        let world = self.world;
+        (0..world.clients.len()).map(move |number| Transcript { world, number, before: 0 })
     }
 
     /// Whether reading, writing or watching its stream failed for good, by an error or by its reset, while the
@@ -289,7 +304,7 @@ impl<'a> Transcript<'a> {
     #[must_use]
     pub fn was_stopped(&self) -> bool {
         let closed_from = |at| self.closed_at().is_some_and(|closed| closed >= at);
-        self.world.gives_up_at().is_some_and(closed_from)
+        self.world.gives_up_at(self.client().service).is_some_and(closed_from)
     }
 
     /// Whether it was closed for a client that waited to be accepted by the same service, once half of the time to drain was
@@ -329,8 +344,8 @@ impl<'a> Transcript<'a> {
             return Some("bytes were denied, perhaps at its deadline");
         }
         let stopped_at = self.stopped_at()?;
-        let again =
-            self.world.stopped_again_at.filter(|at| self.closed_at().is_none_or(|closed| closed >= *at));
+        let again = self.world.stopped_again_at.filter(|_| !self.limits().watches);
+        let again = again.filter(|at| self.closed_at().is_none_or(|closed| closed >= *at));
         if complete >= stopped_at {
             Some("the server was stopped before it had sent everything")
         } else if accepted_at > stopped_at && self.was_stopped() {

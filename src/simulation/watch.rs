@@ -106,8 +106,12 @@ impl Watch {
         let waits = |due: Duration| until.is_none_or(|until| until > due.max(now).saturating_add(SLACK));
         let late = |due: Duration| turn_at >= due.saturating_add(SLACK) || waits(due);
         // When the time is over the loop may turn until the accept queues are empty, and not wait.
-        if let Some(at) = world.stopped_at.filter(|at| waits(*at + world.drain_timeout)) {
+        if let Some(at) = world.stopped_at.filter(|_| world.ends_by().is_some_and(waits)) {
             broken(Promise::Deadline, format!("draining since {at:?}, the loop waits {}", told(until)));
+        }
+        if let Some(at) = world.has_nobody_since().filter(|at| waits(*at)) {
+            let how = format!("nobody holds up the stop since {at:?}, and the loop waits {}", told(until));
+            broken(Promise::Watching, how);
         }
         let clients = world.clients.len();
         for (index, client) in inside(&mut world.clients) {
@@ -188,15 +192,9 @@ impl World {
         }
     }
 
-    /// Whether there is a descriptor for one more client.
-    pub(super) fn has_descriptor(&self) -> bool {
-        let inside = self.clients.iter().filter(|client| client.place == Place::Inside).count();
-        inside < self.weather.descriptors
-    }
-
     /// Whether there is a place and a descriptor for one more client of this service.
     pub(super) fn has_room(&self, service: u8) -> bool {
-        self.inside(service) < self.places[usize::from(service)] && self.has_descriptor()
+        self.inside(service) < self.places[usize::from(service)] && self.may_have_descriptor(service)
     }
 }
 

@@ -9,6 +9,7 @@ use super::limits::{Limits, ServerSocket};
 use super::script::{Reading, Script, Step};
 use super::socket::Socket;
 use super::telling;
+use super::watching::Watching;
 use super::weather::Weather;
 use crate::kernel::{Closing, Interest, Signal};
 use crate::net::{Cause, ErrorCode};
@@ -27,6 +28,8 @@ pub(super) struct World {
     pub(super) sockets: Vec<Socket>,
     pub(super) weather: Weather,
     pub(super) drain_timeout: Duration,
+    /// How long no client may have come to a socket before it is shut, when the server stops.
+    pub(super) drain_quiet: Duration,
     pub(super) backlog: usize,
     /// Of each service: how many places it has, and how long it lets a client wait.
     pub(super) places: Vec<usize>,
@@ -43,6 +46,8 @@ pub(super) struct World {
     /// When the server was told to stop, or had to; and when it was told again.
     pub(super) stopped_at: Option<Duration>,
     pub(super) stopped_again_at: Option<Duration>,
+    /// What is remembered of services that show others.
+    pub(super) watching: Watching,
     /// Whether the server has stood still.
     pub(super) leaped: bool,
     /// The clients that the loop has been given, of all sockets, in turn.
@@ -72,6 +77,7 @@ impl World {
             sockets: sockets.iter().map(|socket| Socket::new(socket.kind, socket.service)).collect(),
             weather,
             drain_timeout: Duration::MAX,
+            drain_quiet: Duration::ZERO,
             backlog: usize::MAX,
             places: vec![usize::MAX; services],
             limits,
@@ -82,6 +88,7 @@ impl World {
             signals: VecDeque::new(),
             stopped_at: None,
             stopped_again_at: None,
+            watching: Watching::default(),
             leaped: false,
             served: Vec::new(),
             calls: Vec::new(),
@@ -287,9 +294,12 @@ impl World {
 
     /// An error of accept(2) or recvfrom(2), for the counts.
     pub(super) fn accept_failed(&mut self, socket: usize, code: ErrorCode) {
+        let cause = Cause::of(&code.into());
+        if self.has_reserve(self.sockets[socket].service) && cause == Cause::Exhausted {
+            return; // it lets one go, and asks again
+        }
         let socket = &mut self.sockets[socket];
         let service = usize::from(socket.service);
-        let cause = Cause::of(&code.into());
         let pauses = match cause {
             Cause::WouldBlock | Cause::Socket => return,
             // Nothing but errors is an outage, whatever they are.
@@ -318,12 +328,6 @@ impl World {
         } else {
             self.stopped_at = Some(self.now);
         }
-    }
-
-    /// From when on the server need not wait for a client.
-    pub(super) fn gives_up_at(&self) -> Option<Duration> {
-        let drained = self.stopped_at.map(|at| at + self.drain_timeout);
-        drained.into_iter().chain(self.stopped_again_at).min()
     }
 
     /// Whether a stop need not wait until the last answer has left.

@@ -118,7 +118,7 @@ pub(crate) const ROOMS: &[Row] = &[
     row("services::status::text", &["kernel::system", "reactor::view", "services::status::numbers", "services::status::sample"], &[], TOLD_THE_TIME),
     row("services::status::page", &["machine", "text"], &["serde", "serde_json"], SANS_IO),
     row("simulation", &["machine", "net", "kernel", "reactor", "text"], &["log", "rand_xoshiro"], &["crate::kernel::mio", "crate::kernel::unix"]),
-    row("schedules", &["net", "reactor", "services", "simulation", "text"], &[], TOLD_THE_TIME),
+    row("schedules", &["machine", "net", "reactor", "services", "simulation", "text"], &[], TOLD_THE_TIME),
     row("client", &["machine", "net", "text", "services::welcome"], &["clap", "log"], &["std::fs"]),
     row("client::table", &["machine"], &[], SANS_IO),
     row("client::terminator", &["net::kind", "services::welcome"], &["clap"], SANS_IO),

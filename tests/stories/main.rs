@@ -11,7 +11,6 @@
     reason = "a test that cannot go on has to fail, and one that measures says what it found"
 )]
 
-mod accounts;
 mod cost;
 mod datagrams;
 mod lists;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use welcomed::kernel::Signal;
 use welcomed::net::Kind;
 use welcomed::reactor::{Datagrams, Settings, Streams};
-use welcomed::schedules::Welcoming;
+use welcomed::schedules::{Welcoming, accounts};
 use welcomed::services::status::stories::conversations::{Conversations, Which};
 use welcomed::services::status::stories::ledger::Ledger;
 use welcomed::services::status::stories::recorded::Recorded;
@@ -17,8 +17,6 @@ use welcomed::services::welcome::{Welcome, WelcomeDatagrams, WelcomeStreams};
 use welcomed::simulation::{
     Audit, Broken, Dice, Limits, Right, Scene, Schedule, Script, ServerSocket, Sim, Subject, Transcript,
 };
-
-use crate::accounts;
 
 pub(crate) const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -86,7 +84,7 @@ impl Subject for Recording {
 
     fn audit(&self, (streams, datagrams): &Services, audit: &mut Audit<'_>) {
         self.welcoming.explain(streams.counts(), datagrams.counts(), audit);
-        accounts::agree(streams, datagrams);
+        accounts::agree(streams, datagrams, Instant::now());
     }
 }
 

@@ -1,25 +1,32 @@
 //! The account is that of the loop, and the record holds together, whatever the kernel and the clients do.
 
+#![allow(clippy::unwrap_used, reason = "it runs in tests, and a test that cannot go on has to fail")]
+
 use std::time::Instant;
 
-use welcomed::machine::{ArrowOf, Table};
-use welcomed::reactor::Counts;
-use welcomed::reactor::tables::stream;
-use welcomed::reactor::{Datagrams, Streams};
-use welcomed::services::status::stories::account::{Account, Taken};
-use welcomed::services::status::stories::conversations::{Conversation, Conversations, Which};
-use welcomed::services::status::stories::ledger::Ledger;
-use welcomed::services::status::stories::recorded::Recorded;
-use welcomed::services::status::stories::recorded_datagrams::RecordedDatagrams;
-use welcomed::services::status::stories::story::Story;
-use welcomed::services::status::stories::story_svg::StorySvg;
-use welcomed::services::welcome::{WelcomeDatagrams, WelcomeStreams};
-use welcomed::simulation::Sim;
+use crate::machine::{ArrowOf, Table};
+use crate::reactor::Counts;
+use crate::reactor::tables::stream;
+use crate::reactor::{Datagrams, Streams};
+use crate::services::status::stories::account::{Account, Taken};
+use crate::services::status::stories::conversations::{Conversation, Conversations, Which};
+use crate::services::status::stories::ledger::Ledger;
+use crate::services::status::stories::recorded::Recorded;
+use crate::services::status::stories::recorded_datagrams::RecordedDatagrams;
+use crate::services::status::stories::story::Story;
+use crate::services::status::stories::story_svg::StorySvg;
+use crate::services::welcome::{WelcomeDatagrams, WelcomeStreams};
+use crate::simulation::Sim;
 
-/// Holds the accounts to the counts of the loop, and what the record tells to both.
-pub(crate) fn agree(
+/// Holds the accounts to the counts of the loop, and what the record tells to both. `now` is the present moment.
+///
+/// # Panics
+///
+/// If they do not agree.
+pub fn agree(
     streams: &Streams<Recorded<WelcomeStreams>, Sim>,
     datagrams: &Datagrams<RecordedDatagrams<WelcomeDatagrams>>,
+    now: Instant,
 ) {
     let ledger = streams.service().ledger().borrow();
     let [of_streams, of_datagrams] = ledger.accounts() else { panic!("two services") };
@@ -30,7 +37,7 @@ pub(crate) fn agree(
         assert_eq!(told, streams.counts().stream(arrow.from, arrow.event), "{arrow}");
     }
     durations_agree(of_streams, streams.connections() as u64);
-    stories_agree(&ledger);
+    stories_agree(&ledger, now);
 }
 
 fn arrows_agree<T: Table>(account: &Account, counts: &Counts<T>) {
@@ -61,10 +68,9 @@ fn durations_agree(account: &Account, open: u64) {
     assert_eq!(began, closed + open);
 }
 
-fn stories_agree(ledger: &Ledger) {
+fn stories_agree(ledger: &Ledger, now: Instant) {
     let (used, all) = ledger.record_bytes();
     assert!(used <= all);
-    let now = Instant::now();
     let recent = Conversations::of(ledger, Which::Recent, usize::MAX, now, &[]).conversations;
     let numbers: Vec<u64> = recent.iter().map(|conversation| conversation.number).collect();
     assert!(numbers.is_sorted_by(|newer, older| newer > older), "{numbers:?}");
