@@ -86,7 +86,7 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
             self.services.end_pauses();
         }
         self.shut_empty_sockets();
-        if self.is_stopped {
+        if self.is_stopped && self.services.open() > 0 {
             self.services.stop();
         }
         if self.sockets(Of::Watched).all(|listener| listener.is_shut()) {

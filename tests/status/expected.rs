@@ -40,34 +40,69 @@ impl Item {
     }
 }
 
+/// What a client has asked for: a request, or what is refused.
+#[derive(Clone, Debug)]
+pub(crate) enum Asked {
+    /// This one, which ends behind so many of all bytes.
+    Request(Meaning, usize),
+    /// What is answered with this status.
+    Refused(&'static str),
+}
+
+impl Asked {
+    /// Whether nothing follows.
+    pub(crate) fn is_last(&self) -> bool {
+        match self {
+            Asked::Request(meaning, _) => !meaning.keeps || self.watches(),
+            Asked::Refused(_) => true,
+        }
+    }
+
+    /// Whether its client watches from now on.
+    pub(crate) fn watches(&self) -> bool {
+        matches!(self, Asked::Request(meaning, _) if meaning.path == "/events" && !meaning.is_head)
+    }
+}
+
 /// All items for these bytes, and what of the bytes is left without one.
 pub(crate) fn items(sent: &[u8], has_ended: bool) -> (Vec<Item>, &[u8]) {
-    let (mut items, mut rest) = (Vec::new(), sent);
+    let (asked, rest) = asked(sent, has_ended, Some(&[]));
+    let item = |asked: &Asked| match asked {
+        Asked::Request(meaning, _) => item(meaning, meaning.keeps),
+        Asked::Refused(status) => Item::Refusal(status),
+    };
+    (asked.iter().map(item).collect(), rest)
+}
+
+/// All that these bytes ask for, and what of them is left. Over the Internet the host is an address, `localhost`, or one of
+/// `names`; elsewhere it is any.
+pub(crate) fn asked<'a>(sent: &'a [u8], has_ended: bool, names: Option<&[&str]>) -> (Vec<Asked>, &'a [u8]) {
+    let (mut all, mut rest) = (Vec::new(), sent);
     loop {
-        if items.last().is_some_and(Item::is_last) {
-            return (items, rest);
+        if all.last().is_some_and(Asked::is_last) {
+            return (all, rest);
         }
         while let [b'\r', b'\n', behind @ ..] | [b'\n', behind @ ..] = rest {
             rest = behind;
         }
         if let Some((_, status)) = REFUSED.iter().find(|(bytes, _)| is_refused(rest, bytes.as_bytes())) {
-            items.push(Item::Refusal(status));
+            all.push(Asked::Refused(status));
             continue;
         }
-        match model::read(rest, Some(&[])) {
+        match model::read(rest, names) {
             Reading::Answered(meaning) => {
                 rest = &rest[meaning.bytes..];
-                items.push(item(&meaning, meaning.keeps));
+                all.push(Asked::Request(meaning, sent.len() - rest.len()));
             }
             // The begin of one request, and empty lines or another one behind it.
             Reading::Refused if rest.starts_with(b"GET / HTTP/1.1\r\nHost:\r\n\r\n") => {
-                items.push(Item::Refusal("421 Misdirected Request"));
+                all.push(Asked::Refused("421 Misdirected Request"));
             }
-            Reading::Refused => items.push(Item::Refusal("400 Bad Request")),
+            Reading::Refused => all.push(Asked::Refused("400 Bad Request")),
             Reading::More if has_ended && !matches!(rest, [] | [b'\r']) => {
-                items.push(Item::Refusal("400 Bad Request"));
+                all.push(Asked::Refused("400 Bad Request"));
             }
-            Reading::More => return (items, rest),
+            Reading::More => return (all, rest),
         }
     }
 }
@@ -167,7 +202,7 @@ fn is_last_of_stop(got: &[u8], answer: &[u8]) -> bool {
 }
 
 /// An answer with one of these statuses that ends the connection, or a part of it.
-fn refusal(got: &[u8], statuses: &[&str], also: &Also) -> Result<Got, String> {
+pub(crate) fn refusal(got: &[u8], statuses: &[&str], also: &Also) -> Result<Got, String> {
     let wrong = || Err(format!("{:?} is no answer with {statuses:?}", got.escape_ascii().to_string()));
     if got.is_empty() {
         return Ok(Got::Part { is_within: false });

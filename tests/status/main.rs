@@ -5,9 +5,11 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::print_stdout,
     reason = "a test that cannot go on has to fail"
 )]
 
+mod beside;
 mod clients;
 mod expected;
 mod pieces;
@@ -15,3 +17,5 @@ mod requests;
 mod scenes;
 mod schedules;
 mod shown;
+mod told;
+mod watched;
