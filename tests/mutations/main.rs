@@ -1,6 +1,6 @@
-//! Bugs planted in the loop itself, each of which the simulation finds and names.
+//! Bugs planted in the loop itself and in the service over HTTP, each of which the simulation finds and names.
 //!
-//! A mutation is a line of the reactor and what stands there instead. That each line is still there is tested always.
+//! A mutation is a line of the source and what stands there instead. That each line is still there is tested always.
 //! Playing them builds the library anew for each, which takes minutes:
 //! `cargo test --test mutations -- --ignored --nocapture`.
 
@@ -12,21 +12,27 @@
 )]
 
 mod table;
+mod watching;
 
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
 use self::table::{MUTATIONS, Mutation, Suite};
+use self::watching::WATCHING;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+fn all() -> impl Iterator<Item = &'static Mutation> {
+    MUTATIONS.iter().chain(WATCHING)
+}
 
 /// What a build of the suites needs.
 const COPIED: [&str; 7] = ["src", "examples", "tests", "benches", "Cargo.toml", "Cargo.lock", "clippy.toml"];
 
 /// The mutated text of a file.
 fn mutated(Mutation { file, line, instead, .. }: &Mutation) -> String {
-    let text = fs::read_to_string(Path::new(ROOT).join("src/reactor").join(file)).unwrap();
+    let text = fs::read_to_string(Path::new(ROOT).join("src").join(file)).unwrap();
     assert_eq!(text.matches(line).count(), 1, "{file} has this not once: {line}");
     text.replace(line, instead)
 }
@@ -45,11 +51,11 @@ fn copy(from: &Path, to: &Path) {
 
 #[test]
 fn every_mutation_is_one_of_the_code_as_it_is() {
-    for mutation in MUTATIONS {
+    for mutation in all() {
         assert_ne!(mutation.line, mutation.instead);
         mutated(mutation);
     }
-    assert!(MUTATIONS.len() >= 10);
+    assert!(all().count() >= 40);
 }
 
 #[test]
@@ -63,18 +69,19 @@ fn every_mutation_is_found_and_named() {
         copy(&Path::new(ROOT).join(name), &copied.join(name));
     }
     let mut missed = Vec::new();
-    for mutation in MUTATIONS {
+    for mutation in all() {
         let Mutation { file, bug, suite, breaks, .. } = mutation;
-        let place = copied.join("src/reactor").join(file);
+        let place = copied.join("src").join(file);
         fs::write(&place, mutated(mutation)).unwrap();
         let arguments = match suite {
             Suite::Welcome => ["--test", "simulation", "random::every_promise"],
             Suite::Upper => ["--example", "upper", "every_promise"],
+            Suite::Beside => ["--test", "status", "beside::every_promise"],
         };
         let mut cargo = Command::new(env!("CARGO"));
         cargo.arg("test").args(arguments).current_dir(&copied).env("CARGO_TARGET_DIR", target.join("target"));
         let played = output(cargo.env_remove("RUST_BACKTRACE"));
-        fs::write(&place, fs::read(Path::new(ROOT).join("src/reactor").join(file)).unwrap()).unwrap();
+        fs::write(&place, fs::read(Path::new(ROOT).join("src").join(file)).unwrap()).unwrap();
         let named =
             played.lines().find_map(|line| line.split_once(" is broken: ").map(|(promise, _)| promise));
         println!("{bug}: {}", named.unwrap_or("nothing was noticed"));

@@ -1,16 +1,17 @@
 //! The mutations.
 
-/// Which services show a bug: the welcome, or `upper`.
+/// Which services show a bug: the welcome, `upper`, or the status beside the welcome.
 #[derive(Clone, Copy)]
 pub(crate) enum Suite {
     Welcome,
     Upper,
+    Beside,
 }
 
-/// A bug in the loop.
+/// A bug in the loop, or in a service.
 pub(crate) struct Mutation {
     pub(crate) bug: &'static str,
-    /// The file in `src/reactor`.
+    /// The file in `src`.
     pub(crate) file: &'static str,
     /// What stands there once.
     pub(crate) line: &'static str,
@@ -23,7 +24,7 @@ pub(crate) struct Mutation {
 pub(crate) const MUTATIONS: &[Mutation] = &[
     Mutation {
         bug: "what was not taken is not offered again",
-        file: "untaken.rs",
+        file: "reactor/untaken.rs",
         line: "held.offer && !held.bytes.is_empty()",
         instead: "false && held.offer",
         suite: Suite::Upper,
@@ -31,7 +32,7 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         bug: "what was not taken is forgotten when more comes",
-        file: "untaken.rs",
+        file: "reactor/untaken.rs",
         line: "let mut bytes = std::mem::take(&mut held.bytes);",
         instead: "let mut bytes = Vec::new();",
         suite: Suite::Upper,
@@ -39,7 +40,7 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         bug: "a stopped client is booked as one that timed out",
-        file: "closing.rs",
+        file: "reactor/closing.rs",
         line: "State::Open => self.finish(Input::Stopped, shared),",
         instead: "State::Open => self.finish(Input::Elapsed(0), shared),",
         suite: Suite::Welcome,
@@ -47,7 +48,7 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         bug: "a failed client is booked as one that was stopped",
-        file: "closing.rs",
+        file: "reactor/closing.rs",
         line: "self.finish(Input::Failed(Cause::of(error)), shared);",
         instead: "self.finish(Input::Stopped, shared);",
         suite: Suite::Upper,
@@ -55,7 +56,7 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         bug: "every segment is held back",
-        file: "connection.rs",
+        file: "reactor/connection.rs",
         line: "shared.kernel.write(&mut self.stream, rest, then != Then::Read)",
         instead: "shared.kernel.write(&mut self.stream, rest, true)",
         suite: Suite::Upper,
@@ -63,7 +64,7 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         bug: "a stream is watched once",
-        file: "connection.rs",
+        file: "reactor/connection.rs",
         line: "if self.watched != Some(interest) {",
         instead: "if self.watched.is_none() {",
         suite: Suite::Upper,
@@ -71,7 +72,7 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         bug: "a connection whose budget is used up is not watched anew",
-        file: "connection.rs",
+        file: "reactor/connection.rs",
         line: "        self.watched = None;\n",
         instead: "",
         suite: Suite::Upper,
@@ -79,7 +80,7 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         bug: "unread input is closed upon",
-        file: "closing.rs",
+        file: "reactor/closing.rs",
         line: "(true, _) => Event::OverInputLeft,",
         instead: "(true, _) => Event::Over,",
         suite: Suite::Welcome,
@@ -87,7 +88,7 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         bug: "out of descriptors it asks again at once",
-        file: "accept.rs",
+        file: "reactor/accept.rs",
         line: "AcceptError::System => {\n            service.pause(&error, turn.now, turn.closed);\n",
         instead: "AcceptError::System => {\n",
         suite: Suite::Welcome,
@@ -95,7 +96,7 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         bug: "a source that has its share gets more places",
-        file: "streams.rs",
+        file: "reactor/admitting.rs",
         line: "        if let Some(above) = self.shares.above(&peer) {\n",
         instead: "        if let Some(above) = self.shares.above(&peer).filter(|_| false) {\n",
         suite: Suite::Welcome,
@@ -103,7 +104,7 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         bug: "a place is not given back to its source",
-        file: "streams.rs",
+        file: "reactor/streams.rs",
         line: "            self.shares.give_back(connection.peer());\n",
         instead: "",
         suite: Suite::Welcome,
@@ -111,7 +112,7 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         bug: "an empty accept queue is asked again",
-        file: "accept.rs",
+        file: "reactor/accept.rs",
         line: "        AcceptError::Empty => {\n            listener.clear_ready();\n            return Ok(false);\n        }",
         instead: "        AcceptError::Empty => {}",
         suite: Suite::Welcome,
@@ -119,7 +120,7 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         bug: "clients beyond the budget are forgotten",
-        file: "server.rs",
+        file: "reactor/server.rs",
         line: "        waiting.clear();\n",
         instead: "        for index in waiting.drain(..) {\n            self.listeners[index].clear_ready();\n        }\n",
         suite: Suite::Welcome,
@@ -127,7 +128,7 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         bug: "the first socket comes first in each turn",
-        file: "server.rs",
+        file: "reactor/server.rs",
         line: "        waiting.sort_by_key(|index| self.listener(*index).map(Listener::last_served));\n",
         instead: "",
         suite: Suite::Welcome,
@@ -135,7 +136,7 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         bug: "a timer of another generation does not start anew",
-        file: "timers.rs",
+        file: "reactor/timers.rs",
         line: "filter(|timer| old.over(timer.wait) != Some(*timer))",
         instead: "filter(|timer| old.over(timer.wait).is_none())",
         suite: Suite::Upper,
@@ -143,7 +144,7 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         bug: "a deadline is not looked for while others are served",
-        file: "streams.rs",
+        file: "reactor/streams.rs",
         line: "let Some(due) = self.timers.expire(now) else { return };",
         instead: "let Some(due) = self.timers.expire(now).filter(|_| turn.closed % 2 == 0) else { return };",
         suite: Suite::Welcome,
@@ -151,7 +152,7 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         bug: "no wait is longer on a long way",
-        file: "expiring.rs",
+        file: "reactor/expiring.rs",
         line: "if due.is_postponed || !self.goes_on_for_the_way(due, turn) {",
         instead: "if true || !self.goes_on_for_the_way(due, turn) {",
         suite: Suite::Welcome,
@@ -159,7 +160,7 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         bug: "a stream that cannot be watched is not closed",
-        file: "streams.rs",
+        file: "reactor/streams.rs",
         line: "            self.close(slot, turn);\n            return self.pause(",
         instead: "            return self.pause(",
         suite: Suite::Welcome,
@@ -167,7 +168,7 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         bug: "a deadline closes before a look at the stream",
-        file: "expiring.rs",
+        file: "reactor/expiring.rs",
         line: "        self.drive_slot(slot, turn);\n        let Some(timer)",
         instead: "        let Some(timer)",
         suite: Suite::Upper,
@@ -175,7 +176,7 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         bug: "a call is saved where output is on its way",
-        file: "closing.rs",
+        file: "reactor/closing.rs",
         line: "Wrote::Output | Wrote::End => Closing::Delivering,",
         instead: "Wrote::Output | Wrote::End => Closing::AtOnce,",
         suite: Suite::Welcome,
@@ -183,7 +184,7 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         bug: "no output is too much to be closed upon",
-        file: "closing.rs",
+        file: "reactor/closing.rs",
         line: "let is_clear = all_taken && !self.has_much_on_its_way();",
         instead: "let is_clear = all_taken;",
         suite: Suite::Welcome,
@@ -191,7 +192,7 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         bug: "an empty output is none, and what comes behind it is closed upon",
-        file: "writing.rs",
+        file: "reactor/writing.rs",
         line: "(self.sent, self.wrote) = (0, Wrote::Output);",
         instead: "(self.sent, self.wrote) = (0, if all == 0 { self.wrote } else { Wrote::Output });",
         suite: Suite::Welcome,
@@ -199,7 +200,7 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         bug: "an output that had to wait is not followed by a look for more",
-        file: "connection.rs",
+        file: "reactor/connection.rs",
         line: "(Interest::Writable, Ahead::Nothing | Ahead::Unknown) => Ahead::Unknown,",
         instead: "(Interest::Writable, Ahead::Nothing | Ahead::Unknown) => Ahead::Nothing,",
         suite: Suite::Welcome,
@@ -207,7 +208,7 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         bug: "output that was cut ends as if it was whole",
-        file: "closing.rs",
+        file: "reactor/closing.rs",
         line: "Wrote::Part => Closing::Cut,",
         instead: "Wrote::Part => Closing::Delivering,",
         suite: Suite::Welcome,
@@ -215,7 +216,7 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         bug: "a stop forgets a pause where accept(2) was never said to have a client",
-        file: "server.rs",
+        file: "reactor/server.rs",
         line: "self.services.accepted(services(Listener::is_reported), services(Listener::is_ready));",
         instead: "self.services.accepted(services(Listener::is_reported), services(Listener::is_reported));",
         suite: Suite::Welcome,
@@ -223,23 +224,23 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         bug: "a stop does not wait for handshakes",
-        file: "listener.rs",
-        line: "listener.quiet = settings.drain_quiet.unwrap_or(quiet).min(DURATION_MAX);",
-        instead: "listener.quiet = quiet;",
+        file: "reactor/listener.rs",
+        line: "let quiet = settings.drain_quiet.unwrap_or(quiet).min(DURATION_MAX);",
+        instead: "let quiet = quiet.min(DURATION_MAX);",
         suite: Suite::Welcome,
         breaks: &["NobodyLost"],
     },
     Mutation {
         bug: "the end of draining resets the clients that wait",
-        file: "drain.rs",
-        line: "            if is_over || is_lost {",
-        instead: "            if is_over || self.is_stopped {",
+        file: "reactor/drain.rs",
+        line: "            if is_lost {\n                listener.shut();",
+        instead: "            if is_lost || self.is_stopped {\n                listener.shut();",
         suite: Suite::Welcome,
         breaks: &["NobodyLost"],
     },
     Mutation {
         bug: "senders that only a forger names are answered",
-        file: "datagrams.rs",
+        file: "reactor/datagrams.rs",
         line: "to.refuses(peer)",
         instead: "to.refuses(peer).filter(|_| false)",
         suite: Suite::Welcome,
@@ -247,7 +248,7 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         bug: "datagrams for many are answered",
-        file: "datagrams.rs",
+        file: "reactor/datagrams.rs",
         line: "(*to == Destination::Many).then(",
         instead: "(*to == Destination::Many && peer.to_string().is_empty()).then(",
         suite: Suite::Welcome,
@@ -255,7 +256,7 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         bug: "a pause outlasts the time to drain",
-        file: "drain.rs",
+        file: "reactor/drain.rs",
         line: "            self.services.end_pauses();\n",
         instead: "",
         suite: Suite::Welcome,
@@ -263,7 +264,7 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         bug: "clients that have just come give way",
-        file: "looks.rs",
+        file: "reactor/looks.rs",
         line: "!self.0.contains(&came)",
         instead: "came != Look(NonZeroU8::MIN) || self.last() != came",
         suite: Suite::Welcome,
@@ -271,7 +272,7 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         bug: "clients give way where no client waits",
-        file: "listener.rs",
+        file: "reactor/listener.rs",
         line: "            self.ask_kernel();\n            self.last",
         instead: "            self.last",
         suite: Suite::Welcome,
