@@ -21,11 +21,13 @@ mod soak {
     pub(crate) mod manners;
     pub(crate) mod server;
     mod sockets;
+    pub(crate) mod status;
     pub(crate) mod tally;
     pub(crate) mod visit;
     pub(crate) mod waiting;
 }
 
+use std::collections::HashMap;
 use std::env;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Mutex;
@@ -41,12 +43,16 @@ use self::soak::connections::NAME_GAP;
 use self::soak::datagrams;
 use self::soak::manners::{MANNERS, Manner};
 use self::soak::server::{Folder, Log, Sample, Server};
+use self::soak::status::{self, ROLES, Seen};
 use self::soak::tally::{Counts, Tallies, Tally};
 use self::soak::visit::Outcome;
 use self::soak::waiting::{comes_true, now};
 
 /// The most that resident memory may grow once the server is warm, in KiB.
 const GROWTH_MAX_KIB: u64 = 128;
+
+/// The same where the status is shown: it keeps the numbers of five minutes.
+const GROWTH_SHOWN_MAX_KIB: u64 = 4096;
 
 /// Descriptors of clients that have closed, and whose end the server has not seen yet. There are at most as many
 /// as it accepts in one turn.
@@ -136,8 +142,14 @@ fn watch(plan: &Plan, shared: &Shared, server: &Server, idle: Sample) -> Samples
     }
 }
 
-/// Runs all clients for the length of the plan, and waits until they have left.
-fn run_clients(plan: &Plan, server: &Server, folder: &Folder) -> (Tallies, Samples) {
+/// Runs all clients for the length of the plan, and waits until they have left. If the status `is_shown`, its clients are there
+/// as well.
+fn run_clients(
+    plan: &Plan,
+    server: &Server,
+    folder: &Folder,
+    is_shown: bool,
+) -> (Tallies, Samples, Vec<Seen>) {
     let shared = Shared::new(server.addresses.clone(), folder.path().to_owned(), plan.name_timeout);
     let idle = server.sample();
     thread::scope(|scope| {
@@ -150,26 +162,40 @@ fn run_clients(plan: &Plan, server: &Server, folder: &Folder) -> (Tallies, Sampl
             let visits = move || visit_repeatedly(manner, first, shared, seed);
             clients.push((row, builder.spawn_scoped(scope, visits).unwrap()));
         }
+        let place = folder.path().join(status::SOCKET);
+        let role = |role: status::Role| {
+            let place = place.clone();
+            scope.spawn(move || {
+                let mut seen = Seen::default();
+                if let Err(error) = role(&place, shared, &mut seen) {
+                    seen.wrong.push(error.to_string());
+                }
+                seen
+            })
+        };
+        let roles: Vec<_> = ROLES.into_iter().filter(|_| is_shown).map(role).collect();
         let mut samples = watch(plan, shared, server, idle);
         shared.end();
         let mut tallies = Tallies::default();
         for (row, thread) in clients {
             tallies.join(row, thread.join().unwrap());
         }
+        let seen = roles.into_iter().map(|role| role.join().unwrap()).collect();
         // If this fails, the count of descriptors that are left shows it.
         comes_true(|| server.sample().descriptors <= idle.descriptors);
         samples.left = server.sample();
         samples.most.resident = samples.most.resident.max(samples.left.resident);
-        (tallies, samples)
+        (tallies, samples, seen)
     })
 }
 
 /// The broken promises about the server as a whole.
-fn broken(samples: &Samples, log: &Log) -> Vec<String> {
+fn broken(samples: &Samples, log: &Log, is_shown: bool) -> Vec<String> {
     let Samples { idle, warm, most, left } = samples;
-    let clients: usize = MANNERS.iter().map(|manner| manner.places).sum();
+    let clients = MANNERS.iter().map(|manner| manner.places).sum::<usize>() + status::CLIENTS;
+    let growth = if is_shown { GROWTH_SHOWN_MAX_KIB } else { GROWTH_MAX_KIB };
     let promises = [
-        (most.resident <= warm.resident + GROWTH_MAX_KIB, "resident memory is flat"),
+        (most.resident <= warm.resident + growth, "resident memory is flat"),
         (most.descriptors <= idle.descriptors + clients + LEAVING_MAX, "a client is one descriptor at most"),
         (left.descriptors == idle.descriptors, "no descriptor is left"),
         (most.threads == idle.threads && left.threads == idle.threads, "no thread is ever started"),
@@ -178,7 +204,19 @@ fn broken(samples: &Samples, log: &Log) -> Vec<String> {
     promises.iter().filter(|(kept, _)| !kept).map(|(_, promise)| (*promise).to_owned()).collect()
 }
 
-fn soak(length: Duration) {
+/// What is wrong with what the clients of the status saw, and with the metrics at the end: they are the log's counts.
+fn told_wrong(seen: &[Seen], last: &HashMap<String, u64>, counts: &Counts) -> Vec<String> {
+    let mut wrong: Vec<String> = seen.iter().flat_map(|seen| seen.wrong.clone()).collect();
+    let (events, scrapes): (usize, usize) =
+        (seen.iter().map(|seen| seen.events).sum(), seen.iter().map(|seen| seen.scrapes).sum());
+    if events == 0 || scrapes == 0 {
+        wrong.push(format!("{events} events and {scrapes} scrapes"));
+    }
+    wrong.extend(counts.differ(last));
+    wrong
+}
+
+fn soak(length: Duration, is_shown: bool) {
     let _alone = ALONE.lock();
     let plan = Plan::of(length);
     println!("\nSOAK_SEED={} SOAK_SECONDS={}", plan.seed, length.as_secs());
@@ -187,13 +225,18 @@ fn soak(length: Duration) {
     let timing = ["--name-gap", &gap, "--name-timeout", &timeout];
     // Quiet, because the memory of the log's queue depends on how fast this busy process reads.
     let folder = Folder::new();
-    let server = Server::start(&folder, &[&["--quiet", "--welcome", WELCOME][..], &timing].concat());
+    let place = folder.path().join(status::SOCKET);
+    let status = format!("unix://{}", place.display());
+    let shown = if is_shown { &["--status", &*status][..] } else { &[] };
+    let server = Server::start(&folder, &[&["--quiet", "--welcome", WELCOME][..], &timing, shown].concat());
+    assert!(!is_shown || comes_true(|| place.exists()), "the status is there");
     let is_served = |kind| server.addresses.contains_key(&kind);
     if !is_served(Kind::Raw) {
         assert!(env::var_os("CI").is_none(), "CI needs CAP_NET_RAW for raw sockets");
         println!("NOT TESTED: raw sockets need CAP_NET_RAW");
     }
-    let (tallies, samples) = run_clients(&plan, &server, &folder);
+    let (tallies, samples, seen) = run_clients(&plan, &server, &folder, is_shown);
+    let last = is_shown.then(|| status::last_outcomes(&place));
     let missing = tallies.missing(is_served);
     let (status, log) = server.stop();
     let counts = Counts::read(&log.last);
@@ -209,7 +252,12 @@ fn soak(length: Duration) {
     row("threads", &|sample| sample.threads.to_string());
     println!("\n{}", log.last);
 
-    let mut broken = [tallies.broken(), missing, tallies.misfits(&counts), broken(&samples, &log)].concat();
+    let mut broken =
+        [tallies.broken(), missing, tallies.misfits(&counts), broken(&samples, &log, is_shown)].concat();
+    if let Some(last) = last {
+        println!("{seen:?}\n{last:?}");
+        broken.extend(told_wrong(&seen, &last, &counts));
+    }
     broken.extend(folder.names().iter().map(|name| format!("the file {name} is left")));
     assert!(broken.is_empty(), "broken, with SOAK_SEED={}: {broken:#?}\n{:#?}", plan.seed, log.warnings);
     assert_eq!(status.code(), Some(0));
@@ -217,7 +265,12 @@ fn soak(length: Duration) {
 
 #[test]
 fn clients_of_all_kinds_lose_no_welcome_and_leak_nothing() {
-    soak(Duration::from_secs(2));
+    soak(Duration::from_secs(2), false);
+}
+
+#[test]
+fn clients_of_all_kinds_lose_nothing_where_the_status_is_shown() {
+    soak(Duration::from_secs(3), true);
 }
 
 #[test]
@@ -255,5 +308,7 @@ fn a_raw_packet_without_room_is_lost_and_not_broken() {
 #[ignore = "it takes as long as SOAK_SECONDS says"]
 fn a_long_soak_loses_no_welcome_and_leaks_nothing() {
     let seconds = env::var("SOAK_SECONDS").map_or(120, |seconds| seconds.parse().unwrap());
-    soak(Duration::from_secs(u64::clamp(seconds, 2, 24 * 60 * 60)));
+    for is_shown in [false, true] {
+        soak(Duration::from_secs(u64::clamp(seconds, 2, 24 * 60 * 60)), is_shown);
+    }
 }

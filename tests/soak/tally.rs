@@ -171,6 +171,19 @@ impl Counts {
         Counts(counts)
     }
 
+    /// Where these outcomes, as the metrics have them, are not those of the log.
+    pub(crate) fn differ(&self, outcomes: &HashMap<String, u64>) -> Vec<String> {
+        let names =
+            ["welcomed", "without a name", "timed out", "failed", "stopped", "dropped", "unanswerable"];
+        let differs = |name: &&str| {
+            let of_log = self.of(name) + if *name == "welcomed" { self.of("lingered") } else { 0 };
+            let of_metrics = outcomes.get(*name).copied().unwrap_or_default();
+            (of_log != of_metrics)
+                .then(|| format!("{name}: {of_log} by the log, {of_metrics} by the metrics"))
+        };
+        names.iter().filter_map(differs).collect()
+    }
+
     /// The count of `what`, in the server's words.
     fn of(&self, what: &str) -> u64 {
         self.0[what]
