@@ -46,8 +46,8 @@ pub(crate) const WATCHING: &[Mutation] = &[
     Mutation {
         bug: "an answer has counts of an earlier moment",
         file: "reactor/watched.rs",
-        line: "                self.look(turn, turn.now);\n                self.watcher.drive(",
-        instead: "                self.watcher.drive(",
+        line: "self.look(turn);\n        let done",
+        instead: "let done",
         suite: Suite::Beside,
         breaks: &["NothingElse"],
     },
@@ -62,8 +62,8 @@ pub(crate) const WATCHING: &[Mutation] = &[
     Mutation {
         bug: "a descriptor that was kept back is not taken back",
         file: "reactor/watched.rs",
-        line: "                turn.kernel.keep_back(KEPT_BACK);\n                accepted\n",
-        instead: "                accepted\n",
+        line: "turn.kernel.keep_back(KEPT_BACK);\n        done",
+        instead: "done",
         suite: Suite::Beside,
         breaks: &["Watching"],
     },
