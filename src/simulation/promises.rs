@@ -30,8 +30,8 @@ pub enum Promise {
     Law,
     /// No client gets anything but what it is owed, or a part of it.
     NothingElse,
-    /// A service that shows the others is served until they are over, and gone 100 ms later: its clients hold up no stop, and
-    /// the descriptors that are kept back for them are nobody else's.
+    /// A service that shows the others is served until they are over, and gone 100 ms later. Its clients hold up no stop. No
+    /// other service gets the descriptors that are kept back for it.
     Watching,
     /// A promise of a service's own, by its name.
     Own(&'static str),

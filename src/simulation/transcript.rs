@@ -236,7 +236,7 @@ impl<'a> Transcript<'a> {
         stops_at.filter(|at| self.closed_at().is_none_or(|closed| closed >= *at))
     }
 
-    /// When the server was told to stop, or had to, whoever was there.
+    /// When the server was told to stop, or its socket broke, also if this client was gone by then.
     #[must_use]
     pub fn told_to_stop_at(&self) -> Option<Duration> {
         self.world.stopped_at

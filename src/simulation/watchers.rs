@@ -30,7 +30,7 @@ impl World {
         client.place == Place::Inside && !self.watches(client.service)
     }
 
-    /// How many descriptors there are that nobody has, and that nobody keeps.
+    /// How many descriptors are left: neither in use nor kept back.
     fn free_descriptors(&self) -> usize {
         let inside = self.clients.iter().filter(|client| client.place == Place::Inside).count();
         let kept_back = if self.has_watchers() { KEPT_BACK } else { 0 };
@@ -121,8 +121,8 @@ impl World {
         over_at.or_else(|| self.stopped_at.map(|at| at.saturating_add(self.drain_timeout)))
     }
 
-    /// When a stop is over at the latest where nothing goes wrong and no client of the others is left: nobody else holds it
-    /// up. `None` if that is not so.
+    /// When a stop is over at the latest where no call fails and the last client of the others is gone. `None` where a call
+    /// has failed, or a client is left.
     pub(super) fn has_nobody_since(&self) -> Option<Duration> {
         let stopped_at = self.stopped_at.filter(|_| self.has_watchers())?;
         let is_left = |client: &Client| {
