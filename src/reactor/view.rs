@@ -230,6 +230,22 @@ mod tests {
     }
 
     #[test]
+    fn clients_without_an_outcome_go_on_to_the_next_table() {
+        // A service before another one: some of its clients are let in.
+        let before = Diagram {
+            title: "before",
+            states: &[("Asking", "asking"), ("Waiting", "waiting"), ("LetIn", "let in"), ("Gone", "gone")],
+            arrows: &[
+                ("Asking", "asked", "Waiting"),
+                ("Asking", "left", "Gone"),
+                ("Waiting", "knew", "LetIn"),
+            ],
+        };
+        let machine = MachineView::of(&before, 20, vec![7, 5, 3], &[0; 3]);
+        assert_eq!((machine.go_on(&[false, true, false]), machine.standing), (3, vec![8, 4, 3, 5]));
+    }
+
+    #[test]
     fn turns_are_sorted_by_powers_of_two() {
         let mut turns = Turns::default();
         for micros in [0, 1, 2, 3, 4, 1 << 40] {

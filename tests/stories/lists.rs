@@ -3,7 +3,7 @@
 use welcomed::net::Kind;
 use welcomed::services::status::stories::conversations::Which;
 use welcomed::services::status::stories::story_svg::StorySvg;
-use welcomed::simulation::{Script, Step};
+use welcomed::simulation::{Reading, Script, Step};
 
 use crate::stage::{Recording, Stage, clients, ms, stage};
 
@@ -174,4 +174,26 @@ fn without_a_record_there_is_no_story() {
     let stage = stage(&recording, &[Kind::Tcp], [Script::sends(b"Rafatul\n")]).played();
     assert!(stage.story(1).is_none());
     assert_eq!((numbers(&stage, Which::Recent, 9), stage.ledger().began()), (vec![], 1));
+}
+
+#[test]
+fn the_end_alone_tells_what_became_of_a_client() {
+    // The first one lingers while the others fill the record.
+    let recording = Recording { record_bytes: 1000, ..Recording::default() };
+    let lingers = Script::sends(b"Ada\nmore").reading(Reading::Never);
+    let others = (1..60).map(|number| Script::sends(b"Bob\n").arriving(ms(number)));
+    let stage = stage(&recording, &[Kind::Tcp], std::iter::once(lingers).chain(others)).played();
+    let story = stage.story(1).unwrap();
+    assert!(story.is_beginning_missing && story.steps.len() == 1, "{story}");
+    assert_eq!(story.conversation.outcome.as_deref(), Some("welcomed"));
+}
+
+#[test]
+fn a_state_is_timed_from_when_it_is_entered() {
+    let stage = clients([Script::sends(b"Ada\n").after_a_pause(ms(40))]).played();
+    let ledger = stage.ledger();
+    let account = &ledger.accounts()[0];
+    let (_, socket) = account.sockets().next().unwrap();
+    let stood: Vec<_> = account.stood(socket).map(|(state, stood)| (state, stood.sum())).collect();
+    assert_eq!(stood, [("reading name", ms(40)), ("writing welcome", ms(0))]);
 }
