@@ -211,10 +211,11 @@ impl<O: Outside> Shown<O> {
     }
 
     fn conversations(&mut self, request: &Request<'_>, now: Instant) -> Answer {
-        let [slowest, failed] = self.lists(now);
         let (title, list) = match request.query {
-            "slowest" => ("slowest", slowest),
-            "failed" => ("failed", failed),
+            "slowest" | "failed" => {
+                let [slowest, failed] = self.lists(now);
+                if request.query == "slowest" { ("slowest", slowest) } else { ("failed", failed) }
+            }
             _ => ("recent", self.recent(LISTED, now)),
         };
         if request.wants_html {
