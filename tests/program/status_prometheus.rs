@@ -108,7 +108,7 @@ fn prometheus_has_the_counts_that_the_log_has_at_the_end() {
     assert_eq!(checked, (0, String::new(), String::new()));
     // From here on no count changes any more. Each arrow is among them, in all ways in which it is counted.
     let own = samples(&metrics);
-    let counts_of_clients = ["transitions_total", "conversations", "accept"];
+    let counts_of_clients = ["transitions_total", "conversations_total", "accepted_total", "refused_total"];
     let is_count = |series: &&str| {
         counts_of_clients.iter().any(|name| series.contains(name)) && !series.contains("server socket")
     };
