@@ -273,7 +273,13 @@ impl Beside {
             Outcome::Refused if may_be_many => true,
             Outcome::Stopped if may_be_many => client.was_stopped(),
             Outcome::Answered => {
-                let ends = client.end_was_read() || is_stopping || since_accept >= IDLE_TIMEOUT;
+                // Each answer lets the wait for the next request begin anew.
+                let asked_at = match asked.last() {
+                    Some(Asked::Request(_, end)) => client.came_at(*end).unwrap_or_default(),
+                    _ => Duration::ZERO,
+                };
+                let is_idle = closed.saturating_sub(asked_at) >= IDLE_TIMEOUT;
+                let ends = client.end_was_read() || is_stopping || is_idle;
                 let has_last = matches!(asked.last(), Some(Asked::Request(meaning, _)) if !meaning.keeps);
                 !asked.is_empty() && client.output_is_whole() && (ends || has_last)
             }
