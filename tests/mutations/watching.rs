@@ -107,12 +107,4 @@ pub(crate) const WATCHING: &[Mutation] = &[
         suite: Suite::Beside,
         breaks: &["NothingElse"],
     },
-    Mutation {
-        bug: "a request that is refused is answered behind as well",
-        file: "services/status/http/session.rs",
-        line: "            State::WritingLast | State::Refusing => write(Then::Close),",
-        instead: "            State::WritingLast | State::Refusing => write(Then::Read),",
-        suite: Suite::Beside,
-        breaks: &["Law"],
-    },
 ];
