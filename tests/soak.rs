@@ -37,6 +37,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 use welcomed::net::Kind;
+use welcomed::reactor::KEPT_BACK;
 
 use self::soak::client::{Client, Shared, WELCOME};
 use self::soak::connections::NAME_GAP;
@@ -51,8 +52,9 @@ use self::soak::waiting::{comes_true, now};
 /// The most that resident memory may grow once the server is warm, in KiB.
 const GROWTH_MAX_KIB: u64 = 128;
 
-/// The same where the status is shown: it keeps the numbers of five minutes.
-const GROWTH_SHOWN_MAX_KIB: u64 = 2048;
+/// The same with the status on, from the beginning on: its record is 1 MiB, its lists go over all of that, and its curve grows for
+/// five minutes.
+const GROWTH_SHOWN_MAX_KIB: u64 = 8192;
 
 /// Descriptors of clients that have closed, and whose end the server has not seen yet. There are at most as many
 /// as it accepts in one turn.
@@ -151,7 +153,11 @@ fn run_clients(
     is_shown: bool,
 ) -> (Tallies, Samples, Vec<Seen>) {
     let shared = Shared::new(server.addresses.clone(), folder.path().to_owned(), plan.name_timeout);
-    let idle = server.sample();
+    let mut idle = server.sample();
+    if is_shown {
+        // It keeps them back from its first turn on, which may not have been yet.
+        idle.descriptors += KEPT_BACK;
+    }
     thread::scope(|scope| {
         let rows = MANNERS.iter().enumerate();
         let all = rows.flat_map(|(row, manner)| (0..manner.places).map(move |first| (row, manner, first)));
@@ -197,7 +203,7 @@ fn broken(samples: &Samples, log: &Log, is_shown: bool) -> Vec<String> {
     let promises = [
         (most.resident <= warm.resident + growth, "resident memory is flat"),
         (most.descriptors <= idle.descriptors + clients + LEAVING_MAX, "a client is one descriptor at most"),
-        (left.descriptors == idle.descriptors, "no descriptor is left"),
+        (left.descriptors <= idle.descriptors, "no descriptor is left"),
         (most.threads == idle.threads && left.threads == idle.threads, "no thread is ever started"),
         (log.warnings.is_empty(), "the log has no warning and no error"),
     ];
