@@ -7,9 +7,15 @@ use super::streams::Streams;
 use crate::kernel::Kernel;
 
 impl<S: StreamService, K: Kernel> Streams<S, K> {
-    /// Whether a client waits that cannot be accepted now.
+    /// Whether a client waits that cannot be accepted now. A watcher's sessions give way for a place alone, and not in a pause.
     pub(super) fn wants_room(&self, turn: &Turn<K>) -> bool {
-        self.is_waited_for && !self.admission.admits(self.connections.len(), turn.now, turn.closed)
+        let open = self.connections.len();
+        let is_shut_out = if self.is_watcher && !self.tells_all {
+            self.admission.is_full(open)
+        } else {
+            !self.admission.admits(open, turn.now, turn.closed)
+        };
+        self.is_waited_for && is_shut_out
     }
 
     /// Whether there are sessions left that have not been asked to give way since the last look, and a client waits.

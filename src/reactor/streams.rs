@@ -50,7 +50,7 @@ pub struct Streams<S: StreamService, K: Kernel> {
     /// Whether a client waits to be accepted.
     pub(super) is_waited_for: bool,
     /// Whether all sessions are told that the server stops.
-    tells_all: bool,
+    pub(super) tells_all: bool,
     /// Whether it shows the other services. Its clients may have the descriptors that are kept back. It goes on with one place
     /// a turn, and that one with one output.
     pub(super) is_watcher: bool,

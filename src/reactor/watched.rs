@@ -35,11 +35,8 @@ pub trait Watcher: StreamService {
 /// ([`Input::Stopping`](super::service::Input::Stopping)), and those that are not over 100 ms later are ended.
 ///
 /// An answer of a watcher can take longer than many visits. So in one turn it goes on with one of its clients, for one
-/// output, accepts one, and looks whether one has to give way. However many ask, and however much, a client of the others waits for no more than that.
-///
-/// A client that waits for a place gets one. Sessions that want to read, and have read all there was, are told
-/// [`Input::Stopping`](super::service::Input::Stopping) once they had 50 ms. One that is told and stays is ended at the next
-/// look, 50 ms later, and one that is never read dry after a second.
+/// output, accepts one, and looks whether one has to give way ([`giving_way`](Watched::giving_way)). However many ask, and however
+/// much, a client of the others waits for no more than that.
 ///
 /// A [`SocketView`](super::view::SocketView) has the number of its service in the loop, and a view has its services from 0 on. So
 /// these are the first services of the loop.
@@ -57,8 +54,18 @@ pub struct Watched<H, W: StreamService, K: Kernel> {
     has_driven: bool,
     /// Whether it accepted one in this turn.
     has_accepted: bool,
-    /// When its sessions have to give way next, if a client waits for a place then.
-    gives_way_at: Option<Instant>,
+    /// When its sessions give way to a client that waits for a place, if they ever do.
+    gives_way: GivesWay,
+}
+
+/// When sessions of a watcher give way.
+#[derive(Clone, Copy, Debug)]
+enum GivesWay {
+    Never,
+    /// As soon as a client waits for a place.
+    Now,
+    /// If one waits then.
+    At(Instant),
 }
 
 impl<H: Services<K>, W: Watcher, K: Kernel> Watched<H, W, K> {
@@ -75,8 +82,16 @@ impl<H: Services<K>, W: Watcher, K: Kernel> Watched<H, W, K> {
             has_news: false,
             has_driven: false,
             has_accepted: false,
-            gives_way_at: None,
+            gives_way: GivesWay::Never,
         }
+    }
+
+    /// The same, where a client that waits for a place of the watcher gets one. Sessions that want to read, and have read all there
+    /// was, are told [`Input::Stopping`](super::service::Input::Stopping) once they had 50 ms. One that is told and stays is ended at
+    /// the next look, 50 ms later, and one that is never read dry after a second.
+    #[must_use]
+    pub fn giving_way(self) -> Self {
+        Watched { gives_way: GivesWay::Now, ..self }
     }
 
     /// The services that are shown.
@@ -91,11 +106,16 @@ impl<H: Services<K>, W: Watcher, K: Kernel> Watched<H, W, K> {
 
     /// Lets the watcher's sessions give way, if a client waits for a place.
     fn make_room(&mut self, turn: &mut Turn<K>) {
+        let is_due = match self.gives_way {
+            GivesWay::Never => return,
+            GivesWay::Now => true,
+            GivesWay::At(at) => at <= turn.now,
+        };
         if !self.watcher.wants_room(turn) {
             return;
         }
-        if self.gives_way_at.is_none_or(|at| at <= turn.now) {
-            self.gives_way_at = Some(turn.now + GRACE);
+        if is_due {
+            self.gives_way = GivesWay::At(turn.now + GRACE);
             self.watcher.give_way();
         }
         if self.watcher.has_more_to_ask(turn) {
@@ -210,7 +230,12 @@ impl<H: Services<K>, W: Watcher, K: Kernel> Services<K> for Watched<H, W, K> {
 
     fn next(&self, turn: &Turn<K>) -> Option<Instant> {
         let looks_at = self.looks_at.filter(|_| self.has_news);
-        let room = self.watcher.wants_room(turn).then(|| self.gives_way_at.unwrap_or(turn.start));
+        let room = match self.gives_way {
+            GivesWay::Never => None,
+            GivesWay::Now => Some(turn.start),
+            GivesWay::At(at) => Some(at),
+        };
+        let room = room.filter(|_| self.watcher.wants_room(turn));
         [self.services.next(turn), self.watcher.next(turn), looks_at, room].into_iter().flatten().min()
     }
 

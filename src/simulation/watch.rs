@@ -31,6 +31,8 @@ pub(super) struct Watch {
     calls: usize,
     progress: bool,
     idle_turns: usize,
+    /// The most events that one wait has reported.
+    reported: usize,
     /// Of each service: when it last asked for clients or datagrams.
     asked_at: Vec<Duration>,
     /// The last error after which the server had to give up.
@@ -45,6 +47,7 @@ impl Watch {
             calls: 0,
             progress: false,
             idle_turns: 0,
+            reported: 0,
             asked_at: vec![Duration::ZERO; services],
             fatal: None,
         }
@@ -89,6 +92,7 @@ impl Watch {
         self.after_wait = true;
         self.calls = 0;
         self.progress |= world.now > began || !events.is_empty();
+        self.reported = self.reported.max(events.len());
     }
 }
 
@@ -98,7 +102,8 @@ impl Watch {
         self.after_wait = true; // also if the wait is interrupted
         self.calls = 0;
         self.idle_turns = if std::mem::take(&mut self.progress) { 0 } else { self.idle_turns + 1 };
-        if self.idle_turns > IDLE_TURNS {
+        // Each event may have a turn of its own, in which it turns out to be spurious.
+        if self.idle_turns > IDLE_TURNS + self.reported {
             broken(Promise::NoSpin, format!("{} turns in which nothing happened", self.idle_turns));
         }
         let until = timeout.map(|timeout| world.now + timeout);

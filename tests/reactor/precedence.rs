@@ -108,7 +108,7 @@ fn with_server(
     let bell = Bell::default();
     let rung = Rc::clone(&bell.rung);
     let welcome = WelcomeStreams::new(welcome::Settings::default());
-    let services = Watched::new(Streams::new(welcome, 8), Streams::new(bell, PLACES));
+    let services = Watched::new(Streams::new(welcome, 8), Streams::new(bell, PLACES)).giving_way();
     let mut server = Server::new(kernel, services, Settings::default());
     let addresses = [0, 1].map(|service| {
         let listens = server.listen_for(service, &"127.0.0.1:0".parse().unwrap()).unwrap();

@@ -48,7 +48,7 @@ pub(crate) fn watched(
     settings.names.clone_from(&options.status_host);
     let status =
         StatusStreams::new(settings, Shown::new(Program { reader: SystemReader::open(), log }, ledger));
-    Watched::new((streams, Datagrams::new(datagrams)), Streams::new(status, STATUS_PLACES))
+    Watched::new((streams, Datagrams::new(datagrams)), Streams::new(status, STATUS_PLACES)).giving_way()
 }
 
 /// What is shown beside the loop and the ledger.
