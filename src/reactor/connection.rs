@@ -169,8 +169,9 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
                 (State::Open, Want::Read { .. }) | (State::Lingering, _) if !budget.allows(Readable) => {
                     return self.yield_turn(Readable);
                 }
+                // It has not been read dry, whatever is untaken: the next turn reads, and tells of a stop.
                 (State::Open, Want::Read { .. }) if shared.one_output && budget.written > 0 => {
-                    return self.yield_turn(Readable);
+                    return Progress::GoesOn;
                 }
                 (State::Open, Want::Write { .. }) if self.wrote == Wrote::End => {
                     self.found_out(Breach::WritesAfterShut, shared);

@@ -77,6 +77,21 @@ fn the_loop_waits_for_the_last_who_watch() {
     assert!(scene.count(Call::Wait) <= 8, "{} waits", scene.count(Call::Wait));
 }
 
+/// A client that is not known to have sent more was left to the kernel without a read, and so it was told of nothing: that
+/// was a bug.
+#[test]
+fn one_that_is_kept_is_told_of_the_stop_behind_its_answers() {
+    for requests in 1..=6 {
+        let kept = Script::sends(&get("/ready").repeat(requests)).at(SHOWN);
+        let mut scene = schedule([kept.arriving(ms(20))]).begin();
+        scene.signal(ms(20), Signal::Stop);
+        scene.run().unwrap();
+        scene.judge();
+        assert!(!scene.client(0, |client| client.was_stopped()), "{requests} requests");
+        assert_eq!(closed_at(&scene, 0), ms(20), "{requests} requests");
+    }
+}
+
 #[test]
 fn neither_has_the_places_of_the_other() {
     let scripts = [unfinished(), prompt(b"Ada"), asks("/events"), asks("/ready").arriving(ms(10))];
