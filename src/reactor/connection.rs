@@ -274,6 +274,13 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
         }
     }
 
+    /// Lets it go on in a later turn, behind those in `go_on`, unless it is among them.
+    pub(crate) fn put_off(&mut self, slot: usize, go_on: &mut Vec<usize>) {
+        if !std::mem::replace(&mut self.goes_on, true) {
+            go_on.push(slot);
+        }
+    }
+
     /// Whether its stream is to be closed.
     pub(crate) fn is_closed(&self) -> bool {
         self.machine.state() == State::Closed

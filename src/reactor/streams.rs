@@ -165,8 +165,8 @@ impl<S: StreamService, K: Kernel> Streams<S, K> {
         let now = shared.kernel.now();
         (*clock, shared.clock) = (now, now);
         let key = Key { service: *number, slot };
-        if progress == Progress::GoesOn && !std::mem::replace(&mut connection.goes_on, true) {
-            go_on.push(slot);
+        if progress == Progress::GoesOn {
+            connection.put_off(slot, go_on);
         }
         if let Progress::Blocked(interest) = progress {
             let sent = connection.sent as usize;
@@ -232,10 +232,8 @@ impl<S: StreamService, K: Kernel> Streams<S, K> {
 
     /// Puts off what has happened at a place until the places that go on before it had their turn.
     pub(super) fn put_off(&mut self, slot: usize) {
-        if let Some(connection) = self.connections.get_mut(slot)
-            && !std::mem::replace(&mut connection.goes_on, true)
-        {
-            self.go_on.push(slot);
+        if let Some(connection) = self.connections.get_mut(slot) {
+            connection.put_off(slot, &mut self.go_on);
         }
     }
 
@@ -251,7 +249,7 @@ impl<S: StreamService, K: Kernel> Streams<S, K> {
 
     /// Whether it has something to do that neither the kernel nor a timer tells of.
     pub(super) fn has_more_to_do(&self) -> bool {
-        self.sweep.is_some() || !self.go_on.is_empty()
+        self.sweep.is_some() || self.has_to_go_on()
     }
 }
 

@@ -128,10 +128,15 @@ impl MachineView {
     }
 }
 
+/// How many clients have begun: all that were accepted, but for those that were refused.
+fn served<T: Table>(counts: &Counts<T>) -> u64 {
+    counts.accepted().saturating_sub(counts.refused())
+}
+
 /// The tables of a service with the counts of their arrows.
 fn machines<T: Table>(counts: &Counts<T>) -> Vec<MachineView> {
     let mut arrows = T::arrows();
-    let mut entered = counts.accepted() - counts.refused().min(counts.accepted());
+    let mut entered = served(counts);
     let mut machines = Vec::new();
     for diagram in T::diagrams() {
         let own: Vec<ArrowOf<T>> = arrows.by_ref().take(diagram.arrows.len()).collect();
@@ -149,8 +154,7 @@ fn machines<T: Table>(counts: &Counts<T>) -> Vec<MachineView> {
 /// The table of the streams of a service.
 fn streams<T: Table>(counts: &Counts<T>) -> MachineView {
     let taken = stream::TABLE.iter().map(|arrow| counts.stream(arrow.from, arrow.event)).collect();
-    let entered = counts.accepted() - counts.refused().min(counts.accepted());
-    MachineView::of(&stream::DIAGRAM, entered, taken, &[0; stream::TABLE.len()])
+    MachineView::of(&stream::DIAGRAM, served(counts), taken, &[0; stream::TABLE.len()])
 }
 
 /// The table of the sockets that clients come to, with the arrows that all of them took.
