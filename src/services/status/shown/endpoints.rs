@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::facts::seconds;
 use crate::machine::Table as _;
 use crate::reactor::tables::stream;
 use crate::services::status::metrics::{Durations, EndpointNumbers, Transition};
@@ -56,17 +57,14 @@ fn durations_of(machine: &'static str, state: &'static str, histogram: &Histogra
     Durations {
         machine,
         state,
-        buckets: histogram.cumulative().map(|(bound, count)| (seconds(bound), count)).collect(),
+        buckets: histogram.cumulative().map(|(bound, count)| (seconds(micros(bound)), count)).collect(),
         sum_seconds: histogram.sum().as_secs_f64(),
         count: histogram.count(),
     }
 }
 
-/// The number that is nearest, so that it is written as it is meant: `as_secs_f64` rounds twice, and 1.6384 s are
-/// 1.6383999999999999 with it.
-#[expect(clippy::cast_precision_loss, reason = "microseconds of 285 years have 53 bits")]
-fn seconds(bound: Duration) -> f64 {
-    bound.as_micros() as f64 / 1e6
+fn micros(bound: Duration) -> u64 {
+    u64::try_from(bound.as_micros()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -119,6 +119,8 @@ fn conversation(one: &conversations::Conversation, now_micros: u64, age_seconds:
     }
 }
 
+/// The number that is nearest, so that it is written as it is meant: `Duration::as_secs_f64` rounds twice, and 1.6384 s are
+/// 1.6383999999999999 with it.
 #[expect(clippy::cast_precision_loss, reason = "microseconds of 285 years have 53 bits")]
 pub(super) fn seconds(micros: u64) -> f64 {
     micros as f64 / 1e6

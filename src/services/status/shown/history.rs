@@ -55,7 +55,7 @@ impl History {
             let age_seconds =
                 age.saturating_sub(STEP * u32::try_from(second).unwrap_or(u32::MAX)).as_secs_f64();
             self.push(Point { age_seconds, visits: 0.0, open: was_open });
-            if let Some(same) = self.numbers.back() {
+            if let Some(same) = self.numbers.back().filter(|_| second < RATE_SECONDS as u64) {
                 let same = Numbers { age_seconds, ..same.clone() };
                 keep(&mut self.numbers, same);
             }
