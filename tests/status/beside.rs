@@ -20,6 +20,7 @@ use welcomed::simulation::{
 };
 
 use crate::expected::{Also, Asked, Got, REFUSED, asked};
+use crate::schedules::{has_begun, may_be_late};
 use crate::shown::{IDLE_TIMEOUT, REQUEST_TIMEOUT, TICK, WRITE_TIMEOUT, get, now};
 use crate::told::compare;
 
@@ -239,10 +240,6 @@ fn is_viewed<T: Table>(view: &ServiceView, counts: &Counts<T>) {
     assert_eq!(standing, counts.accepted() - counts.refused());
 }
 
-fn has_begun(rest: &[u8]) -> bool {
-    !matches!(rest, [] | [b'\r'])
-}
-
 /// The names that mean the server: any in the Unix domain.
 fn names(client: &Transcript<'_>) -> Option<&'static [&'static str]> {
     (client.kind() == Kind::Tcp).then_some(&[])
@@ -288,14 +285,7 @@ impl Beside {
                 asked.is_empty() && !has_begun && is_over
             }
             Outcome::Refused => is_refused || has_begun,
-            Outcome::TimedOut => {
-                // The end of a late request can be found when it is refused.
-                let in_pieces = client.arrivals().len() > 1;
-                let is_late = (has_begun || in_pieces) && since_accept >= REQUEST_TIMEOUT;
-                // A head and its body have one deadline, and are two outputs.
-                let is_slow = !client.output_is_whole() && since_accept >= WRITE_TIMEOUT;
-                client.has_timed_out() || is_late || is_slow
-            }
+            Outcome::TimedOut => may_be_late(client, has_begun, since_accept),
             Outcome::Failed => client.has_failed(),
             // One that has nothing to finish is told before, and leaves.
             Outcome::Stopped => {

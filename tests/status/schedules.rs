@@ -84,7 +84,7 @@ impl Subject for Statuses {
     }
 }
 
-fn has_begun(rest: &[u8]) -> bool {
+pub(crate) fn has_begun(rest: &[u8]) -> bool {
     !matches!(rest, [] | [b'\r'])
 }
 
@@ -147,6 +147,17 @@ fn with_503(received: &[u8], items: &[Item], also: &Also, may_be_many: bool) -> 
     compare(&received[..at], items, also)
 }
 
+/// Whether a client can have been too slow, so long after it was accepted. Whether a request `has_begun` behind its last answer says
+/// which of the times it had.
+pub(crate) fn may_be_late(client: &Transcript<'_>, has_begun: bool, since_accept: Duration) -> bool {
+    // The end of a late request can be found when it is refused.
+    let in_pieces = client.arrivals().len() > 1;
+    let is_late = (has_begun || in_pieces) && since_accept >= REQUEST_TIMEOUT;
+    // A head and its body have one deadline, and are two outputs.
+    let is_slow = !client.output_is_whole() && since_accept >= WRITE_TIMEOUT;
+    client.has_timed_out() || is_late || is_slow
+}
+
 /// What each outcome means.
 fn explains(outcome: Outcome, client: &Transcript<'_>) -> bool {
     let (items, rest) = items(client.read(), client.end_was_read());
@@ -162,14 +173,7 @@ fn explains(outcome: Outcome, client: &Transcript<'_>) -> bool {
             items.is_empty() && !has_begun && is_over
         }
         Outcome::Refused => is_refused || has_begun,
-        Outcome::TimedOut => {
-            // The end of a late request can be found when it is refused.
-            let in_pieces = client.arrivals().len() > 1;
-            let is_late = (has_begun || in_pieces) && since_accept >= REQUEST_TIMEOUT;
-            // A head and its body have one deadline, and are two outputs.
-            let is_slow = !client.output_is_whole() && since_accept >= WRITE_TIMEOUT;
-            client.has_timed_out() || is_late || is_slow
-        }
+        Outcome::TimedOut => may_be_late(client, has_begun, since_accept),
         Outcome::Failed => client.has_failed(),
         Outcome::Stopped => client.was_stopped() && !client.has_failed(),
     }
