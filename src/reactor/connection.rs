@@ -167,18 +167,17 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
                     continue;
                 }
                 (State::Open, Want::Read { .. }) | (State::Lingering, _) if !budget.allows(Readable) => {
-                    return self.yield_turn(Readable);
+                    return self.yield_turn(Readable, shared);
                 }
-                // It has not been read dry, whatever is untaken: the next turn reads, and tells of a stop.
                 (State::Open, Want::Read { .. }) if shared.one_output && budget.written > 0 => {
-                    return Progress::GoesOn;
+                    return self.yield_turn(Readable, shared);
                 }
                 (State::Open, Want::Write { .. }) if self.wrote == Wrote::End => {
                     self.found_out(Breach::WritesAfterShut, shared);
                     continue;
                 }
                 (State::Open, Want::Write { .. }) if !budget.allows(Writable) => {
-                    return self.yield_turn(Writable);
+                    return self.yield_turn(Writable, shared);
                 }
                 (State::Open, Want::Read { room }) => (Readable, self.read(room, shared, buffer)),
                 (State::Open, Want::Write { bytes, then }) => {
@@ -208,12 +207,15 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
         }
     }
 
-    /// The budget of the turn is used up. What was not taken can be offered in the next turn, whatever the kernel has. For
-    /// the rest, watching again raises the edge anew.
-    fn yield_turn(&mut self, interest: Interest) -> Progress {
+    /// The budget of the turn is used up. What was not taken can be offered in the next turn, whatever the kernel has. A session
+    /// that is to be told of the stop is told when its stream is read dry, and that takes a read. For the rest, watching again
+    /// raises the edge anew.
+    fn yield_turn(&mut self, interest: Interest, shared: &Shared<'_, S, K>) -> Progress {
         self.watched = None;
         match interest {
-            Interest::Readable if self.untaken.can_be_offered() => Progress::GoesOn,
+            Interest::Readable if self.untaken.can_be_offered() || self.is_to_be_told(shared) => {
+                Progress::GoesOn
+            }
             // The stream has not been read dry, and what is known of the input stays as it is.
             Interest::Readable => Progress::Blocked(interest),
             Interest::Writable => self.block(interest),
@@ -231,11 +233,16 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
         Progress::Blocked(interest)
     }
 
+    /// Whether the session has not been told that the server stops, and is to be.
+    #[inline]
+    fn is_to_be_told(&self, shared: &Shared<'_, S, K>) -> bool {
+        shared.stopping && self.came.is_some() && self.machine.state() == State::Open
+    }
+
     /// If the server stops, and the stream has just been read dry: tells the session so, once. Gives whether it did.
     #[inline]
     fn tell_stopping(&mut self, interest: Interest, shared: &mut Shared<'_, S, K>) -> bool {
-        let is_due = shared.stopping && self.came.is_some();
-        if !is_due || interest != Interest::Readable || self.machine.state() != State::Open {
+        if interest != Interest::Readable || !self.is_to_be_told(shared) {
             return false;
         }
         self.came = None;
