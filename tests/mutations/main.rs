@@ -2,7 +2,8 @@
 //!
 //! A mutation is a line of the source and what stands there instead. That each line is still there is tested always.
 //! Playing them builds the library anew for each, which takes minutes:
-//! `cargo test --test mutations -- --ignored --nocapture`.
+//! `cargo test --test mutations -- --ignored --nocapture`. `MUTATIONS=Beside` plays those of one suite alone, and
+//! other words those whose file or bug has them.
 
 #![allow(
     clippy::unwrap_used,
@@ -14,6 +15,7 @@
 mod table;
 mod watching;
 
+use std::env;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -69,7 +71,11 @@ fn every_mutation_is_found_and_named() {
         copy(&Path::new(ROOT).join(name), &copied.join(name));
     }
     let mut missed = Vec::new();
-    for mutation in all() {
+    let words = env::var("MUTATIONS").unwrap_or_default();
+    let has_words = |one: &&Mutation| format!("{:?} {} {}", one.suite, one.file, one.bug).contains(&words);
+    let chosen: Vec<_> = all().filter(has_words).collect();
+    assert!(!chosen.is_empty(), "no mutation has {words:?}");
+    for mutation in chosen {
         let Mutation { file, bug, suite, breaks, .. } = mutation;
         let place = copied.join("src").join(file);
         fs::write(&place, mutated(mutation)).unwrap();

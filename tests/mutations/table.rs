@@ -1,7 +1,7 @@
 //! The mutations.
 
 /// Which services show a bug: the welcome, `upper`, or the status beside the welcome.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Suite {
     Welcome,
     Upper,
