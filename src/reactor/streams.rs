@@ -52,7 +52,7 @@ pub struct Streams<S: StreamService, K: Kernel> {
     /// Whether all sessions are told that the server stops.
     pub(super) tells_all: bool,
     /// Whether it shows the other services. Its clients may have the descriptors that are kept back. It goes on with one place
-    /// a turn, and that one with one output.
+    /// a turn, and that one with one output until all are told.
     pub(super) is_watcher: bool,
 }
 
@@ -151,10 +151,11 @@ impl<S: StreamService, K: Kernel> Streams<S, K> {
             |connection: &Connection<S, K>| connection.came().is_some_and(|came| self.looks.had_time(came));
         let gives_way = self.wants_room(turn) && self.connections.get(slot).is_some_and(had_time);
         let stopping = gives_way || self.tells_all;
-        let Streams { service, number, connections, timers, counts, go_on, is_watcher, .. } = self;
+        // While all are told no other service is left that one of them could delay. One that goes on is told behind its output.
+        let one_output = self.is_watcher && !self.tells_all;
+        let Streams { service, number, connections, timers, counts, go_on, .. } = self;
         let Some(connection) = connections.get_mut(slot) else { return };
         let Turn { kernel, buffer, now, start, clock, .. } = turn;
-        let one_output = *is_watcher;
         let mut shared = Shared { kernel, service, counts, now: *now, clock: *clock, stopping, one_output };
         connection.trace(Trace::Driven, &mut shared);
         let progress = connection.drive(&mut shared, buffer);

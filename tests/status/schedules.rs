@@ -175,7 +175,10 @@ fn explains(outcome: Outcome, client: &Transcript<'_>) -> bool {
         Outcome::Refused => is_refused || has_begun,
         Outcome::TimedOut => may_be_late(client, has_begun, since_accept),
         Outcome::Failed => client.has_failed(),
-        Outcome::Stopped => client.was_stopped() && !client.has_failed(),
+        // One that has nothing to finish is told before, and leaves.
+        Outcome::Stopped => {
+            client.was_stopped() && !client.has_failed() && (has_begun || !client.output_is_whole())
+        }
     }
 }
 

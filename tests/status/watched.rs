@@ -5,6 +5,7 @@ use std::time::Duration;
 use welcomed::kernel::Signal;
 use welcomed::net::{ErrorCode, Kind};
 use welcomed::schedules::{Welcoming, open, prompt};
+use welcomed::services::status::http::tables::Outcome;
 use welcomed::simulation::{Call, End, Fault, Reading, Scene, Schedule, Script, ServerSocket, Step, Weather};
 
 use crate::beside::{Beside, STATUS};
@@ -89,6 +90,33 @@ fn one_that_is_kept_is_told_of_the_stop_behind_its_answers() {
         scene.judge();
         assert!(!scene.client(0, |client| client.was_stopped()), "{requests} requests");
         assert_eq!(closed_at(&scene, 0), ms(20), "{requests} requests");
+    }
+}
+
+/// The end of an answer, or of an event, leaves in the turn in which the time of who watches is over. Its client has all that it
+/// asked for, and counted as stopped: that was a bug.
+#[test]
+fn what_leaves_at_the_last_moment_is_answered() {
+    for path in ["/ready", "/events"] {
+        let mut prompt = schedule([unfinished(), asks(path)]).begin();
+        prompt.turn().unwrap();
+        let bytes = prompt.client(1, |client| client.received().len());
+        // It takes a byte in 5 ms. So after 120 ms three are left that the kernel has no room for.
+        let weather = Weather::calm().with_send_buffer(bytes - 28);
+        let slow = asks(path).reading(Reading::Slow);
+        let mut scene = schedule([unfinished(), slow]).in_weather(weather).begin();
+        scene.signal(ms(20), Signal::Stop);
+        scene.signal(ms(20), Signal::Stop);
+        while scene.now() < ms(120) {
+            scene.turn().unwrap();
+        }
+        assert!(scene.client(1, |client| !client.output_is_whole()), "{path}");
+        scene.stands_still(ms(20));
+        scene.run().unwrap();
+        scene.judge();
+        assert!(scene.client(1, |client| client.output_is_whole()), "{path}");
+        let counts = scene.services().watcher().counts();
+        assert_eq!((counts.outcome(Outcome::Answered), counts.outcome(Outcome::Stopped)), (1, 0), "{path}");
     }
 }
 
