@@ -83,9 +83,8 @@ impl ClientSocket {
         Ok(())
     }
 
-    /// Everything that the server sends, up to the end of input. A reset is an error.
-    pub(crate) fn receive_to_the_end(&self) -> io::Result<Vec<u8>> {
-        let mut answer = Vec::new();
+    /// Adds everything that the server sends to `answer`, up to the end of input. A reset is an error.
+    pub(crate) fn receive_to_the_end(&self, answer: &mut Vec<u8>) -> io::Result<()> {
         loop {
             let mut bytes = self.receive()?;
             if bytes.is_empty() && self.kind == Kind::UnixPacket {
@@ -93,7 +92,7 @@ impl ClientSocket {
                 bytes = self.receive()?;
             }
             if bytes.is_empty() {
-                return Ok(answer);
+                return Ok(());
             }
             answer.extend_from_slice(&bytes);
         }

@@ -34,6 +34,9 @@ pub(crate) enum Outcome {
     AsPromised,
     /// The client itself was late, so that no answer can be expected.
     Excused,
+    /// Input behind the name came after the server's last look, and a segment of the welcome later than the reset that this
+    /// causes. Then the welcome is not promised (README.md).
+    Overtaken,
     /// A raw packet found no room, as the kernel says: delivery is not sure.
     Lost,
     /// The answer was wrong.
