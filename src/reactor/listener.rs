@@ -39,7 +39,7 @@ pub struct Listener<Socket> {
     ready: bool,
     /// Whether the kernel has reported it. When draining begins accept is asked without that.
     reported: bool,
-    /// Whether the kernel is to report it again, because a client was accepted while draining.
+    /// Whether the kernel has not been asked again since a client was accepted, or since draining began.
     asks_kernel: bool,
     /// How long no client must have come before draining is over, and when the last one came or draining began. `None` once no
     /// more clients are let in: then it is over as soon as none waits.
@@ -190,7 +190,19 @@ impl<Socket> Listener<Socket> {
         (self.reported, self.asks_kernel) = (false, true);
     }
 
-    /// While draining: lets the kernel report again whether a client waits, if that is not known.
+    /// Where no place is left, so that accept is not asked: lets the kernel say whether a client waits behind the last that was
+    /// accepted.
+    pub(crate) fn ask_who_waits<K>(&mut self, kernel: &mut K)
+    where
+        K: Kernel<Listener = Socket>,
+    {
+        if self.asks_kernel {
+            self.reported = false;
+            self.watch_again(kernel, self.index);
+        }
+    }
+
+    /// Lets the kernel report again whether a client waits, if that is not known.
     pub(crate) fn watch_again<K>(&mut self, kernel: &mut K, index: usize)
     where
         K: Kernel<Listener = Socket>,
@@ -256,7 +268,7 @@ impl<Socket> Listener<Socket> {
     /// they are counted: where none is waited for, and once the time is over, as many are served as can wait at once.
     /// Then none is known to wait.
     pub(crate) fn served(&mut self, number: u64, now: Instant) {
-        (self.served, self.errors) = (number, 0);
+        (self.served, self.errors, self.asks_kernel) = (number, 0, true);
         if self.state() == State::Draining {
             self.came = Some(now);
             self.ask_kernel();

@@ -35,10 +35,28 @@ impl<S: StreamService, K: Kernel> Streams<S, K> {
         self.gives_way = Some(next);
     }
 
+    /// Whether the session in this place may be told to give way: it has had the time between two looks to begin, and is not spared.
+    pub(super) fn may_give_way(&self, slot: usize) -> bool {
+        let came = self.connections.get(slot).and_then(Connection::came);
+        came.is_some_and(|came| self.looks.had_time(came)) && !self.is_spared(slot)
+    }
+
+    /// Whether the session in this place keeps it, because of those that give way before it there is one. That has to go within
+    /// a second.
+    fn is_spared(&self, slot: usize) -> bool {
+        let is_last = |connection: &Connection<S, K>| self.service.gives_way_last(&connection.session);
+        self.is_watcher
+            && self.connections.get(slot).is_some_and(is_last)
+            && !self.connections.iter().all(|(_, connection)| is_last(connection))
+    }
+
     /// Lets the session in this place give way. While the server stops, one that was told and is here has begun, and may
     /// finish. A watcher's has to go: its server does not stop, so that nothing else would end it soon.
     fn ask_for_room(&mut self, slot: usize, turn: &mut Turn<K>) {
         let Some(came) = self.connections.get(slot).map(Connection::came) else { return };
+        if self.is_spared(slot) {
+            return;
+        }
         if came.is_some() {
             self.drive_slot(slot, turn);
         }

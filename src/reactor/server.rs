@@ -224,11 +224,24 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
         }
         waiting.clear();
         self.waiting = waiting;
+        self.ask_who_waits();
         let services = |is_so: fn(&Listener<_>) -> bool| {
             let sockets = self.listeners.iter().filter(|listener| is_so(listener));
             sockets.fold(0, |services, listener| services | (1 << listener.service()))
         };
         self.services.accepted(services(Listener::is_reported), services(Listener::is_ready));
+    }
+
+    /// A client of a watcher gives way to one that waits. Where all places are taken it may be that none does: the last that was
+    /// accepted may have been the last of all.
+    fn ask_who_waits(&mut self) {
+        for listener in &mut self.listeners {
+            let service = listener.service();
+            let is_full = || self.services.asks_again(service, &self.turn, self.turn.now).is_none();
+            if self.services.is_watcher(service) && is_full() {
+                listener.ask_who_waits(&mut self.turn.kernel);
+            }
+        }
     }
 
     fn listener(&self, index: usize) -> Option<&Listener<K::Listener>> {

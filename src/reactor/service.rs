@@ -226,6 +226,12 @@ pub trait StreamService {
     /// place where a service logs.
     fn on_transition(&mut self, _session: &Self::Session, _arrow: ArrowOf<Self::Table>, _peer: &Peer) {}
 
+    /// Whether this session of a watcher keeps its place as long as there is another one that has to give way before it. See
+    /// [`Watched::giving_way`](super::Watched::giving_way).
+    fn gives_way_last(&self, _session: &Self::Session) -> bool {
+        false
+    }
+
     /// Whether [`trace`](StreamService::trace) is told. It costs a look at the clock for each client that is served at once.
     const IS_TRACED: bool = false;
 

@@ -146,11 +146,8 @@ impl<S: StreamService, K: Kernel> Streams<S, K> {
     /// event of the same turn can have ended it. A session that has read all there was is told that the server stops, if
     /// all are told, or if it gives way.
     pub(super) fn drive_slot(&mut self, slot: usize, turn: &mut Turn<K>) {
-        // It has had the time between two looks to begin. Where no client waits for its place it is not looked for.
-        let had_time =
-            |connection: &Connection<S, K>| connection.came().is_some_and(|came| self.looks.had_time(came));
-        let gives_way = self.wants_room(turn) && self.connections.get(slot).is_some_and(had_time);
-        let stopping = gives_way || self.tells_all;
+        // Where no client waits for its place it is not looked for.
+        let stopping = self.tells_all || self.wants_room(turn) && self.may_give_way(slot);
         // While all are told no other service is left that one of them could delay. One that goes on is told behind its output.
         let one_output = self.is_watcher && !self.tells_all;
         let Streams { service, number, connections, timers, counts, go_on, .. } = self;

@@ -88,7 +88,8 @@ impl<H: Services<K>, W: Watcher, K: Kernel> Watched<H, W, K> {
 
     /// The same, where a client that waits for a place of the watcher gets one. Sessions that want to read, and have read all there
     /// was, are told [`Input::Stopping`](super::service::Input::Stopping) once they had 50 ms. One that is told and stays is ended at
-    /// the next look, 50 ms later, and one that is never read dry after a second.
+    /// the next look, 50 ms later, and one that is never read dry after a second. Those that
+    /// [give way last](StreamService::gives_way_last) do so where there are no others.
     #[must_use]
     pub fn giving_way(self) -> Self {
         Watched { gives_way: GivesWay::Now, ..self }

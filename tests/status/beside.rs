@@ -88,6 +88,8 @@ pub(crate) struct Beside {
     pub(crate) record_bytes: usize,
     pub(crate) keeps_names: bool,
     pub(crate) watchers_max: usize,
+    /// Whether clients of the status give way, as those of the program do.
+    pub(crate) gives_way: bool,
 }
 
 impl Default for Beside {
@@ -97,6 +99,7 @@ impl Default for Beside {
             record_bytes: 1 << 20,
             keeps_names: true,
             watchers_max: 10_000,
+            gives_way: false,
         }
     }
 }
@@ -115,6 +118,7 @@ impl Subject for Beside {
             record_bytes: dice.pick(&[0, 50, 1000, 1 << 20]),
             keeps_names: dice.one_in(2),
             watchers_max: dice.pick(&[0, 1, 10_000, 10_000]),
+            gives_way: self.gives_way,
             welcoming: self.welcoming.draw(dice),
         }
     }
@@ -137,7 +141,8 @@ impl Subject for Beside {
         settings.tick = TICK;
         settings.watchers_max = self.watchers_max;
         let status = StatusStreams::new(settings, Shown::new(Quiet, ledger));
-        Watched::new((streams, Datagrams::new(datagrams)), Streams::new(status, places[2]))
+        let watched = Watched::new((streams, Datagrams::new(datagrams)), Streams::new(status, places[2]));
+        if self.gives_way { watched.giving_way() } else { watched }
     }
 
     fn limits(&self, service: u8) -> Limits {

@@ -14,6 +14,7 @@ mod clients;
 mod expected;
 mod pieces;
 mod requests;
+mod room;
 mod scenes;
 mod schedules;
 mod shown;

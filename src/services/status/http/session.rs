@@ -287,6 +287,11 @@ impl<C: Content> StreamService for StatusStreams<C> {
         [Some(timer(wait)), is_without_request.then(|| timer(WHOLE))]
     }
 
+    /// A browser that shows the page stays, and a connection that is kept for another request can be made anew.
+    fn gives_way_last(&self, session: &Session) -> bool {
+        session.place.is_some()
+    }
+
     fn on(&mut self, session: &mut Session, input: Input<'_>, now: Instant) -> Step<Machine> {
         Step::moved(match input {
             Input::Bytes(bytes) => return self.receive(session, bytes, now),
