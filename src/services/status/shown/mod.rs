@@ -32,12 +32,16 @@ nothing is here; there are
 /events              the numbers of the page, once a second (server-sent events)
 /connections         the recent conversations; ?slowest and ?failed
 /connections/N       the story of one; /connections/N.svg, /connections/N.json
-/connections.json    the recent conversations
+/connections.json    the same lists
 /metrics             for Prometheus
 /counts.json         the numbers
 /health              200 while the server runs
 /ready               200, and 503 while it stops
 ";
+
+/// Where the lists are. Which of them is the query's to say.
+const CONNECTIONS: &str = "/connections";
+const CONNECTIONS_JSON: &str = "/connections.json";
 
 const HTML: &str = "text/html; charset=utf-8";
 const JSON: &str = "application/json";
@@ -210,18 +214,28 @@ impl<O: Outside> Shown<O> {
         Answer::text(200, shown)
     }
 
-    fn conversations(&mut self, request: &Request<'_>, now: Instant) -> Answer {
-        let (title, list) = match request.query {
+    /// The list that a query asks for, and its word. `None` where no list is called so.
+    fn list(&mut self, query: &str, now: Instant) -> Option<(&'static str, Conversations)> {
+        let (word, _) = pages::LISTS.into_iter().find(|(_, asked)| *asked == query)?;
+        let list = match word {
             "slowest" | "failed" => {
                 let [slowest, failed] = self.lists(now);
-                if request.query == "slowest" { ("slowest", slowest) } else { ("failed", failed) }
+                if word == "slowest" { slowest } else { failed }
             }
-            _ => ("recent", self.recent(LISTED, now)),
+            _ => self.recent(LISTED, now),
         };
-        if request.wants_html {
-            return Answer::new(HTML, pages::list(title, &list, self.records())).with_policy(POLICY);
+        Some((word, list))
+    }
+
+    fn conversations(&mut self, request: &Request<'_>, now: Instant) -> Answer {
+        match self.list(request.query, now) {
+            None => Answer::text(404, pages::no_such_list(&request.path)),
+            Some((_, list)) if request.path == CONNECTIONS_JSON => Answer::new(JSON, list.json() + "\n"),
+            Some((title, list)) if request.wants_html => {
+                Answer::new(HTML, pages::list(title, &list, self.records())).with_policy(POLICY)
+            }
+            Some((title, list)) => Answer::text(200, pages::listed(title, &list)),
         }
-        Answer::text(200, pages::listed(title, &list))
     }
 
     /// The story of a conversation: `12`, `12.json` or `12.svg`.
@@ -278,8 +292,7 @@ impl<O: Outside> Content for Shown<O> {
         Reply::Answer(match &*request.path {
             "/" => self.index(request, now),
             "/events" => return Reply::Watch,
-            "/connections" => self.conversations(request, now),
-            "/connections.json" => Answer::new(JSON, self.recent(LISTED, now).json() + "\n"),
+            CONNECTIONS | CONNECTIONS_JSON => self.conversations(request, now),
             "/metrics" => self.metrics(now),
             "/counts.json" => self.counts(now),
             "/health" => Answer::text(200, "alive\n"),

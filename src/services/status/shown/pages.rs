@@ -13,9 +13,18 @@ pub(super) fn listed(title: &str, list: &Conversations) -> String {
     format!("\n{title} conversations\n{list}")
 }
 
-/// The lists: their words, and where they are.
-const LISTS: [(&str, &str); 3] =
-    [("recent", "/connections"), ("slowest", "/connections?slowest"), ("failed", "/connections?failed")];
+/// The lists: their words, and the queries that ask for them.
+pub(super) const LISTS: [(&str, &str); 3] = [("recent", ""), ("slowest", "slowest"), ("failed", "failed")];
+
+/// Where the list is that this query of a path asks for.
+fn asked(path: &str, query: &str) -> String {
+    if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
+}
+
+/// What there is at a path of lists, in one line, for a query that asks for something else.
+pub(super) fn no_such_list(path: &str) -> String {
+    format!("no list is called so; there are {}\n", LISTS.map(|(_, query)| asked(path, query)).join(", "))
+}
 
 /// The columns of a list: their classes in the style of the page, and their heads.
 const COLUMNS: [(&str, &str); 7] = [
@@ -30,7 +39,8 @@ const COLUMNS: [(&str, &str); 7] = [
 
 /// The page of a list.
 pub(super) fn list(title: &str, list: &Conversations, records: bool) -> String {
-    let links = LISTS.map(|(word, path)| {
+    let links = LISTS.map(|(word, query)| {
+        let path = asked("/connections", query);
         let current = if word == title { " aria-current=\"page\"" } else { "" };
         format!("<a href=\"{path}\"{current}>{word}</a>")
     });

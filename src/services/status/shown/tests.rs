@@ -184,7 +184,7 @@ fn the_lists_have_their_order_in_text_html_and_json() {
         ("/connections", "recent", &[3, 2, 1][..]),
         ("/connections?slowest", "slowest", &[2, 3, 1]),
         ("/connections?failed", "failed", &[3]),
-        ("/connections?something=else", "recent", &[3, 2, 1]),
+        ("/connections?", "recent", &[3, 2, 1]),
     ] {
         let text = stage.text(target);
         assert!(text.contains(&format!("{title} conversations\n")), "{text}");
@@ -193,9 +193,29 @@ fn the_lists_have_their_order_in_text_html_and_json() {
         let links = html.split("<td role=\"cell\" class=\"number\"><a href=\"/connections/").skip(1);
         let links: Vec<u64> = links.map(|link| link.split('"').next().unwrap().parse().unwrap()).collect();
         assert_eq!(links, expected, "{html}");
+        let json = stage.text(&target.replacen("/connections", "/connections.json", 1));
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        let listed = json["conversations"].as_array().unwrap().iter().map(|one| one["number"].as_u64().unwrap());
+        assert_eq!(listed.collect::<Vec<_>>(), expected, "{json}");
     }
     let json: serde_json::Value = serde_json::from_str(&stage.text("/connections.json")).unwrap();
     assert_eq!(json["conversations"][1]["said"], "<b>Zoe");
+}
+
+#[test]
+fn a_list_that_there_is_not_is_404_and_names_those_there_are() {
+    let mut stage = stage();
+    for path in ["/connections", "/connections.json"] {
+        for query in ["slow", "SLOWEST", "slowest&failed", "slowest=1", "recent"] {
+            for wants_html in [false, true] {
+                let answer = stage.ask(&format!("{path}?{query}"), wants_html, ms(5000));
+                let lists = format!("there are {path}, {path}?slowest, {path}?failed\n");
+                assert_eq!(answer.status(), 404, "{path}?{query}");
+                let body = body(&answer);
+                assert!(body.ends_with(&lists) && body.lines().count() == 1, "{body}");
+            }
+        }
+    }
 }
 
 #[test]
