@@ -13,7 +13,8 @@ const BRACE: &str = "{{}";
 
 /// A welcome: fixed text, with `{name}` where the name of the client stands.
 ///
-/// Any other word in braces is a mistake, and `{{}` is a brace. Other braces are themselves, as those of JSON.
+/// Any other word in braces is a mistake, as is a word behind a brace that none closes, and `{{}` is a brace. Other braces are
+/// themselves, as those of JSON.
 ///
 /// The default is the lab report's eight bytes, `welcome ` with its trailing space and no newline.
 ///
@@ -136,6 +137,9 @@ impl FromStr for Welcome {
             if let Some(word) = placeholder(behind).filter(|_| piece == "{") {
                 return Err(BadWelcome::Placeholder(word.to_owned()));
             }
+            if let Some(word) = without_end(behind).filter(|_| piece == "{") {
+                return Err(BadWelcome::WithoutEnd(word.to_owned()));
+            }
             if let Some(last) = around.last_mut() {
                 last.push_str(before);
                 last.push_str(if piece == NAME { "" } else { "{" });
@@ -163,6 +167,14 @@ fn placeholder(behind: &str) -> Option<&str> {
     is_word.then_some(word)
 }
 
+/// The word that `behind` begins with, if no brace closes it.
+fn without_end(behind: &str) -> Option<&str> {
+    let is_of_word = |char: char| char.is_ascii_alphanumeric() || "_-".contains(char);
+    let end = behind.find(|char| !is_of_word(char)).unwrap_or(behind.len());
+    let begins_word = behind.starts_with(|first: char| first.is_ascii_alphabetic());
+    (begins_word && !behind.contains('}')).then(|| behind.get(..end)).flatten()
+}
+
 /// A text that is no welcome.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
@@ -174,6 +186,8 @@ pub enum BadWelcome {
     },
     /// A word in braces that stands for nothing.
     Placeholder(String),
+    /// A word behind a brace that no other one closes.
+    WithoutEnd(String),
 }
 
 impl fmt::Display for BadWelcome {
@@ -189,6 +203,12 @@ impl fmt::Display for BadWelcome {
                 write!(
                     f,
                     "{{{word}}} stands for nothing; {NAME} stands for the name, and {BRACE} for a brace"
+                )
+            }
+            BadWelcome::WithoutEnd(word) => {
+                write!(
+                    f,
+                    "{{{word} has no closing brace; {NAME} stands for the name, and {BRACE} for a brace"
                 )
             }
         }
@@ -300,13 +320,29 @@ mod tests {
     }
 
     #[test]
+    fn a_word_that_no_brace_closes_stands_for_nothing() {
+        for (text, word) in [
+            ("Hi {name", "name"),
+            ("{name} {name, welcome", "name"),
+            ("{nam", "nam"),
+            ("{{}{a-b_2 c", "a-b_2"),
+        ] {
+            assert_eq!(text.parse::<Welcome>(), Err(BadWelcome::WithoutEnd(word.to_owned())), "{text}");
+        }
+        let why = BadWelcome::WithoutEnd("name".to_owned()).to_string();
+        assert_eq!(why, "{name has no closing brace; {name} stands for the name, and {{} for a brace");
+    }
+
+    #[test]
     fn a_brace_that_begins_no_word_is_itself() {
         for (text, said) in [
             (r#"{"hello": {"name": "{name}"}, "more": {}}"#, r#"{"hello": {"name": "Ada"}, "more": {}}"#),
             ("{{name}}", "{Ada}"),
             ("{{}name}", "{name}"),
             ("{{}{{}nam}", "{{nam}"),
-            ("{name", "{name"),
+            ("{{}name", "{name"),
+            ("{1", "{1"),
+            ("{name: {name}", "{name: Ada"),
             ("} {1} {", "} {1} {"),
             ("{\u{e9}}", "{\u{e9}}"),
         ] {
