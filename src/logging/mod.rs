@@ -31,8 +31,8 @@ const PRINT_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Starts the log of the whole process at `level`. Its lines go to standard error, by way of `output`.
 ///
-/// A line has a time stamp (UTC, of the moment of printing), a level and a module, and is `colored` or not. The lines that say where the server listens, and the counts of
-/// [`Both`](crate::services::welcome::Both), are printed at any level but [`LevelFilter::Off`].
+/// A line has a time stamp (UTC, of the moment of printing), a level and a module, and is `colored` or not. The lines that say where the server listens and where its
+/// status is, and the counts of [`Both`](crate::services::welcome::Both), are printed at any level but [`LevelFilter::Off`].
 ///
 /// From now on nothing else may print to standard output.
 ///
@@ -61,6 +61,7 @@ fn logger(level: LevelFilter) -> SimpleLogger {
     logger
         .with_module_level("mio", level.min(LevelFilter::Warn))
         .with_module_level("welcomed::reactor::listener", level.max(LevelFilter::Info))
+        .with_module_level("welcomed::listening", level.max(LevelFilter::Info))
         .with_module_level("welcomed::services::welcome::counts", level.max(LevelFilter::Info))
 }
 

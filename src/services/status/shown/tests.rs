@@ -195,7 +195,8 @@ fn the_lists_have_their_order_in_text_html_and_json() {
         assert_eq!(links, expected, "{html}");
         let json = stage.text(&target.replacen("/connections", "/connections.json", 1));
         let json: serde_json::Value = serde_json::from_str(&json).unwrap();
-        let listed = json["conversations"].as_array().unwrap().iter().map(|one| one["number"].as_u64().unwrap());
+        let listed =
+            json["conversations"].as_array().unwrap().iter().map(|one| one["number"].as_u64().unwrap());
         assert_eq!(listed.collect::<Vec<_>>(), expected, "{json}");
     }
     let json: serde_json::Value = serde_json::from_str(&stage.text("/connections.json")).unwrap();
