@@ -222,6 +222,14 @@ pub struct BadEndpoint {
     kind: Option<Kind>,
 }
 
+impl BadEndpoint {
+    /// What is wrong with the text, without the forms that are accepted.
+    #[must_use]
+    pub fn what(&self) -> &'static str {
+        self.what
+    }
+}
+
 impl fmt::Display for BadEndpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}; accepted is ", self.what)?;

@@ -40,8 +40,8 @@ pub enum ListenError {
     NotServedBy(u8, Endpoint),
     /// The endpoint's host has no address.
     Unresolved(Endpoint, io::Error),
-    /// No address could be listened at.
-    Failed(Vec<(Address, io::Error)>),
+    /// No address of the endpoint could be listened at.
+    Failed(Endpoint, Vec<(Address, io::Error)>),
 }
 
 impl fmt::Display for ListenError {
@@ -52,7 +52,7 @@ impl fmt::Display for ListenError {
                 write!(f, "service {service} of this server does not serve {endpoint}")
             }
             ListenError::Unresolved(endpoint, error) => write!(f, "cannot resolve {endpoint}: {error}"),
-            ListenError::Failed(failures) => {
+            ListenError::Failed(_, failures) => {
                 for (index, (address, error)) in failures.iter().enumerate() {
                     let separator = if index > 0 { "; " } else { "" };
                     write!(f, "{separator}cannot listen on {address}: {error}")?;
@@ -91,7 +91,7 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
         }
         let resolved = endpoint.resolve();
         let addresses = resolved.map_err(|error| ListenError::Unresolved(endpoint.clone(), error))?;
-        let bound = self.bind_all(service, addresses)?;
+        let bound = self.bind_all(service, endpoint.clone(), addresses)?;
         self.listen_on_all(bound)
     }
 
@@ -111,7 +111,7 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
                     None => return Err(ListenError::NotServed(endpoint)),
                 },
             };
-            let mut one = self.bind_all(service, once)?;
+            let mut one = self.bind_all(service, endpoint, once)?;
             one.failures.splice(0..0, twice);
             bound.push(one);
         }
@@ -119,8 +119,13 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
     }
 
     /// Binds a socket to each of these addresses, and to one at least.
-    fn bind_all(&mut self, service: u8, addresses: Vec<Address>) -> Result<Bound<K::Listener>, ListenError> {
-        let mut bound = Bound { listeners: Vec::new(), failures: Vec::new() };
+    fn bind_all(
+        &mut self,
+        service: u8,
+        endpoint: Endpoint,
+        addresses: Vec<Address>,
+    ) -> Result<Bound<K::Listener>, ListenError> {
+        let mut bound = Bound { endpoint, listeners: Vec::new(), failures: Vec::new() };
         for mut address in addresses {
             if let (Name::Inet(inet), Some(Name::Inet(first))) =
                 (&mut address.name, bound.listeners.first().map(|first: &Listener<_>| &first.address().name))
@@ -133,7 +138,10 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
                 Err(error) => bound.failures.push((address, error)),
             }
         }
-        if bound.listeners.is_empty() { Err(ListenError::Failed(bound.failures)) } else { Ok(bound) }
+        if bound.listeners.is_empty() {
+            return Err(ListenError::Failed(bound.endpoint, bound.failures));
+        }
+        Ok(bound)
     }
 
     /// Lets these sockets listen, and one at least.
@@ -147,7 +155,7 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
             }
         }
         if listening.addresses.is_empty() {
-            Err(ListenError::Failed(listening.failures))
+            Err(ListenError::Failed(bound.endpoint, listening.failures))
         } else {
             Ok(listening)
         }
@@ -181,7 +189,7 @@ fn without_those_given_twice(endpoints: Vec<ListenAt>) -> Result<Vec<Given>, Lis
             }
         }
         if given.once.is_empty() && !given.twice.is_empty() {
-            return Err(ListenError::Failed(given.twice));
+            return Err(ListenError::Failed(given.endpoint, given.twice));
         }
         all.push(given);
     }
@@ -190,6 +198,7 @@ fn without_those_given_twice(endpoints: Vec<ListenAt>) -> Result<Vec<Given>, Lis
 
 /// The sockets of an endpoint that are bound, and why the others are not.
 struct Bound<Socket> {
+    endpoint: Endpoint,
     listeners: Vec<Listener<Socket>>,
     failures: Vec<Failure>,
 }
@@ -209,11 +218,17 @@ mod tests {
         let endpoint: Endpoint = "127.0.0.1:9999".parse().unwrap();
         let unresolved = ListenError::Unresolved(endpoint.clone(), io::ErrorKind::TimedOut.into());
         for (error, line) in [
-            (ListenError::NotServed(endpoint), "no service of this server serves tcp://127.0.0.1:9999"),
-            (unresolved, "cannot resolve tcp://127.0.0.1:9999: timed out"),
-            (ListenError::Failed(vec![failure(1)]), "cannot listen on tcp://127.0.0.1:1: in use"),
             (
-                ListenError::Failed(vec![failure(1), failure(2)]),
+                ListenError::NotServed(endpoint.clone()),
+                "no service of this server serves tcp://127.0.0.1:9999",
+            ),
+            (unresolved, "cannot resolve tcp://127.0.0.1:9999: timed out"),
+            (
+                ListenError::Failed(endpoint.clone(), vec![failure(1)]),
+                "cannot listen on tcp://127.0.0.1:1: in use",
+            ),
+            (
+                ListenError::Failed(endpoint, vec![failure(1), failure(2)]),
                 "cannot listen on tcp://127.0.0.1:1: in use; cannot listen on tcp://127.0.0.1:2: in use",
             ),
         ] {

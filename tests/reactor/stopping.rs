@@ -120,7 +120,7 @@ fn a_server_that_stops_listens_nowhere_again() {
     stage.ask_to_stop();
     stage.turns(1);
     let refused = stage.server.listen(&"127.0.0.1:0".parse().unwrap()).unwrap_err();
-    let ListenError::Failed(failures) = &refused else { panic!("{refused:?}") };
+    let ListenError::Failed(_, failures) = &refused else { panic!("{refused:?}") };
     assert_eq!(failures.len(), 1);
     assert_eq!(refused.to_string(), "cannot listen on tcp://127.0.0.1:0: the server stops");
     stage.ask_to_stop();

@@ -7,6 +7,8 @@ use welcomed::kernel::{Mio, NotYet};
 use welcomed::net::{Address, Endpoint, Name, Names, UnixName};
 use welcomed::reactor::{ListenAt, ListenError, Server, Services};
 
+use crate::status::STATUS;
+
 /// The addresses of all endpoints, each for the service of this number, before a client can connect to any; `None` if the program is asked to stop meanwhile.
 pub(crate) fn resolve_all(
     endpoints: Vec<(Option<u8>, Endpoint)>,
@@ -21,7 +23,7 @@ pub(crate) fn resolve_all(
     let Some(resolved) = resolved else { return Ok(None) };
     let endpoints = resolved.into_iter().map(|(addresses, service, endpoint)| match addresses {
         Ok(addresses) => Ok(ListenAt { service, endpoint, addresses }),
-        Err(error) => Err(ListenError::Unresolved(endpoint, error).to_string()),
+        Err(error) => Err(format!("cannot resolve {endpoint}{}: {error}", Given::to(service).beside())),
     });
     endpoints.collect::<Result<_, _>>().map(Some)
 }
@@ -39,19 +41,60 @@ pub(crate) fn listen<H: Services<Mio>>(
     server: &mut Server<Mio, H>,
     endpoints: Vec<ListenAt>,
 ) -> Result<Listens, String> {
-    let refused = |(address, error): &(Address, io::Error)| {
-        format!("cannot listen on {address}: {error}{}", advice(address, error))
-    };
+    let given: Vec<_> = endpoints.iter().map(|at| (at.endpoint.clone(), Given::to(at.service))).collect();
     match server.listen_at_all(endpoints) {
         Ok(listening) => {
-            let failures = listening.iter().flat_map(|listening| &listening.failures).map(refused).collect();
+            let each = listening.iter().zip(&given);
+            let failures =
+                each.flat_map(|(listening, (_, given))| given.refused(&listening.failures)).collect();
             let addresses = listening.into_iter().map(|listening| listening.addresses).collect();
             Ok(Listens { addresses, failures })
         }
-        Err(ListenError::Failed(failures)) => {
-            Err(failures.iter().map(refused).collect::<Vec<_>>().join("; "))
+        Err(ListenError::Failed(endpoint, failures)) => {
+            // Of the same endpoint twice it is the later one that fails.
+            let given =
+                given.iter().rfind(|(one, _)| *one == endpoint).map_or(Given::ToListen, |(_, given)| *given);
+            Err(given.refused(&failures).join("; "))
         }
         Err(error) => Err(error.to_string()),
+    }
+}
+
+/// The option that an endpoint was given to.
+#[derive(Clone, Copy)]
+enum Given {
+    ToListen,
+    ToStatus,
+}
+
+impl Given {
+    /// The one that the service of this number has its endpoints from.
+    fn to(service: Option<u8>) -> Given {
+        if service == Some(STATUS) { Given::ToStatus } else { Given::ToListen }
+    }
+
+    fn option(self) -> &'static str {
+        match self {
+            Given::ToListen => "--listen",
+            Given::ToStatus => "--status",
+        }
+    }
+
+    /// What stands behind an endpoint where it would be taken for one of the usual option.
+    fn beside(self) -> &'static str {
+        match self {
+            Given::ToListen => "",
+            Given::ToStatus => " (--status)",
+        }
+    }
+
+    /// Why it does not listen on these addresses, and what to do.
+    fn refused(self, failures: &[(Address, io::Error)]) -> Vec<String> {
+        let refused = |(address, error): &(Address, io::Error)| {
+            let advice = advice(address, error, self.option());
+            format!("cannot listen on {address}{}: {error}{advice}", self.beside())
+        };
+        failures.iter().map(refused).collect()
     }
 }
 
@@ -65,25 +108,25 @@ pub(crate) fn too_few_descriptors(error: &io::Error) -> String {
     if is_out_of_descriptors(error) { what } else { String::new() }
 }
 
-/// What to do about an address that one cannot listen on.
-fn advice(address: &Address, error: &io::Error) -> String {
+/// What to do about an address that was given to this option, and that one cannot listen on.
+fn advice(address: &Address, error: &io::Error, option: &str) -> String {
     let kind = address.kind;
     match (error.kind(), kind.semantics().names) {
         (ErrorKind::AddrInUse, Names::Port) => {
-            format!("; stop the program that has it, or choose another port with --listen {kind}://HOST:PORT")
+            format!("; stop the program that has it, or choose another port with {option} {kind}://HOST:PORT")
         }
         (ErrorKind::AddrInUse, Names::Path) => {
-            format!("; stop the program that has it, or choose another with --listen {kind}:///PATH")
+            format!("; stop the program that has it, or choose another with {option} {kind}:///PATH")
         }
         (ErrorKind::AlreadyExists, Names::Path) => {
-            format!("; choose another path with --listen {kind}:///PATH")
+            format!("; choose another path with {option} {kind}:///PATH")
         }
         (ErrorKind::NotFound | ErrorKind::NotADirectory, Names::Path) => {
-            format!("; create the directory first, or choose another path with --listen {kind}:///PATH")
+            format!("; create the directory first, or choose another path with {option} {kind}:///PATH")
         }
         (ErrorKind::InvalidFilename, Names::Path) => {
             format!(
-                "; choose a shorter path with --listen {kind}:///PATH, or a name with --listen {kind}://@NAME"
+                "; choose a shorter path with {option} {kind}:///PATH, or a name with {option} {kind}://@NAME"
             )
         }
         (ErrorKind::AddrNotAvailable, _) => match address.inet().and_then(|address| NotYet::of(address.ip()))
@@ -100,7 +143,10 @@ fn advice(address: &Address, error: &io::Error) -> String {
 pub(crate) fn say_where_status_is(addresses: &[Address]) {
     for address in addresses {
         match (&address.name, address.inet()) {
-            (_, Some(inet)) => log::info!("the status is at http://{inet}/"),
+            // In a URL a percent sign before a zone is escaped (RFC 6874).
+            (_, Some(inet)) => {
+                log::info!("the status is at http://{}/", inet.to_string().replace('%', "%25"));
+            }
             (Name::Unix(UnixName::Path(path)), None) => {
                 let path = path.display();
                 log::info!("the status is at {address} (curl --unix-socket {path} http://localhost/)");
