@@ -9,7 +9,7 @@ use super::zone;
 pub(super) const EVERY_ADDRESS: &str = "*";
 
 /// The longest host name: 255 bytes in a message, with a length at its begin and an empty label at its end (RFC 1035, 2.3.4).
-const HOST_MAX_BYTES: usize = 253;
+pub(crate) const HOST_MAX_BYTES: usize = 253;
 
 /// A host that is no IPv6 address. Fails with what is wrong with it.
 pub(super) fn name(host: &str) -> Result<String, &'static str> {
@@ -43,18 +43,25 @@ pub(super) fn in_brackets(host: &str) -> Result<String, &'static str> {
     }
 }
 
-/// Whether the host of a URI is an address, IPv6 in brackets (RFC 3986, 3.2.2), and so no name.
+/// Whether the host of a URI is an address, IPv6 in brackets (RFC 3986, 3.2.2), and so no name. An address of a link may have its zone
+/// behind `%25` (RFC 6874), or behind `%` alone, as some clients write it.
 ///
 /// ```
 /// use welcomed::net::is_address_literal;
 ///
-/// assert!(is_address_literal("127.0.0.1") && is_address_literal("[::1]"));
+/// assert!(is_address_literal("127.0.0.1") && is_address_literal("[::1]") && is_address_literal("[fe80::1%25lo]"));
 /// assert!(!is_address_literal("127.1") && !is_address_literal("::1") && !is_address_literal("localhost"));
 /// ```
 #[must_use]
 pub fn is_address_literal(host: &str) -> bool {
     match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
-        Some(host) => host.parse::<Ipv6Addr>().is_ok(),
+        Some(host) => match host.split_once('%') {
+            None => host.parse::<Ipv6Addr>().is_ok(),
+            Some((_, zone)) => {
+                let is_char = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+                zone.bytes().all(is_char) && zone::address_and_zone(host).is_some()
+            }
+        },
         None => host.parse::<Ipv4Addr>().is_ok(),
     }
 }

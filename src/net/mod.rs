@@ -28,6 +28,8 @@ pub use destination::Destination;
 pub use endpoint::{BadEndpoint, Endpoint};
 #[cfg(feature = "simulation")]
 pub use error_code::ErrorCode;
+#[cfg(feature = "status")]
+pub(crate) use host::HOST_MAX_BYTES;
 pub use host::is_address_literal;
 pub use kind::{Kind, Names};
 #[cfg(feature = "status")]

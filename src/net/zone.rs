@@ -22,7 +22,11 @@ pub(super) fn link(zone: &str) -> io::Result<u32> {
     netdevice::name_to_index(&any, zone).or_else(|_| {
         let number = zone.parse().ok().filter(|number| *number > 0 && !zone.starts_with('+'));
         number.ok_or_else(|| {
-            io::Error::new(ErrorKind::NotFound, "there is no link of this zone; `ip link` lists their names")
+            let of_a_url = zone.strip_prefix("25").is_some_and(|zone| !zone.is_empty());
+            let hint =
+                if of_a_url { ", and a zone stands behind % alone, without the %25 of URLs" } else { "" };
+            let why = format!("there is no link of this zone; `ip link` lists their names{hint}");
+            io::Error::new(ErrorKind::NotFound, why)
         })
     })
 }
@@ -49,7 +53,13 @@ mod tests {
         assert_eq!(link("4294967295").unwrap(), u32::MAX);
         for zone in ["absent", "0", "+1", "-1", "4294967296", "a name of more than 15 bytes", ""] {
             assert_eq!(link(zone).unwrap_err().kind(), ErrorKind::NotFound, "{zone:?}");
+            assert!(!link(zone).unwrap_err().to_string().contains("%25"), "{zone:?}");
         }
+    }
+
+    #[test]
+    fn a_zone_as_it_stands_in_a_url_is_told_from_one_that_is_absent() {
+        assert!(link("25lo").unwrap_err().to_string().ends_with("behind % alone, without the %25 of URLs"));
     }
 
     #[test]

@@ -2,14 +2,17 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::time::Duration;
 
+use rustix::io::Errno;
 use rustix::process::Signal;
 
+use super::command_lines::refused;
 use super::descriptors::allow;
+use super::errors::words;
 use super::folder::Folder;
 use crate::process::{BOUND, Server, answer, is_here, now, run, until, welcomed};
 
@@ -186,15 +189,54 @@ fn a_status_that_cannot_be_served_is_one_line() {
     let (code, _, log) =
         run(welcomed().args(["-l", "127.0.0.1:65401", "--status", "65401", "--drain-timeout", "0s"]), b"");
     assert_eq!(code, 1, "{log}");
-    assert!(log.contains("it is given twice, also as tcp://127.0.0.1:65401"), "{log}");
+    assert!(
+        log.contains("on tcp://127.0.0.1:65401 (--status): it is given twice, also as tcp://127.0.0.1:65401"),
+        "{log}"
+    );
+}
+
+#[test]
+fn an_error_of_the_status_address_names_its_option() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = format!("tcp://{}", taken.local_addr().unwrap());
+    let in_use = format!("cannot listen on {taken} (--status): {}", words(Errno::ADDRINUSE));
+    let folder = Folder::new();
+    let path = format!("unix://{}/absent/s", folder.path(".").display());
+    for (endpoint, why, cure) in [
+        (&*taken, &*in_use, "choose another port with --status tcp://HOST:PORT"),
+        ("192.0.2.1:9998", "tcp://192.0.2.1:9998 (--status): ", "this machine does not have that address"),
+        ("no-such-host.invalid:1", "cannot resolve tcp://no-such-host.invalid:1 (--status): ", ""),
+        (&path, "/absent/s (--status): ", "choose another path with --status unix:///PATH"),
+        ("[fe80::1%25lo]:0", "(--status): there is no link of this zone", "without the %25 of URLs"),
+    ] {
+        let (code, line) = refused(&["-l", "127.0.0.1:0", "--status", endpoint]);
+        assert!(code == 1 && line.contains(why) && line.contains(cure), "{endpoint}: {line}");
+        assert!(!line.contains("--listen"), "{line}");
+    }
+    // Beside it an address of the server names the option of its own.
+    let (_, line) = refused(&["-l", &taken, "--status", "127.0.0.1:0"]);
+    assert!(line.contains("another port with --listen") && !line.contains("--status"), "{line}");
+}
+
+#[test]
+fn a_quiet_server_says_where_its_status_is() {
+    let shown = Shown::start(&["-q"]);
+    assert_eq!(answer(shown.server.send(b"Ada\n")), "welcome ");
+    let log = shown.server.stop().log;
+    assert!(log.contains("the status is at http://") && !log.contains("Ada"), "{log}");
 }
 
 #[test]
 fn a_host_that_is_not_the_servers_is_refused() {
     let shown = Shown::start(&["--status-host", "status.example"]);
-    for (host, status) in
-        [("localhost", 200), ("127.0.0.1:1", 200), ("status.example", 200), ("evil.example", 421)]
-    {
+    for (host, status) in [
+        ("localhost", 200),
+        ("127.0.0.1:1", 200),
+        ("status.example", 200),
+        ("[fe80::1%25lo]:1", 200),
+        ("[fe80::1%lo]", 200),
+        ("evil.example", 421),
+    ] {
         let mut client = TcpStream::connect(shown.status).unwrap();
         client.set_read_timeout(Some(BOUND)).unwrap();
         write!(client, "GET /ready HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").unwrap();

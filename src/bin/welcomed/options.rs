@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use clap::{ArgAction, Parser, ValueEnum};
 use welcomed::command_line::{self, Coloring};
-use welcomed::net::{Endpoint, Kind};
+use welcomed::net::{BadEndpoint, Endpoint, Kind};
+use welcomed::services::status::http::host;
 use welcomed::services::status::stories::record::RECORD_MAX_BYTES;
 use welcomed::services::welcome::Welcome;
 
@@ -81,8 +82,9 @@ pub(crate) struct Options {
     #[expect(clippy::doc_markdown, reason = "it is shown as it stands")]
     pub(crate) status: Option<Endpoint>,
 
-    /// A name that browsers and proxies may use for the status page, besides addresses and localhost
-    #[arg(long, value_name = "NAME", requires = "status")]
+    /// A name that browsers and proxies may use for the status page, besides addresses and localhost: status.example,
+    /// without a scheme, a port and a path
+    #[arg(long, value_name = "NAME", requires = "status", value_parser = host::checked)]
     pub(crate) status_host: Vec<String>,
 
     /// Whether the status shows and records the addresses and names of clients
@@ -97,7 +99,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "LANGUAGE", num_args = 0..=1, require_equals = true, default_missing_value = "mermaid")]
     pub(crate) diagram: Option<Language>,
 
-    /// No line for each client: only where it listens, warnings, errors and the counts
+    /// No line for each client: only where it listens and shows its status, warnings, errors and the counts
     #[arg(short, long, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
 
@@ -140,7 +142,10 @@ fn status_endpoint(text: &str) -> Result<Endpoint, String> {
         );
     }
     let whole = if is_port { format!("127.0.0.1:{text}") } else { text.to_owned() };
-    let endpoint: Endpoint = whole.parse().map_err(|error| format!("{error}"))?;
+    let what = |error: BadEndpoint| {
+        format!("{}; accepted is 9998, HOST:PORT, unix:///PATH or unix://@NAME", error.what())
+    };
+    let endpoint: Endpoint = whole.parse().map_err(what)?;
     match endpoint.kind() {
         Kind::Tcp | Kind::Unix => Ok(endpoint),
         other @ (Kind::UnixPacket | Kind::Udp | Kind::UnixGram | Kind::Raw) => Err(format!(

@@ -3,7 +3,7 @@
 //! A page of a stranger can have its own name lead to this server's address (DNS rebinding). To a browser that page and the
 //! status are of one origin then, so it may read the status. What gives it away is the name, which the browser sends.
 
-use crate::net::is_address_literal;
+use crate::net::{HOST_MAX_BYTES, is_address_literal};
 
 /// Whether `host` can only mean this server: an address, `localhost`, or one of `names`. Upper and lower case are the same, and
 /// a dot at the end of a name means nothing.
@@ -21,6 +21,37 @@ pub fn is_ours(host: &str, names: &[String]) -> bool {
     let name = host.strip_suffix('.').unwrap_or(host);
     let is_name = |known: &str| name.eq_ignore_ascii_case(known.strip_suffix('.').unwrap_or(known));
     is_address_literal(host) || is_name("localhost") || names.iter().any(|known| is_name(known))
+}
+
+/// A name for [`is_ours`] as an operator writes it. Fails with what is wrong where no request could have it as its host.
+///
+/// ```
+/// use welcomed::services::status::http::host::checked;
+///
+/// assert_eq!(checked("status.example").unwrap(), "status.example");
+/// assert!(checked("http://status.example/").is_err() && checked("status.example:80").is_err());
+/// ```
+pub fn checked(name: &str) -> Result<String, String> {
+    let is_char = |char: char| char.is_ascii_alphanumeric() || "-_.".contains(char);
+    let labels = || name.strip_suffix('.').unwrap_or(name).split('.');
+    let what = match name {
+        _ if is_address_literal(name) => return Ok(name.to_owned()),
+        "" => "it is empty",
+        _ if name.len() > HOST_MAX_BYTES => {
+            const { assert!(HOST_MAX_BYTES == 253, "the message names the limit") };
+            "it is longer than 253 bytes"
+        }
+        _ if name.contains("//") => "it is the address of a page, and a host alone is one of a name",
+        _ if name.contains('/') => "it has a path",
+        _ if name.contains(char::is_whitespace) => "it has a space",
+        _ if name.contains(':') => "it has a port, or is an IPv6 address without brackets",
+        _ if !name.is_ascii() => "a browser sends such a name in letters of ASCII (xn--...)",
+        _ if name.contains('*') => "an asterisk is only itself: each name is given",
+        _ if !name.chars().all(is_char) => "it has a character that no host name has",
+        _ if labels().any(str::is_empty) => "there is nothing between two dots, or before the first",
+        _ => return Ok(name.to_owned()),
+    };
+    Err(format!("{what}; accepted is a name such as status.example, as it stands in the address of the page"))
 }
 
 /// The host of `authority`, which is a host with or without a port (RFC 9110, 4.2.1 and 7.2). `None` if it is malformed, has a
@@ -79,7 +110,11 @@ mod tests {
             ("[::1", None),
             ("[::1]x", None),
             ("[localhost]", None),
-            ("[fe80::1%25eth0]", None),
+            ("[fe80::1%25eth0]:80", Some("[fe80::1%25eth0]")),
+            ("[fe80::1%eth0]", Some("[fe80::1%eth0]")),
+            ("[fe80::1%]", None),
+            ("[fe80::1%a:b]", None),
+            ("[::1%25lo]", None),
             ("user@localhost", None),
             ("a b", None),
             ("a/b", None),
@@ -88,6 +123,39 @@ mod tests {
             ("h\u{f6}st", None),
         ] {
             assert_eq!(host_of(authority), host, "{authority:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_no_request_can_have_is_refused() {
+        let long = "a".repeat(254);
+        for (name, what) in [
+            ("", "it is empty"),
+            ("http://status.example", "address of a page"),
+            ("//status.example", "address of a page"),
+            ("status.example/", "a path"),
+            ("a b", "a space"),
+            (" a", "a space"),
+            ("a:80", "a port"),
+            ("::1", "without brackets"),
+            ("h\u{f6}st.example", "xn--"),
+            ("*.example", "asterisk"),
+            ("u@a", "a character"),
+            ("a?b", "a character"),
+            ("[::1", "a port"),
+            (".", "between two dots"),
+            ("a..b", "between two dots"),
+            (".a", "between two dots"),
+            (&long, "253 bytes"),
+        ] {
+            let why = checked(name).unwrap_err();
+            assert!(why.contains(what) && why.contains("such as status.example"), "{name:?}: {why}");
+        }
+        for name in
+            ["status.example", "Status.Example.", "a_b", "1", "localhost", "127.0.0.1", "[::1]", &long[1..]]
+        {
+            assert_eq!(checked(name).as_deref(), Ok(name));
+            assert!(host_of(name).is_some_and(|host| is_ours(host, &[name.to_owned()])), "{name}");
         }
     }
 

@@ -18,7 +18,7 @@ impl Refusal {
     pub(super) const EXPECTATION: Refusal = Refusal { status: 417, why: "only 100-continue may be expected" };
     pub(super) const NOT_OURS: Refusal = Refusal {
         status: 421,
-        why: "the host is no address, not localhost, and no name that this server was given",
+        why: "the host is no address, not localhost, and no name that this server was given (welcomed --status-host NAME)",
     };
     pub(super) const MANY_FIELDS: Refusal =
         Refusal { status: 431, why: "a request may have 64 fields, within 8 KiB" };
