@@ -37,6 +37,8 @@ pub struct System {
     pub cpu_system: Option<Duration>,
     /// When the process started, since 1970, as the clock stood when the reader was opened.
     pub started: Option<Duration>,
+    /// The present, since 1970, as the clock of the machine stands. It is only shown: the clock can be set.
+    pub present: Option<Duration>,
     /// The sockets that were asked for and found, in their order.
     pub sockets: Vec<SocketNumbers>,
     /// The network namespace.
@@ -107,6 +109,7 @@ impl SystemReader {
             cpu_user: usage.and_then(|usage| duration(usage.user_time())),
             cpu_system: usage.and_then(|usage| duration(usage.system_time())),
             started: self.started,
+            present: present(),
             sockets: addresses.into_iter().filter_map(|address| self.socket(address)).collect(),
             network: self.network(),
         }
@@ -178,6 +181,11 @@ fn resident_bytes(statm: &str) -> Option<u64> {
 fn duration(time: TimeVal) -> Option<Duration> {
     let seconds = u64::try_from(time.tv_sec()).ok()?;
     Some(Duration::from_secs(seconds) + Duration::from_micros(u64::try_from(time.tv_usec()).ok()?))
+}
+
+/// The present, since 1970, as the clock stands now.
+fn present() -> Option<Duration> {
+    Duration::try_from(clock_gettime(ClockId::Realtime)).ok()
 }
 
 /// When the process started, as the clock stands now.

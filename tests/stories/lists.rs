@@ -31,10 +31,10 @@ fn the_newest_the_slowest_and_the_failed_are_listed() {
     assert_eq!(numbers(&stage, Which::Failed, 9), [3]);
     let list = stage.list(Which::Recent, 9).to_string();
     let expected = "
-number          began     lasted            service     at                    from
-     3  40.000 ms ago  30.000 ms  failed    connection  tcp://127.0.0.1:9999  127.0.0.1:40002
-     2  40.000 ms ago  40.000 ms  welcomed  connection  tcp://127.0.0.1:9999  127.0.0.1:40001
-     1  40.000 ms ago       0 µs  welcomed  connection  tcp://127.0.0.1:9999  127.0.0.1:40000
+number          began     lasted  state or outcome  service     at                    from
+     3  40.000 ms ago  30.000 ms  failed            connection  tcp://127.0.0.1:9999  127.0.0.1:40002
+     2  40.000 ms ago  40.000 ms  welcomed          connection  tcp://127.0.0.1:9999  127.0.0.1:40001
+     1  40.000 ms ago       0 µs  welcomed          connection  tcp://127.0.0.1:9999  127.0.0.1:40000
 ";
     assert_eq!(list, expected.trim_start());
 }
@@ -45,7 +45,7 @@ fn a_list_and_a_story_are_json_too() {
     let listed = concat!(
         r#"{"now_micros":40000,"conversations":[{"number":3,"service":"connection","#,
         r#""socket":{"number":0,"address":"tcp://127.0.0.1:9999"},"peer":"127.0.0.1:40002","said":"Ada","#,
-        r#""began_micros":0,"lasted_micros":30000,"is_open":false,"is_lingering":false,"#,
+        r#""began_micros":0,"began_utc":null,"lasted_micros":30000,"is_open":false,"is_lingering":false,"#,
         r#""state":"closed","outcome":"failed","has_failed":true}]}"#,
     );
     assert_eq!(stage.list(Which::Failed, 9).json(), listed);

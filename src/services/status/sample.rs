@@ -86,6 +86,7 @@ pub(super) fn system() -> System {
         cpu_user: Some(Duration::from_millis(1234)),
         cpu_system: Some(Duration::from_millis(5678)),
         started: Some(Duration::from_millis(1_700_000_000_250)),
+        present: Some(Duration::from_millis(1_795_345_650_636)),
         sockets: vec![
             socket("tcp://127.0.0.1:9999", Some((3, 4096)), 2),
             socket("udp://127.0.0.1:9999", None, 97),

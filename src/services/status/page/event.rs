@@ -167,6 +167,8 @@ pub struct Conversation {
     pub number: u64,
     /// The age of the loop when it began, if the record reaches back to that, or the conversation is over.
     pub began_seconds: Option<f64>,
+    /// The same as a calendar has it, in UTC (RFC 3339), if that is known.
+    pub began_utc: Option<String>,
     /// How long it has lasted, or lasted, if that is known.
     pub lasted_seconds: Option<f64>,
     /// The state that it stands in, or what became of it.

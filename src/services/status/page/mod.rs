@@ -21,7 +21,7 @@ const PAGE: &str = include_str!("page.html");
 /// What every page is sent with as its `Content-Security-Policy`: this style, this script, and events from the same server.
 pub const POLICY: &str = "default-src 'none'; \
     style-src 'sha256-c7n/2Qy+zorDkCmhHxEX7pCyL0xQVtGHA/MAhjhhVf0='; \
-    script-src 'sha256-P1DG1uMT+5O9ZqvnYtT1WsQp0g4u0LL8GksSrQzcn/Q='; \
+    script-src 'sha256-SXE+WRTMy4wrmRF3iqFIlF6si2iBFc9mBGF/h1ieBaw='; \
     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// The page of a server that has these tables, in the order of [`Event::machines`]: the last is that of the sockets.

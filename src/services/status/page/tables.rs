@@ -151,13 +151,13 @@ const CONVERSATIONS: [Column<Conversation>; 7] = [
     Column("Came to", "endpoint", Show::Text, |conversation, _| conversation.endpoint.clone()),
 ];
 
-/// A list, and what stands there if it is empty.
+/// A list, and what stands there if it is empty. What a column says was long ago has the moment itself in UTC, where that is known.
 fn list<T>(
     path: &str,
     caption: &str,
     none: &str,
     columns: &[Column<T>],
-    rows: &[T],
+    (rows, utc): (&[T], fn(&T) -> &str),
     event: &Event,
 ) -> String {
     let mut html = format!(
@@ -187,7 +187,11 @@ fn list<T>(
                 Show::Text => {
                     write!(html, "<td role=\"cell\" class=\"{member}{class}\" title=\"{text}\">{text}</td>")
                 }
-                Show::Count | Show::Duration | Show::Ago => {
+                Show::Ago => {
+                    let utc = Markup(utc(row));
+                    write!(html, "<td role=\"cell\" class=\"{member}{class}\" title=\"{utc}\">{text}</td>")
+                }
+                Show::Count | Show::Duration => {
                     write!(html, "<td role=\"cell\" class=\"{member}{class}\">{text}</td>")
                 }
             };
@@ -201,7 +205,7 @@ fn list<T>(
 
 /// The sockets that clients come to.
 pub(super) fn sockets(event: &Event) -> String {
-    list("sockets", "Where clients come to", "None.", &SOCKETS, &event.sockets, event)
+    list("sockets", "Where clients come to", "None.", &SOCKETS, (&event.sockets, |_| ""), event)
 }
 
 /// The recent conversations.
@@ -215,7 +219,10 @@ pub(super) fn conversations(event: &Event) -> String {
         ("record.failed", "The last that failed", "None has failed.", failed),
     ];
     let list = |(path, caption, none, rows): (_, _, _, &Vec<_>)| {
-        list(path, caption, none, &CONVERSATIONS, rows, event)
+        fn utc(one: &Conversation) -> &str {
+            one.began_utc.as_deref().unwrap_or_default()
+        }
+        list(path, caption, none, &CONVERSATIONS, (rows, utc), event)
     };
     lists.map(list).join("\n")
 }

@@ -111,6 +111,7 @@ fn conversation(one: &conversations::Conversation, now_micros: u64, age_seconds:
     Conversation {
         number: one.number,
         began_seconds: one.began_micros.map(began),
+        began_utc: one.began_utc.clone(),
         lasted_seconds: one.lasted_micros.map(seconds),
         state: one.standing(),
         peer: one.peer.clone(),

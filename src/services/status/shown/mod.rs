@@ -142,13 +142,26 @@ impl<O: Outside> Shown<O> {
         self.view.sockets.iter().map(|socket| socket.address.clone()).collect()
     }
 
-    fn numbers(&mut self, now: Instant) -> Numbers {
-        let addresses = self.addresses();
+    /// Asks the system, unless it was asked less than a second ago. Gives whether it did.
+    fn ask(&mut self, now: Instant) -> bool {
         let is_old = |(at, _): &(Instant, System)| now.saturating_duration_since(*at) >= LOOK_EVERY;
         let asks = self.system.as_ref().is_none_or(is_old);
         if asks {
+            let addresses = self.addresses();
             self.system = Some((now, self.outside.system(&addresses)));
         }
+        asks
+    }
+
+    /// The present, since 1970, if the system tells.
+    fn present(&mut self, now: Instant) -> Option<Duration> {
+        self.ask(now);
+        let (at, system) = self.system.as_ref()?;
+        system.present?.checked_add(now.saturating_duration_since(*at))
+    }
+
+    fn numbers(&mut self, now: Instant) -> Numbers {
+        let asks = self.ask(now);
         let system = self.system.as_ref().map(|(_, system)| system.clone()).unwrap_or_default();
         let numbers = Numbers::of(&self.view, &system, self.outside.version(), self.outside.log());
         if asks {
@@ -157,8 +170,16 @@ impl<O: Outside> Shown<O> {
         numbers
     }
 
-    fn recent(&self, most: usize, now: Instant) -> Conversations {
-        Conversations::of(&self.ledger(), Which::Recent, most, now, &self.addresses())
+    fn dated(&mut self, list: Conversations, now: Instant) -> Conversations {
+        match self.present(now) {
+            Some(present) => list.dated(present),
+            None => list,
+        }
+    }
+
+    fn recent(&mut self, most: usize, now: Instant) -> Conversations {
+        let recent = Conversations::of(&self.ledger(), Which::Recent, most, now, &self.addresses());
+        self.dated(recent, now)
     }
 
     /// The slowest and the failed, as they were less than a second ago, and for how long at this moment.
@@ -174,7 +195,7 @@ impl<O: Outside> Shown<O> {
             lists
         };
         let now_micros = self.ledger().micros(now);
-        lists.map(|list| Conversations { now_micros, ..list })
+        lists.map(|list| self.dated(Conversations { now_micros, ..list }, now))
     }
 
     /// Whether anything is recorded.
@@ -189,8 +210,8 @@ impl<O: Outside> Shown<O> {
         event.curve = self.history.curve(curve);
         if self.records() {
             let [slowest, failed] = self.lists(now);
-            event.record =
-                Some(facts::record(&self.recent(LISTED_BESIDE, now), &slowest, &failed, &self.view));
+            let recent = self.recent(LISTED_BESIDE, now);
+            event.record = Some(facts::record(&recent, &slowest, &failed, &self.view));
         }
         event
     }
@@ -239,10 +260,14 @@ impl<O: Outside> Shown<O> {
     }
 
     /// The story of a conversation: `12`, `12.json` or `12.svg`.
-    fn story(&self, name: &str, request: &Request<'_>, now: Instant) -> Answer {
+    fn story(&mut self, name: &str, request: &Request<'_>, now: Instant) -> Answer {
         let (number, form) = name.split_once('.').unwrap_or((name, ""));
         let number = number.parse().ok().filter(|_| number.bytes().all(|byte| byte.is_ascii_digit()));
         let story = number.and_then(|number| Story::of(&self.ledger(), number, now, &self.addresses()));
+        let story = match self.present(now) {
+            Some(present) => story.map(|story| story.dated(present)),
+            None => story,
+        };
         match (story, form) {
             (None, _) => Answer::text(404, "the record has no such conversation, or not any more\n"),
             (Some(story), "") if request.wants_html => {

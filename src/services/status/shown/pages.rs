@@ -81,7 +81,12 @@ fn row(body: &mut String, one: &Conversation, now_micros: u64) {
     for ((class, _), text) in COLUMNS.into_iter().zip(cells) {
         let text = text.unwrap_or_default();
         let text = Markup(&text);
-        let _ = if class == "number" {
+        let _ = if let ("began_seconds number", Some(utc)) = (class, &one.began_utc) {
+            write!(
+                body,
+                "<td role=\"cell\" class=\"{class}\" title=\"{utc}\"><time datetime=\"{utc}\">{text}</time></td>"
+            )
+        } else if class == "number" {
             write!(
                 body,
                 "<td role=\"cell\" class=\"number\"><a href=\"/connections/{number}\">{number}</a></td>"

@@ -220,6 +220,30 @@ fn a_list_that_there_is_not_is_404_and_names_those_there_are() {
 }
 
 #[test]
+fn a_story_and_the_lists_have_their_moments_in_utc() {
+    let mut stage = stage();
+    // The first conversation began four seconds before this is asked for.
+    let moment = "2026-11-22T11:07:26.636Z";
+    for (target, shown) in [
+        ("/connections", format!("     1  4.000 s ago  {moment}  ")),
+        ("/connections.json", format!("\"began_utc\":\"{moment}\"")),
+        ("/connections/1", format!("It began 4 s ago ({moment}), and lasted 1 ms.\n")),
+        ("/connections/1.json", format!("\"began_utc\":\"{moment}\"")),
+        ("/", format!("  {moment}  ")),
+    ] {
+        assert!(stage.text(target).contains(&shown), "{target}: {}", stage.text(target));
+        let html = body(&stage.ask(target, true, ms(5000)));
+        assert!(html.contains(moment), "{target}: {html}");
+    }
+    // What the system said is as old as the second in which it was asked.
+    assert!(body(&stage.ask("/connections/1", false, ms(5900))).contains(moment));
+    stage.shown.system = Some((stage.began + ms(5900), System::default()));
+    assert!(
+        body(&stage.ask("/connections/1", false, ms(5900))).contains("It began 4.9 s ago, and lasted 1 ms.")
+    );
+}
+
+#[test]
 fn a_page_shows_strange_names_as_text() {
     let mut stage = stage();
     for target in ["/", "/connections", "/connections/2"] {

@@ -3,13 +3,14 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
 use super::event::Event;
 use super::ledger::Ledger;
 use super::micros::Micros;
+use super::moment;
 use super::ring::{Head, Place};
 use super::words::Words;
 
@@ -53,6 +54,9 @@ pub struct Conversation {
     pub said: Option<String>,
     /// When it began. Null if the record does not reach back to its beginning, and it is open.
     pub began_micros: Option<u64>,
+    /// The same as a calendar has it, in UTC (RFC 3339), by the clock of the machine as it stood when this was asked for. Null if the
+    /// clock was not told, or that is not known.
+    pub began_utc: Option<String>,
     /// How long it lasted, or has lasted so far. Null if the record does not reach back to its beginning, and it is open.
     pub lasted_micros: Option<u64>,
     /// Whether it still has a connection.
@@ -184,6 +188,7 @@ impl Summary {
             peer: self.place.and_then(|place| ledger.record.peer_at(place)).map(|peer| peer.to_string()),
             said: self.said.and_then(|place| ledger.record.said_at(place)),
             began_micros: self.began,
+            began_utc: None,
             lasted_micros: self.lasted(now),
             is_open: !self.is_closed,
             is_lingering: self.is_lingering,
@@ -267,6 +272,13 @@ impl Conversations {
         Conversations { now_micros: now, conversations: conversations.collect() }
     }
 
+    /// The same with their moments as a calendar has them, of which this is the `present`, since 1970.
+    #[must_use]
+    pub fn dated(mut self, present: Duration) -> Conversations {
+        self.conversations.iter_mut().for_each(|conversation| conversation.date(self.now_micros, present));
+        self
+    }
+
     /// The first so many of them.
     #[must_use]
     pub fn first(&self, most: usize) -> Conversations {
@@ -293,6 +305,12 @@ impl Conversation {
         }
     }
 
+    /// Dates it, if it is known when it began.
+    pub(super) fn date(&mut self, now_micros: u64, present: Duration) {
+        let ago = self.began_micros.map(|began| Duration::from_micros(now_micros.saturating_sub(began)));
+        self.began_utc = ago.and_then(|ago| moment::utc(present, ago));
+    }
+
     /// How long ago it began.
     pub(super) fn ago(&self, now_micros: u64) -> Option<Micros> {
         self.began_micros.map(|began| Micros(now_micros.saturating_sub(began)))
@@ -308,9 +326,13 @@ impl Display for Socket {
     }
 }
 
+/// The column of moments. Where the clock was not told there is none.
+const UTC: usize = 2;
+
 impl Display for Conversations {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let head = ["number", "began", "lasted", "", "service", "at", "from"].map(str::to_owned);
+        let head = ["number", "began", "in UTC", "lasted", "state or outcome", "service", "at", "from"];
+        let is_dated = self.conversations.iter().any(|conversation| conversation.began_utc.is_some());
         let unknown = |text: Option<String>| text.unwrap_or_else(|| "?".to_owned());
         let rows = self.conversations.iter().map(|conversation| {
             let Conversation { number, service, socket, peer, lasted_micros, .. } = conversation;
@@ -318,6 +340,7 @@ impl Display for Conversations {
             [
                 number.to_string(),
                 unknown(began.map(|ago| format!("{ago} ago"))),
+                unknown(conversation.began_utc.clone()),
                 unknown(lasted_micros.map(|micros| Micros(micros).to_string())),
                 conversation.standing(),
                 (*service).to_owned(),
@@ -325,8 +348,8 @@ impl Display for Conversations {
                 peer.clone().unwrap_or_default(),
             ]
         });
-        let rows: Vec<[String; 7]> = std::iter::once(head).chain(rows).collect();
-        let mut widths = [0; 7];
+        let rows: Vec<[String; 8]> = std::iter::once(head.map(str::to_owned)).chain(rows).collect();
+        let mut widths = [0; 8];
         for row in &rows {
             for (width, cell) in widths.iter_mut().zip(row) {
                 *width = cell.chars().count().max(*width);
@@ -334,9 +357,10 @@ impl Display for Conversations {
         }
         for row in &rows {
             let mut line = String::new();
-            for (column, (cell, width)) in row.iter().zip(widths).enumerate() {
+            let columns = row.iter().zip(widths).enumerate();
+            for (column, (cell, width)) in columns.filter(|(column, _)| is_dated || *column != UTC) {
                 // Numbers stand to the right, words to the left.
-                let cell = if column < 3 { format!("{cell:>width$}") } else { format!("{cell:<width$}") };
+                let cell = if column < 4 { format!("{cell:>width$}") } else { format!("{cell:<width$}") };
                 line.push_str(&cell);
                 line.push_str("  ");
             }

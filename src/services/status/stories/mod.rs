@@ -11,6 +11,7 @@ pub mod histogram;
 pub mod ledger;
 mod mark;
 pub(super) mod micros;
+mod moment;
 pub mod record;
 pub mod recorded;
 pub mod recorded_datagrams;

@@ -3,7 +3,7 @@
 //! What a step is stands in [`steps`](super::steps).
 
 use std::fmt::{self, Display, Formatter};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
@@ -62,6 +62,13 @@ impl Story {
         })
     }
 
+    /// The same with the moment at which it began as a calendar has it, of which this is the `present`, since 1970.
+    #[must_use]
+    pub fn dated(mut self, present: Duration) -> Story {
+        self.conversation.date(self.now_micros, present);
+        self
+    }
+
     /// The same as JSON.
     #[must_use]
     pub fn json(&self) -> String {
@@ -74,11 +81,12 @@ impl Display for Story {
         let Story { conversation, steps, spent, .. } = self;
         writeln!(f, "{}", self.title())?;
         let lasted = conversation.lasted_micros.filter(|_| spent.is_some()).map(Micros);
+        let utc = conversation.began_utc.as_ref().map(|utc| format!(" ({utc})")).unwrap_or_default();
         match (conversation.ago(self.now_micros), lasted) {
             (Some(ago), Some(lasted)) if !conversation.is_open => {
-                writeln!(f, "It began {ago:#} ago, and lasted {lasted:#}.")?;
+                writeln!(f, "It began {ago:#} ago{utc}, and lasted {lasted:#}.")?;
             }
-            (Some(ago), _) => writeln!(f, "It began {ago:#} ago.")?,
+            (Some(ago), _) => writeln!(f, "It began {ago:#} ago{utc}.")?,
             (None, _) => {}
         }
         if self.is_beginning_missing {
