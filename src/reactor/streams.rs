@@ -132,6 +132,11 @@ impl<S: StreamService, K: Kernel> Streams<S, K> {
         &self.service
     }
 
+    /// How many of its connections there are and may be.
+    pub(super) fn places(&self) -> Places {
+        Places { taken: self.connections.len(), all: self.admission.capacity() }
+    }
+
     /// The counts so far.
     pub fn counts(&self) -> &Counts<S::Table> {
         &self.counts
@@ -370,7 +375,6 @@ impl<S: StreamService, K: Kernel> Services<K> for Streams<S, K> {
     }
 
     fn view(&self, views: &mut Vec<ServiceView>) {
-        let places = Places { taken: self.connections.len(), all: self.admission.capacity() };
-        views.push(ServiceView::of(&self.counts, Some(places)));
+        views.push(ServiceView::of(&self.counts, Some(self.places())));
     }
 }

@@ -19,6 +19,8 @@ pub struct View {
     pub services: Vec<ServiceView>,
     /// How long the turns of the loop lasted, without the wait.
     pub turns: Turns,
+    /// The places of the watcher that is told this.
+    pub watcher_places: Option<Places>,
 }
 
 /// A socket that clients come to.

@@ -127,12 +127,14 @@ impl<H: Services<K>, W: Watcher, K: Kernel> Watched<H, W, K> {
     fn look(&mut self, turn: &Turn<K>) {
         let mut services = Vec::new();
         self.services.view(&mut services);
+        let watcher_places = Some(self.watcher.places());
         self.watcher.service.look(View {
             age: Duration::from_nanos(since(turn.start, turn.now)),
             stopping: turn.stopping,
             sockets: turn.sockets.clone(),
             services,
             turns: self.turns.clone(),
+            watcher_places,
         });
     }
 

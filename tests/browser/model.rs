@@ -3,7 +3,8 @@
 use welcomed::machine::Diagram;
 use welcomed::reactor::tables::{socket, stream};
 use welcomed::services::status::page::event::{
-    Conversation, Descriptors, Event, Losses, Machine, Outcome, Places, Point, Record, Service, Socket, Turns,
+    Conversation, Descriptors, Event, Losses, Machine, Outcome, Places, Point, Record, Service, Socket,
+    Status, Turns,
 };
 use welcomed::services::welcome::tables::{connection, datagram};
 
@@ -39,6 +40,7 @@ pub(crate) fn begun() -> Event {
         dropped: Some(0),
     };
     Event {
+        name: "welcomed".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         age_seconds: 1.0,
         services: vec![
@@ -54,6 +56,7 @@ pub(crate) fn begun() -> Event {
         descriptors: Some(Descriptors { open: 11, limit: 20_000 }),
         memory_bytes: Some(5_912_576),
         turns: Turns { count: 4, total_seconds: 0.000_2, longest_seconds: 0.000_09 },
+        status: Status { places: Some(Places { taken: 1, all: 32 }), ..Status::default() },
         record: Some(Record::default()),
         ..Event::default()
     }
@@ -91,6 +94,7 @@ pub(crate) fn visit(event: &mut Event, clients: u64, peer: &str, name: &str) {
     let conversation = Conversation {
         number: event.services[0].accepted,
         began_seconds: Some(event.age_seconds),
+        began_utc: None,
         lasted_seconds: Some(0.002_04),
         state: "welcomed".to_owned(),
         peer: Some(peer.to_owned()),
@@ -168,6 +172,8 @@ pub(crate) fn busy() -> Event {
     event.descriptors = Some(Descriptors { open: 138, limit: 20_000 });
     event.memory_bytes = Some(11_206_656);
     event.turns = Turns { count: 38_112_904, total_seconds: 7_911.42, longest_seconds: 0.004_31 };
+    event.status.requests = 1_318;
+    (event.status.misdirected, event.status.watchers) = (2, 1);
     event.curve = (0..300).map(|second| point(event.age_seconds - 299.0, second)).collect();
     event.record = Some(record(event.age_seconds));
     event
@@ -221,6 +227,7 @@ fn record(age: f64) -> Record {
     let row = |number, ago: f64, lasted, state: &str, peer: &str, name: &str| Conversation {
         number,
         began_seconds: Some(age - ago),
+        began_utc: Some("2026-11-22T11:07:30.636Z".to_owned()),
         lasted_seconds: Some(lasted),
         state: state.to_owned(),
         peer: Some(peer.to_owned()),

@@ -149,9 +149,11 @@ impl Shared {
         lines.take_while(|line| !line.is_empty()).for_each(drop);
         let (status, kind, body) = match request.split(' ').nth(1).unwrap_or_default() {
             "/" => ("200 OK", "text/html; charset=utf-8", page(&self.now.lock().unwrap().event, &DIAGRAMS)),
-            "/connections/1" => {
-                ("200 OK", "text/html; charset=utf-8", wrapped("Connection 1", "<h2>Its story</h2>"))
-            }
+            "/connections/1" => (
+                "200 OK",
+                "text/html; charset=utf-8",
+                wrapped("welcomed", "Connection 1", "<h2>Its story</h2>"),
+            ),
             "/events" if self.now.lock().unwrap().full => {
                 ("503 Service Unavailable", "text/plain", "there are too many watchers\n".to_owned())
             }

@@ -11,7 +11,7 @@ use serde_json::Value;
 use welcomed::kernel::SystemReader;
 use welcomed::reactor::view::{MachineView, Places, ServiceView, View};
 use welcomed::services::status::metrics::{Durations, EndpointNumbers, Transition, metrics};
-use welcomed::services::status::numbers::{Log, Numbers};
+use welcomed::services::status::numbers::{Log, Numbers, Told};
 use welcomed::services::welcome::tables::connection;
 
 use super::folder::Folder;
@@ -41,7 +41,11 @@ fn served(system: &SystemReader, clients: u64) -> String {
     };
     let view = View { services: vec![service], ..View::default() };
     let log = Log { lines_dropped: 0, queued_bytes: 110 };
-    let numbers = Numbers::of(&view, &system.read([]), "0.2.0", Some(log));
+    let numbers = Numbers::of(
+        &view,
+        &system.read([]),
+        Told { name: "welcomed", version: "0.2.0", log: Some(log), ..Told::default() },
+    );
     let (machine, from) = ("connection", "reading name");
     let endpoint = EndpointNumbers {
         address: "unix:///run/\"odd\"\\name".to_owned(),

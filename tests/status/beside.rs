@@ -9,7 +9,7 @@ use welcomed::reactor::view::{ServiceView, View};
 use welcomed::reactor::{Counts, Datagrams, Services as _, Streams, Watched};
 use welcomed::schedules::{Welcoming, accounts, open, prompt};
 use welcomed::services::status::http::tables::Outcome;
-use welcomed::services::status::numbers::{Log, Numbers};
+use welcomed::services::status::numbers::{Log, Numbers, Told};
 use welcomed::services::status::stories::{Ledger, Recorded, RecordedDatagrams};
 use welcomed::services::status::{Outside, Settings, Shown, StatusStreams};
 use welcomed::services::welcome::tables::{connection, datagram};
@@ -68,6 +68,10 @@ const OTHER_REFUSALS: [&str; 5] = [
 pub(crate) struct Quiet;
 
 impl Outside for Quiet {
+    fn name(&self) -> &'static str {
+        "quiet"
+    }
+
     fn version(&self) -> &'static str {
         "0.0.0"
     }
@@ -220,7 +224,7 @@ impl Subject for Beside {
         is_viewed(of_datagrams, datagrams.counts());
         is_viewed(of_status, services.watcher().counts());
         let view = View { services: views, ..View::default() };
-        let numbers = Numbers::of(&view, &System::default(), "", None);
+        let numbers = Numbers::of(&view, &System::default(), Told::default());
         for (shown, viewed) in numbers.services.iter().zip(&view.services) {
             let outcomes: u64 = shown.outcomes.iter().map(|outcome| outcome.count).sum();
             assert_eq!(outcomes + shown.refused + shown.broken + shown.open, viewed.accepted);

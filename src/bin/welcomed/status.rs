@@ -10,7 +10,7 @@ use welcomed::services::status::{Outside, Settings, Shown, StatusStreams};
 use welcomed::services::welcome::tables::{connection, datagram};
 use welcomed::services::welcome::{WelcomeDatagrams, WelcomeStreams};
 
-use crate::options::{Options, Switch};
+use crate::options::{Options, PROGRAM, Switch};
 
 /// The number of the service that shows the status: the two of the welcome come first.
 pub(crate) const STATUS: u8 = 2;
@@ -58,6 +58,10 @@ pub(crate) struct Program {
 }
 
 impl Outside for Program {
+    fn name(&self) -> &'static str {
+        PROGRAM
+    }
+
     fn version(&self) -> &str {
         command_line::version()
     }

@@ -65,14 +65,16 @@ pub fn metrics(numbers: &Numbers, by_endpoint: &[EndpointNumbers]) -> Result<Str
     endpoints(&mut families, by_endpoint);
     sockets(&mut families, numbers);
     turns(&mut families, numbers);
+    status(&mut families, numbers);
     process(&mut families, numbers);
     network(&mut families, numbers);
     TextEncoder::new().encode_to_string(&families.all())
 }
 
 fn server(families: &mut Families, numbers: &Numbers) {
-    let mut info = families.gauge("welcomed_build_info", "The version of the server. It is always 1.");
-    info.add(&[("version", &numbers.version)], 1);
+    let mut info =
+        families.gauge("welcomed_build_info", "The name and the version of the server. It is always 1.");
+    info.add(&[("name", &numbers.name), ("version", &numbers.version)], 1);
     let mut stopping =
         families.gauge("welcomed_stopping", "Whether the server stops: 1 if so, and otherwise 0.");
     stopping.add(&[], u64::from(numbers.stopping));
@@ -212,6 +214,34 @@ fn turns(families: &mut Families, numbers: &Numbers) {
     families.gauge("welcomed_turn_longest_seconds", longest).add(&[], numbers.turns.longest_seconds);
 }
 
+/// The service that shows this. Its names are its own, so that no sum over the services has its clients in it.
+fn status(families: &mut Families, numbers: &Numbers) {
+    let status = &numbers.status;
+    for (name, help, count) in [
+        ("requests", "Requests to the status that were answered.", status.requests),
+        (
+            "misdirected",
+            "Requests to the status that were refused, because their host is not this server.",
+            status.misdirected,
+        ),
+        ("refused", "Requests to the status that were refused for another reason.", status.refused),
+    ] {
+        families.counter(&format!("welcomed_status_{name}_total"), help).add(&[], count);
+    }
+    for (name, help, count) in [
+        ("watchers", "Clients that watch the status.", Some(status.watchers)),
+        ("watchers_limit", "The most clients that may watch the status.", Some(status.watchers_limit)),
+        ("connections_open", "Connections to the status.", status.places.map(|places| places.taken)),
+        (
+            "connections_limit",
+            "The most connections to the status at a time.",
+            status.places.map(|places| places.all),
+        ),
+    ] {
+        families.gauge(&format!("welcomed_status_{name}"), help).maybe(count);
+    }
+}
+
 fn process(families: &mut Families, numbers: &Numbers) {
     let process = &numbers.process;
     families.gauge("process_open_fds", "Descriptors that are open.").maybe(process.open_descriptors);
@@ -288,8 +318,8 @@ mod tests {
 
     #[test]
     fn without_numbers_there_are_metrics_all_the_same() {
-        let shown = metrics(&Numbers::of(&View::default(), &System::default(), "0", None), &[]).unwrap();
-        assert!(shown.contains("welcomed_build_info{version=\"0\"} 1\n"), "{shown}");
+        let shown = metrics(&Numbers::of(&View::default(), &System::default(), sample::TOLD), &[]).unwrap();
+        assert!(shown.contains("welcomed_build_info{name=\"welcomed\",version=\"0\"} 1\n"), "{shown}");
         assert!(
             !shown.contains("process_") && !shown.contains("netns") && !shown.contains("_log_"),
             "{shown}"
@@ -300,7 +330,7 @@ mod tests {
     fn no_two_samples_have_the_same_labels() {
         let mut view = sample::view(1);
         view.services = [view.services.clone(), view.services].concat();
-        let numbers = Numbers::of(&view, &sample::system(), "0", None);
+        let numbers = Numbers::of(&view, &sample::system(), sample::TOLD);
         let shown = metrics(&numbers, &[by_endpoint()]).unwrap();
         let mut seen = BTreeSet::new();
         for line in shown.lines().filter(|line| !line.starts_with('#')) {

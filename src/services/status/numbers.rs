@@ -8,10 +8,14 @@ mod schema;
 
 use serde::Serialize;
 
+use super::http::Served;
+
 /// What the server does, in numbers. All counts are since its start.
 #[derive(Clone, PartialEq, Serialize, Debug)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Numbers {
+    /// The name of the server.
+    pub name: String,
     /// The version of the server.
     pub version: String,
     /// How long the server has existed, in seconds.
@@ -26,6 +30,8 @@ pub struct Numbers {
     pub server_socket: Machine,
     /// How long the turns of the loop lasted, without the wait.
     pub turns: Turns,
+    /// The service that shows this.
+    pub status: Status,
     /// The log, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log: Option<Log>,
@@ -73,7 +79,7 @@ pub struct Outcome {
 }
 
 /// Places for connections.
-#[derive(Clone, Copy, PartialEq, Eq, Serialize, Debug)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Serialize, Debug)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Places {
     /// Those that are taken, by lingering connections too.
@@ -173,6 +179,25 @@ pub struct TurnBucket {
     pub count: u64,
 }
 
+/// What the service that shows this has done itself. None of its clients is among those of the other services.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Debug)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Status {
+    /// Requests that were answered.
+    pub requests: u64,
+    /// Requests that were refused because their host is not this server (421).
+    pub misdirected: u64,
+    /// Requests that were refused for another reason.
+    pub refused: u64,
+    /// Clients that watch.
+    pub watchers: u64,
+    /// The most clients that may watch.
+    pub watchers_limit: u64,
+    /// The places for its connections, if they are told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub places: Option<Places>,
+}
+
 /// The log.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Debug)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -230,6 +255,27 @@ pub struct NetworkNamespace {
     /// Datagrams of UDP over IPv4 that found a receive buffer full (`RcvbufErrors`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub udp_receive_buffer_errors: Option<u64>,
+}
+
+/// What a program tells of itself.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Told<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its version.
+    pub version: &'a str,
+    /// Its log, if it has one.
+    pub log: Option<Log>,
+    /// What the service that shows it has done.
+    pub served: Served,
+}
+
+impl Service {
+    /// Whether it has places, and all of them are taken.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.places.is_some_and(|places| places.all > 0 && places.taken >= places.all)
+    }
 }
 
 impl Numbers {

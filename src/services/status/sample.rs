@@ -2,13 +2,26 @@
 
 use std::time::Duration;
 
-use super::numbers::{Log, Numbers};
+use super::http::Served;
+use super::numbers::{Log, Numbers, Told};
 use crate::kernel::{Network, SocketNumbers, System};
 use crate::machine::{Arrow, Table};
 use crate::reactor::Counts;
 use crate::reactor::tables::{socket, stream};
 use crate::reactor::view::{Places, ServiceView, SocketView, Turns, View};
 use crate::services::welcome::tables::{connection, datagram};
+
+/// A program that tells little of itself.
+pub(super) const TOLD: Told<'_> = Told {
+    name: "welcomed",
+    version: "0",
+    log: None,
+    served: Served { requests: 0, misdirected: 0, refused: 0, watchers: 0, watchers_max: 0 },
+};
+
+/// What the service has done that shows the others.
+pub(super) const SERVED: Served =
+    Served { requests: 77, misdirected: 3, refused: 2, watchers: 1, watchers_max: 16 };
 
 /// So many more clients take the arrows for these events.
 fn visit<T: Table>(counts: &mut Counts<T>, clients: u64, events: &[T::Event]) {
@@ -69,6 +82,7 @@ pub(super) fn view(rounds: u32) -> View {
             ServiceView::of(&datagrams, None),
         ],
         turns,
+        watcher_places: Some(Places { taken: 2, all: 32 }),
     }
 }
 
@@ -104,7 +118,8 @@ pub(super) fn system() -> System {
 
 /// What is shown after so many rounds.
 pub(super) fn numbers(rounds: u32) -> Numbers {
-    Numbers::of(&view(rounds), &system(), "0.2.0", Some(Log { lines_dropped: 5, queued_bytes: 4096 }))
+    let log = Some(Log { lines_dropped: 5, queued_bytes: 4096 });
+    Numbers::of(&view(rounds), &system(), Told { version: "0.2.0", log, served: SERVED, ..TOLD })
 }
 
 /// Holds what is shown to a file, which `UPDATE_SHOWN=1` writes.

@@ -20,10 +20,17 @@ pub fn text(numbers: &Numbers, before: Option<&Numbers>, asked: Option<[&Numbers
     let counts = Counts::since(before, numbers);
     let mut text = String::new();
     let does = if numbers.stopping { "stops" } else { "serves" };
+    let is_full = numbers.services.iter().any(Service::is_full);
+    let full = if is_full { ", full: others wait" } else { "" };
     let _ = writeln!(
         text,
         "{}",
-        table::cut(&format!("welcomed {}, up {}, {does}", numbers.version, up(numbers.age_seconds)))
+        table::cut(&format!(
+            "{} {}, up {}, {does}{full}",
+            numbers.name,
+            numbers.version,
+            up(numbers.age_seconds)
+        ))
     );
     for (place, service) in numbers.services.iter().enumerate() {
         clients(&mut text, &counts, place, service);
@@ -35,6 +42,7 @@ pub fn text(numbers: &Numbers, before: Option<&Numbers>, asked: Option<[&Numbers
     arrows(&mut text, &counts, &numbers.server_socket, &|numbers| Some(numbers.server_socket.clone()));
     sockets(&mut text, numbers);
     turns(&mut text, &counts);
+    status(&mut text, &counts);
     process(&mut text, numbers);
     let [before, now] = asked.map_or([None, None], |asked| asked.map(Some));
     network(&mut text, &Counts::since(before, now.unwrap_or(numbers)));
@@ -96,8 +104,8 @@ fn clients(text: &mut String, counts: &Counts<'_>, place: usize, service: &Servi
         let name = format!("  {}", outcome.name);
         table.row(cells(&name, &|service| Some(service.outcomes.get(number)?.count)));
     }
-    table.row(cells("  refused", &|service| Some(service.refused)));
-    table.row(cells("  broken", &|service| Some(service.broken)));
+    table.row(cells("  refused: its source had its share", &|service| Some(service.refused)));
+    table.row(cells("  broken by the service", &|service| Some(service.broken)));
     table.row(without_rate("  open", service.open));
     table.row(cells("accept errors", &|service| Some(service.accept_errors)));
     table.row(cells("accept pauses", &|service| Some(service.accept_pauses)));
@@ -190,6 +198,32 @@ fn short(seconds: f64) -> String {
     }
 }
 
+/// The service that shows this.
+fn status(text: &mut String, counts: &Counts<'_>) {
+    let mut table =
+        Table::new("status, this service", &[("", Column::Left), ("count", COUNT), ("per s", RATE)]);
+    let rows: [(&str, Pick<'_>); 3] = [
+        ("requests answered", &|numbers| Some(numbers.status.requests)),
+        ("refused by their host", &|numbers| Some(numbers.status.misdirected)),
+        ("refused otherwise", &|numbers| Some(numbers.status.refused)),
+    ];
+    for (what, pick) in rows {
+        let [count, rate] = counts.of(pick);
+        table.row([what.to_owned(), count, rate]);
+    }
+    let status = &counts.now.status;
+    let mut without_rate = |what: &str, count: u64| {
+        table.row([what.to_owned(), count.to_string(), String::new()]);
+    };
+    without_rate("watchers", status.watchers);
+    without_rate("may watch", status.watchers_limit);
+    if let Some(places) = status.places {
+        without_rate("places taken", places.taken);
+        without_rate("places", places.all);
+    }
+    table.write(text);
+}
+
 fn process(text: &mut String, numbers: &Numbers) {
     let process = &numbers.process;
     let mut table = Table::new("process", &[("", Column::Left), ("", COUNT), ("", Column::Left)]);
@@ -237,6 +271,7 @@ mod tests {
     use super::*;
     use crate::kernel::System;
     use crate::reactor::view::View;
+    use crate::services::status::numbers::Places;
     use crate::services::status::sample;
 
     #[test]
@@ -247,8 +282,35 @@ mod tests {
     }
 
     #[test]
+    fn a_server_whose_places_are_all_taken_says_so() {
+        let mut numbers = sample::numbers(5);
+        let begin = |numbers: &Numbers| text(numbers, None, None).lines().next().unwrap().to_owned();
+        assert!(begin(&numbers).ends_with(", serves"));
+        numbers.services[0].places = Some(Places { taken: 992, all: 992 });
+        assert!(begin(&numbers).ends_with(", serves, full: others wait"));
+        numbers.services[0].places = Some(Places::default());
+        assert!(begin(&numbers).ends_with(", serves"), "it has no places");
+    }
+
+    #[test]
+    fn no_two_rows_of_a_table_have_one_name() {
+        // A service of one's own may refuse clients as well.
+        let mut numbers = sample::numbers(5);
+        numbers.services[0].outcomes[1].name = "refused".to_owned();
+        numbers.services[0].outcomes[2].name = "broken".to_owned();
+        let shown = text(&numbers, None, None);
+        let table = shown.split("\n\n").nth(1).unwrap();
+        let mut names: Vec<&str> =
+            table.lines().skip(2).filter_map(|row| row.trim().split("   ").next()).collect();
+        let all = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert!(names.len() == all && all > 9, "{table}");
+    }
+
+    #[test]
     fn without_numbers_there_is_a_text_all_the_same() {
-        let shown = text(&Numbers::of(&View::default(), &System::default(), "0", None), None, None);
+        let shown = text(&Numbers::of(&View::default(), &System::default(), sample::TOLD), None, None);
         assert!(shown.starts_with("welcomed 0, up 00:00:00, serves\n"), "{shown}");
     }
 

@@ -38,7 +38,7 @@ pub mod tables;
 mod target;
 
 pub use answer::Answer;
-pub use content::{Content, Reply};
+pub use content::{Content, Reply, Served};
 pub use output::Body;
 pub use request::Request;
 pub use session::StatusStreams;

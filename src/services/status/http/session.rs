@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::answer::{Answer, Framed};
-use super::content::{Content, Reply};
+use super::content::{Content, Reply, Served};
 use super::limits::HEAD_MAX_BYTES;
 use super::output::Output;
 use super::refusal::Refusal;
@@ -75,6 +75,8 @@ pub struct StatusStreams<C> {
     place: Rc<()>,
     /// The last event, and when it was asked for.
     event: Option<(Instant, Rc<[u8]>)>,
+    /// The requests so far.
+    served: Served,
 }
 
 /// One conversation with one client. It holds no input, and no output once that has left.
@@ -159,7 +161,7 @@ impl<C: Content> StatusStreams<C> {
     /// The service.
     #[must_use]
     pub fn new(settings: Settings, content: C) -> Self {
-        StatusStreams { settings, content, place: Rc::new(()), event: None }
+        StatusStreams { settings, content, place: Rc::new(()), event: None, served: Served::default() }
     }
 
     /// What is shown.
@@ -189,10 +191,15 @@ impl<C: Content> StatusStreams<C> {
             Parsed::More if session.state() != State::Waiting => Step::took(skipped),
             Parsed::More => Step { taken: skipped, moved: session.machine.on(Event::Begun) },
             Parsed::Request(request, taken) => {
+                self.served.requests += 1;
                 let moved = self.answer(session, &request, now);
                 Step { taken: skipped + taken, moved }
             }
             Parsed::Refused(refusal) => {
+                let is_misdirected = refusal == Refusal::NOT_OURS;
+                let count =
+                    if is_misdirected { &mut self.served.misdirected } else { &mut self.served.refused };
+                *count += 1;
                 Step { taken: skipped, moved: session.refuses(refusal, rest, Event::Refused) }
             }
         }
@@ -238,7 +245,8 @@ impl<C: Content> StatusStreams<C> {
 
 impl<C: Content> Watcher for StatusStreams<C> {
     fn look(&mut self, view: View) {
-        self.content.look(view);
+        let (watchers, watchers_max) = (self.watchers(), self.settings.watchers_max);
+        self.content.look(view, Served { watchers, watchers_max, ..self.served });
     }
 }
 

@@ -3,30 +3,33 @@
 use std::time::Duration;
 
 use super::{
-    AcceptQueue, Arrow, Log, Machine, NetworkNamespace, Numbers, Outcome, Places, Process, Service, Socket,
-    State, TurnBucket, Turns,
+    AcceptQueue, Arrow, Machine, NetworkNamespace, Numbers, Outcome, Places, Process, Service, Socket, State,
+    Status, Told, TurnBucket, Turns,
 };
 use crate::kernel::{Network, System};
 use crate::reactor::view::{self, MachineView, ServiceView, SocketView, View};
+use crate::services::status::http::Served;
 
 /// What stands for the service of a socket that serves none of those that are shown: it is the one that shows them.
 const SHOWING: &str = "status";
 
 impl Numbers {
-    /// The numbers of a loop and of its system, with the version of the server, and with its log if it has one.
+    /// The numbers of a loop and of its system, with what the program tells of itself.
     #[must_use]
-    pub fn of(view: &View, system: &System, version: &str, log: Option<Log>) -> Numbers {
+    pub fn of(view: &View, system: &System, told: Told<'_>) -> Numbers {
         let names = names(&view.services);
         let sockets = view.sockets.iter().map(|socket| Socket::of(socket, &names, system));
         Numbers {
-            version: version.to_owned(),
+            name: told.name.to_owned(),
+            version: told.version.to_owned(),
             age_seconds: view.age.as_secs_f64(),
             stopping: view.stopping,
             services: view.services.iter().zip(&names).map(|(view, name)| Service::of(view, name)).collect(),
             sockets: sockets.collect(),
             server_socket: Machine::of(&view::sockets(&view.sockets)),
             turns: Turns::of(&view.turns),
-            log,
+            status: Status::of(told.served, view.watcher_places),
+            log: told.log,
             process: Process::of(system),
             network_namespace: NetworkNamespace::of(system.network),
         }
@@ -47,7 +50,6 @@ fn names(services: &[ServiceView]) -> Vec<String> {
 
 impl Service {
     fn of(view: &ServiceView, name: &str) -> Service {
-        let wide = |places| u64::try_from(places).unwrap_or(u64::MAX);
         Service {
             name: name.to_owned(),
             accepted: view.accepted,
@@ -61,10 +63,33 @@ impl Service {
             open: view.open,
             accept_errors: view.accept_errors,
             accept_pauses: view.pauses,
-            places: view.places.map(|places| Places { taken: wide(places.taken), all: wide(places.all) }),
+            places: view.places.map(Places::of),
             machines: view.machines.iter().chain(&view.streams).map(Machine::of).collect(),
         }
     }
+}
+
+impl Places {
+    fn of(places: view::Places) -> Places {
+        Places { taken: wide(places.taken), all: wide(places.all) }
+    }
+}
+
+impl Status {
+    fn of(served: Served, places: Option<view::Places>) -> Status {
+        Status {
+            requests: served.requests,
+            misdirected: served.misdirected,
+            refused: served.refused,
+            watchers: wide(served.watchers),
+            watchers_limit: wide(served.watchers_max),
+            places: places.map(Places::of),
+        }
+    }
+}
+
+fn wide(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
 }
 
 impl Machine {

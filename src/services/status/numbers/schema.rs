@@ -64,7 +64,7 @@ fn name_of(value: &serde_json::Value) -> &'static str {
 #[test]
 fn the_numbers_are_what_their_schema_says() {
     let schema = serde_json::from_str(&whole_schema()).unwrap();
-    let nothing = Numbers::of(&View::default(), &System::default(), "0", None);
+    let nothing = Numbers::of(&View::default(), &System::default(), sample::TOLD);
     for numbers in [sample::numbers(1), nothing] {
         let json = serde_json::from_slice(&numbers.json().unwrap()).unwrap();
         assert_eq!(breach("", &schema, &json), None);
@@ -73,7 +73,7 @@ fn the_numbers_are_what_their_schema_says() {
 
 #[test]
 fn what_the_system_does_not_tell_is_left_out() {
-    let numbers = Numbers::of(&sample::view(1), &System::default(), "0", None);
+    let numbers = Numbers::of(&sample::view(1), &System::default(), sample::TOLD);
     let json = String::from_utf8(numbers.json().unwrap()).unwrap();
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(
@@ -104,7 +104,7 @@ fn the_counts_are_those_of_the_loop() {
 fn two_services_with_one_table_have_two_names() {
     let mut view = sample::view(1);
     view.services = [vec![view.services[0].clone(); 3], view.services].concat();
-    let numbers = Numbers::of(&view, &System::default(), "0", None);
+    let numbers = Numbers::of(&view, &System::default(), sample::TOLD);
     let names: Vec<_> = numbers.services.iter().map(|service| service.name.as_str()).collect();
     assert_eq!(names, ["connection", "connection 2", "connection 3", "connection 4", "datagram"]);
 }

@@ -9,6 +9,8 @@ use serde::Serialize;
 /// A server at one moment.
 #[derive(Clone, Default, Debug, Serialize)]
 pub struct Event {
+    /// The name of the program.
+    pub name: String,
     /// The version of the program.
     pub version: String,
     /// How long the loop has existed. It goes back when the server was started again: then the page begins anew.
@@ -32,11 +34,26 @@ pub struct Event {
     pub memory_bytes: Option<u64>,
     /// The turns of the loop.
     pub turns: Turns,
+    /// The service that shows this.
+    pub status: Status,
     /// The last five minutes, oldest first: all of them in the page and in the first event of a connection, and later what came
     /// since the event before. Of points with the same age the page takes the first.
     pub curve: Vec<Point>,
     /// The recent conversations, unless nothing is recorded.
     pub record: Option<Record>,
+}
+
+/// The service that shows the others.
+#[derive(Clone, Copy, Default, Debug, Serialize)]
+pub struct Status {
+    /// Requests that were answered.
+    pub requests: u64,
+    /// Requests that were refused, because their host is not this server.
+    pub misdirected: u64,
+    /// Clients that watch.
+    pub watchers: u64,
+    /// The places of its connections, if they are told.
+    pub places: Option<Places>,
 }
 
 /// A service.

@@ -72,6 +72,13 @@ pub(super) fn text(event: &Event, name: &str) -> String {
     let (turns, points) = (&event.turns, &event.curve);
     match name {
         "age" => whole(event.age_seconds),
+        "full" if event.services.iter().any(is_full) => "full: others wait".to_owned(),
+        "full" => String::new(),
+        "status_requests" => count(event.status.requests),
+        "status_misdirected" => count(event.status.misdirected),
+        "status_watchers" => count(event.status.watchers),
+        "status_taken" => maybe(event.status.places.map(|places| places.taken)),
+        "status_places" => maybe(event.status.places.map(|places| places.all)),
         "visits" => {
             let latest = points.iter().rev().take(WINDOW).map(|point| point.visits);
             short(latest.clone().sum::<f64>() / decimal(latest.count().max(1) as u64))
@@ -103,6 +110,11 @@ pub(super) fn text(event: &Event, name: &str) -> String {
 
 fn sum(event: &Event, of: impl Fn(&Service) -> u64) -> u64 {
     event.services.iter().map(of).sum()
+}
+
+/// Whether all places of a service are taken.
+fn is_full(service: &Service) -> bool {
+    service.places.is_some_and(|places| places.all > 0 && places.taken >= places.all)
 }
 
 /// The places of all services together.

@@ -20,15 +20,15 @@ const PAGE: &str = include_str!("page.html");
 
 /// What every page is sent with as its `Content-Security-Policy`: this style, this script, and events from the same server.
 pub const POLICY: &str = "default-src 'none'; \
-    style-src 'sha256-c7n/2Qy+zorDkCmhHxEX7pCyL0xQVtGHA/MAhjhhVf0='; \
-    script-src 'sha256-SXE+WRTMy4wrmRF3iqFIlF6si2iBFc9mBGF/h1ieBaw='; \
+    style-src 'sha256-5iSbKvs3OYqqLALjCLFA42r4aTmFasBkhayF0yBnCPw='; \
+    script-src 'sha256-Jbk9FEVV5jZnRL8VSmvWO2kilXzJYAxAGmI0z0Ek0OU='; \
     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// The page of a server that has these tables, in the order of [`Event::machines`]: the last is that of the sockets.
 #[must_use]
 pub fn page(event: &Event, diagrams: &[&Diagram]) -> String {
     filled(PAGE, ("{{", "}}"), |name| match name {
-        "title" => "welcomed".to_owned(),
+        "title" | "name" => Markup(&event.name).to_string(),
         "version" => Markup(&event.version).to_string(),
         "figures" => figures::figures(event),
         "machines" => {
@@ -47,18 +47,18 @@ pub fn page(event: &Event, diagrams: &[&Diagram]) -> String {
     })
 }
 
-/// A page with the same head, style and policy, and without a script. Its body is HTML: what comes from strangers has to be in
+/// A page of the server of this name with the same head, style and policy, and without a script. Its body is HTML: what comes from strangers has to be in
 /// [`Markup`]. The style has `panel`, `told` for a panel of text, `list` around a table, `number` for its cells,
 /// `scroll` and `muted`.
 #[must_use]
-pub fn wrapped(title: &str, body: &str) -> String {
-    let title = Markup(title);
+pub fn wrapped(server: &str, title: &str, body: &str) -> String {
+    let (server, title) = (Markup(server), Markup(title));
     let (head, _) = PAGE.split_once("<!-- begin body -->").unwrap_or_default();
     let (_, tail) = PAGE.split_once("<!-- end body -->").unwrap_or_default();
-    let head = filled(head, ("{{", "}}"), |_| format!("{title} · welcomed"));
+    let head = filled(head, ("{{", "}}"), |_| format!("{title} · {server}"));
     format!(
         "{head}<a class=\"skip\" href=\"#main\">Skip to the text</a>\n\
-         <header><h1><a href=\"/\">welcomed</a> <small>{title}</small></h1></header>\n\
+         <header><h1><a href=\"/\">{server}</a> <small>{title}</small></h1></header>\n\
          <main id=\"main\" tabindex=\"-1\">\n{body}\n</main>{tail}"
     )
 }

@@ -5,7 +5,8 @@ use crate::reactor::tables;
 use crate::reactor::view::{ServiceView, View};
 use crate::services::status::numbers::{self, Numbers};
 use crate::services::status::page::event::{
-    Conversation, Descriptors, Event, Losses, Machine, Outcome, Places, Record, Service, Socket, Turns,
+    Conversation, Descriptors, Event, Losses, Machine, Outcome, Places, Record, Service, Socket, Status,
+    Turns,
 };
 use crate::services::status::stories::conversations::{self, Conversations};
 
@@ -23,6 +24,7 @@ pub(super) fn of(numbers: &Numbers, view: &View) -> Event {
     let losses = listen_overflows.zip(listen_drops).zip(syn_retransmits);
     let numbers::Process { open_descriptors, descriptor_limit, resident_bytes, .. } = numbers.process;
     Event {
+        name: numbers.name.clone(),
         version: numbers.version.clone(),
         age_seconds: numbers.age_seconds,
         stopping: numbers.stopping,
@@ -42,6 +44,7 @@ pub(super) fn of(numbers: &Numbers, view: &View) -> Event {
             total_seconds: numbers.turns.total_seconds,
             longest_seconds: numbers.turns.longest_seconds,
         },
+        status: status(&numbers.status),
         curve: Vec::new(),
         record: None,
     }
@@ -71,6 +74,15 @@ fn service(service: &numbers::Service) -> Service {
         broken: service.broken,
         accept_errors: service.accept_errors,
         pauses: service.accept_pauses,
+    }
+}
+
+fn status(status: &numbers::Status) -> Status {
+    Status {
+        requests: status.requests,
+        misdirected: status.misdirected,
+        watchers: status.watchers,
+        places: status.places.map(|places| Places { taken: places.taken, all: places.all }),
     }
 }
 

@@ -125,6 +125,7 @@ mod tests {
     use super::*;
     use crate::kernel::System;
     use crate::reactor::view::View;
+    use crate::services::status::numbers::Told;
 
     #[test]
     fn after_a_long_wait_rates_are_those_of_the_last_seconds() {
@@ -132,7 +133,7 @@ mod tests {
         for seconds in [1, 2, 3, 60] {
             let age = Duration::from_secs(seconds);
             let view = View { age, ..View::default() };
-            history.add(age, Numbers::of(&view, &System::default(), "0", None));
+            history.add(age, Numbers::of(&view, &System::default(), Told::default()));
         }
         assert_eq!(history.before().map(|before| before.age_seconds), Some(56.0));
     }

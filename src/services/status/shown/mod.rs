@@ -12,9 +12,9 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use self::history::History;
-use super::http::{Answer, Content, Reply, Request};
+use super::http::{Answer, Content, Reply, Request, Served};
 use super::metrics::{TEXT_FORMAT, metrics};
-use super::numbers::{Log, Numbers};
+use super::numbers::{Log, Numbers, Told};
 use super::page::event::Event;
 use super::page::{POLICY, page};
 use super::stories::Ledger;
@@ -57,6 +57,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// What is shown beside the loop and the ledger.
 pub trait Outside {
+    /// The name of the program, such as `welcomed`: the page is called so, and so are the text and the numbers.
+    fn name(&self) -> &str;
+
     /// The version of the program.
     fn version(&self) -> &str;
 
@@ -85,6 +88,10 @@ pub trait Outside {
 /// struct Program(SystemReader);
 ///
 /// impl Outside for Program {
+///     fn name(&self) -> &str {
+///         "greeter"
+///     }
+///
 ///     fn version(&self) -> &str {
 ///         env!("CARGO_PKG_VERSION")
 ///     }
@@ -118,6 +125,7 @@ pub struct Shown<O> {
     outside: O,
     ledger: Rc<RefCell<Ledger>>,
     view: View,
+    served: Served,
     history: History,
     /// What the system said last, and when.
     system: Option<(Instant, System)>,
@@ -129,8 +137,8 @@ impl<O: Outside> Shown<O> {
     /// What is shown of the services that keep this ledger.
     #[must_use]
     pub fn new(outside: O, ledger: Rc<RefCell<Ledger>>) -> Self {
-        let (view, history) = (View::default(), History::default());
-        Shown { outside, ledger, view, history, system: None, lists: None }
+        let (view, served, history) = (View::default(), Served::default(), History::default());
+        Shown { outside, ledger, view, served, history, system: None, lists: None }
     }
 
     fn ledger(&self) -> Ref<'_, Ledger> {
@@ -140,6 +148,12 @@ impl<O: Outside> Shown<O> {
     /// The addresses of the sockets, by their numbers.
     fn addresses(&self) -> Vec<String> {
         self.view.sockets.iter().map(|socket| socket.address.clone()).collect()
+    }
+
+    /// What is told of the program by itself.
+    fn told(&self) -> Told<'_> {
+        let outside = &self.outside;
+        Told { name: outside.name(), version: outside.version(), log: outside.log(), served: self.served }
     }
 
     /// Asks the system, unless it was asked less than a second ago. Gives whether it did.
@@ -163,7 +177,7 @@ impl<O: Outside> Shown<O> {
     fn numbers(&mut self, now: Instant) -> Numbers {
         let asks = self.ask(now);
         let system = self.system.as_ref().map(|(_, system)| system.clone()).unwrap_or_default();
-        let numbers = Numbers::of(&self.view, &system, self.outside.version(), self.outside.log());
+        let numbers = Numbers::of(&self.view, &system, self.told());
         if asks {
             self.history.asked(&numbers);
         }
@@ -229,8 +243,10 @@ impl<O: Outside> Shown<O> {
             for (title, list) in
                 [("recent", self.recent(LISTED_BESIDE, now)), ("slowest", slowest), ("failed", failed)]
             {
-                shown.push_str(&pages::listed(title, &list.first(LISTED_BESIDE)));
+                shown.push_str(&pages::listed(title, &list.first(LISTED_BESIDE), true));
             }
+        } else {
+            shown.push_str(pages::NOTHING_RECORDED);
         }
         Answer::text(200, shown)
     }
@@ -253,9 +269,10 @@ impl<O: Outside> Shown<O> {
             None => Answer::text(404, pages::no_such_list(&request.path)),
             Some((_, list)) if request.path == CONNECTIONS_JSON => Answer::new(JSON, list.json() + "\n"),
             Some((title, list)) if request.wants_html => {
-                Answer::new(HTML, pages::list(title, &list, self.records())).with_policy(POLICY)
+                Answer::new(HTML, pages::list(self.outside.name(), title, &list, self.records()))
+                    .with_policy(POLICY)
             }
-            Some((title, list)) => Answer::text(200, pages::listed(title, &list)),
+            Some((title, list)) => Answer::text(200, pages::listed(title, &list, self.records())),
         }
     }
 
@@ -271,7 +288,8 @@ impl<O: Outside> Shown<O> {
         match (story, form) {
             (None, _) => Answer::text(404, "the record has no such conversation, or not any more\n"),
             (Some(story), "") if request.wants_html => {
-                Answer::new(HTML, pages::story(&story)).with_policy(format!("{POLICY}; img-src 'self'"))
+                Answer::new(HTML, pages::story(self.outside.name(), &story))
+                    .with_policy(format!("{POLICY}; img-src 'self'"))
             }
             (Some(story), "") => Answer::text(200, story.to_string()),
             (Some(story), "json") => Answer::new(JSON, story.json() + "\n"),
@@ -305,10 +323,10 @@ impl<O: Outside> Shown<O> {
 }
 
 impl<O: Outside> Content for Shown<O> {
-    fn look(&mut self, view: View) {
-        self.view = view;
+    fn look(&mut self, view: View, served: Served) {
+        (self.view, self.served) = (view, served);
         if self.history.is_due(self.view.age) {
-            let numbers = Numbers::of(&self.view, &System::default(), self.outside.version(), None);
+            let numbers = Numbers::of(&self.view, &System::default(), Told { log: None, ..self.told() });
             self.history.add(self.view.age, numbers);
         }
     }

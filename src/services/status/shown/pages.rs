@@ -8,9 +8,17 @@ use crate::services::status::page::{UNKNOWN, duration, rough, wrapped};
 use crate::services::status::stories::conversations::{Conversation, Conversations};
 use crate::services::status::stories::story::Story;
 
-/// A list as text, under its title.
-pub(super) fn listed(title: &str, list: &Conversations) -> String {
-    format!("\n{title} conversations\n{list}")
+/// What stands in a text for the lists, where there is no record.
+pub(super) const NOTHING_RECORDED: &str =
+    "\nnothing is recorded (--record 0): there are no lists and no stories\n";
+
+/// A list as text, under its title. Without a record it says so.
+pub(super) fn listed(title: &str, list: &Conversations, records: bool) -> String {
+    match records {
+        true if list.conversations.is_empty() => format!("\n{title} conversations\n  there is none\n"),
+        true => format!("\n{title} conversations\n{list}"),
+        false => NOTHING_RECORDED.to_owned(),
+    }
 }
 
 /// The lists: their words, and the queries that ask for them.
@@ -38,7 +46,7 @@ const COLUMNS: [(&str, &str); 7] = [
 ];
 
 /// The page of a list.
-pub(super) fn list(title: &str, list: &Conversations, records: bool) -> String {
+pub(super) fn list(server: &str, title: &str, list: &Conversations, records: bool) -> String {
     let links = LISTS.map(|(word, query)| {
         let path = asked("/connections", query);
         let current = if word == title { " aria-current=\"page\"" } else { "" };
@@ -62,7 +70,7 @@ pub(super) fn list(title: &str, list: &Conversations, records: bool) -> String {
         list.conversations.iter().for_each(|one| row(&mut body, one, list.now_micros));
         body.push_str("</tbody></table></div>");
     }
-    wrapped(&format!("{title} conversations"), &body)
+    wrapped(server, &format!("{title} conversations"), &body)
 }
 
 fn row(body: &mut String, one: &Conversation, now_micros: u64) {
@@ -99,7 +107,7 @@ fn row(body: &mut String, one: &Conversation, now_micros: u64) {
 }
 
 /// The page of a story: its picture, and the same in words.
-pub(super) fn story(story: &Story) -> String {
+pub(super) fn story(server: &str, story: &Story) -> String {
     let number = story.conversation.number;
     let title = format!("{} {number}", story.conversation.service);
     let body = format!(
@@ -111,5 +119,5 @@ pub(super) fn story(story: &Story) -> String {
          <pre>{}</pre></div></section>",
         Markup(&story.to_string())
     );
-    wrapped(&title, &body)
+    wrapped(server, &title, &body)
 }

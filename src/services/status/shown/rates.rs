@@ -8,6 +8,10 @@ use crate::kernel::Network;
 struct Dropping(u64);
 
 impl Outside for Dropping {
+    fn name(&self) -> &'static str {
+        "dropping"
+    }
+
     fn version(&self) -> &'static str {
         "0"
     }
@@ -30,7 +34,7 @@ fn the_rates_of_the_system_are_from_one_question_to_the_next() {
     let mut numbers = |seconds: u64| {
         for _ in 0..seconds {
             age += Duration::from_secs(1);
-            shown.look(View { age, ..View::default() });
+            shown.look(View { age, ..View::default() }, Served::default());
         }
         let numbers = shown.numbers(start + age);
         text(&numbers, shown.history.before(), shown.history.before_and_asked())

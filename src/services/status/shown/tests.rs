@@ -8,7 +8,7 @@ use crate::net::{Cause, Peer};
 use crate::reactor::service::{Input, StreamService as _, Trace};
 use crate::reactor::tables::stream;
 use crate::services::status::http::request::{Method, Version};
-use crate::services::status::sample;
+use crate::services::status::sample::{self, SERVED};
 use crate::services::status::stories::Recorded;
 use crate::services::status::stories::conversations::Conversation;
 use crate::services::welcome::tables::connection::Outcome;
@@ -24,6 +24,10 @@ struct Fake {
 }
 
 impl Outside for Fake {
+    fn name(&self) -> &'static str {
+        "<greeter>"
+    }
+
     fn version(&self) -> &'static str {
         "0.2.0"
     }
@@ -54,7 +58,7 @@ impl Stage {
         let failures = [Outcome::TimedOut, Outcome::Failed];
         let streams = Recorded::new(WelcomeStreams::new(Settings::default()), &ledger, &failures);
         let mut shown = Shown::new(Fake { asked: Rc::clone(&asked) }, ledger);
-        shown.look(sample::view(5));
+        shown.look(sample::view(5), SERVED);
         Stage { shown, streams, began: Instant::now(), asked }
     }
 
@@ -220,6 +224,29 @@ fn a_list_that_there_is_not_is_404_and_names_those_there_are() {
 }
 
 #[test]
+fn a_server_is_called_by_its_name() {
+    let mut stage = stage();
+    let named = [
+        ("/", "<title>&lt;greeter&gt;</title>", "<greeter> 0.2.0, up "),
+        ("/connections", "<title>recent conversations · &lt;greeter&gt;</title>", "recent conversations"),
+        ("/connections/1", "<a href=\"/\">&lt;greeter&gt;</a>", "connection 1 from"),
+    ];
+    for (target, html, text) in named {
+        let page = body(&stage.ask(target, true, ms(5000)));
+        assert!(page.contains(html) && !page.contains("<greeter>"), "{target}: {page}");
+        assert!(stage.text(target).contains(text), "{target}");
+    }
+    assert!(stage.text("/metrics").contains("welcomed_build_info{name=\"<greeter>\",version=\"0.2.0\"} 1\n"));
+    assert!(stage.text("/counts.json").contains("\"name\": \"<greeter>\""));
+}
+
+#[test]
+fn a_list_without_a_conversation_says_so() {
+    let mut stage = Stage::new(1 << 16);
+    assert_eq!(stage.text("/connections?failed"), "\nfailed conversations\n  there is none\n");
+}
+
+#[test]
 fn a_story_and_the_lists_have_their_moments_in_utc() {
     let mut stage = stage();
     // The first conversation began four seconds before this is asked for.
@@ -257,8 +284,13 @@ fn a_page_shows_strange_names_as_text() {
 fn without_a_record_there_are_numbers_and_no_stories() {
     let mut stage = Stage::new(0);
     stage.visit(Some("Ada"), ms(1000), ms(1));
-    assert!(!stage.text("/").contains("conversations\n"));
-    assert_eq!(numbers(&stage.text("/connections")), [0; 0]);
+    for target in ["/", "/connections", "/connections?failed"] {
+        let text = stage.text(target);
+        assert!(
+            !text.contains("conversations\n") && text.ends_with(pages::NOTHING_RECORDED),
+            "{target}: {text}"
+        );
+    }
     assert_eq!(stage.ask("/connections/1", false, ms(5000)).status(), 404);
     for target in ["/", "/connections"] {
         assert!(body(&stage.ask(target, true, ms(5000))).contains("Nothing is recorded"), "{target}");
@@ -273,7 +305,7 @@ fn without_a_record_there_are_numbers_and_no_stories() {
 #[test]
 fn a_server_that_stops_is_not_ready_and_alive() {
     let mut stage = Stage::new(0);
-    stage.shown.look(View { stopping: true, ..sample::view(5) });
+    stage.shown.look(View { stopping: true, ..sample::view(5) }, SERVED);
     let ready = stage.ask("/ready", false, ms(0));
     assert_eq!((ready.status(), body(&ready)), (503, "stopping\n".to_owned()));
     assert_eq!(stage.ask("/health", false, ms(0)).status(), 200);
@@ -289,7 +321,7 @@ fn the_text_has_the_rates_of_the_last_seconds() {
     };
     assert_eq!(rate(&stage.text("/")), None);
     // Two seconds later one more round of 124 has come.
-    stage.shown.look(sample::view(6));
+    stage.shown.look(sample::view(6), SERVED);
     assert_eq!(rate(&stage.text("/")), Some("62.0".to_owned()));
 }
 
@@ -333,7 +365,7 @@ fn what_is_not_known_of_a_conversation_is_a_dash() {
         now_micros: 5,
         conversations: vec![Conversation { number: 7, ..Conversation::default() }],
     };
-    assert_eq!(pages::list("recent", &unknown, true).matches('–').count(), 4);
+    assert_eq!(pages::list("greeter", "recent", &unknown, true).matches('–').count(), 4);
     let event = Event {
         record: Some(facts::record(&unknown, &unknown, &unknown, &View::default())),
         ..Event::default()
@@ -345,7 +377,7 @@ fn what_is_not_known_of_a_conversation_is_a_dash() {
 fn the_first_event_has_the_whole_curve_and_a_later_one_its_end() {
     let mut stage = stage();
     for rounds in 6..30 {
-        stage.shown.look(sample::view(rounds));
+        stage.shown.look(sample::view(rounds), SERVED);
     }
     let now = stage.began + ms(5000);
     let points = |event: &[u8]| {
@@ -378,7 +410,7 @@ fn the_page_draws_the_tables_of_services_that_have_a_socket() {
     );
     let mut view = sample::view(5);
     view.sockets.retain(|socket| socket.service != 1);
-    stage.shown.look(view);
+    stage.shown.look(view, SERVED);
     let html = body(&stage.ask("/", true, ms(5000)));
     assert!(title(&html, "connection") && !title(&html, "datagram"));
 }
