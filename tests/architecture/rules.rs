@@ -113,7 +113,7 @@ pub(crate) const ROOMS: &[Row] = &[
     row("services::status::http::request", &["services::status::http"], &["httparse"], SANS_IO),
     row("services::status::http::tables", &["machine"], &[], SANS_IO),
     row("services::status::stories", &["machine", "net", "text", "kernel::seam", "reactor::service", "reactor::tables"], &["humantime", "schemars", "serde", "serde_json"], TOLD_THE_TIME),
-    row("services::status::numbers", &["kernel::system", "reactor::view", "services::status::sample"], &["schemars", "serde", "serde_json"], TOLD_THE_TIME),
+    row("services::status::numbers", &["kernel::system", "reactor::view", "services::status::http::content", "services::status::sample"], &["schemars", "serde", "serde_json"], TOLD_THE_TIME),
     row("services::status::metrics", &["kernel::system", "reactor::view", "services::status::numbers", "services::status::sample"], &["prometheus"], TOLD_THE_TIME),
     row("services::status::text", &["kernel::system", "reactor::view", "services::status::numbers", "services::status::sample"], &[], TOLD_THE_TIME),
     row("services::status::page", &["machine", "text"], &["serde", "serde_json"], SANS_IO),
