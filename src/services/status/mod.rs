@@ -11,6 +11,7 @@ pub mod http;
 pub mod metrics;
 pub mod numbers;
 pub mod page;
+mod readable;
 #[cfg(test)]
 mod sample;
 mod shown;

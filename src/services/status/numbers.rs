@@ -180,7 +180,7 @@ pub struct TurnBucket {
 }
 
 /// What the service that shows this has done itself. None of its clients is among those of the other services.
-#[derive(Clone, Copy, PartialEq, Eq, Serialize, Debug)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Serialize, Debug)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Status {
     /// Requests that were answered.

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 
 use self::table::{Column, Table};
 use super::numbers::{Machine, Numbers, Service};
+use super::readable::{decimal, duration, whole};
 
 /// How wide a count is at least, so that a table keeps its place while its counts rise.
 const COUNT: Column = Column::Right(11);
@@ -29,7 +30,7 @@ pub fn text(numbers: &Numbers, before: Option<&Numbers>, asked: Option<[&Numbers
             "{} {}, up {}, {does}{full}",
             numbers.name,
             numbers.version,
-            up(numbers.age_seconds)
+            whole(numbers.age_seconds)
         ))
     );
     for (place, service) in numbers.services.iter().enumerate() {
@@ -68,27 +69,13 @@ impl<'a> Counts<'a> {
         let now = pick(self.now);
         let rate = now.zip(self.before).and_then(|(now, before)| {
             let more = now.saturating_sub(pick(before)?);
-            Some(rounded(more) / (self.now.age_seconds - before.age_seconds))
+            Some(decimal(more) / (self.now.age_seconds - before.age_seconds))
         });
         [
             now.map_or_else(String::new, |now| now.to_string()),
             rate.map_or_else(String::new, |rate| format!("{rate:.1}")),
         ]
     }
-}
-
-/// A count to reckon with.
-#[expect(clippy::cast_precision_loss, reason = "what is shown of it has fewer digits")]
-fn rounded(count: u64) -> f64 {
-    count as f64
-}
-
-/// How long that is, such as `2 d 03:04:05`.
-fn up(seconds: f64) -> String {
-    let seconds = std::time::Duration::try_from_secs_f64(seconds).unwrap_or_default().as_secs();
-    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
-    let clock = format!("{hours:02}:{minutes:02}:{:02}", seconds % 60);
-    if days == 0 { clock } else { format!("{days} d {clock}") }
 }
 
 /// What became of the clients of the service in this place.
@@ -180,22 +167,13 @@ fn turns(text: &mut String, counts: &Counts<'_>) {
     let last = turns.buckets.iter().rposition(|bucket| bucket.count > 0).unwrap_or_default();
     for (number, bucket) in turns.buckets.iter().enumerate().take(last + 1).skip(first) {
         let [count, rate] = counts.of(&|numbers| Some(numbers.turns.buckets.get(number)?.count));
-        table.row([bucket.below_seconds.map_or_else(|| "longer".to_owned(), short), count, rate]);
+        table.row([bucket.below_seconds.map_or_else(|| "longer".to_owned(), duration), count, rate]);
     }
     let [count, rate] = counts.of(&|numbers| Some(numbers.turns.count));
     table.row(["all".to_owned(), count, rate]);
     table.write(text);
-    let mean = turns.total_seconds / rounded(turns.count.max(1));
-    let _ = writeln!(text, "  the mean {}, the longest {}", short(mean), short(turns.longest_seconds));
-}
-
-/// A time with its unit.
-fn short(seconds: f64) -> String {
-    match seconds {
-        ..0.001 => format!("{:.0} us", seconds * 1e6),
-        ..1.0 => format!("{:.1} ms", seconds * 1e3),
-        _ => format!("{seconds:.1} s"),
-    }
+    let mean = turns.total_seconds / decimal(turns.count.max(1));
+    let _ = writeln!(text, "  the mean {}, the longest {}", duration(mean), duration(turns.longest_seconds));
 }
 
 /// The service that shows this.
@@ -235,7 +213,7 @@ fn process(text: &mut String, numbers: &Numbers) {
     let whole = |count: Option<u64>| count.map(|count| count.to_string());
     row("descriptors", whole(process.open_descriptors), "");
     row("descriptor limit", whole(process.descriptor_limit), "");
-    let mebibytes = |bytes: u64| format!("{:.1}", rounded(bytes) / 1_048_576.0);
+    let mebibytes = |bytes: u64| format!("{:.1}", decimal(bytes) / 1_048_576.0);
     row("memory", process.resident_bytes.map(mebibytes), "MiB");
     row("processor, itself", process.cpu_user_seconds.map(|seconds| format!("{seconds:.2}")), "s");
     row("processor, kernel", process.cpu_system_seconds.map(|seconds| format!("{seconds:.2}")), "s");
@@ -311,7 +289,7 @@ mod tests {
     #[test]
     fn without_numbers_there_is_a_text_all_the_same() {
         let shown = text(&Numbers::of(&View::default(), &System::default(), sample::TOLD), None, None);
-        assert!(shown.starts_with("welcomed 0, up 00:00:00, serves\n"), "{shown}");
+        assert!(shown.starts_with("welcomed 0, up 1 s, serves\n"), "{shown}");
     }
 
     #[test]
@@ -321,16 +299,6 @@ mod tests {
             let shown = text(&numbers, before, None);
             let accepted = shown.lines().find(|line| line.starts_with("  accepted ")).unwrap();
             assert_eq!(accepted.split_whitespace().collect::<Vec<_>>(), ["accepted", "628"], "{shown}");
-        }
-    }
-
-    #[test]
-    fn times_have_their_unit() {
-        for (seconds, shown) in [(0.0, "0 us"), (0.000_512, "512 us"), (0.017, "17.0 ms"), (4.2, "4.2 s")] {
-            assert_eq!(short(seconds), shown);
-        }
-        for (seconds, shown) in [(59.9, "00:00:59"), (3661.0, "01:01:01"), (90_000.0, "1 d 01:00:00")] {
-            assert_eq!(up(seconds), shown);
         }
     }
 

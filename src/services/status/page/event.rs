@@ -6,6 +6,8 @@
 
 use serde::Serialize;
 
+pub use crate::services::status::numbers::{Outcome, Places, Status};
+
 /// A server at one moment.
 #[derive(Clone, Default, Debug, Serialize)]
 pub struct Event {
@@ -43,19 +45,6 @@ pub struct Event {
     pub record: Option<Record>,
 }
 
-/// The service that shows the others.
-#[derive(Clone, Copy, Default, Debug, Serialize)]
-pub struct Status {
-    /// Requests that were answered.
-    pub requests: u64,
-    /// Requests that were refused, because their host is not this server.
-    pub misdirected: u64,
-    /// Clients that watch.
-    pub watchers: u64,
-    /// The places of its connections, if they are told.
-    pub places: Option<Places>,
-}
-
 /// A service.
 #[derive(Clone, Default, Debug, Serialize)]
 pub struct Service {
@@ -77,24 +66,6 @@ pub struct Service {
     pub accept_errors: u64,
     /// How often accepting or receiving paused.
     pub pauses: u64,
-}
-
-/// The places of a service.
-#[derive(Clone, Copy, Default, Debug, Serialize)]
-pub struct Places {
-    /// Those that are taken.
-    pub taken: u64,
-    /// All of them.
-    pub all: u64,
-}
-
-/// What became of some clients.
-#[derive(Clone, Default, Debug, Serialize)]
-pub struct Outcome {
-    /// Its name in the table.
-    pub name: String,
-    /// How many clients.
-    pub count: u64,
 }
 
 /// A table with the counts of its arrows.

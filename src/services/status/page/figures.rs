@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 
 use super::event::{Event, Places, Service};
-use super::numbers::{UNKNOWN, bytes, decimal, duration, percent, short, whole};
 use super::template::filled;
 use crate::machine::svg::Grouped;
+use crate::services::status::readable::{UNKNOWN, bytes, decimal, duration, percent, short, whole};
 
 /// Over how many points of the curve the visits per second are taken.
 const WINDOW: usize = 5;

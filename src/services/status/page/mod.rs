@@ -5,14 +5,12 @@
 
 pub mod event;
 mod figures;
-mod numbers;
 mod tables;
 mod template;
 
 use crate::machine::Diagram;
 use crate::machine::svg::{Live, Markup};
 use event::{Event, Machine};
-pub(super) use numbers::{UNKNOWN, duration, rough};
 use template::filled;
 
 /// The page before it is filled in.

@@ -4,9 +4,9 @@
 use std::fmt::Write as _;
 
 use super::event::{Conversation, Event, Machine, Record, Service, Socket};
-use super::numbers::{UNKNOWN, duration, rough};
 use crate::machine::Diagram;
 use crate::machine::svg::{Grouped, Markup};
+use crate::services::status::readable::{UNKNOWN, duration, rough};
 
 /// The tables beside the picture `m` for screen readers and narrow screens: of the arrows and of the states.
 pub(super) fn beside(m: usize, diagram: &Diagram, machine: &Machine, small: bool) -> String {

@@ -5,8 +5,7 @@ use crate::reactor::tables;
 use crate::reactor::view::{ServiceView, View};
 use crate::services::status::numbers::{self, Numbers};
 use crate::services::status::page::event::{
-    Conversation, Descriptors, Event, Losses, Machine, Outcome, Places, Record, Service, Socket, Status,
-    Turns,
+    Conversation, Descriptors, Event, Losses, Machine, Record, Service, Socket, Turns,
 };
 use crate::services::status::stories::conversations::{self, Conversations};
 
@@ -44,7 +43,7 @@ pub(super) fn of(numbers: &Numbers, view: &View) -> Event {
             total_seconds: numbers.turns.total_seconds,
             longest_seconds: numbers.turns.longest_seconds,
         },
-        status: status(&numbers.status),
+        status: numbers.status,
         curve: Vec::new(),
         record: None,
     }
@@ -63,26 +62,16 @@ pub(super) fn diagrams(view: &View) -> Vec<&Diagram> {
 }
 
 fn service(service: &numbers::Service) -> Service {
-    let outcome = |outcome: &numbers::Outcome| Outcome { name: outcome.name.clone(), count: outcome.count };
     Service {
         title: service.name.clone(),
         accepted: service.accepted,
         open: service.open,
-        places: service.places.map(|places| Places { taken: places.taken, all: places.all }),
-        outcomes: service.outcomes.iter().map(outcome).collect(),
+        places: service.places,
+        outcomes: service.outcomes.clone(),
         refused: service.refused,
         broken: service.broken,
         accept_errors: service.accept_errors,
         pauses: service.accept_pauses,
-    }
-}
-
-fn status(status: &numbers::Status) -> Status {
-    Status {
-        requests: status.requests,
-        misdirected: status.misdirected,
-        watchers: status.watchers,
-        places: status.places.map(|places| Places { taken: places.taken, all: places.all }),
     }
 }
 

@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use super::facts::seconds;
 use crate::machine::svg::Markup;
-use crate::services::status::page::{UNKNOWN, duration, rough, wrapped};
+use crate::services::status::page::wrapped;
+use crate::services::status::readable::{UNKNOWN, duration, rough};
 use crate::services::status::stories::conversations::{Conversation, Conversations};
 use crate::services::status::stories::story::Story;
 

@@ -9,10 +9,10 @@ use serde::Serialize;
 
 use super::event::Event;
 use super::ledger::Ledger;
-use super::micros::Micros;
 use super::moment;
 use super::ring::{Head, Place};
 use super::words::Words;
+use crate::services::status::readable::Micros;
 
 /// Which conversations are listed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

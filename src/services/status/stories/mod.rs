@@ -10,7 +10,6 @@ mod event;
 pub mod histogram;
 pub mod ledger;
 mod mark;
-pub(super) mod micros;
 mod moment;
 pub mod record;
 pub mod recorded;

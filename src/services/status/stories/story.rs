@@ -9,9 +9,9 @@ use serde::Serialize;
 
 use super::conversations::{Conversation, Summary};
 use super::ledger::Ledger;
-use super::micros::Micros;
 use super::steps::{Spent, Step};
 use super::teller::Teller;
+use crate::services::status::readable::Micros;
 
 /// What happened to one conversation.
 ///

@@ -4,10 +4,10 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::micros::Micros;
 use super::steps::{Kind, Step};
 use super::story::Story;
 use crate::machine::svg::Markup;
+use crate::services::status::readable::Micros;
 
 /// Where the lifelines stand.
 const CLIENT_PX: i32 = 150;

@@ -1,11 +1,11 @@
 //! Tells a conversation step by step.
 
 use super::event::{Event, Told};
-use super::micros::Micros;
 use super::steps::{ArrowTold, Kind, Spent, Step, WokenBy};
 use super::words::Words;
 use crate::kernel::Interest;
 use crate::reactor::tables::stream;
+use crate::services::status::readable::Micros;
 use crate::text::Escaped;
 
 /// What has been told so far.

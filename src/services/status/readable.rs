@@ -1,9 +1,14 @@
-//! Numbers as text. The script of the page writes them in the same way, so that nothing changes when it begins.
+//! Numbers as people read them. The script of the page writes them in the same way, so that nothing changes when it begins.
+//!
+//! A length of time is rounded, as [`duration`] does it. Where the parts of a story have to add up it is exact: [`Micros`].
+
+use std::fmt::{self, Display, Formatter};
+use std::time::Duration;
 
 use crate::machine::svg::Grouped;
 
 /// What stands for a number that is not known.
-pub(in crate::services::status) const UNKNOWN: &str = "–";
+pub(super) const UNKNOWN: &str = "–";
 
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
@@ -25,7 +30,7 @@ pub(super) fn percent(share: f64) -> String {
 }
 
 /// A length of time in two units at most: `12 µs`, `3.4 ms`, `3 min 20 s`.
-pub(in crate::services::status) fn duration(seconds: f64) -> String {
+pub(super) fn duration(seconds: f64) -> String {
     let whole = whole_number(seconds.floor());
     let two = |big, one, small| format!("{} {big} {} {small}", whole / one, whole % one * 60 / one);
     match whole {
@@ -47,7 +52,7 @@ pub(super) fn whole(seconds: f64) -> String {
 }
 
 /// A length of time in one unit: `12 s`, `3 min`.
-pub(in crate::services::status) fn rough(seconds: f64) -> String {
+pub(super) fn rough(seconds: f64) -> String {
     let whole = whole(seconds);
     let mut words = whole.split(' ');
     [words.next(), words.next()].map(Option::unwrap_or_default).join(" ")
@@ -82,9 +87,52 @@ fn whole_number(number: f64) -> u64 {
     number.round() as u64
 }
 
+/// Microseconds, in a unit in which there are few digits: `61 µs`, `50.120 ms`, `1.500 s`. The alternate form has no zeros
+/// at its end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Micros(pub(super) u64);
+
+impl From<Duration> for Micros {
+    fn from(duration: Duration) -> Micros {
+        Micros(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX))
+    }
+}
+
+impl Display for Micros {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Micros(micros) = *self;
+        let (whole, part, unit) = match micros {
+            0..1_000 => return f.pad(&format!("{micros} µs")),
+            1_000..1_000_000 => (micros / 1_000, micros % 1_000, "ms"),
+            1_000_000.. => (micros / 1_000_000, micros / 1_000 % 1_000, "s"),
+        };
+        let digits = format!("{whole}.{part:03}");
+        let digits = if f.alternate() { digits.trim_end_matches('0').trim_end_matches('.') } else { &digits };
+        f.pad(&format!("{digits} {unit}"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_exact_duration_has_few_digits() {
+        for (micros, full, short) in [
+            (0, "0 µs", "0 µs"),
+            (100, "100 µs", "100 µs"),
+            (50_000, "50.000 ms", "50 ms"),
+            (1_020, "1.020 ms", "1.02 ms"),
+            (10_000_999, "10.000 s", "10 s"),
+            (61_500_000, "61.500 s", "61.5 s"),
+        ] {
+            assert_eq!(
+                (Micros(micros).to_string(), format!("{:#}", Micros(micros))),
+                (full.into(), short.into())
+            );
+        }
+        assert_eq!(format!("{:>8}|", Micros(5)), "    5 µs|");
+    }
 
     #[test]
     fn a_duration_has_two_units_at_most() {
