@@ -14,6 +14,7 @@ use super::service::{Input, StreamService, TIMERS, Then, Timer, Trace, Want};
 use super::tables::stream::{Machine, State};
 use super::timers::{Running, Timers};
 use super::untaken::Untaken;
+use super::view::Waiting;
 use crate::kernel::{Interest, Kernel};
 use crate::machine::Table;
 use crate::net::Peer;
@@ -301,6 +302,13 @@ impl<S: StreamService, K: Kernel> Connection<S, K> {
     /// Whose it is.
     pub(crate) fn peer(&self) -> &Peer {
         &self.peer
+    }
+
+    /// What is shown of it while it waits.
+    pub(super) fn waiting(&self, since: u64) -> Waiting {
+        let is_over = self.machine.state() != State::Open;
+        let state = if is_over { self.machine.state().to_string() } else { self.at.to_string() };
+        Waiting { peer: self.peer.to_string(), state, since: Duration::from_nanos(since), sent: self.output }
     }
 
     /// How long the way to the client and back takes, if it is known and takes time.

@@ -140,6 +140,14 @@ impl Deadlines {
         Some(key)
     }
 
+    /// The keys, those that were armed first in front, each with the moment since which it waits. Those that were postponed are left
+    /// out.
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = (usize, u64)> {
+        let next = |key: &u32| Some(self.node(*key).next);
+        let keys = std::iter::successors(Some(self.head), next).take_while(|key| *key != NONE);
+        keys.map(|key| (key as usize, self.node(key).expires.saturating_sub(self.after)))
+    }
+
     fn node(&self, key: u32) -> Node {
         self.nodes.get(key as usize).copied().unwrap_or(UNARMED)
     }
@@ -166,6 +174,19 @@ mod tests {
 
     fn list() -> Deadlines {
         Deadlines::new(Duration::from_nanos(AFTER))
+    }
+
+    #[test]
+    fn the_keys_that_wait_longest_are_in_front() {
+        let mut list = list();
+        assert_eq!(list.waiting().next(), None);
+        for (now, key) in [(1, 7), (2, 3), (4, 5), (6, 3), (7, 9)] {
+            list.arm(key, now);
+        }
+        list.disarm(5);
+        assert_eq!(list.waiting().collect::<Vec<_>>(), [(7, 1), (3, 6), (9, 7)]);
+        list.postpone(7, 30);
+        assert_eq!(list.waiting().collect::<Vec<_>>(), [(3, 6), (9, 7)]);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use super::service::{OnStop, StreamService, Trace};
 use super::services::{Key, Sealed, Services, Turn, since};
 use super::shares::Shares;
 use super::timers::Timers;
-use super::view::{Places, ServiceView};
+use super::view::{Places, ServiceView, WAITING_MAX};
 use crate::kernel::Kernel;
 use crate::machine::Table as _;
 use crate::net::Kind;
@@ -375,6 +375,9 @@ impl<S: StreamService, K: Kernel> Services<K> for Streams<S, K> {
     }
 
     fn view(&self, views: &mut Vec<ServiceView>) {
-        views.push(ServiceView::of(&self.counts, Some(self.places())));
+        let longest = self.timers.longest(WAITING_MAX).into_iter();
+        let waiting =
+            longest.filter_map(|(slot, since)| Some(self.connections.get(slot)?.waiting(since))).collect();
+        views.push(ServiceView { waiting, ..ServiceView::of(&self.counts, Some(self.places())) });
     }
 }

@@ -156,6 +156,18 @@ impl Timers {
         Some(Due { key, wait, at: first, is_postponed })
     }
 
+    /// The connections of which a timer runs that began longest ago: at most so many of each list, each connection once, with the moment at which
+    /// that began. It looks at no others, however many there are.
+    pub(crate) fn longest(&self, most: usize) -> Vec<(usize, u64)> {
+        let lists = self.lists.iter().chain([&self.linger]);
+        let mut all: Vec<_> = lists.flat_map(|list| list.waiting().take(most)).collect();
+        all.sort_unstable();
+        all.dedup_by_key(|(key, _)| *key);
+        all.sort_unstable_by_key(|(key, since)| (*since, *key));
+        all.truncate(most);
+        all
+    }
+
     fn on(&mut self, wait: Wait, change: impl FnOnce(&mut Deadlines)) {
         if wait == LINGER {
             change(&mut self.linger);
@@ -202,6 +214,20 @@ mod tests {
         timers.postpone(due, Duration::from_millis(1));
         timers.run(4, &mut running, [timer(0, 1), None], 8 * MS);
         assert_eq!((expired(&mut timers, 10 * MS), timers.expire(NEVER - 1)), (Some((4, 0)), None));
+    }
+
+    #[test]
+    fn the_connections_that_wait_longest_are_each_there_once() {
+        let (mut timers, mut all) = (timers().0, [Running::default(); 5]);
+        for (key, now) in [(3, 1), (1, 2), (4, 3), (0, 4), (2, 5)] {
+            timers.run(key, &mut all[key], [timer(0, 1), timer(1, 1)], now);
+        }
+        // It has another wait since then, and waits in the first one as before.
+        timers.run(3, &mut all[3], [timer(0, 1), timer(1, 2)], 6);
+        timers.run(1, &mut all[1], Timers::lingering(), 7);
+        assert_eq!(timers.longest(3), [(3, 1), (4, 3), (0, 4)]);
+        assert_eq!(timers.longest(9), [(3, 1), (4, 3), (0, 4), (2, 5), (1, 7)]);
+        assert_eq!(timers.longest(0), []);
     }
 
     #[test]

@@ -60,6 +60,24 @@ pub struct ServiceView {
     /// How many connections are open, lingering ones among them, and how many there may be. `None` if clients do not
     /// connect.
     pub places: Option<Places>,
+    /// The open connections that have waited longest, at most [`WAITING_MAX`], the longest first.
+    pub waiting: Vec<Waiting>,
+}
+
+/// How many open connections of a service a view has. It is taken for each answer of a watcher.
+pub const WAITING_MAX: usize = 32;
+
+/// A connection that is open, and waits.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Waiting {
+    /// Its client.
+    pub peer: String,
+    /// The state of its conversation in words; of a stream whose conversation is over the state of the stream.
+    pub state: String,
+    /// Since when, as an age of the loop: when the oldest of its timers began.
+    pub since: Duration,
+    /// How many bytes were sent to it; of 65,535 and more, 65,535.
+    pub sent: u16,
 }
 
 impl ServiceView {
@@ -76,6 +94,7 @@ impl ServiceView {
             accept_errors: counts.accept_errors(),
             pauses: counts.pauses(),
             places,
+            waiting: Vec::new(),
         }
     }
 }

@@ -38,6 +38,7 @@ fn served(system: &SystemReader, clients: u64) -> String {
         accept_errors: 0,
         pauses: 0,
         places: Some(Places { taken: 3, all: 992 }),
+        waiting: Vec::new(),
     };
     let view = View { services: vec![service], ..View::default() };
     let log = Log { lines_dropped: 0, queued_bytes: 110 };

@@ -102,6 +102,25 @@ fn a_full_server_shows_its_status() {
 }
 
 #[test]
+fn a_client_that_the_record_has_forgotten_is_listed_as_open() {
+    let shown = Shown::start(&["--record", "0", "--name-gap", "20s"]);
+    let silent = shown.server.connect();
+    let mut slow = shown.server.send(b"A");
+    until("both are open", || shown.get("/connections?open").1.contains("2 open, of which these 2"));
+    let (_, listed) = shown.get("/connections?open");
+    for client in [&silent, &slow] {
+        let address = client.local_addr().unwrap().to_string();
+        let line = listed.lines().find(|line| line.ends_with(&address)).unwrap();
+        assert!(line.contains("reading name"), "{listed}");
+    }
+    assert_eq!(shown.get("/connections?opened").0, 404);
+    slow.write_all(b"da\n").unwrap();
+    assert_eq!(answer(slow), "welcome ");
+    drop(silent);
+    until("none is left", || shown.get("/connections?open").1 == "\n0 open, and none waits\n");
+}
+
+#[test]
 fn a_server_out_of_descriptors_shows_its_status() {
     let shown = Shown::start(&["--name-gap", "20s"]);
     assert_eq!(shown.get("/health").0, 200);

@@ -8,7 +8,7 @@ use crate::kernel::{Network, SocketNumbers, System};
 use crate::machine::{Arrow, Table};
 use crate::reactor::Counts;
 use crate::reactor::tables::{socket, stream};
-use crate::reactor::view::{Places, ServiceView, SocketView, Turns, View};
+use crate::reactor::view::{Places, ServiceView, SocketView, Turns, View, Waiting};
 use crate::services::welcome::tables::{connection, datagram};
 
 /// A program that tells little of itself.
@@ -68,8 +68,15 @@ pub(super) fn view(rounds: u32) -> View {
     let mut turns = Turns::default();
     (0..40 * rounds).for_each(|turn| turns.add(Duration::from_micros(u64::from(turn * 37 % 900))));
     turns.add(Duration::from_millis(17));
+    let age = Duration::from_secs(90_000 + 2 * times);
+    let waiting = |peer: &str, state: &str, waits: Duration, sent| Waiting {
+        peer: peer.to_owned(),
+        state: state.to_owned(),
+        since: age.saturating_sub(waits),
+        sent,
+    };
     View {
-        age: Duration::from_secs(90_000 + 2 * times),
+        age,
         stopping: false,
         sockets: vec![
             socket("tcp://127.0.0.1:9999", 0, 2),
@@ -78,7 +85,13 @@ pub(super) fn view(rounds: u32) -> View {
             socket("tcp://127.0.0.1:9998", 2, 2),
         ],
         services: vec![
-            ServiceView::of(&streams, Some(Places { taken: 9, all: 992 })),
+            ServiceView {
+                waiting: vec![
+                    waiting("<b>pid 7", "writing welcome", Duration::from_millis(100), u16::MAX),
+                    waiting("192.0.2.1:4000", "reading name", Duration::from_secs(9), 0),
+                ],
+                ..ServiceView::of(&streams, Some(Places { taken: 9, all: 992 }))
+            },
             ServiceView::of(&datagrams, None),
         ],
         turns,

@@ -6,12 +6,14 @@ mod endpoints;
 mod facts;
 mod history;
 mod pages;
+mod waiting;
 
 use std::cell::{Ref, RefCell};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use self::history::History;
+use self::waiting::Open;
 use super::http::{Answer, Content, Reply, Request, Served};
 use super::metrics::{TEXT_FORMAT, metrics};
 use super::numbers::{Log, Numbers, Told};
@@ -30,7 +32,7 @@ const PATHS: &str = "\
 nothing is here; there are
 /                    the page; as text for what does not ask for HTML
 /events              the numbers of the page, once a second (server-sent events)
-/connections         the recent conversations; ?slowest and ?failed
+/connections         the recent conversations; ?slowest, ?failed and ?open
 /connections/N       the story of one; /connections/N.svg, /connections/N.json
 /connections.json    the same lists
 /metrics             for Prometheus
@@ -264,7 +266,22 @@ impl<O: Outside> Shown<O> {
         Some((word, list))
     }
 
+    /// The open connections that have waited longest: the loop knows them, whatever is recorded.
+    fn open(&self, request: &Request<'_>) -> Answer {
+        let open = Open::of(&self.view, self.ledger().keeps_names());
+        if request.path == CONNECTIONS_JSON {
+            Answer::new(JSON, open.json() + "\n")
+        } else if request.wants_html {
+            Answer::new(HTML, pages::open(self.outside.name(), &open)).with_policy(POLICY)
+        } else {
+            Answer::text(200, open.to_string())
+        }
+    }
+
     fn conversations(&mut self, request: &Request<'_>, now: Instant) -> Answer {
+        if request.query == pages::OPEN {
+            return self.open(request);
+        }
         match self.list(request.query, now) {
             None => Answer::text(404, pages::no_such_list(&request.path)),
             Some((_, list)) if request.path == CONNECTIONS_JSON => Answer::new(JSON, list.json() + "\n"),

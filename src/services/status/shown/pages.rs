@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::facts::seconds;
+use super::waiting::Open;
 use crate::machine::svg::Markup;
 use crate::services::status::page::wrapped;
 use crate::services::status::readable::{UNKNOWN, duration, rough};
@@ -23,7 +24,11 @@ pub(super) fn listed(title: &str, list: &Conversations, records: bool) -> String
 }
 
 /// The lists: their words, and the queries that ask for them.
-pub(super) const LISTS: [(&str, &str); 3] = [("recent", ""), ("slowest", "slowest"), ("failed", "failed")];
+pub(super) const LISTS: [(&str, &str); 4] =
+    [("recent", ""), ("slowest", "slowest"), ("failed", "failed"), ("open", OPEN)];
+
+/// The query for the open connections, which are no list of the record.
+pub(super) const OPEN: &str = "open";
 
 /// Where the list is that this query of a path asks for.
 fn asked(path: &str, query: &str) -> String {
@@ -46,14 +51,24 @@ const COLUMNS: [(&str, &str); 7] = [
     ("endpoint", "Came to"),
 ];
 
-/// The page of a list.
-pub(super) fn list(server: &str, title: &str, list: &Conversations, records: bool) -> String {
+/// The links to all lists, of which this one is shown.
+fn links(title: &str) -> String {
     let links = LISTS.map(|(word, query)| {
         let path = asked("/connections", query);
         let current = if word == title { " aria-current=\"page\"" } else { "" };
         format!("<a href=\"{path}\"{current}>{word}</a>")
     });
-    let mut body = format!("<nav class=\"lists\" aria-label=\"Lists\">{}</nav>\n", links.join(" · "));
+    format!("<nav class=\"lists\" aria-label=\"Lists\">{}</nav>\n", links.join(" · "))
+}
+
+/// The page of the open connections.
+pub(super) fn open(server: &str, open: &Open) -> String {
+    wrapped(server, "open connections", &(links(OPEN) + &open.html()))
+}
+
+/// The page of a list.
+pub(super) fn list(server: &str, title: &str, list: &Conversations, records: bool) -> String {
+    let mut body = links(title);
     if !records {
         body.push_str("<p>Nothing is recorded (<code>--record 0</code>).</p>");
     } else if list.conversations.is_empty() {

@@ -44,6 +44,12 @@ impl Ledger {
         &self.accounts
     }
 
+    /// Whether names and addresses of clients may be shown.
+    #[must_use]
+    pub fn keeps_names(&self) -> bool {
+        self.record.keeps_names
+    }
+
     /// How many bytes of the record are in use, and how many there are.
     #[must_use]
     pub fn record_bytes(&self) -> (usize, usize) {

@@ -35,7 +35,7 @@ fn a_list_that_there_is_not_is_404_and_names_those_there_are() {
         for query in ["slow", "SLOWEST", "slowest&failed", "slowest=1", "recent"] {
             for wants_html in [false, true] {
                 let answer = stage.ask(&format!("{path}?{query}"), wants_html, ms(5000));
-                let lists = format!("there are {path}, {path}?slowest, {path}?failed\n");
+                let lists = format!("there are {path}, {path}?slowest, {path}?failed, {path}?open\n");
                 assert_eq!(answer.status(), 404, "{path}?{query}");
                 let body = body(&answer);
                 assert!(body.ends_with(&lists) && body.lines().count() == 1, "{body}");
