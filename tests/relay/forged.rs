@@ -90,11 +90,11 @@ impl Site {
 
 /// Receives anew where that was interrupted. A call with a timeout is, without any handler, when its process was stopped and goes
 /// on (signal(7)): no datagram is lost by that.
-fn uninterrupted<T>(mut receives: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
-        match receives() {
+        match call() {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            received => return received,
+            done => return done,
         }
     }
 }
