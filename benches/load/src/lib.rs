@@ -56,7 +56,7 @@ mod system;
 pub use crate::figures::measured::{Glimpse, Measured};
 pub use crate::figures::tally::Failure;
 pub use crate::generator::run;
-pub use crate::plan::arrivals::Spacing;
+pub use crate::plan::arrivals::{Spacing, Stage};
 pub use crate::plan::target::Target;
 pub use crate::plan::welcome::Terminator;
 pub use crate::plan::welcome::Welcome;

@@ -46,9 +46,10 @@ const TRY_AGAIN: Nanos = SECOND / 1000;
 /// say), or [`ErrorKind::InvalidInput`] for a load that is none.
 pub fn run(plan: &Plan, stop: &AtomicBool, tell: &mut dyn FnMut(&Glimpse<'_>)) -> io::Result<Measured> {
     plan.check()?;
-    let mut generator = Generator::new(plan)?;
     let usage = || (plan.server.map(Usage::of).unwrap_or_default(), Usage::of(std::process::id()));
     let (net, before) = (NetCounters::read(), usage());
+    // Its time runs from here: what was read before can take long on a busy machine.
+    let mut generator = Generator::new(plan)?;
     generator.go(stop, tell)?;
     let (server, own) = usage();
     generator.wait_for_leftovers(stop)?;
@@ -104,10 +105,7 @@ impl<'a> Generator<'a> {
     fn new(plan: &'a Plan) -> io::Result<Generator<'a>> {
         let poll = Poll::new()?;
         let timer = Timer::new(poll.registry(), TIMER)?;
-        let arrivals = match plan.load {
-            Load::Closed(_) => None,
-            Load::Open(rate, spread) => Some(Arrivals::new(spread, rate, plan.seed)),
-        };
+        let arrivals = plan.arrivals();
         let began = now();
         Ok(Generator {
             plan,

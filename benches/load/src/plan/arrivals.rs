@@ -3,6 +3,9 @@
 //! Arrivals are moments on an absolute schedule, so a late start of one delays no other. A latency counts from the
 //! scheduled moment and leaves nothing out (no coordinated omission).
 
+use std::collections::VecDeque;
+use std::time::Duration;
+
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng as _, SeedableRng as _};
 
@@ -16,6 +19,24 @@ pub enum Spacing {
     Uniform,
 }
 
+/// So many arrivals a second for so long.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Stage {
+    /// Visits a second, from 0.001 to 1e9.
+    pub rate: f64,
+    /// How long this stage lasts.
+    pub duration: Duration,
+}
+
+impl Stage {
+    /// The mean gap, in 2⁻³² ns.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate is positive")]
+    #[expect(clippy::cast_precision_loss, reason = "a gap needs no more than 53 bits")]
+    fn gap(&self) -> u128 {
+        (SECOND as f64 / self.rate) as u128
+    }
+}
+
 /// One second in the unit of the schedule, 2⁻³² ns: fine enough that the mean gap of a billion arrivals
 /// is exact to a nanosecond in all.
 const SECOND: u128 = 1_000_000_000 << 32;
@@ -23,7 +44,8 @@ const SECOND: u128 = 1_000_000_000 << 32;
 /// An endless schedule of arrivals.
 pub(crate) struct Arrivals {
     spacing: Spacing,
-    gap: u128,
+    /// The stages to come: when each ends, in 2⁻³² ns since the start, and its mean gap. The last one has no end.
+    stages: VecDeque<(u128, u128)>,
     /// The next arrival, in 2⁻³² ns since the start.
     next: u128,
     random: Xoshiro256PlusPlus,
@@ -32,12 +54,23 @@ pub(crate) struct Arrivals {
 impl Arrivals {
     /// `rate` arrivals a second; the same `seed` gives the same schedule.
     pub(crate) fn new(spacing: Spacing, rate: f64, seed: u64) -> Arrivals {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate is positive")]
-        #[expect(clippy::cast_precision_loss, reason = "a gap needs no more than 53 bits")]
-        let gap = (SECOND as f64 / rate) as u128;
-        let mut arrivals =
-            Arrivals { spacing, gap, next: 0, random: Xoshiro256PlusPlus::seed_from_u64(seed) };
-        arrivals.advance();
+        Arrivals::staged(spacing, &[Stage { rate, duration: Duration::MAX }], seed)
+    }
+
+    /// Stages, one after the other. The last one goes on for ever.
+    pub(crate) fn staged(spacing: Spacing, stages: &[Stage], seed: u64) -> Arrivals {
+        let mut end = 0;
+        let stages = stages.iter().map(|stage| {
+            end += stage.duration.as_nanos().min(u128::from(u64::MAX)) << 32;
+            (end, stage.gap())
+        });
+        let random = Xoshiro256PlusPlus::seed_from_u64(seed);
+        let mut arrivals = Arrivals { spacing, stages: stages.collect(), next: 0, random };
+        match spacing {
+            Spacing::Poisson => arrivals.advance(),
+            // From the middle of the first gap, so that in n gaps there are n arrivals.
+            Spacing::Uniform => arrivals.go_on(arrivals.gap() / 2),
+        }
         arrivals
     }
 
@@ -48,10 +81,30 @@ impl Arrivals {
 
     /// Goes on to the arrival behind it.
     pub(crate) fn advance(&mut self) {
-        self.next += match self.spacing {
-            Spacing::Uniform => self.gap,
+        let gap = match self.spacing {
+            Spacing::Uniform => self.gap(),
             Spacing::Poisson => self.exponential(),
         };
+        self.go_on(gap);
+    }
+
+    /// The mean gap of the present stage.
+    fn gap(&self) -> u128 {
+        self.stages.front().map_or(SECOND, |(_, gap)| *gap)
+    }
+
+    /// Goes on by a gap of the present stage. What of it is beyond the stage's end is as much of a gap of the next one.
+    fn go_on(&mut self, gap: u128) {
+        self.next += gap;
+        while let (Some((end, before)), Some((_, behind))) = (self.stages.front(), self.stages.get(1))
+            && self.next >= *end
+        {
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a gap is positive")]
+            #[expect(clippy::cast_precision_loss, reason = "a gap needs no more than 53 bits")]
+            let rest = ((self.next - end) as f64 / *before as f64 * *behind as f64) as u128;
+            self.next = end + rest;
+            self.stages.pop_front();
+        }
     }
 
     /// A random gap with the schedule's mean: the inverse of the exponential distribution.
@@ -60,7 +113,7 @@ impl Arrivals {
     fn exponential(&mut self) -> u128 {
         // From (0, 1], so that the logarithm is finite.
         let uniform = ((self.random.next_u64() >> 11) + 1) as f64 / (1u64 << 53) as f64;
-        (-uniform.ln() * self.gap as f64) as u128
+        (-uniform.ln() * self.gap() as f64) as u128
     }
 }
 
@@ -72,8 +125,8 @@ mod tests {
         // 3 a second is no whole number of nanoseconds: rounding each gap would be off by a third of a second.
         for rate in [3.0, 1000.0 / 7.0, 999_983.0] {
             let mut arrivals = Arrivals::new(Spacing::Uniform, rate, 1);
-            arrivals.next += arrivals.gap * 999_999_999;
-            let exact = 1e9 / rate * 1e9;
+            arrivals.next += arrivals.gap() * 999_999_999;
+            let exact = (1e9 - 0.5) / rate * 1e9;
             assert!(
                 (arrivals.next() as f64 - exact).abs() <= exact * 1e-15 + 2.0,
                 "{rate} a second: {}",
@@ -115,5 +168,46 @@ mod tests {
         assert_eq!(schedule(7), schedule(7));
         assert_ne!(schedule(7), schedule(8));
         assert!(schedule(7).is_sorted());
+    }
+
+    #[test]
+    fn uniform_arrivals_are_as_many_as_rate_times_duration() {
+        use super::{Arrivals, Spacing};
+        for (rate, seconds, due) in
+            [(10.0, 1, 10), (3.0, 1, 3), (7.0, 9, 63), (999_983.0, 1, 999_983), (0.5, 4, 2)]
+        {
+            let mut arrivals = Arrivals::new(Spacing::Uniform, rate, 1);
+            let mut count = 0;
+            while arrivals.next() < seconds * 1_000_000_000 {
+                count += 1;
+                arrivals.advance();
+            }
+            assert_eq!(count, due, "{rate} a second for {seconds} s");
+        }
+    }
+
+    #[test]
+    fn each_stage_has_its_rate_and_no_gap_at_its_end() {
+        use super::{Arrivals, Duration, Spacing, Stage};
+        let stage = |rate, seconds| Stage { rate, duration: Duration::from_secs(seconds) };
+        let stages = [stage(10.0, 2), stage(0.25, 8), stage(1000.0, 3), stage(100.0, 1)];
+        for spacing in [Spacing::Uniform, Spacing::Poisson] {
+            let mut arrivals = Arrivals::staged(spacing, &stages, 3);
+            let mut counts = [0; 14];
+            while arrivals.next() < 14_000_000_000 {
+                counts[usize::try_from(arrivals.next() / 1_000_000_000).unwrap()] += 1;
+                arrivals.advance();
+            }
+            let counts = [&counts[..2], &counts[2..10], &counts[10..13], &counts[13..]]
+                .map(|part| part.iter().sum::<i32>());
+            if spacing == Spacing::Uniform {
+                assert_eq!(counts, [20, 2, 3000, 100]);
+            }
+            for (count, due) in counts.into_iter().zip([20, 2, 3000, 100]) {
+                // Five standard deviations, and a few for the small ones.
+                let off = (f64::from(count - due)).abs();
+                assert!(off <= 5.0 * f64::from(due).sqrt(), "{spacing:?}: {count} of {due}");
+            }
+        }
     }
 }

@@ -9,7 +9,7 @@ use std::io::{self, ErrorKind};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::plan::arrivals::Spacing;
+use crate::plan::arrivals::{Arrivals, Spacing, Stage};
 use crate::plan::manners::Manners;
 use crate::plan::target::Target;
 use crate::plan::welcome::{Names, Terminator, Welcome};
@@ -22,6 +22,13 @@ pub enum Load {
     Closed(usize),
     /// An open loop: so many a second, from 0.001 to 1e9, whether or not those before have ended.
     Open(f64, Spacing),
+}
+
+impl Load {
+    /// Whether it is an open loop.
+    pub(crate) fn is_open(self) -> bool {
+        matches!(self, Load::Open(..))
+    }
 }
 
 /// What a run does: begin with [`Plan::plain`], change what is to be different, and [`run`](crate::run) it.
@@ -46,6 +53,8 @@ pub struct Plan {
     pub pause: Duration,
     /// What the arrivals of an open loop are drawn from: the same seed is the same schedule.
     pub seed: u64,
+    /// The stages of an open loop, one after the other, instead of the one rate. None: there is that rate alone.
+    pub stages: Vec<Stage>,
     /// The process that serves, if its processor time is to be measured.
     pub server: Option<u32>,
 }
@@ -70,6 +79,7 @@ impl Plan {
             sources: Vec::new(),
             pause: Duration::ZERO,
             seed: 1,
+            stages: Vec::new(),
             server: None,
         })
     }
@@ -89,15 +99,31 @@ impl Plan {
         Ok(())
     }
 
+    /// The arrivals of an open loop; a closed one has none.
+    pub(crate) fn arrivals(&self) -> Option<Arrivals> {
+        match self.load {
+            Load::Closed(_) => None,
+            Load::Open(rate, spacing) if self.stages.is_empty() => {
+                Some(Arrivals::new(spacing, rate, self.seed))
+            }
+            Load::Open(_, spacing) => Some(Arrivals::staged(spacing, &self.stages, self.seed)),
+        }
+    }
+
     /// Fails with [`ErrorKind::InvalidInput`] if the load is none.
     pub(crate) fn check(&self) -> io::Result<()> {
         let why = match self.load {
             Load::Closed(0) => "a closed loop has at least 1 visit at a time",
-            Load::Open(rate, _) if !(0.001..=1e9).contains(&rate) => {
+            Load::Open(rate, _) if !rates(rate, &self.stages).all(|rate| (0.001..=1e9).contains(&rate)) => {
                 "an open loop has from 0.001 to 1e9 visits a second"
             }
             Load::Closed(_) | Load::Open(..) => return Ok(()),
         };
         Err(io::Error::new(ErrorKind::InvalidInput, why))
     }
+}
+
+/// The rate of an open loop and those of its stages.
+fn rates(rate: f64, stages: &[Stage]) -> impl Iterator<Item = f64> {
+    std::iter::once(rate).chain(stages.iter().map(|stage| stage.rate))
 }
