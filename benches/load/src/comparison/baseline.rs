@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::figures::statistics::mean_log;
+use crate::system::files::{at, write};
 
 /// What is kept of a run.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -33,8 +34,8 @@ impl Baseline {
 
     /// Keeps it under `name`.
     pub(crate) fn save(&self, folder: &Path, name: &str) -> io::Result<()> {
-        fs::create_dir_all(folder)?;
-        fs::write(file(folder, name), serde_json::to_string(self)?)
+        fs::create_dir_all(folder).map_err(|error| at(folder, &error))?;
+        write(&file(folder, name), &serde_json::to_string(self)?)
     }
 
     /// What is kept under `name`.
@@ -46,7 +47,7 @@ impl Baseline {
                 format!("there is no baseline {name:?} ({}): {error}", file.display()),
             )
         })?;
-        Ok(serde_json::from_str(&text)?)
+        serde_json::from_str(&text).map_err(|error| at(&file, &error.into()))
     }
 
     /// The change from `self` to `now`: of the mean logarithm, with the interval of Welch's test, so that

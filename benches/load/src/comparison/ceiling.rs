@@ -4,7 +4,7 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::comparison::contender::Server;
+use crate::comparison::contender::server::Server;
 use crate::figures::measured::Measured;
 use crate::generator::run;
 use crate::peers::Peer;

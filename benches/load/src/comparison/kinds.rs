@@ -6,8 +6,9 @@ use std::time::Duration;
 use serde::Serialize;
 use welcomed::net::Kind;
 
-use crate::comparison::contender::start_over;
+use crate::comparison::contender::server::Server;
 use crate::comparison::setup::{CROWD, Setup};
+use crate::comparison::success::succeeded;
 use crate::figures::tally::Tally;
 use crate::generator::run;
 use crate::plan::{Load, Plan};
@@ -43,16 +44,18 @@ impl KindRow {
     }
 }
 
-/// Closed loop over every kind that can be loaded, in turns of `turn`, the order reversed each round.
+/// Closed loop over every kind that can be loaded, in turns of `turn`, the order reversed each round. Whatever fails, `rows`
+/// has what was measured before.
 #[expect(clippy::cast_precision_loss, reason = "figures for people")]
 pub(crate) fn measure(
     setup: &Setup<'_>,
     turn: Duration,
     cpu: Option<usize>,
+    rows: &mut Vec<KindRow>,
     progress: &mut dyn FnMut(&str),
-) -> io::Result<Vec<KindRow>> {
+) -> io::Result<()> {
     let kinds = [Kind::Tcp, Kind::Unix, Kind::UnixPacket, Kind::Udp, Kind::UnixGram];
-    let mut rows = kinds.map(|kind| KindRow { kind: kind.to_string(), ..KindRow::default() });
+    rows.extend(kinds.map(|kind| KindRow { kind: kind.to_string(), ..KindRow::default() }));
     for round in 0..ROUNDS {
         let mut order: Vec<_> = rows.iter_mut().zip(kinds).collect();
         if round % 2 == 1 {
@@ -63,7 +66,7 @@ pub(crate) fn measure(
                 break;
             }
             progress(&format!("kinds of sockets, round {} of {ROUNDS}: {kind}", round + 1));
-            let server = start_over(kind, setup.welcomed, cpu, setup.folder)?;
+            let server = Server::over(kind, setup.welcomed, cpu, setup.folder)?;
             let plan = Plan {
                 server: Some(server.pid()),
                 timeout: Duration::from_secs(1),
@@ -71,6 +74,11 @@ pub(crate) fn measure(
             };
             run(&Plan { duration: turn / 10, ..plan.clone() }, setup.stop, &mut |_| {})?;
             let measured = run(&plan, setup.stop, &mut |_| {})?;
+            if !setup.goes_on() {
+                break;
+            }
+            succeeded(&measured.tally)
+                .map_err(|why| io::Error::other(format!("welcomed over {kind}: {why}")))?;
             let Tally { welcomed, lost, waited, .. } = measured.tally;
             row.rates.push(measured.rate());
             row.cpu_micros.push(measured.server.cpu as f64 / 1e3 / welcomed.max(1) as f64);
@@ -80,5 +88,5 @@ pub(crate) fn measure(
             row.failures += measured.tally.failures();
         }
     }
-    Ok(rows.to_vec())
+    Ok(())
 }

@@ -3,9 +3,11 @@
 use std::io;
 use std::time::Duration;
 
-use crate::comparison::contender::{self, Contender, Server};
+use crate::comparison::contender::server::Server;
+use crate::comparison::contender::{self, Contender};
 use crate::comparison::row::{Held, Row};
-use crate::comparison::setup::{CROWD, Scale, Setup};
+use crate::comparison::setup::{CROWD, PATIENCE, Scale, Setup};
+use crate::comparison::success::succeeded;
 use crate::comparison::{calls, ceiling};
 use crate::figures::latency::Latency;
 use crate::figures::measured::Measured;
@@ -19,6 +21,9 @@ use crate::system::processes::{descriptor_limit, descriptors, resident_bytes, wa
 
 /// How often latencies are measured, if the machine spoils them each time.
 const LATENCY_ATTEMPTS: usize = 3;
+
+/// How often a turn is repeated in which the machine let nothing happen.
+const TURN_ATTEMPTS: usize = 5;
 
 /// The comparison while it goes on.
 pub(crate) struct Lab<'a> {
@@ -69,12 +74,47 @@ impl<'a> Lab<'a> {
                     self.scale.rounds,
                     contender.name()
                 ));
-                let server = contender.start(self.cpu, self.setup.folder)?;
-                self.visit(&server, Load::Closed(CROWD), self.scale.turn / 10)?;
-                let measured = self.visit(&server, Load::Closed(CROWD), self.scale.turn)?;
-                self.churned(index, &measured);
+                let measured = self.turn(&contender)?;
+                if self.setup.goes_on() {
+                    self.churned(index, &measured);
+                }
             }
         }
+        Ok(())
+    }
+
+    /// One turn of a contender. One in which the machine let nothing happen is repeated.
+    fn turn(&self, contender: &Contender) -> io::Result<Measured> {
+        let mut server = contender.start(self.cpu, self.setup.folder)?;
+        self.visit(&server, Load::Closed(CROWD), self.scale.turn / 10)?;
+        let mut attempt = 1;
+        loop {
+            let measured = self.visit(&server, Load::Closed(CROWD), self.scale.turn)?;
+            self.serves_still(&mut server, &measured, contender)?;
+            let is_empty = measured.tally.welcomed == 0 || measured.server.cpu == 0;
+            if !is_empty || attempt == TURN_ATTEMPTS || !self.setup.goes_on() {
+                return Ok(measured);
+            }
+            attempt += 1;
+        }
+    }
+
+    /// Fails if a server does not serve, so that the comparison does not go on for long without a figure.
+    fn serves_still(
+        &self,
+        server: &mut Server,
+        measured: &Measured,
+        contender: &Contender,
+    ) -> io::Result<()> {
+        let named = |why: &dyn std::fmt::Display| io::Error::other(format!("{}: {why}", contender.name()));
+        if server.has_ended() {
+            return Err(named(&"it ended while it was visited"));
+        }
+        if self.setup.goes_on() { succeeded(&measured.tally).map_err(|why| named(&why)) } else { Ok(()) }
+    }
+
+    /// What follows from the rounds of the churn, as far as they have come.
+    pub(crate) fn add_up(&mut self) {
         let floor = self.rows.first().map(|row| row.cpu_micros.clone()).unwrap_or_default();
         let ceiling = self.ceiling();
         for row in &mut self.rows {
@@ -83,7 +123,6 @@ impl<'a> Lab<'a> {
             row.costs = paired_ratios(&row.cpu_micros, &floor);
             row.cost = Some(spread(&row.costs)).filter(|cost| cost.median.is_finite());
         }
-        Ok(())
     }
 
     #[expect(clippy::cast_precision_loss, reason = "figures for people")]
@@ -93,7 +132,7 @@ impl<'a> Lab<'a> {
             row.rates.push(measured.rate());
             row.generator_busy.push(measured.busy());
             row.cpu_micros.push(measured.server.cpu as f64 / 1e3 / visits);
-            row.switches.push(measured.server.switches as f64 / visits);
+            row.switches.extend(measured.server.switches.map(|switches| switches as f64 / visits));
             row.failures += measured.tally.failures();
         }
     }
@@ -116,7 +155,7 @@ impl<'a> Lab<'a> {
         if !slowest.is_finite() {
             return Ok(());
         }
-        let rate = slowest / 2.0;
+        let rate = (slowest / 2.0).max(1.0);
         let mut measured_now: Vec<usize> = (0..self.contenders.len()).collect();
         for attempt in 1..=LATENCY_ATTEMPTS {
             let tallies = self.tallies(&measured_now, rate, progress)?;
@@ -124,7 +163,8 @@ impl<'a> Lab<'a> {
                 row.failures += tally.failures();
                 row.latency = Some(Latency::of(&tally, rate, attempt));
             }
-            measured_now.retain(|index| self.rows.get(*index).is_some_and(Row::is_spoiled));
+            let again = |row: &Row| row.is_spoiled() || row.latency.is_none();
+            measured_now.retain(|index| self.rows.get(*index).is_some_and(again));
         }
         Ok(())
     }
@@ -175,14 +215,21 @@ impl<'a> Lab<'a> {
             // Without, with, with, without: a drift of the machine meets both alike.
             let mut alone = vec![churn()?];
             let before = resident_bytes(server.pid());
-            let idle = idle_connections(&server.target, count)?;
-            wait_until(|| descriptors(server.pid()) >= count);
-            let bytes = resident_bytes(server.pid()).saturating_sub(before);
+            let idle = match idle_connections(&server.target, count, PATIENCE, self.setup.stop) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => break,
+                idle => idle?,
+            };
+            wait_until(|| descriptors(server.pid()).is_none_or(|open| open >= count));
+            let bytes =
+                resident_bytes(server.pid()).zip(before).map(|(now, before)| now.saturating_sub(before));
             let beside = [churn()?, churn()?];
             drop(idle);
-            wait_until(|| descriptors(server.pid()) < CROWD * 2);
+            wait_until(|| descriptors(server.pid()).is_none_or(|open| open < CROWD * 2));
             alone.push(churn()?);
-            if let Some(row) = self.rows.get_mut(index) {
+            if !self.setup.goes_on() {
+                break;
+            }
+            if let (Some(row), Some(bytes)) = (self.rows.get_mut(index), bytes) {
                 let micros = cpu_of_a_visit(&beside) / 1e3;
                 let cost = cpu_of_a_visit(&beside) / cpu_of_a_visit(&alone);
                 row.held.push(Held { bytes: bytes as f64 / count as f64, micros, cost });
@@ -199,7 +246,9 @@ impl<'a> Lab<'a> {
     /// System calls, if they can be counted.
     pub(crate) fn calls(&mut self, progress: &mut dyn FnMut(&str)) -> io::Result<()> {
         if self.scale.batches > 0 && !calls::can_be_counted() {
-            progress("system calls are not counted: strace is not here (apt-get install strace)");
+            progress(
+                "system calls are not counted: strace is not here (apt-get install strace), or /proc is not ours",
+            );
             return Ok(());
         }
         for (index, contender) in self.in_order(0) {
@@ -208,7 +257,11 @@ impl<'a> Lab<'a> {
             }
             progress(&format!("system calls: {}", contender.name()));
             let server = contender.start(self.cpu, self.setup.folder)?;
-            let calls = calls::of_a_visit(&server, self.scale.batches, self.setup.folder)?;
+            let calls =
+                match calls::of_a_visit(&server, self.scale.batches, self.setup.folder, self.setup.stop) {
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => break,
+                    calls => calls?,
+                };
             if let Some(row) = self.rows.get_mut(index) {
                 row.calls = calls;
             }

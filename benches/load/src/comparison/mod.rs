@@ -1,6 +1,5 @@
 //! The comparison: every contender by the same measure, in one run.
 
-mod audience;
 pub(crate) mod baseline;
 pub(crate) mod beside;
 pub(crate) mod calls;
@@ -11,6 +10,7 @@ pub(crate) mod kinds;
 mod lab;
 pub(crate) mod row;
 pub(crate) mod setup;
+pub(crate) mod success;
 
 use std::fs;
 use std::io;
@@ -23,6 +23,7 @@ use crate::comparison::lab::Lab;
 use crate::comparison::row::Row;
 use crate::comparison::setup::{Scale, Setup};
 use crate::figures::statistics::spread;
+use crate::system::files::at;
 use crate::system::processes::{self, NetCounters};
 
 /// The whole comparison.
@@ -42,15 +43,24 @@ pub(crate) struct Comparison {
     pub(crate) generator_ceiling: Option<f64>,
     /// What the kernel counted meanwhile.
     pub(crate) net: NetCounters,
+    /// Whether all of it was measured. If it was cut short, no verdict follows from it.
+    pub(crate) whole: bool,
 }
 
-/// Compares, and calls `progress` at each step. When `setup.stop` is set, it ends with what has been measured.
+impl Comparison {
+    /// Whether anything was measured.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.iter().all(|row| row.rates.is_empty())
+    }
+}
+
+/// Compares, and calls `progress` at each step. When `setup.stop` is set, or when something fails, it ends with what has
+/// been measured. What failed is given beside that.
 pub(crate) fn compare(
     setup: &Setup<'_>,
     scale: Scale,
     progress: &mut dyn FnMut(&str),
-) -> io::Result<Comparison> {
-    fs::create_dir_all(setup.folder)?;
+) -> (Comparison, io::Result<()>) {
     let processors = processes::processors();
     let cpu = processors.first().copied().filter(|_| processors.len() > 1);
     if let (Some(_), Some(last)) = (cpu, processors.last()) {
@@ -58,18 +68,27 @@ pub(crate) fn compare(
     }
     let net = NetCounters::read();
     let mut lab = Lab::new(setup, scale, cpu);
-    lab.churn(progress)?;
-    lab.latency(progress)?;
-    lab.hold(progress)?;
-    lab.calls(progress)?;
-    let kinds = kinds::measure(setup, scale.turn, cpu, progress)?;
+    let mut kinds = Vec::new();
+    let mut measure = || {
+        fs::create_dir_all(setup.folder).map_err(|error| at(setup.folder, &error))?;
+        let churned = lab.churn(progress);
+        lab.add_up();
+        churned?;
+        lab.latency(progress)?;
+        lab.hold(progress)?;
+        lab.calls(progress)?;
+        kinds::measure(setup, scale.turn, cpu, &mut kinds, progress)
+    };
+    let ended = measure();
     let busy = lab.rows.iter().flat_map(|row| row.generator_busy.iter().copied());
-    Ok(Comparison {
+    let comparison = Comparison {
         generator_load: spread(&busy.collect::<Vec<_>>()).median,
         generator_ceiling: lab.ceiling(),
         beside: setup.beside.map(|path| differences(&lab.rows, path)).unwrap_or_default(),
         rows: lab.rows,
         kinds,
         net: NetCounters::read().since(net),
-    })
+        whole: ended.is_ok() && setup.goes_on(),
+    };
+    (comparison, ended)
 }

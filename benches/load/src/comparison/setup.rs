@@ -7,6 +7,9 @@ use std::time::Duration;
 /// Visits in flight while churning, and clients in a batch.
 pub(crate) const CROWD: usize = 64;
 
+/// How long a server may take to accept an idle connection.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+
 /// What the comparison is made with.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Setup<'a> {
@@ -61,8 +64,8 @@ impl Scale {
     /// A comparison in which everything happens and nothing takes long.
     pub(crate) const SMOKE: Scale = Scale {
         rounds: 1,
-        turn: Duration::from_millis(20),
-        latency: Duration::from_millis(20),
+        turn: Duration::from_millis(40),
+        latency: Duration::from_millis(60),
         held: 50,
         hold_turns: 1,
         batches: 1,

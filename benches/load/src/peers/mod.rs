@@ -17,6 +17,8 @@ use std::process::Command;
 
 use clap::ValueEnum as _;
 
+use crate::system::tied;
+
 /// How many clients may wait to be accepted, as with `welcomed`.
 const BACKLOG: i32 = 4096;
 
@@ -43,12 +45,12 @@ pub(crate) enum Peer {
 const ASKED: &str = "WELCOMED_LOAD_PEER";
 
 impl Peer {
-    /// The command that starts this program again, as the peer.
-    pub(crate) fn command(self) -> io::Result<Command> {
+    /// The command that starts this program again, as the peer. It ends with this process.
+    pub(crate) fn command(self) -> Command {
         let name = self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
-        let mut command = Command::new(std::env::current_exe()?);
+        let mut command = tied::this_program();
         command.env(ASKED, &name);
-        Ok(command)
+        command
     }
 
     /// Serves as the peer that the environment names, if it names one. Returns only with an error.
@@ -60,6 +62,7 @@ impl Peer {
     /// Serves for ever. Its address is a line on standard output.
     #[expect(clippy::print_stdout, reason = "its parent reads it")]
     fn serve(self) -> io::Result<()> {
+        tied::tie()?;
         let listener = TcpListener::bind("127.0.0.1:0")?;
         rustix::net::listen(&listener, BACKLOG)?;
         println!("{}", listener.local_addr()?);

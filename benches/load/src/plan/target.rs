@@ -6,13 +6,26 @@
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
 
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt::IpBindAddressNoPort;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, SocketAddrAny, SocketAddrUnix, SocketFlags, SocketType,
+    AddressFamily, RecvFlags, SendFlags, SocketAddrAny, SocketAddrUnix, SocketFlags, SocketType, sockopt,
 };
 use welcomed::net::kind::Semantics;
 use welcomed::net::{Address, Endpoint, Kind, Name, Names, UnixName};
+
+use crate::system::clock::{nanos, now};
+
+/// How often an idle connection that is not accepted looks whether all is over, and how often one tries again for which there
+/// was no room.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+const TRY_AGAIN: Duration = Duration::from_millis(1);
 
 /// The server that is visited.
 #[derive(Clone, Debug)]
@@ -59,6 +72,12 @@ impl Target {
         self.kind.semantics()
     }
 
+    /// Whether it is the server at this address.
+    #[cfg(test)]
+    pub(crate) fn is(&self, address: &Address) -> bool {
+        self.kind == address.kind && self.inet == address.inet()
+    }
+
     /// Whether it is in 127.0.0.0/8, so that visits can come from many such addresses.
     pub(crate) fn is_beside_sources(&self) -> bool {
         self.inet.is_some_and(|inet| inet.is_ipv4() && inet.ip().is_loopback())
@@ -66,10 +85,6 @@ impl Target {
 
     /// A socket for a visit, from `source` if one is given.
     pub(crate) fn open(&self, source: Option<IpAddr>) -> Result<OwnedFd, Errno> {
-        self.socket(source, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC)
-    }
-
-    fn socket(&self, source: Option<IpAddr>, flags: SocketFlags) -> Result<OwnedFd, Errno> {
         let family = match self.inet {
             None => AddressFamily::UNIX,
             Some(SocketAddr::V4(_)) => AddressFamily::INET,
@@ -81,8 +96,15 @@ impl Target {
             (true, true) => SocketType::SEQPACKET,
             (false, _) => SocketType::DGRAM,
         };
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
         let socket = rustix::net::socket_with(family, of_type, flags, None)?;
         if let Some(source) = source {
+            if connections {
+                // The port is chosen while connecting. Before that it would have to be free for every server. Then the
+                // ports of a source would run out sooner than those of a client that binds no address (ip(7)).
+                setsockopt(&socket, IpBindAddressNoPort, &true)
+                    .map_err(|errno| Errno::from_raw_os_error(errno as i32))?;
+            }
             rustix::net::bind(&socket, &SocketAddr::new(source, 0))?;
         }
         if names == Names::Path && !connections {
@@ -148,10 +170,36 @@ impl Target {
         })
     }
 
-    /// An idle connection, from `source` if one is given. It waits for room in the accept queue.
-    pub(crate) fn idle(&self, source: Option<IpAddr>) -> io::Result<OwnedFd> {
-        let socket = self.socket(source, SocketFlags::CLOEXEC)?;
-        rustix::net::connect(&socket, &self.address)?;
+    /// An idle connection, from `source` if one is given. It waits for the server, and for room in its accept queue, for
+    /// `patience` at most, and fails with [`ErrorKind::Interrupted`] when `stop` is set.
+    pub(crate) fn idle(
+        &self,
+        source: Option<IpAddr>,
+        patience: Duration,
+        stop: &AtomicBool,
+    ) -> io::Result<OwnedFd> {
+        let socket = self.open(source)?;
+        let begun = now();
+        loop {
+            match rustix::net::connect(&socket, &self.address) {
+                Ok(()) | Err(Errno::ISCONN) => break,
+                // One of the Internet is waited for, and one that finds no room has to try again.
+                Err(Errno::INPROGRESS | Errno::ALREADY) => {
+                    let look = Timespec::try_from(LOOK_EVERY).unwrap_or(Timespec { tv_sec: 0, tv_nsec: 0 });
+                    poll(&mut [PollFd::new(&socket, PollFlags::OUT)], Some(&look)).or_else(interrupted)?;
+                    sockopt::socket_error(&socket)??;
+                }
+                Err(Errno::AGAIN) => thread::park_timeout(TRY_AGAIN),
+                Err(errno) => return Err(errno.into()),
+            }
+            if stop.load(Ordering::Relaxed) {
+                return Err(ErrorKind::Interrupted.into());
+            }
+            if now() - begun > nanos(patience) {
+                return Err(io::Error::new(ErrorKind::TimedOut, format!("not accepted within {patience:?}")));
+            }
+        }
+        rustix::io::ioctl_fionbio(&socket, false)?;
         Ok(socket)
     }
 
@@ -160,6 +208,11 @@ impl Target {
         let Semantics { connections, names, .. } = self.semantics();
         !connections && *names == Names::Port
     }
+}
+
+/// A signal ends a wait, and is no error.
+fn interrupted(errno: Errno) -> Result<usize, Errno> {
+    if errno == Errno::INTR { Ok(0) } else { Err(errno) }
 }
 
 /// A TCP server.

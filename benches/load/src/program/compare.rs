@@ -1,23 +1,23 @@
 //! The comparison: tables on standard output, a report and a page.
 
-use std::fs;
 use std::io;
 use std::path::Path;
 
 use crate::comparison::Comparison;
 use crate::comparison::baseline::Baseline;
+use crate::comparison::goals::QUIET;
 use crate::comparison::row::Row;
 use crate::comparison::setup::{Scale, Setup};
 use crate::program::options::Options;
-use crate::program::outcome::Outcome;
+use crate::program::outcome::{Outcome, nothing_measured, say_invalid};
 use crate::program::preflight::{self, Needs};
 use crate::program::progress::progress;
-use crate::program::say::say;
+use crate::program::say::{Output, is_standard_output};
+use crate::report::about::About;
 use crate::report::{Figures, Report};
-use crate::system::files::at;
 use crate::{comparison, report};
 
-/// The comparison: tables on standard output, and `report.json`.
+/// The comparison: tables on standard output, and `report.json`. What fails after it was measured hinders nothing else.
 pub(super) fn compare(options: &Options, setup: &Setup<'_>) -> io::Result<Outcome> {
     let scale = match &options.beside {
         _ if options.smoke => Scale::SMOKE,
@@ -27,48 +27,83 @@ pub(super) fn compare(options: &Options, setup: &Setup<'_>) -> io::Result<Outcom
     let baselines = setup.folder.join("baselines");
     // Read first: a missing baseline is reported before the comparison and not after it.
     let before = options.baseline.as_ref().map(|name| Baseline::read(&baselines, name)).transpose()?;
-    preflight::complain(&Needs { sockets: scale.held as u64, in_flight: 64, rate: 0.0, sources: 1 });
-    let comparison = comparison::compare(setup, scale, &mut |text| progress(&text))?;
+    let needs =
+        Needs { sockets: scale.held as u64, in_flight: 64, rate: 0.0, sources: 1, has_sources: false };
+    preflight::complain(&needs);
+    let about = About::now(None);
+    let (comparison, ended) = comparison::compare(setup, scale, &mut |text| progress(&text));
     progress(&"");
-    say(&report::comparison(&comparison))?;
-    let path = options.json.clone().unwrap_or_else(|| setup.folder.join("report.json"));
-    fs::write(&path, Report::of_comparison(&comparison).json()).map_err(|error| at(&path, &error))?;
-    let page = path.with_extension("html");
-    fs::write(&page, report::page(&comparison))?;
-    say(&format_args!(
-        "The same as pictures: {}\nThe figures of every round: {}",
-        page.display(),
-        path.display()
-    ))?;
-    if let Some(files) = &options.figures {
-        write_figures(files, &comparison, setup)?;
+    if comparison.is_empty() {
+        return Err(ended.err().unwrap_or_else(nothing_measured));
     }
-    let costs = comparison.rows.last().map(|row| row.costs.clone()).unwrap_or_default();
-    let now = Baseline::new(costs);
-    if let Some(name) = &options.save_baseline {
-        now.save(&baselines, name)?;
-    }
-    if let Some(before) = before {
-        let change = before.change_to(&now);
-        say(&format_args!("welcomed --quiet against the baseline: {change}."))?;
-        if change.is_regression() {
-            return Ok(Outcome::Regression);
+    let mut output = Output::with_json(options.json.as_deref());
+    output.say(&report::comparison(&comparison));
+    let mut outcome = Outcome::Done;
+    if comparison.whole {
+        write_all(options, &comparison, &about, setup.folder, &mut output);
+        outcome = against_baseline(options, &comparison, &baselines, before.as_ref(), &mut output);
+    } else {
+        output.say(
+            &"Earlier pages, figures and baselines stay as they are: those are made of whole comparisons.",
+        );
+        if let Some(json) = &options.json {
+            output.write(json, &Report::of_comparison(&comparison, &about).json());
         }
     }
+    ended?;
+    output.done()?;
     // A smoke test is too short to measure anything well.
-    let spoiled = comparison.rows.iter().any(Row::is_spoiled);
-    Ok(if spoiled && !options.smoke { Outcome::Invalid } else { Outcome::Done })
+    if comparison.rows.iter().any(Row::is_spoiled) && !options.smoke {
+        say_invalid();
+        return Ok(if outcome == Outcome::Done { Outcome::Invalid } else { outcome });
+    }
+    Ok(outcome)
 }
 
-/// The figures of the cost and their chart, if the comparison has come to its end.
-fn write_figures(files: &Path, comparison: &Comparison, setup: &Setup<'_>) -> io::Result<()> {
-    let Some(figures) = Figures::of(&comparison.rows).filter(|_| setup.goes_on()) else {
-        say(&format_args!("No chart of the cost is written: not every server was measured."))?;
-        return Ok(());
+/// The report, the page, and the figures that were asked for.
+fn write_all(options: &Options, comparison: &Comparison, about: &About, folder: &Path, output: &mut Output) {
+    let usual = folder.join("report.json");
+    let json = options.json.as_ref().unwrap_or(&usual);
+    let page =
+        if is_standard_output(json) { usual.with_extension("html") } else { json.with_extension("html") };
+    let is_written = output.write(json, &Report::of_comparison(comparison, about).json());
+    if output.write(&page, &report::page(comparison, about)) {
+        output.say(&format_args!("The same as pictures: {}", page.display()));
+    }
+    if is_written && !is_standard_output(json) {
+        output.say(&format_args!("The figures of every round: {}", json.display()));
+    }
+    let Some(files) = &options.figures else { return };
+    let figures = Figures::of(&comparison.rows);
+    let Some((figures, text)) = figures.and_then(|figures| figures.json().ok().map(|text| (figures, text)))
+    else {
+        output.say(&"No chart of the cost is written: not every server was measured.");
+        return;
     };
     let (json, svg) = (files.with_extension("json"), files.with_extension("svg"));
-    fs::write(&json, figures.json()?).map_err(|error| at(&json, &error))?;
-    fs::write(&svg, figures.chart()).map_err(|error| at(&svg, &error))?;
-    say(&format_args!("The chart of the cost: {}\nIts figures: {}", svg.display(), json.display()))?;
-    Ok(())
+    if output.write(&json, &text) && output.write(&svg, &figures.chart()) {
+        output.say(&format_args!(
+            "The chart of the cost: {}\nIts figures: {}",
+            svg.display(),
+            json.display()
+        ));
+    }
+}
+
+/// Keeps what `welcomed --quiet` costs, and compares that with what was kept before, as far as either is asked for.
+fn against_baseline(
+    options: &Options,
+    comparison: &Comparison,
+    folder: &Path,
+    before: Option<&Baseline>,
+    output: &mut Output,
+) -> Outcome {
+    let costs = comparison.rows.iter().find(|row| row.name == QUIET).map(|row| row.costs.clone());
+    let now = Baseline::new(costs.unwrap_or_default());
+    if let Some(name) = &options.save_baseline {
+        output.write_with(|| now.save(folder, name));
+    }
+    let Some(change) = before.map(|before| before.change_to(&now)) else { return Outcome::Done };
+    output.say(&format_args!("{QUIET} against the baseline: {change}."));
+    if change.is_regression() { Outcome::Regression } else { Outcome::Done }
 }

@@ -2,32 +2,30 @@
 
 #![expect(clippy::print_stderr, reason = "its progress is for people")]
 
-mod answering;
 mod compare;
 mod find_welcomed;
-mod knee;
-mod load;
+mod generate;
 mod name;
 mod options;
 mod outcome;
 mod preflight;
 mod progress;
+mod run;
 mod say;
 
 use std::io;
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use welcomed::command_line;
+use welcomed::net::Endpoint;
 
 use crate::comparison::setup::Setup;
 use crate::faults::{self, proof::Proof};
 use crate::peers::Peer;
-use crate::plan::target::Target;
-use crate::program::answering::answering;
 use crate::program::find_welcomed::find_welcomed;
+use crate::program::generate::generate;
 use crate::program::name::name;
 use crate::program::options::Options;
 use crate::program::outcome::{Outcome, ended};
@@ -35,20 +33,26 @@ use crate::program::say::say;
 use crate::report;
 use crate::system::files::writable;
 use crate::system::processes::raise_descriptor_limit;
+use crate::system::signals::Signals;
+use crate::system::tied;
 
 /// The load test as a program: reads the command line, follows it, and gives the exit code.
 ///
 /// `welcomed` is the program of this name that takes part in the comparison, if the caller has built it. Without it,
 /// and without the option `--welcomed`, it is looked for beside this program and on `PATH`. The comparison's reports
 /// and baselines go to `folder`, which is made if need be. Some runs start this very program again, as one of the
-/// peers, so call it before anything is printed or read.
+/// peers or to become another program, so call it before anything is printed or read.
 ///
-/// Exit codes: 0 done, 1 failure, or no visit succeeded, 2 usage, 3 a target was missed, 4 dearer than the baseline, 5 the measurement is
-/// invalid, 130 interrupted.
+/// Exit codes: 0 done, 1 failure, or no visit succeeded, 2 usage. A run that goes to its end has 3 if a latency missed its
+/// target, 4 if the server is dearer than the baseline, and 5 if the measurement is invalid. It has 6 for too many failures, 7
+/// for a rate that was not reached, and 8 where there were too few visits to judge by. A signal has its number and 128.
 #[must_use]
 pub fn main(welcomed: Option<&Path>, folder: &Path) -> ExitCode {
     if let Some(served) = Peer::serve_if_asked() {
-        return ended(served.map(|()| Outcome::Done), false);
+        return ended(served.map(|()| Outcome::Done), None);
+    }
+    if let Some(error) = tied::become_if_asked() {
+        return ended(Err(error), None);
     }
     let options: Options = match command_line::parse(name()) {
         Ok(options) => options,
@@ -57,33 +61,46 @@ pub fn main(welcomed: Option<&Path>, folder: &Path) -> ExitCode {
     if let Some(why) = options.unfit() {
         return command_line::fail(name(), &why, ExitCode::from(2));
     }
-    let stop = Arc::new(AtomicBool::new(false));
-    if let Err(error) = signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(&stop)) {
-        return ended(Err(error), false);
+    let mut signals = Signals::default();
+    let done = follow(&options, welcomed, folder, &mut signals);
+    ended(done, signals.code())
+}
+
+/// Does what the options say.
+fn follow(
+    options: &Options,
+    welcomed: Option<&Path>,
+    folder: &Path,
+    signals: &mut Signals,
+) -> io::Result<Outcome> {
+    if let Some(what) = options.generate {
+        return generate(what).map(|()| Outcome::Done);
     }
     // A file that cannot be written is reported before the run and not after it.
-    for path in options.files() {
-        if let Err(error) = writable(&path) {
-            return ended(Err(error), false);
+    options.files(folder).iter().try_for_each(|file| writable(file))?;
+    raise_descriptor_limit()?;
+    match &options.connect {
+        None if options.prove => {
+            *signals = Signals::awaited()?;
+            prove(&signals.stop)
+        }
+        None => {
+            let welcomed = find_welcomed(options.welcomed.as_deref(), welcomed)?;
+            *signals = Signals::awaited()?;
+            let beside = options.beside.as_deref();
+            compare::compare(options, &Setup { welcomed: &welcomed, beside, folder, stop: &signals.stop })
+        }
+        Some(endpoint) => {
+            let addresses = endpoint.resolve().map_err(|error| unresolved(endpoint, &error))?;
+            // Until here a signal ends the program at once: a name server can be slow.
+            *signals = Signals::awaited()?;
+            run::run(options, endpoint, &addresses, &signals.stop)
         }
     }
-    let raised = raise_descriptor_limit();
-    let done = raised.and_then(|_| match &options.connect {
-        None if options.prove => prove(&stop),
-        None => find_welcomed(options.welcomed.as_deref(), welcomed).and_then(|welcomed| {
-            let beside = options.beside.as_deref();
-            compare::compare(&options, &Setup { welcomed: &welcomed, beside, folder, stop: &stop })
-        }),
-        Some(endpoint) => {
-            let unresolved =
-                |error| io::Error::other(format!("{endpoint}: the host cannot be resolved: {error}"));
-            endpoint.resolve().map_err(unresolved).and_then(|addresses| {
-                let target = Target::new(answering(&addresses)?)?;
-                load::load(&options, &target, &stop)
-            })
-        }
-    });
-    ended(done, stop.load(Ordering::Relaxed))
+}
+
+fn unresolved(endpoint: &Endpoint, error: &io::Error) -> io::Error {
+    io::Error::other(format!("{endpoint}: the host cannot be resolved: {error}"))
 }
 
 /// The receipt: what a server did wrong on purpose, and what was reported of it.

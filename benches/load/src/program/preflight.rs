@@ -16,6 +16,8 @@ pub(crate) struct Needs {
     pub(crate) rate: f64,
     /// Local addresses that the visits come from.
     pub(crate) sources: u64,
+    /// Whether visits could come from more addresses of this host, because the server is at one of them.
+    pub(crate) has_sources: bool,
 }
 
 /// What this machine allows.
@@ -31,7 +33,7 @@ pub(crate) struct Limits {
 }
 
 /// The descriptors that are needed for other things than visits.
-const OTHER_DESCRIPTORS: u64 = 64;
+pub(super) const OTHER_DESCRIPTORS: u64 = 64;
 
 /// The backlog that a server needs to bear a burst.
 const BACKLOG: u64 = 4096;
@@ -72,11 +74,12 @@ impl Limits {
         }
         let ports = self.ports.saturating_mul(needs.sources.max(1));
         if ports < needs.in_flight {
+            let sources = needs.in_flight.div_ceil(self.ports.max(1));
             complaints.push(format!(
-                "{} local ports are needed and there are {ports}: --sources {}, \
-                 or sysctl -w net.ipv4.ip_local_port_range='1024 65535'",
+                "{} local ports are needed and there are {ports}: {}\
+                 sysctl -w net.ipv4.ip_local_port_range='1024 65535'",
                 needs.in_flight,
-                needs.in_flight.div_ceil(self.ports.max(1))
+                if needs.has_sources { format!("--sources {sources}, or ") } else { String::new() }
             ));
         }
         if self.somaxconn < BACKLOG {
@@ -112,7 +115,8 @@ mod tests {
     fn each_limit_that_is_too_small_is_shown_with_its_cure() {
         use super::{Limits, Needs};
         let ample = Limits { descriptors: 20_000, ports: 28_232, somaxconn: 4096, time_wait: 131_072 };
-        let modest = Needs { sockets: 10_000, in_flight: 10_000, rate: 2_000.0, sources: 1 };
+        let modest =
+            Needs { sockets: 10_000, in_flight: 10_000, rate: 2_000.0, sources: 1, has_sources: true };
         assert_eq!(ample.complaints(&modest), [""; 0]);
         let scarce = Limits { descriptors: 1024, ports: 5_000, somaxconn: 128, time_wait: 1_000 };
         let complaints = scarce.complaints(&modest);
@@ -126,6 +130,8 @@ mod tests {
             assert!(complaint.contains(cure), "{complaint}");
         }
         assert_eq!(scarce.complaints(&Needs { sources: 2, ..modest }).len(), 3, "more sources, more ports");
+        let far = scarce.complaints(&Needs { has_sources: false, ..modest });
+        assert!(far.iter().all(|complaint| !complaint.contains("--sources")), "{far:?}");
     }
 
     #[test]

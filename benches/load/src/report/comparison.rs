@@ -15,7 +15,7 @@ pub(crate) fn comparison(comparison: &Comparison) -> String {
     let rows = &comparison.rows;
     let rate = rows.iter().find_map(|row| Some(row.latency?.rate)).unwrap_or(0.0);
     format!(
-        "{}\n\n{}The generator used {:.0}% of its processor, and reaches about {} visits a second against\n\
+        "{}\n\n{}The generator used {} of its processor, and reaches about {} visits a second against\n\
          a server that does next to nothing.\n{}\n\n{}\n\n\
          Open loop, {rate:.0} visits a second, Poisson.{}\n\n{}\n\n{}\n\n{}{}\n",
         churn(rows),
@@ -24,7 +24,7 @@ pub(crate) fn comparison(comparison: &Comparison) -> String {
         } else {
             ""
         },
-        comparison.generator_load * 100.0,
+        median(&[comparison.generator_load], |load| format!("{:.0}%", load * 100.0)),
         shown(comparison.generator_ceiling, |ceiling| format!("{ceiling:.0}")),
         net(comparison.net),
         latency(rows),
@@ -37,8 +37,17 @@ pub(crate) fn comparison(comparison: &Comparison) -> String {
         idle(rows),
         kinds(&comparison.kinds),
         if comparison.beside.is_empty() { String::new() } else { beside(&comparison.beside) + "\n\n" },
-        reached(&goals(rows)),
+        if comparison.whole {
+            reached(&goals(rows))
+        } else {
+            "The comparison was cut short, so no verdict follows from it.".to_owned()
+        },
     )
+}
+
+/// The median of what was measured, if anything was.
+fn median(figures: &[f64], show: impl Fn(f64) -> String) -> String {
+    shown(Some(spread(figures).median).filter(|median| median.is_finite()), show)
 }
 
 /// Closed loop: rates and costs.
@@ -48,10 +57,10 @@ fn churn(rows: &[Row]) -> String {
         let limited = if row.generator_limited { " *" } else { "" };
         vec![
             row.name.clone(),
-            format!("{:.0}{limited}", spread(&row.rates).median),
-            format!("{:.1}", spread(&row.cpu_micros).median),
+            median(&row.rates, |median| format!("{median:.0}{limited}")),
+            median(&row.cpu_micros, |median| format!("{median:.1}")),
             shown(row.cost, cost),
-            format!("{:.2}", spread(&row.switches).median),
+            median(&row.switches, |median| format!("{median:.2}")),
             shown(row.calls, |calls| format!("{calls:.2}")),
             row.failures.to_string(),
         ]
@@ -105,12 +114,12 @@ fn reached(goals: &[Goal]) -> String {
 fn kinds(kinds: &[KindRow]) -> String {
     let tcp = kinds.first().map(|row| row.cpu_micros.clone()).unwrap_or_default();
     let row = |row: &KindRow| {
-        let against_tcp = spread(&paired_ratios(&row.cpu_micros, &tcp)).median;
+        let against_tcp = paired_ratios(&row.cpu_micros, &tcp);
         vec![
             row.kind.clone(),
-            format!("{:.0}", spread(&row.rates).median),
-            format!("{:.1}", spread(&row.cpu_micros).median),
-            format!("{against_tcp:.2}"),
+            median(&row.rates, |median| format!("{median:.0}")),
+            median(&row.cpu_micros, |median| format!("{median:.1}")),
+            median(&against_tcp, |median| format!("{median:.2}")),
             format!("{:.2}", row.per_cent(row.lost)),
             format!("{:.2}", row.per_cent(row.waited)),
             row.failures.to_string(),

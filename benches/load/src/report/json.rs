@@ -10,11 +10,16 @@ use crate::comparison::{Comparison, ceiling};
 use crate::figures::measured::Measured;
 use crate::figures::tally::Tally;
 use crate::figures::timeline::Timeline;
+use crate::generator::idle::Left;
+use crate::report::about::About;
+use crate::report::percentile::Percentile;
+use crate::report::run::Findings;
+use crate::report::thresholds::Judged;
 use crate::system::clock::nanos;
 use crate::system::processes::NetCounters;
 
 /// The version of [`Report`].
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// A report of the load test.
 #[derive(Serialize)]
@@ -23,6 +28,8 @@ pub(crate) struct Report<'a> {
     /// It goes up when a member changes its meaning or goes away. New members may come without.
     #[cfg_attr(test, schemars(extend("const" = VERSION)))]
     version: u32,
+    /// What it is about; null if it is of a run by the library, which knows no more than its figures.
+    about: Option<&'a About>,
     /// Of a run without `--connect`: all servers by the same measure.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, schemars(with = "Comparison"))]
@@ -43,6 +50,8 @@ pub(crate) struct Report<'a> {
 struct Run<'a> {
     /// Seconds from the first visit's beginning to the last one's end.
     seconds: f64,
+    /// Whether a signal ended it early.
+    interrupted: bool,
     /// Whether visits began so late that the times say more about the generator than about the server.
     spoiled: bool,
     /// The kind of the server's socket: tcp, unix, unixpacket, udp or unixgram.
@@ -61,6 +70,8 @@ struct Run<'a> {
     datagrams: Datagrams,
     /// From the scheduled moment to the end.
     latency: Times,
+    /// The percentiles of the latency that were asked for.
+    percentiles: Vec<Quantile>,
     /// How late visits began: the generator's own part.
     start_lag: Times,
     /// From the start to being connected.
@@ -79,10 +90,36 @@ struct Run<'a> {
     generator_ceiling: Option<f64>,
     /// Whether the generator was the limit, so that the server may bear more.
     generator_limited: bool,
+    /// The idle connections; null if none were held.
+    held: Option<Held>,
+    /// The thresholds that were given, with what came of them.
+    thresholds: &'a [Judged],
     /// What happened when.
     timeline: &'a Timeline,
-    /// What the kernel counted meanwhile.
+    /// What the kernel counted meanwhile, in the network namespace of the generator.
     net: NetCounters,
+}
+
+/// Idle connections beside the visits.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Held {
+    /// How many were held.
+    connections: usize,
+    /// Those that the server closed meanwhile.
+    closed: usize,
+    /// Those that were reset meanwhile.
+    reset: usize,
+}
+
+/// One percentile of a time.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Quantile {
+    /// From 0 to 100.
+    percentile: f64,
+    /// The time that this part of the visits did not exceed, in nanoseconds; null of too few visits.
+    nanoseconds: Option<u64>,
 }
 
 /// Numbers of datagrams.
@@ -101,43 +138,45 @@ struct Datagrams {
     foreign: u64,
 }
 
-/// How a time is spread over the visits, in nanoseconds.
+/// How a time is spread over the visits, in nanoseconds. A percentile is null if there were too few visits for it: 2 for
+/// the median, 10, 100 and 1,000 for the others.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Times {
     /// The median.
-    p50: u64,
+    p50: Option<u64>,
     /// The 90th percentile.
-    p90: u64,
+    p90: Option<u64>,
     /// The 99th percentile.
-    p99: u64,
+    p99: Option<u64>,
     /// The 99.9th percentile.
-    p999: u64,
-    /// The longest.
-    max: u64,
-    /// The mean.
-    mean: f64,
+    p999: Option<u64>,
+    /// The longest; null without a visit.
+    max: Option<u64>,
+    /// The mean; null without a visit.
+    mean: Option<f64>,
 }
 
 impl Measured {
     /// The run as JSON, an object that `report.schema.json` of this package describes.
     #[must_use]
     pub fn json(&self) -> String {
-        Report::of_run(self, None).json()
+        Report::of_run(&Findings::of(self)).json()
     }
 }
 
 impl<'a> Report<'a> {
     /// The report of a comparison.
-    pub(crate) fn of_comparison(comparison: &'a Comparison) -> Report<'a> {
-        let goals = Some(goals(&comparison.rows));
-        Report { version: VERSION, comparison: Some(comparison), goals, run: None }
+    pub(crate) fn of_comparison(comparison: &'a Comparison, about: &'a About) -> Report<'a> {
+        // Of a part of it no verdict follows.
+        let goals = Some(if comparison.whole { goals(&comparison.rows) } else { Vec::new() });
+        Report { version: VERSION, about: Some(about), comparison: Some(comparison), goals, run: None }
     }
 
-    /// The report of one run, with what the generator reaches at best.
-    pub(crate) fn of_run(measured: &'a Measured, ceiling: Option<f64>) -> Report<'a> {
-        let run = Some(Run::of(measured, ceiling));
-        Report { version: VERSION, comparison: None, goals: None, run }
+    /// The report of one run.
+    pub(crate) fn of_run(findings: &Findings<'a>) -> Report<'a> {
+        let run = Some(Run::of(findings));
+        Report { version: VERSION, about: findings.about, comparison: None, goals: None, run }
     }
 
     /// As text.
@@ -147,12 +186,19 @@ impl<'a> Report<'a> {
     }
 }
 
-impl Run<'_> {
+impl<'a> Run<'a> {
     #[expect(clippy::cast_precision_loss, reason = "a figure of seconds")]
-    fn of(measured: &Measured, ceiling: Option<f64>) -> Run<'_> {
+    fn of(findings: &Findings<'a>) -> Run<'a> {
+        let Findings { measured, ceiling, .. } = *findings;
         let tally = &measured.tally;
+        let quantile = |percentile: &Percentile| Quantile {
+            percentile: percentile.number(),
+            nanoseconds: percentile.of(&tally.latency),
+        };
+        let held = |(connections, Left { closed, reset })| Held { connections, closed, reset };
         Run {
             seconds: measured.seconds,
+            interrupted: findings.interrupted,
             spoiled: tally.is_spoiled(),
             kind: measured.kind.to_string(),
             timeout: nanos(measured.timeout),
@@ -162,6 +208,7 @@ impl Run<'_> {
             waited: tally.waited,
             datagrams: Datagrams::of(tally),
             latency: Times::of(&tally.latency),
+            percentiles: findings.percentiles.iter().map(quantile).collect(),
             start_lag: Times::of(&tally.start_lag),
             connect: Times::of(&tally.connect),
             first_byte: Times::of(&tally.first_byte),
@@ -171,6 +218,8 @@ impl Run<'_> {
             generator_cpu_seconds: measured.generator.cpu as f64 / 1e9,
             generator_ceiling: ceiling,
             generator_limited: ceiling::limited(measured, ceiling),
+            held: findings.held.map(held),
+            thresholds: findings.thresholds,
             timeline: &measured.timeline,
             net: measured.net,
         }
@@ -186,8 +235,9 @@ impl Datagrams {
 
 impl Times {
     fn of(times: &Histogram<u64>) -> Times {
-        let [p50, p90, p99, p999] = [0.5, 0.9, 0.99, 0.999].map(|quantile| times.value_at_quantile(quantile));
-        Times { p50, p90, p99, p999, max: times.max(), mean: times.mean() }
+        let [p50, p90, p99, p999] = Percentile::USUAL.map(|percentile| percentile.of(times));
+        let some = !times.is_empty();
+        Times { p50, p90, p99, p999, max: some.then(|| times.max()), mean: some.then(|| times.mean()) }
     }
 }
 
@@ -195,7 +245,7 @@ impl Times {
 mod tests {
     use serde_json::Value;
 
-    use super::Report;
+    use super::{Findings, Report};
 
     /// The schema of what is written. Its members are sorted by name, and no `format` repeats a type of this language.
     fn schema() -> String {
@@ -228,7 +278,8 @@ mod tests {
             Plan { count: 100, ..Plan::plain(target, Load::Closed(1), Duration::from_secs(1)).unwrap() };
         let stop = std::sync::atomic::AtomicBool::new(false);
         let measured = run(&plan, &stop, &mut |_| {}).unwrap();
-        let json: Value = serde_json::from_str(&Report::of_run(&measured, Some(1e6)).json()).unwrap();
+        let findings = Findings { ceiling: Some(1e6), ..Findings::of(&measured) };
+        let json: Value = serde_json::from_str(&Report::of_run(&findings).json()).unwrap();
         let schema: Value = serde_json::from_str(&schema()).unwrap();
         let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
         let (mut described, mut written) = (keys(&schema["$defs"]["Run"]["properties"]), keys(&json["run"]));
@@ -240,7 +291,9 @@ mod tests {
         let failed: u64 = slices.iter().map(|slice| slice["failed"].as_u64().unwrap()).sum();
         assert_eq!(failed, 100, "{json}");
         assert_eq!(json["run"]["generator_limited"], measured.busy() > 0.9);
-        let page = crate::report::page::run_page(&measured, Some(1e6));
-        assert!(page.ends_with("</html>\n") && page.matches("<svg").count() == 3, "{page}");
+        let page = crate::report::page::run_page(&findings);
+        assert!(page.ends_with("</html>\n") && page.contains("<h2>Failures over time</h2>"), "{page}");
+        // Nothing was welcomed, so there is no curve, and no path without a point.
+        assert!(page.contains("Nothing to draw") && !page.contains("d=\"M\""), "{page}");
     }
 }

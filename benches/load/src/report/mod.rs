@@ -1,15 +1,19 @@
 //! What was measured: as tables for people, as JSON for programs, as pages with pictures.
 
+pub(crate) mod about;
 mod comparison;
 mod cost;
 mod json;
 mod page;
+pub(crate) mod percentile;
 mod picture;
 mod run;
 mod table;
+pub(crate) mod thresholds;
 
 pub(crate) use self::comparison::{comparison, receipt};
 pub(crate) use self::cost::Figures;
 pub(crate) use self::json::Report;
 pub(crate) use self::page::{page, run_page};
-pub(crate) use self::run::run;
+pub(crate) use self::run::{Findings, limit, run};
+pub(crate) use self::table::rate;

@@ -1,13 +1,18 @@
-//! The comparison as one page with pictures, which needs nothing beside itself.
+//! The comparison, or one run, as a page with pictures, which needs nothing beside itself.
+
+use std::time::Duration;
 
 use crate::comparison::row::Row;
 use crate::comparison::{Comparison, ceiling};
 use crate::figures::latency::Latency;
 use crate::figures::measured::Measured;
 use crate::figures::statistics::{Spread, spread};
+use crate::figures::timeline::Timeline;
+use crate::report::about::About;
 use crate::report::comparison::comparison as tables_of;
 use crate::report::picture::{Bar, bars, curves, escaped, over_time};
-use crate::report::run::run as tables_of_run;
+use crate::report::run::{Findings, run as tables_of_run};
+use crate::report::table::rate;
 
 /// The colours, for light and for dark. A contender has its name and its place: colour alone means nothing.
 const STYLE: &str = "
@@ -25,6 +30,8 @@ svg text { fill: var(--ink); font: 13px system-ui, sans-serif; } svg .dim { fill
 .own { fill: var(--own); } .other { fill: var(--other); } .grid { stroke: var(--line); }
 .whisker { stroke: var(--ink); stroke-width: 1.5; } path { fill: none; stroke-width: 2; }
 path.own { stroke: var(--own); fill: none; } path.other { stroke: var(--other); fill: none; }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; margin: .6rem 0; font-size: .9rem; }
+dt { color: var(--dim); } dd { margin: 0; overflow-wrap: anywhere; }
 pre { font: 12.5px/1.5 ui-monospace, monospace; overflow-x: auto; margin: 0; }
 ";
 
@@ -33,19 +40,18 @@ const INVALID: &str =
     "* INVALID: visits began so late that this says more about the machine than about the server.";
 
 /// What a star behind a rate means.
-const LIMITED: &str =
-    "Closed loop, 64 at a time. * The generator was the limit: the rate is its own, not the server's.";
+const LIMITED: &str = " * The generator was the limit: the rate is its own, not the server's.";
 
 /// The page.
-pub(crate) fn page(comparison: &Comparison) -> String {
+pub(crate) fn page(comparison: &Comparison, about: &About) -> String {
     let rows = &comparison.rows;
     let cost: Vec<Bar> = rows.iter().map(|row| Bar::new(&row.name, spread(&row.cpu_micros), 1)).collect();
-    let rate = |row: &Row| {
+    let rate_of = |row: &Row| {
         let mut bar = Bar::new(&row.name, spread(&row.rates), 0);
         bar.label += if row.generator_limited { " *" } else { "" };
         bar
     };
-    let rates: Vec<Bar> = rows.iter().map(rate).collect();
+    let rates: Vec<Bar> = rows.iter().map(rate_of).collect();
     let memory = rows.iter().filter_map(|row| {
         let median = row.held_bytes?;
         Some(Bar::new(&row.name, Spread { median, lower: median, upper: median }, 0))
@@ -56,7 +62,9 @@ pub(crate) fn page(comparison: &Comparison) -> String {
         Some(Bar::new(&row.name, Spread { median, lower: median, upper: median }, 2))
     });
     let calls: Vec<Bar> = calls.collect();
-    let rate = rows.iter().find_map(|row| Some(row.latency?.rate)).unwrap_or(0.0);
+    let open = rows.iter().find_map(|row| Some(row.latency?.rate)).unwrap_or(0.0);
+    let invalid = if rows.iter().any(Row::is_spoiled) { format!(" {INVALID}") } else { String::new() };
+    let limited = if rows.iter().any(|row| row.generator_limited) { LIMITED } else { "" };
     let sections = [
         section(
             "Processor time of a visit",
@@ -66,7 +74,7 @@ pub(crate) fn page(comparison: &Comparison) -> String {
         section(
             "Latency by percentile",
             &format!(
-                "Microseconds from the scheduled moment to the end, open loop at {rate:.0} visits a second, log scale; lower is better. {INVALID}"
+                "Microseconds from the scheduled moment to the end, open loop at {open:.0} visits a second, log scale; lower is better.{invalid}"
             ),
             &curves(rows),
         ),
@@ -76,7 +84,7 @@ pub(crate) fn page(comparison: &Comparison) -> String {
             &bars(&calls),
         ),
         section("Memory of an idle connection", "Resident bytes; less is better.", &bars(&memory)),
-        section("Visits a second", LIMITED, &bars(&rates)),
+        section("Visits a second", &format!("Closed loop, 64 at a time.{limited}"), &bars(&rates)),
         section(
             "Rate over the rounds",
             "Visits a second in each round of the churn: what the machine did meanwhile.",
@@ -89,49 +97,74 @@ pub(crate) fn page(comparison: &Comparison) -> String {
          used {:.0}% of another.",
         comparison.generator_load * 100.0,
     );
-    whole("welcomed and its peers", &text, &sections)
+    whole("welcomed and its peers", &text, Some(about), &sections)
 }
 
-/// The page of a single run, with what the generator reaches at best.
-pub(crate) fn run_page(measured: &Measured, ceiling: Option<f64>) -> String {
+/// The page of a single run.
+pub(crate) fn run_page(findings: &Findings<'_>) -> String {
+    let measured = findings.measured;
     let row = |name: &str, rates| Row { name: name.to_owned(), rates, ..Row::default() };
     let latency = Latency::of(&measured.tally, measured.rate(), 1);
-    let ends = format!("{:.1} s", measured.seconds);
-    let about =
-        format!("Microseconds from the scheduled moment to the end, log scale; lower is better. {INVALID}");
+    let latency = Some(latency).filter(|_| !measured.tally.latency.is_empty());
+    let ends = format!("{:.2} s", measured.seconds);
+    let timeline = &measured.timeline;
+    let about = format!(
+        "Microseconds from the scheduled moment to the end, log scale; lower is better.{}",
+        if measured.is_spoiled() { format!(" {INVALID}") } else { String::new() }
+    );
+    let moments = format!("each moment is {:?} long", Duration::from_nanos(timeline.width));
     let sections = [
-        section(
-            "Latency by percentile",
-            &about,
-            &curves(&[Row { latency: Some(latency), ..row("visits", vec![]) }]),
-        ),
+        section("Latency by percentile", &about, &curves(&[Row { latency, ..row("visits", vec![]) }])),
         section(
             "Rate over time",
             "Visits a second.",
-            &over_time(&[row("visits/s", measured.timeline.rates())], ("0 s", &ends)),
+            &over_time(&[row("visits/s", timeline.rates())], ("0 s", &ends)),
+        ),
+        section(
+            "Failures over time",
+            &format!("Visits that failed or were lost; {moments}."),
+            &over_time(&[row("failed", failed(timeline))], ("0 s", &ends)),
         ),
         section(
             "Longest latency over time",
-            "Microseconds of the slowest visit in each moment: a stall stands out here.",
-            &over_time(&[row("worst us", measured.timeline.worst_micros())], ("0 s", &ends)),
+            &format!("Microseconds of the slowest visit; {moments}. A stall stands out here."),
+            &over_time(&[row("worst us", timeline.worst_micros())], ("0 s", &ends)),
         ),
-        section("In figures", "", &format!("<pre>{}</pre>", escaped(&tables_of_run(measured, ceiling)))),
+        section("In figures", "", &format!("<pre>{}</pre>", escaped(&tables_of_run(findings)))),
     ];
-    let limited = if ceiling::limited(measured, ceiling) {
+    let limited = if ceiling::limited(measured, findings.ceiling) {
         " The generator was the limit: the server may bear more."
     } else {
         ""
     };
-    let text = format!("{:.0} visits a second for {ends}.{limited}", measured.rate());
-    whole("A run of the load test", &text, &sections)
+    let text = format!("{} visits a second for {ends}.{limited}", rate(measured.rate()));
+    whole("A run of the load test", &text, findings.about, &sections)
+}
+
+impl Measured {
+    /// The run as a page with pictures, which needs nothing beside itself.
+    #[must_use]
+    pub fn page(&self) -> String {
+        run_page(&Findings::of(self))
+    }
+}
+
+/// The failures of every slice.
+#[expect(clippy::cast_precision_loss, reason = "figures for a picture")]
+fn failed(timeline: &Timeline) -> Vec<f64> {
+    timeline.slices.iter().map(|slice| slice.failed as f64).collect()
 }
 
 /// A page that needs nothing beside itself.
-fn whole(title: &str, text: &str, sections: &[String]) -> String {
+fn whole(title: &str, text: &str, about: Option<&About>, sections: &[String]) -> String {
+    let lines = about.map(About::lines).unwrap_or_default();
+    let lines = lines.iter().map(|(name, what)| format!("<dt>{name}</dt><dd>{}</dd>", escaped(what)));
     format!(
         "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width\"><title>{title}</title>\
-         <style>{STYLE}</style>\n<h1>{title}</h1>\n<p class=\"dim\">{text}</p>\n{}</html>\n",
+         <link rel=\"icon\" href=\"data:,\"><style>{STYLE}</style>\n<h1>{title}</h1>\n<p class=\"dim\">{text}</p>\n\
+         <dl>{}</dl>\n{}</html>\n",
+        lines.collect::<String>(),
         sections.concat()
     )
 }

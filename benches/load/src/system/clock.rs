@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsRawFd as _, OwnedFd};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
@@ -50,4 +50,11 @@ impl Timer {
         timerfd_settime(&self.0, TimerfdTimerFlags::ABSTIME, &Itimerspec { it_interval, it_value })?;
         Ok(())
     }
+}
+
+/// The present moment of the calendar in UTC, to the second (RFC 3339).
+pub(crate) fn date() -> String {
+    let Timespec { tv_sec, .. } = clock_gettime(ClockId::Realtime);
+    let since = Duration::from_secs(u64::try_from(tv_sec).unwrap_or_default());
+    humantime::format_rfc3339_seconds(UNIX_EPOCH + since).to_string()
 }

@@ -3,3 +3,5 @@
 pub(crate) mod clock;
 pub(crate) mod files;
 pub(crate) mod processes;
+pub(crate) mod signals;
+pub(crate) mod tied;

@@ -1,72 +1,83 @@
 //! Processes: what they use, and where they may run. And the network's counters.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
+use nix::time::clock_getcpuclockid;
 use rustix::process::Pid;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use serde::Serialize;
 pub(crate) use welcomed::kernel::mio::{descriptor_limit, raise_descriptor_limit};
 
-/// What a process has used so far, all its threads together.
+/// What a process has used so far, all its threads together, those that have ended among them.
 #[derive(Clone, Copy, Default, Debug)]
 pub(crate) struct Usage {
-    /// Nanoseconds on a processor (`/proc/PID/task/*/schedstat`).
+    /// Nanoseconds on a processor. The process is asked for by its clock, which needs no `/proc`
+    /// (`clock_getcpuclockid(3)`).
     pub(crate) cpu: u64,
-    /// Context switches, voluntary and not.
-    pub(crate) switches: u64,
+    /// Context switches, voluntary and not, of the threads that are there. Not known where `/proc` is another namespace's.
+    pub(crate) switches: Option<u64>,
 }
 
 impl Usage {
     /// The usage of `pid` so far. Nothing of a process that is gone.
     pub(crate) fn of(pid: u32) -> Usage {
-        let usage = Usage::of_threads(pid);
-        Usage { cpu: usage.cpu.max(cpu_with_ended_threads(pid)), ..usage }
-    }
-
-    fn of_threads(pid: u32) -> Usage {
-        let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else { return Usage::default() };
-        let mut usage = Usage::default();
-        for task in tasks.flatten() {
-            let read = |file| fs::read_to_string(task.path().join(file)).unwrap_or_default();
-            usage.cpu +=
-                read("schedstat").split(' ').next().and_then(|cpu| cpu.parse::<u64>().ok()).unwrap_or(0);
-            let status = read("status");
-            let switches = status.lines().filter(|line| line.contains("ctxt_switches:"));
-            usage.switches +=
-                switches.filter_map(|line| line.rsplit('\t').next()?.parse::<u64>().ok()).sum::<u64>();
-        }
-        usage
+        Usage { cpu: cpu(pid).unwrap_or(0), switches: switches(pid) }
     }
 
     /// What was used since `before`.
     pub(crate) fn since(self, before: Usage) -> Usage {
+        let switches = self.switches.zip(before.switches);
         Usage {
             cpu: self.cpu.saturating_sub(before.cpu),
-            switches: self.switches.saturating_sub(before.switches),
+            switches: switches.map(|(now, before)| now.saturating_sub(before)),
         }
     }
 }
 
-/// Nanoseconds that a process has been on a processor, in steps of 10 ms, with its threads that have ended (`/proc/PID/stat`, fields 14 and 15).
-fn cpu_with_ended_threads(pid: u32) -> u64 {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields).split_whitespace();
-    let ticks: u64 = fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
-    ticks * 10_000_000
+fn cpu(pid: u32) -> Option<u64> {
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(pid).ok()?);
+    let time = Duration::from(clock_getcpuclockid(pid).ok()?.now().ok()?);
+    u64::try_from(time.as_nanos()).ok()
 }
 
-/// The resident memory of a process in bytes.
-pub(crate) fn resident_bytes(pid: u32) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()).unwrap_or(0) * 1024
+fn switches(pid: u32) -> Option<u64> {
+    let of = |status: &str| -> u64 {
+        let lines = status.lines().filter(|line| line.contains("ctxt_switches:"));
+        lines.filter_map(|line| line.rsplit('\t').next()?.parse::<u64>().ok()).sum()
+    };
+    let threads = fs::read_dir(of_process(pid)?.join("task")).ok()?.flatten();
+    Some(
+        threads.map(|thread| of(&fs::read_to_string(thread.path().join("status")).unwrap_or_default())).sum(),
+    )
 }
 
-/// How many descriptors a process has open.
-pub(crate) fn descriptors(pid: u32) -> usize {
-    fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)
+/// The folder of a process in `/proc`, if `/proc` is that of this process's own namespace. In another one the same number is
+/// another process (`pid_namespaces(7)`).
+pub(crate) fn of_process(pid: u32) -> Option<PathBuf> {
+    let own = fs::read_link("/proc/self").ok()?;
+    (own.to_str()?.parse() == Ok(std::process::id())).then(|| Path::new("/proc").join(pid.to_string()))
+}
+
+/// The threads of a process, as far as they are known.
+pub(crate) fn threads(pid: u32) -> Vec<u32> {
+    let threads = of_process(pid).and_then(|process| fs::read_dir(process.join("task")).ok());
+    let names = threads.into_iter().flatten().flatten().map(|thread| thread.file_name());
+    names.filter_map(|name| name.to_str()?.parse().ok()).collect()
+}
+
+/// The resident memory of a process in bytes, if it is known.
+pub(crate) fn resident_bytes(pid: u32) -> Option<u64> {
+    let status = fs::read_to_string(of_process(pid)?.join("status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    Some(line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()? * 1024)
+}
+
+/// How many descriptors a process has open, if it is known.
+pub(crate) fn descriptors(pid: u32) -> Option<usize> {
+    Some(fs::read_dir(of_process(pid)?.join("fd")).ok()?.count())
 }
 
 /// Lets a process run on one processor alone, if it exists. Its later threads inherit that.

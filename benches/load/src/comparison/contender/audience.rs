@@ -66,6 +66,7 @@ impl Drop for Audience {
 fn ask(path: &str) -> io::Result<UnixStream> {
     let mut client = UnixStream::connect_addr(&SocketAddr::from_abstract_name(name())?)?;
     client.set_read_timeout(Some(LOOK_EVERY))?;
+    client.set_write_timeout(Some(Duration::from_secs(5)))?;
     write!(client, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
     Ok(client)
 }

@@ -39,7 +39,7 @@ fn breach_at(place: &str, root: &Value, schema: &Value, value: &Value) -> Option
             "required" => all(says).all(|name| value.get(name.as_str().unwrap()).is_some()),
             "minItems" => items().count() as u64 >= says.as_u64().unwrap(),
             "maxItems" => items().count() as u64 <= says.as_u64().unwrap(),
-            "minimum" => value.as_f64() >= says.as_f64(),
+            "minimum" => value.as_f64().is_none_or(|value| Some(value) >= says.as_f64()),
             "const" => value == says,
             "type" => all(says).any(|name| is_a(name.as_str().unwrap(), value)),
             _ => unreachable!("the keyword {keyword} is not known here"),

@@ -1,44 +1,14 @@
 //! The program as it is installed.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on has to fail")]
-
-mod described;
-
 use std::fs;
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener};
+use std::io::Write as _;
+use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
-use std::thread;
+use std::process::{Command, Stdio};
 
-use described::breach;
+use crate::described::breach;
+use crate::machine::{PROGRAM, run, server, text};
 use serde_json::Value;
-
-const PROGRAM: &str = env!("CARGO_BIN_EXE_welcomed-load");
-
-/// Where a server listens that welcomes every client, for as long as this test runs.
-fn server() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    thread::spawn(move || {
-        for mut client in listener.incoming().flatten() {
-            thread::spawn(move || {
-                let _ = client.read(&mut [0; 1024]);
-                let _ = client.write_all(b"welcome ");
-            });
-        }
-    });
-    address
-}
-
-/// What the program answers.
-fn run(program: &Path, folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(program).args(arguments).current_dir(folder).env("PATH", "").output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> &str {
-    std::str::from_utf8(bytes).unwrap()
-}
 
 #[test]
 fn a_server_is_loaded_and_the_report_has_its_figures() {
@@ -66,7 +36,7 @@ fn a_report_that_is_not_as_described_is_found_out() {
     let json = fs::read_to_string(folder.path().join("run.json")).unwrap();
     let report: Value = serde_json::from_str(&json).unwrap();
     for (place, value) in [
-        ("/version", Value::from(2)),
+        ("/version", Value::from(1)),
         ("/run/seconds", Value::Null),
         ("/run/kind", Value::from(1)),
         ("/run/welcomed", Value::from(0.5)),
@@ -74,6 +44,9 @@ fn a_report_that_is_not_as_described_is_found_out() {
         ("/run/failures/refused", Value::from("none")),
         ("/run/generator_ceiling", Value::from("high")),
         ("/run/datagrams", Value::Object(serde_json::Map::new())),
+        ("/run/latency/p50", Value::from("short")),
+        ("/run/thresholds", Value::Null),
+        ("/about", Value::from("none")),
         ("/run/timeline/slices", Value::Null),
         ("/run/timeline/slices/0", Value::from("busy")),
     ] {

@@ -1,15 +1,25 @@
 //! The command line of the load test.
 
+pub(crate) mod values;
+
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Parser;
 use welcomed::net::{Endpoint, Names};
 
-use crate::plan::arrivals::Spacing;
+use crate::plan::arrivals::{Spacing, Stage};
 use crate::plan::welcome::{Terminator, Welcome, check};
 use crate::program::name::{command, name};
+use crate::program::options::values::{
+    Generated, baseline_name, count, count_or_zero, duration, duration_or_zero, figure_files, json_file,
+    page_file, program, rate, seed, sources, stage,
+};
+use crate::program::say::is_standard_output;
+use crate::report::percentile::Percentile;
+use crate::report::thresholds::Threshold;
+use crate::system::files::are_one;
 
 const EXAMPLES: &str = "
   (nothing)                        welcomed beside its peers, about 90 s
@@ -29,8 +39,9 @@ fn examples() -> String {
 
 /// Loads a welcome server and reports how good it is; without options, welcomed beside its peers.
 ///
-/// Exit codes: 0 done, 1 failure, 2 usage, 3 the target is missed, 4 dearer than the baseline, 5 the measurement is
-/// invalid, 130 interrupted.
+/// Exit codes: 0 done, 1 failure, or no visit succeeded, 2 usage, 3 a latency missed its target, 4 dearer than the baseline, 5
+/// the measurement is invalid. With --fail-if: 6 too many failures, 7 the rate was not reached, 8 too few visits to judge by. A
+/// first signal ends the run with what there is, a second one at once: 130 interrupted, 143 terminated, 129 hung up.
 #[derive(Parser, Debug)]
 #[command(name = name(), bin_name = command(), version = welcomed::command_line::version(), allow_negative_numbers = true, max_term_width = 100, after_help = examples(), after_long_help = examples())]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
@@ -47,11 +58,15 @@ pub(crate) struct Options {
     #[arg(long, value_name = "R", value_parser = rate, requires = "connect")]
     pub(crate) rate: Option<f64>,
 
+    /// Open loop in stages, each a rate and for how long, one after the other, such as 1k:10s,5k:30s
+    #[arg(long, value_name = "R:DURATION", value_delimiter = ',', value_parser = stage, requires = "connect", conflicts_with_all = ["connections", "rate", "duration", "find_knee"])]
+    pub(crate) stages: Vec<Stage>,
+
     /// How the visits of an open loop are spread
     #[arg(long, value_name = "SPREAD", default_value = "poisson", requires = "connect")]
     pub(crate) arrivals: Spacing,
 
-    /// For how long visits begin [default: 10s; 2s for each step of --find-knee]
+    /// For how long visits begin [default: 10s; until all have begun with --count; 2s or more for a step of --find-knee]
     #[arg(long, value_name = "DURATION", value_parser = duration, requires = "connect")]
     pub(crate) duration: Option<Duration>,
 
@@ -59,9 +74,26 @@ pub(crate) struct Options {
     #[arg(long, requires = "connect", conflicts_with_all = ["connections", "count"])]
     pub(crate) find_knee: bool,
 
-    /// The p99 that is still good; a run that misses it ends with exit code 3 [default for --find-knee: 10ms]
+    /// The p99 that is still good, without a failure; a run that misses it ends with exit code 3 [default for --find-knee: 10ms]
     #[arg(long, value_name = "DURATION", value_parser = duration, requires = "connect")]
     pub(crate) target_p99: Option<Duration>,
+
+    /// Fail if a percentile of the latency is longer ('p99>5ms', exit code 3), if more visits fail or are lost
+    /// ('failures>0', 'failures>1%', 6) or if fewer a second are welcomed ('rate<900', 'rate<95%' of those asked for, 7).
+    /// May be given several times: the first one that is missed has the exit code. With too few visits to judge it is 8
+    #[arg(long, value_name = "CONDITION", requires = "connect", conflicts_with = "find_knee")]
+    pub(crate) fail_if: Vec<Threshold>,
+
+    /// The percentiles that are shown
+    #[arg(
+        long,
+        value_name = "P,P",
+        value_delimiter = ',',
+        default_value = "50,90,99,99.9",
+        requires = "connect",
+        conflicts_with = "find_knee"
+    )]
+    pub(crate) percentiles: Vec<Percentile>,
 
     /// End after so many visits
     #[arg(long, value_name = "N", value_parser = count, requires = "connect")]
@@ -97,7 +129,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "TEXT", default_value = "welcome ", requires = "connect")]
     pub(crate) expect: Welcome,
 
-    /// Hold so many idle connections open meanwhile
+    /// Hold so many idle connections open meanwhile, and report how many of them end; each has --timeout to be accepted
     #[arg(long, value_name = "N", default_value = "0", value_parser = count_or_zero, requires = "connect")]
     pub(crate) hold: u64,
 
@@ -117,12 +149,12 @@ pub(crate) struct Options {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = seed, requires = "connect")]
     pub(crate) seed: u64,
 
-    /// Where to write the report as JSON; the comparison's page goes beside it
+    /// Where to write the report as JSON, - for standard output; the comparison's page goes beside it
     #[arg(long, value_name = "FILE", value_parser = json_file, conflicts_with_all = ["prove", "find_knee"])]
     pub(crate) json: Option<PathBuf>,
 
     /// Where to write a page with a picture of the run
-    #[arg(long, value_name = "FILE", requires = "connect", conflicts_with = "find_knee")]
+    #[arg(long, value_name = "FILE", value_parser = page_file, requires = "connect", conflicts_with = "find_knee")]
     pub(crate) html: Option<PathBuf>,
 
     /// Where to write the figures of the cost beside the peers, FILES.json, and their chart, FILES.svg
@@ -153,21 +185,81 @@ pub(crate) struct Options {
     #[arg(long, hide = true)]
     pub(crate) bench: bool,
 
+    /// Print the manual page, or the completions of a shell
+    #[arg(long, value_name = "WHAT", hide = true, exclusive = true)]
+    pub(crate) generate: Option<Generated>,
+
     /// A comparison of a second or two, which measures nothing well: for tests
     #[arg(long, hide = true, conflicts_with_all = ["connect", "prove"])]
     pub(crate) smoke: bool,
 }
 
 impl Options {
-    /// The files that will be written.
-    pub(crate) fn files(&self) -> Vec<PathBuf> {
-        let figures =
-            self.figures.iter().flat_map(|files| [files.with_extension("json"), files.with_extension("svg")]);
-        self.json.iter().chain(&self.html).cloned().chain(figures).collect()
+    /// The files that will be written. Those of the comparison are in `folder`, unless they are asked for elsewhere; a folder
+    /// that is not there yet is made later.
+    pub(crate) fn files(&self, folder: &Path) -> Vec<PathBuf> {
+        let mut files: Vec<PathBuf> = self.json.iter().chain(&self.html).cloned().collect();
+        if self.connect.is_none() && !self.prove {
+            let usual = folder.join("report.json");
+            let json = self.json.as_ref().filter(|json| !is_standard_output(json)).unwrap_or(&usual);
+            if folder.is_dir() || json != &usual {
+                files.push(json.with_extension("html"));
+            }
+        }
+        let figures = self.figures.iter();
+        files.extend(figures.flat_map(|files| [files.with_extension("json"), files.with_extension("svg")]));
+        files.retain(|file| !is_standard_output(file));
+        files
     }
 
-    /// Why an option means nothing over the kind of socket that is to be loaded, or its value cannot be sent there, if one does.
+    /// What is given twice, where each needs a file of its own.
+    fn file_given_twice(&self) -> Option<String> {
+        // Where a folder is missing, that is reported as such.
+        let mut files = self.files(Path::new("."));
+        files.extend(self.names.clone());
+        let twice = files
+            .iter()
+            .enumerate()
+            .find_map(|(index, file)| files.get(index + 1..)?.iter().find(|other| are_one(file, other)));
+        twice.map(|file| format!("{}: the file is asked for twice", file.display()))
+    }
+
+    /// How many visits a closed loop has at a time; an open one has none.
+    pub(crate) fn at_a_time(&self) -> Option<usize> {
+        let is_open = self.rate.is_some() || !self.stages.is_empty() || self.find_knee;
+        let at_a_time = self.connections.unwrap_or(64);
+        (!is_open).then(|| usize::try_from(at_a_time).unwrap_or(usize::MAX))
+    }
+
+    /// For how long visits begin.
+    pub(crate) fn duration_of_the_run(&self) -> Duration {
+        let stages = self.stages.iter().map(|stage| stage.duration).sum::<Duration>();
+        match (self.duration, stages) {
+            (Some(duration), _) => duration,
+            (None, Duration::ZERO) if self.count.is_some() => Duration::MAX,
+            (None, Duration::ZERO) => Duration::from_secs(10),
+            (None, stages) => stages,
+        }
+    }
+
+    /// The visits a second that an open loop asks for, over all its stages.
+    pub(crate) fn rate_on_average(&self) -> Option<f64> {
+        let visits: f64 = self.stages.iter().map(|stage| stage.rate * stage.duration.as_secs_f64()).sum();
+        let staged = (!self.stages.is_empty()).then(|| visits / self.duration_of_the_run().as_secs_f64());
+        self.rate.or(staged)
+    }
+
+    /// What does not go together, if something does not. It can be a file that is asked for twice. It can be an option without
+    /// a meaning over the kind of socket that is to be loaded, or a value that cannot be sent there.
     pub(crate) fn unfit(&self) -> Option<String> {
+        if let Some(twice) = self.file_given_twice() {
+            return Some(twice);
+        }
+        if self.at_a_time().is_some() && self.fail_if.iter().any(Threshold::is_of_a_rate_asked) {
+            return Some(
+                "--fail-if: a closed loop asks for no rate that a part of could be reached".to_owned(),
+            );
+        }
         let kind = self.connect.as_ref()?.kind();
         let semantics = kind.semantics();
         if semantics.names == Names::Protocol {
@@ -202,90 +294,6 @@ impl Options {
     pub(crate) fn source_addresses(&self) -> Vec<IpAddr> {
         (1..=self.sources.unwrap_or(0)).map(|last| IpAddr::from([127, 0, 0, last])).collect()
     }
-}
-
-fn baseline_name(text: &str) -> Result<String, String> {
-    let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    if !text.is_empty() && text.chars().all(fits) {
-        Ok(text.to_owned())
-    } else {
-        Err("accepted are letters, digits, - and _".into())
-    }
-}
-
-fn json_file(text: &str) -> Result<PathBuf, String> {
-    let path = PathBuf::from(text);
-    if path.extension().is_some_and(|extension| extension == "html") {
-        return Err("accepted are names that do not end in .html, which is the page's".into());
-    }
-    Ok(path)
-}
-
-fn figure_files(text: &str) -> Result<PathBuf, String> {
-    let path = PathBuf::from(text);
-    if path.extension().is_some() || path.file_name().is_none() {
-        return Err("accepted are paths of files without .json or .svg, such as docs/cost".into());
-    }
-    Ok(path)
-}
-
-/// A program. Whether it is one shows when it is started, but a file that is not there is reported at once.
-fn program(text: &str) -> Result<PathBuf, String> {
-    let path = PathBuf::from(text);
-    if path.is_file() { Ok(path) } else { Err("there is no such file".into()) }
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    welcomed::command_line::duration(text, Duration::from_millis(1))
-}
-
-fn duration_or_zero(text: &str) -> Result<Duration, String> {
-    welcomed::command_line::duration(text, Duration::ZERO)
-}
-
-fn sources(text: &str) -> Result<u8, String> {
-    let count = welcomed::command_line::count(text, 1..=200)?;
-    u8::try_from(count).map_err(|error| error.to_string())
-}
-
-fn seed(text: &str) -> Result<u64, String> {
-    let number = text.parse().ok().filter(|_| !text.starts_with('+'));
-    number.ok_or_else(|| format!("accepted are whole numbers from 0 to {}", u64::MAX))
-}
-
-/// A number with an optional `k` or `M` behind it.
-fn number(text: &str) -> Option<f64> {
-    let (digits, unit) = match text.strip_suffix('k') {
-        Some(digits) => (digits, 1e3),
-        None => text.strip_suffix('M').map_or((text, 1.0), |digits| (digits, 1e6)),
-    };
-    // The standard library takes signs, exponents and words as well.
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
-    let are_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    let number = digits.parse::<f64>().ok().filter(|_| are_digits(whole) && are_digits(fraction));
-    number.map(|number| number * unit)
-}
-
-fn rate(text: &str) -> Result<f64, String> {
-    number(text)
-        .filter(|rate| (0.001..=1e7).contains(rate))
-        .ok_or("accepted are rates such as 0.5, 200, 5k".into())
-}
-
-fn count_or_zero(text: &str) -> Result<u64, String> {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "checked to be a whole number"
-    )]
-    let whole = |number: f64| number as u64;
-    let number = number(text).filter(|number| (0.0..=1e12).contains(number) && number.fract() == 0.0);
-    number.map(whole).ok_or("accepted are whole numbers such as 64, 10k, 2M".into())
-}
-
-fn count(text: &str) -> Result<u64, String> {
-    count_or_zero(text)
-        .and_then(|count| if count > 0 { Ok(count) } else { Err("at least 1 is accepted".into()) })
 }
 
 #[cfg(test)]
@@ -331,27 +339,10 @@ mod tests {
     fn figures_are_two_files_of_one_name() {
         use clap::Parser as _;
         let parse = |files: &str| super::Options::try_parse_from(["load", "--figures", files]);
-        let files = parse("docs/cost").unwrap().files();
+        let files = parse("docs/cost").unwrap().files(std::path::Path::new("none"));
         assert_eq!(files, ["docs/cost.json", "docs/cost.svg"].map(std::path::PathBuf::from));
         for files in ["docs/cost.svg", "cost.json", "", ".."] {
             assert!(parse(files).is_err(), "{files:?}");
-        }
-    }
-
-    #[test]
-    fn units_are_understood_and_nonsense_is_not() {
-        use super::{count, rate, seed, sources};
-        assert_eq!(count("10k"), Ok(10_000));
-        assert_eq!(count("1.5k"), Ok(1_500));
-        assert_eq!(rate("2M"), Ok(2e6));
-        assert_eq!((count("007"), rate("00.5"), seed("007"), sources("007")), (Ok(7), Ok(0.5), Ok(7), Ok(7)));
-        for text in ["+1", " 1", "1 ", "-1", "1e2", ""] {
-            assert!(rate(text).is_err() && seed(text).is_err() && sources(text).is_err(), "{text:?}");
-        }
-        for text in
-            ["", "k", "-1", "+1", " 1", "1 ", "1.", ".5k", "1e3", "1.5", "ten", "1kk", "inf", "NaN", "0"]
-        {
-            assert!(count(text).is_err(), "{text:?}");
         }
     }
 }

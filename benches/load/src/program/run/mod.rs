@@ -1,0 +1,232 @@
+//! A run of the generator against a server that is there, or the search for its knee.
+
+mod answering;
+mod knee;
+mod names;
+mod search;
+mod thresholds;
+
+use std::io::{self, ErrorKind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use welcomed::net::{Address, Endpoint, Kind};
+
+use crate::comparison::ceiling;
+use crate::comparison::success::succeeded;
+use crate::figures::measured::{Glimpse, Measured};
+use crate::figures::tally::Tally;
+use crate::generator::{self, idle};
+use crate::plan::target::Target;
+use crate::plan::welcome::Terminator;
+use crate::plan::{Load, Plan};
+use crate::program::options::Options;
+use crate::program::outcome::{Outcome, nothing_measured, say_invalid};
+use crate::program::preflight::{self, Needs, OTHER_DESCRIPTORS};
+use crate::program::progress::progress;
+use crate::program::run::answering::answering;
+use crate::program::run::names::names_in;
+use crate::program::run::search::find_knee;
+use crate::program::say::{Output, is_standard_output};
+use crate::report::about::About;
+use crate::report::{self, Findings, Report};
+use crate::system::clock::nanos;
+use crate::system::processes::descriptor_limit;
+
+/// A run, or the search for the knee.
+pub(super) fn run(
+    options: &Options,
+    endpoint: &Endpoint,
+    addresses: &[Address],
+    stop: &AtomicBool,
+) -> io::Result<Outcome> {
+    let names = match &options.names {
+        None => vec![options.name.clone().into_bytes()],
+        Some(file) => names_in(file, endpoint.kind())?,
+    };
+    enough_descriptors(options)?;
+    let about = About::now(Some(endpoint.to_string()));
+    let (mut plan, first) = answering(addresses, &|target| plan(options, &names, target), stop)?;
+    let target = plan.manners.target.clone();
+    let has_sources = target.is_beside_sources();
+    preflight::complain(&needs(options, has_sources));
+    let asked = usize::try_from(options.hold).unwrap_or(usize::MAX);
+    let held = match idle::idle_connections(&target, asked, plan.timeout, stop) {
+        Err(error) if error.kind() == ErrorKind::Interrupted => return Err(nothing_measured()),
+        held => held?,
+    };
+    plan.in_flight_max = plan.in_flight_max.saturating_sub(held.len()).max(1);
+    if !options.warmup.is_zero() {
+        let warmup = Plan { duration: options.warmup, count: u64::MAX, ..plan.clone() };
+        generator::run(&warmup, stop, &mut |_| progress(&"warming up"))?;
+    }
+    if options.find_knee {
+        return find_knee(options, plan, stop);
+    }
+    // A visit that came before the warm-up is a part of that.
+    let first = first.filter(|_| options.warmup.is_zero());
+    let measured = measure(&plan, first, stop)?;
+    let left = (asked > 0).then(|| (asked, idle::left(&held)));
+    drop(held);
+    let thresholds = thresholds::judge(options, &measured);
+    let findings = Findings {
+        about: Some(&about),
+        percentiles: &options.percentiles,
+        at_a_time: options.at_a_time(),
+        count: options.count,
+        held: left,
+        interrupted: stop.load(Ordering::Relaxed),
+        thresholds: &thresholds,
+        ..Findings::of(&measured)
+    };
+    show(options, findings, stop)?;
+    let is_invalid = plan.load.is_open() && measured.welcomed() > 0 && measured.is_spoiled();
+    if is_invalid {
+        say_invalid();
+    }
+    Ok(thresholds::outcome(options, &thresholds, is_invalid))
+}
+
+/// The visits, with the first one if that has been made.
+fn measure(plan: &Plan, first: Option<Measured>, stop: &AtomicBool) -> io::Result<Measured> {
+    let mut measured = match first {
+        Some(first) if plan.count == 0 => first,
+        first => {
+            let mut measured = generator::run(plan, stop, &mut |glimpse| progress(&live(glimpse, plan)))?;
+            if let Some(first) = first {
+                measured.tally.add(&first.tally);
+            }
+            measured
+        }
+    };
+    progress(&"");
+    let tally = &mut measured.tally;
+    if stop.load(Ordering::Relaxed) && made(tally) == 0 {
+        return Err(nothing_measured());
+    }
+    succeeded(tally)?;
+    Ok(measured)
+}
+
+/// All visits that have ended.
+fn made(tally: &Tally) -> u64 {
+    tally.welcomed + tally.resets + tally.failures() + tally.lost
+}
+
+/// Fails if a closed loop and the idle connections cannot be as many as they are to be. An open loop holds visits back, and
+/// says so.
+fn enough_descriptors(options: &Options) -> io::Result<()> {
+    let at_a_time = options.at_a_time().unwrap_or(1) as u64;
+    let (needed, allowed) = (options.hold + at_a_time + OTHER_DESCRIPTORS, descriptor_limit() as u64);
+    if needed <= allowed {
+        return Ok(());
+    }
+    Err(io::Error::other(format!(
+        "{at_a_time} visits at a time and {} idle connections need {needed} descriptors, and {allowed} are allowed: \
+         ulimit -n {needed}, or fewer of them (--connections, --hold)",
+        options.hold
+    )))
+}
+
+fn needs(options: &Options, has_sources: bool) -> Needs {
+    let in_flight = options.at_a_time().unwrap_or(64) as u64;
+    let rates = options.stages.iter().map(|stage| stage.rate);
+    Needs {
+        sockets: options.hold + in_flight,
+        in_flight,
+        rate: rates.fold(options.rate.unwrap_or(0.0), f64::max),
+        sources: u64::from(options.sources.unwrap_or(1)),
+        has_sources,
+    }
+}
+
+/// The plan that the options give for one address.
+fn plan(options: &Options, names: &[Vec<u8>], target: &Target) -> io::Result<Plan> {
+    if options.sources.is_some() && !target.is_beside_sources() {
+        return Err(io::Error::other(
+            "--sources are addresses behind 127.0.0.1, and the server has none of those",
+        ));
+    }
+    let terminator = options.terminator.unwrap_or_else(|| Terminator::usual(target.kind()));
+    let rate = options.rate.or(options.stages.first().map(|stage| stage.rate));
+    let load = match (options.at_a_time(), rate) {
+        (None, Some(rate)) => Load::Open(rate, options.arrivals),
+        (at_a_time, _) => Load::Closed(at_a_time.unwrap_or(1)),
+    };
+    let mut plan = Plan {
+        count: options.count.unwrap_or(u64::MAX),
+        timeout: options.timeout_of_a_visit(),
+        in_flight_max: descriptor_limit().saturating_sub(64),
+        sources: options.source_addresses(),
+        pause: options.slow.map_or(Duration::ZERO, |bytes| Duration::from_secs_f64(1.0 / bytes)),
+        seed: options.seed,
+        stages: options.stages.clone(),
+        ..Plan::plain(target.clone(), load, options.duration_of_the_run())?
+    };
+    plan.visit_as(names, terminator, &options.expect)?;
+    plan.manners.reset = options.rst;
+    Ok(plan)
+}
+
+/// The table on standard output, and the files that were asked for. All this comes before the generator's own ceiling is
+/// measured, and again where that adds something.
+fn show(options: &Options, mut findings: Findings<'_>, stop: &AtomicBool) -> io::Result<()> {
+    let mut output = Output::with_json(options.json.as_deref());
+    output.say(&report::run(&findings));
+    write_files(options, &findings, &mut output);
+    if findings.measured.kind == Kind::Tcp && !stop.load(Ordering::Relaxed) {
+        progress(&"measuring the generator's own ceiling");
+        let ceiling = ceiling::measure(64, Duration::from_millis(500), None, stop);
+        progress(&"");
+        match ceiling {
+            Ok(Some(ceiling)) => {
+                findings.ceiling = Some(ceiling);
+                output.say(&report::limit(&findings).trim_end());
+                write_files(options, &findings, &mut output);
+            }
+            Ok(None) => {}
+            Err(error) => {
+                output.say(&format_args!("What the generator reaches at best is unknown: {error}."));
+            }
+        }
+    }
+    // Standard output takes it once.
+    if let Some(json) = options.json.as_ref().filter(|json| is_standard_output(json)) {
+        output.write(json, &Report::of_run(&findings).json());
+    }
+    output.done()
+}
+
+fn write_files(options: &Options, findings: &Findings<'_>, output: &mut Output) {
+    if let Some(json) = options.json.as_ref().filter(|json| !is_standard_output(json)) {
+        output.write(json, &Report::of_run(findings).json());
+    }
+    if let Some(html) = &options.html {
+        output.write(html, &report::run_page(findings));
+    }
+}
+
+/// What a run shows while it goes on.
+#[expect(clippy::cast_precision_loss, reason = "figures for people")]
+fn live(glimpse: &Glimpse<'_>, plan: &Plan) -> String {
+    let Glimpse { tally, passed, in_flight } = glimpse;
+    let micros = |quantile| tally.latency.value_at_quantile(quantile) / 1000;
+    let left = if plan.duration == Duration::MAX {
+        format!("{} visits left", plan.count.saturating_sub(made(tally)))
+    } else {
+        format!("{:.0} s left", nanos(plan.duration).saturating_sub(*passed) as f64 / 1e9)
+    };
+    format!(
+        "{} visits/s, p50 {} us, p99 {} us, {} errors{}, {in_flight} in flight, {left}",
+        report::rate(tally.welcomed as f64 * 1e9 / (*passed).max(1) as f64),
+        micros(0.5),
+        micros(0.99),
+        tally.failures(),
+        lost(tally),
+    )
+}
+
+/// What was lost, if something was.
+fn lost(tally: &Tally) -> String {
+    if tally.lost > 0 { format!(", {} lost", tally.lost) } else { String::new() }
+}

@@ -1,0 +1,12 @@
+//! The program as it is installed: what it prints, writes and starts.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on has to fail")]
+
+// What the tests stand on.
+mod described;
+mod machine;
+
+mod comparison;
+mod comparison_cut_short;
+mod installed;
+mod results;
