@@ -44,7 +44,7 @@ use crate::system::tied;
 /// peers or to become another program, so call it before anything is printed or read.
 ///
 /// Exit codes: 0 done, 1 failure, or no visit succeeded, 2 usage. A run that goes to its end has 3 if a latency missed its
-/// target, 4 if the server is dearer than the baseline, and 5 if the measurement is invalid. It has 6 for too many failures, 7
+/// target, and 4 if the server is dearer than the baseline. It has 5 if the measurement is invalid, 6 for too many failures, 7
 /// for a rate that was not reached, and 8 where there were too few visits to judge by. A signal has its number and 128.
 #[must_use]
 pub fn main(welcomed: Option<&Path>, folder: &Path) -> ExitCode {

@@ -9,4 +9,5 @@ mod machine;
 mod comparison;
 mod comparison_cut_short;
 mod installed;
+mod limits;
 mod results;
