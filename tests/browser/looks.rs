@@ -30,7 +30,7 @@ fn show(browser: &Browser, width: u32, scheme: &str) -> Model {
 }
 
 /// The contrast of two colors as WCAG 2 has it, for every text on the page: those of less than 4.5.
-const FAINT: &str = "
+pub(super) const FAINT: &str = "
     const parse = (color) => color.match(/[\\d.]+/g).map(Number);
     const light = ([r, g, b]) => [r, g, b].map((c) => c / 255)
         .map((c) => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)

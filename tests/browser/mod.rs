@@ -7,6 +7,7 @@ mod real;
 mod site;
 
 mod live;
+mod load_pages;
 mod looks;
 mod pictures;
 mod stories;

@@ -43,7 +43,7 @@ impl About {
             ("options", options),
             ("machine", &self.machine),
             ("version", self.version),
-            ("began", &self.began),
+            ("began (UTC)", &self.began),
         ];
         self.target.iter().map(|target| ("target", target.as_str())).chain(rest).collect()
     }
