@@ -13,10 +13,10 @@ mod progress;
 mod run;
 mod say;
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use welcomed::command_line;
 use welcomed::net::Endpoint;
@@ -44,7 +44,7 @@ use crate::system::tied;
 /// peers or to become another program, so call it before anything is printed or read.
 ///
 /// Exit codes: 0 done, 1 failure, or no visit succeeded, 2 usage. A run that goes to its end has 3 if a latency missed its
-/// target, and 4 if the server is dearer than the baseline. It has 5 if the measurement is invalid, 6 for too many failures, 7
+/// target, and 4 if the server is dearer than the baseline. It has 5 if the measurement is invalid. It has 6 for too many failures, 7
 /// for a rate that was not reached, and 8 where there were too few visits to judge by. A signal has its number and 128.
 #[must_use]
 pub fn main(welcomed: Option<&Path>, folder: &Path) -> ExitCode {
@@ -106,6 +106,9 @@ fn unresolved(endpoint: &Endpoint, error: &io::Error) -> io::Error {
 /// The receipt: what a server did wrong on purpose, and what was reported of it.
 fn prove(stop: &AtomicBool) -> io::Result<Outcome> {
     let proofs = faults::prove(stop)?;
+    if stop.load(Ordering::Relaxed) {
+        return Err(io::Error::new(ErrorKind::Interrupted, "ended by a signal, so nothing is proved"));
+    }
     say(&report::receipt(&proofs))?;
     if proofs.iter().all(Proof::holds) {
         return Ok(Outcome::Done);

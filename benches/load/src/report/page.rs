@@ -76,7 +76,7 @@ pub(crate) fn page(comparison: &Comparison, about: &About) -> String {
             &format!(
                 "Microseconds from the scheduled moment to the end, open loop at {open:.0} visits a second, log scale; lower is better.{invalid}"
             ),
-            &curves(rows),
+            &curves(rows, None),
         ),
         section(
             "System calls of a visit",
@@ -114,7 +114,11 @@ pub(crate) fn run_page(findings: &Findings<'_>) -> String {
     );
     let moments = format!("each moment is {:?} long", Duration::from_nanos(timeline.width));
     let sections = [
-        section("Latency by percentile", &about, &curves(&[Row { latency, ..row("visits", vec![]) }])),
+        section(
+            "Latency by percentile",
+            &about,
+            &curves(&[Row { latency, ..row("visits", vec![]) }], Some(measured.tally.latency.len())),
+        ),
         section(
             "Rate over time",
             "Visits a second.",

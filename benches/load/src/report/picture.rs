@@ -144,8 +144,10 @@ fn level(svg: &mut String, right: f64, at: f64, label: &str) {
     );
 }
 
-/// Latency over percentile: the further right, the rarer.
-pub(super) fn curves(rows: &[Row]) -> String {
+/// Latency over percentile: the further right, the rarer. A curve ends where it would be of less than one of so many visits,
+/// if their number is given.
+#[expect(clippy::cast_precision_loss, reason = "a number of visits")]
+pub(super) fn curves(rows: &[Row], visits: Option<u64>) -> String {
     let curves: Vec<(&Row, Latency)> = rows.iter().filter_map(|row| Some((row, row.latency?))).collect();
     if curves.is_empty() {
         return nothing();
@@ -174,9 +176,11 @@ pub(super) fn curves(rows: &[Row]) -> String {
         level(&mut svg, right, y(micros), &format!("{micros:.0}"));
         decade += 1.0;
     }
-    let lines = curves
-        .iter()
-        .map(|(row, latency)| (*row, latency.curve.map(|(q, micros)| (x(q), y(micros))).to_vec()));
+    let has_sample = |quantile: f64| visits.is_none_or(|visits| (1.0 - quantile) * visits as f64 > 0.999);
+    let lines = curves.iter().map(|(row, latency)| {
+        let points = latency.curve.into_iter().filter(|(quantile, _)| has_sample(*quantile));
+        (*row, points.map(|(quantile, micros)| (x(quantile), y(micros))).collect())
+    });
     lines_with_names(&mut svg, &lines.collect::<Vec<_>>(), right, bottom);
     svg + "</svg>"
 }
@@ -189,7 +193,8 @@ pub(super) fn over_time(rows: &[Row], (first, last): (&str, &str)) -> String {
         return nothing();
     }
     let count = rows.iter().map(|row| row.rates.len()).max().unwrap_or(0).max(2);
-    let highest = rows.iter().flat_map(|row| row.rates.clone()).fold(f64::MIN_POSITIVE, f64::max);
+    let highest = rows.iter().flat_map(|row| row.rates.clone()).fold(0.0, f64::max);
+    let highest = if highest > 0.0 { highest } else { 1.0 };
     let (right, bottom) = extent(&rows, 220.0);
     let x = |place: usize| LEFT + (right - LEFT) * place as f64 / (count - 1) as f64;
     let y = |rate: f64| bottom - (bottom - 15.0) * rate / highest;

@@ -56,6 +56,12 @@ fn an_interrupted_comparison_becomes_no_baseline_or_page() {
     let options =
         ["--save-baseline", "kept", "--baseline", "kept", "--figures", "cost", "--json", "part.json"];
     let running = begin(Path::new(PROGRAM), folder.path(), &options);
+    until_it_says(&running, "round 1 of 10: the generator");
+    signal(&running, "INT");
+    let output = running.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), text(&output.stdout)), (Some(130), ""), "{output:?}");
+    assert!(!folder.path().join("part.json").exists(), "nothing was measured");
+    let running = begin(Path::new(PROGRAM), folder.path(), &options);
     until_it_says(&running, "round 2 of 10: floor");
     signal(&running, "INT");
     let output = running.wait_with_output().unwrap();

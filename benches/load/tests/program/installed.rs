@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::described::breach;
-use crate::machine::{PROGRAM, run, server, text};
+use crate::machine::{PROGRAM, begin, run, server, signal, text, until_it_says};
 use serde_json::Value;
 
 #[test]
@@ -102,6 +102,18 @@ fn the_proof_holds() {
     let receipt = text(&output.stdout);
     assert!(output.status.success(), "{output:?}");
     assert!(receipt.matches("correct").count() == 38 && !receipt.contains("WRONG"), "{receipt}");
+}
+
+#[test]
+fn a_proof_that_is_interrupted_proves_nothing_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = begin(Path::new(PROGRAM), folder.path(), &["--prove"]);
+    until_it_says(&running, "");
+    signal(&running, "INT");
+    let output = running.wait_with_output().unwrap();
+    let said = text(&output.stderr);
+    assert_eq!((output.status.code(), text(&output.stdout)), (Some(130), ""), "{said}");
+    assert!(said.ends_with("ended by a signal, so nothing is proved\n"), "{said}");
 }
 
 #[test]
