@@ -32,6 +32,11 @@ impl Baseline {
         Baseline { version: 1, costs }
     }
 
+    /// Whether there is a cost of every round.
+    pub(crate) fn is_sound(&self) -> bool {
+        !self.costs.is_empty() && self.costs.iter().all(|cost| cost.is_finite() && *cost > 0.0)
+    }
+
     /// Keeps it under `name`.
     pub(crate) fn save(&self, folder: &Path, name: &str) -> io::Result<()> {
         fs::create_dir_all(folder).map_err(|error| at(folder, &error))?;
@@ -120,6 +125,10 @@ mod tests {
         let baseline = Baseline::new(vec![0.81, 0.9]);
         baseline.save(&folder, "kept").unwrap();
         assert_eq!(Baseline::read(&folder, "kept").unwrap(), baseline);
+        assert!(baseline.is_sound());
+        for costs in [vec![], vec![0.8, f64::NAN], vec![0.8, 0.0], vec![f64::INFINITY]] {
+            assert!(!Baseline::new(costs).is_sound());
+        }
         let error = Baseline::read(&folder, "never").unwrap_err();
         assert!(error.to_string().starts_with("there is no baseline \"never\""), "{error}");
     }

@@ -100,6 +100,12 @@ fn against_baseline(
 ) -> Outcome {
     let costs = comparison.rows.iter().find(|row| row.name == QUIET).map(|row| row.costs.clone());
     let now = Baseline::new(costs.unwrap_or_default());
+    if !now.is_sound() {
+        output.say(&format_args!(
+            "{QUIET} or the floor was not measured in every round: no baseline, and no verdict."
+        ));
+        return Outcome::Done;
+    }
     if let Some(name) = &options.save_baseline {
         output.write_with(|| now.save(folder, name));
     }

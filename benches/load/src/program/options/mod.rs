@@ -186,7 +186,7 @@ pub(crate) struct Options {
     pub(crate) bench: bool,
 
     /// Print the manual page, or the completions of a shell
-    #[arg(long, value_name = "WHAT", hide = true, exclusive = true)]
+    #[arg(long, value_name = "WHAT", hide = true)]
     pub(crate) generate: Option<Generated>,
 
     /// A comparison of a second or two, which measures nothing well: for tests
