@@ -9,7 +9,7 @@
 //! * `faults` are servers that fail on purpose, and what has to be reported of them.
 //! * `generator` is the loop that keeps visits in flight. One visit is a `Flight`.
 //! * `plan` is what a run does: the load, the target, the names. `figures` are what came of it.
-//! * `system` is the clock, the processes and the files.
+//! * `system` is the clock, the processes, the signals and the files.
 //!
 //! A file imports from its own folder and from those below it in this list, and never in a circle.
 //!

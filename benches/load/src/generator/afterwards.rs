@@ -11,7 +11,7 @@ use crate::plan::target::Target;
 use crate::system::clock::{Nanos, SECOND};
 
 /// How long the socket of an answered visit stays open: a second answer is sent just behind the first.
-const REST: Nanos = SECOND / 20;
+pub(crate) const REST: Nanos = SECOND / 20;
 
 /// The sockets that stay open.
 pub(crate) struct Afterwards {

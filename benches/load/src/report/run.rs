@@ -25,6 +25,8 @@ pub(crate) struct Findings<'a> {
     pub(crate) percentiles: &'a [Percentile],
     /// The visits at a time that a closed loop was asked for.
     pub(crate) at_a_time: Option<usize>,
+    /// How many sockets could be open, if a closed loop needed more and was thinner for that.
+    pub(crate) thinned_to: Option<usize>,
     /// How many visits were asked for.
     pub(crate) count: Option<u64>,
     /// How many idle connections were held, and those that ended meanwhile.
@@ -44,6 +46,7 @@ impl<'a> Findings<'a> {
             ceiling: None,
             percentiles: &Percentile::USUAL,
             at_a_time: None,
+            thinned_to: None,
             count: None,
             held: None,
             interrupted: false,
@@ -152,6 +155,12 @@ fn beside(findings: &Findings<'_>) -> String {
     let mut lines = Vec::new();
     if interrupted {
         lines.push("It was ended early by a signal.".to_owned());
+    }
+    if let Some(sockets) = findings.thinned_to {
+        lines.push(format!(
+            "INVALID: the loop was thinner than asked for. The socket of a datagram stays open for a while after its visit, \
+             and {sockets} could be open at a time (ulimit -n)."
+        ));
     }
     if let Some(count) = count.filter(|count| made < *count) {
         lines.push(format!("Of the {count} visits of --count only {made} began in the time for it."));

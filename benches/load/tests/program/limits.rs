@@ -56,6 +56,27 @@ fn a_closed_loop_is_as_large_as_it_is_to_be_or_refused() {
     assert!(output.status.success() && text(&output.stdout).contains(" of 8; "), "{output:?}");
 }
 
+/// Over datagrams a socket stays open after its visit, so it shows only afterwards that there were too few.
+#[test]
+fn a_loop_over_datagrams_is_not_thinned_in_silence() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let server = format!("udp://{}", socket.local_addr().unwrap());
+    std::thread::spawn(move || {
+        while let Ok((_, client)) = socket.recv_from(&mut [0; 64]) {
+            let _ = socket.send_to(b"welcome ", client);
+        }
+    });
+    for (limit, is_thin) in [(100, true), (4000, false)] {
+        let script = format!("ulimit -n {limit}; exec \"$0\" -c {server} --connections 16 --duration 500ms");
+        let mut command = std::process::Command::new("sh");
+        let output = command.args(["-c", &script, PROGRAM]).current_dir(folder.path()).output().unwrap();
+        let said = text(&output.stdout);
+        assert_eq!(said.contains("INVALID: the loop was thinner"), is_thin, "{limit}: {said}");
+        assert_eq!(output.status.code(), Some(if is_thin { 5 } else { 0 }), "{limit}: {said}");
+    }
+}
+
 #[test]
 fn a_count_is_reached_or_its_want_is_said() {
     let folder = tempfile::tempdir().unwrap();

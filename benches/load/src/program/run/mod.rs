@@ -16,6 +16,7 @@ use crate::comparison::ceiling;
 use crate::comparison::success::succeeded;
 use crate::figures::measured::{Glimpse, Measured};
 use crate::figures::tally::Tally;
+use crate::generator::afterwards::REST;
 use crate::generator::{self, idle};
 use crate::plan::target::Target;
 use crate::plan::welcome::Terminator;
@@ -73,18 +74,34 @@ pub(super) fn run(
         about: Some(&about),
         percentiles: &options.percentiles,
         at_a_time: options.at_a_time(),
+        thinned_to: thinned_to(&plan, &measured),
         count: options.count,
         held: left,
         interrupted: stop.load(Ordering::Relaxed),
         thresholds: &thresholds,
         ..Findings::of(&measured)
     };
-    show(options, findings, stop)?;
+    show(options, &findings, stop)?;
     let is_invalid = plan.load.is_open() && measured.welcomed() > 0 && measured.is_spoiled();
     if is_invalid {
         say_invalid();
     }
-    Ok(thresholds::outcome(options, &thresholds, is_invalid))
+    Ok(thresholds::outcome(options, &thresholds, is_invalid || findings.thinned_to.is_some()))
+}
+
+/// How many sockets a closed loop over datagrams could have open, if it was thinner than asked for because it needed more. Those
+/// of visits that are over stay open for a while, so that their number is known only afterwards.
+#[expect(clippy::cast_precision_loss, reason = "numbers of sockets")]
+fn thinned_to(plan: &Plan, measured: &Measured) -> Option<usize> {
+    let Load::Closed(asked) = plan.load else { return None };
+    let a_second = |count: u64| count as f64 / measured.seconds;
+    let rest = Duration::from_nanos(REST).as_secs_f64();
+    let needed =
+        asked as f64 + measured.rate() * rest + a_second(measured.lost()) * plan.timeout.as_secs_f64();
+    let is_thin = measured.in_flight < asked as f64 * 0.9;
+    let has_connections = plan.manners.target.semantics().connections;
+    let needs_more = needed > plan.in_flight_max as f64;
+    (is_thin && needs_more && !has_connections).then_some(plan.in_flight_max)
 }
 
 /// The visits, with the first one if that has been made.
@@ -170,7 +187,8 @@ fn plan(options: &Options, names: &[Vec<u8>], target: &Target) -> io::Result<Pla
 
 /// The table on standard output, and the files that were asked for. All this comes before the generator's own ceiling is
 /// measured, and again where that adds something.
-fn show(options: &Options, mut findings: Findings<'_>, stop: &AtomicBool) -> io::Result<()> {
+fn show(options: &Options, findings: &Findings<'_>, stop: &AtomicBool) -> io::Result<()> {
+    let mut findings = *findings;
     let mut output = Output::with_json(options.json.as_deref());
     output.say(&report::run(&findings));
     write_files(options, &findings, &mut output);
