@@ -30,6 +30,7 @@ use crate::program::run::names::names_in;
 use crate::program::run::search::find_knee;
 use crate::program::say::{Output, is_standard_output};
 use crate::report::about::About;
+use crate::report::percentile::Percentile;
 use crate::report::{self, Findings, Report};
 use crate::system::clock::nanos;
 use crate::system::processes::descriptor_limit;
@@ -228,17 +229,17 @@ fn write_files(options: &Options, findings: &Findings<'_>, output: &mut Output) 
 #[expect(clippy::cast_precision_loss, reason = "figures for people")]
 fn live(glimpse: &Glimpse<'_>, plan: &Plan) -> String {
     let Glimpse { tally, passed, in_flight } = glimpse;
-    let micros = |quantile| tally.latency.value_at_quantile(quantile) / 1000;
+    let [p50, _, p99, _] = Percentile::USUAL.map(|percentile| {
+        percentile.of(&tally.latency).map_or_else(|| "-".to_owned(), |nanos| (nanos / 1000).to_string())
+    });
     let left = if plan.duration == Duration::MAX {
         format!("{} visits left", plan.count.saturating_sub(made(tally)))
     } else {
         format!("{:.0} s left", nanos(plan.duration).saturating_sub(*passed) as f64 / 1e9)
     };
     format!(
-        "{} visits/s, p50 {} us, p99 {} us, {} errors{}, {in_flight} in flight, {left}",
+        "{} visits/s, p50 {p50} us, p99 {p99} us, {} errors{}, {in_flight} in flight, {left}",
         report::rate(tally.welcomed as f64 * 1e9 / (*passed).max(1) as f64),
-        micros(0.5),
-        micros(0.99),
         tally.failures(),
         lost(tally),
     )
