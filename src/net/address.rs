@@ -187,11 +187,59 @@ impl fmt::Display for Peer {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
     use super::*;
+    use crate::net::Endpoint;
 
     #[test]
     fn a_peer_is_no_larger_than_an_internet_address() {
         assert_eq!(size_of::<Peer>(), size_of::<SocketAddr>());
+    }
+
+    #[test]
+    fn an_address_that_only_this_host_can_reach_is_local() {
+        let is_local = |text: &str| Address::from(text.parse::<SocketAddr>().unwrap()).is_local();
+        for address in ["127.0.0.1:1", "127.255.255.254:1", "[::1]:1", "[::ffff:127.0.0.1]:1"] {
+            assert!(is_local(address), "{address}");
+        }
+        for address in ["192.0.2.1:1", "0.0.0.0:1", "[2001:db8::1]:1", "[::ffff:192.0.2.1]:1"] {
+            assert!(!is_local(address), "{address}");
+        }
+        let name = Name::Unix(UnixName::Abstract(b"a".to_vec()));
+        assert!(Address { kind: Kind::Unix, name }.is_local());
+    }
+
+    #[test]
+    fn addresses_of_one_kind_that_take_the_same_clients_overlap() {
+        let address = |text: &str| text.parse::<Endpoint>().unwrap().resolve().unwrap().remove(0);
+        let folder = tempfile::tempdir().unwrap();
+        let (real, link) = (folder.path().join("real"), folder.path().join("link"));
+        fs::create_dir(&real).unwrap();
+        symlink(&real, &link).unwrap();
+        let at = |folder: &Path, file: &str| format!("unix://{}/{file}", folder.display());
+        for (one, other, overlap) in [
+            ("127.0.0.1:9", "127.0.0.1:9", true),
+            ("127.0.0.1:9", "127.0.0.2:9", false),
+            ("127.0.0.1:9", "127.0.0.1:8", false),
+            ("127.0.0.1:9", "udp://127.0.0.1:9", false),
+            ("127.0.0.1:9", "0.0.0.0:9", true),
+            ("0.0.0.0:9", "127.0.0.1:9", true),
+            ("127.0.0.1:9", "[::]:9", false),
+            ("[::1]:9", "[::]:9", true),
+            ("127.0.0.1:0", "127.0.0.1:0", false),
+            ("unix://@a", "unix://@a", true),
+            ("unix://@a", "unix://@b", false),
+            ("unix://@a", "unixgram://@a", false),
+            ("unix:///absent/a", "unixgram:///absent/a", true),
+            ("unix:///absent/a", "unix:///absent/b", false),
+            ("unix:///absent/a", "127.0.0.1:9", false),
+            (&at(&real, "a"), &at(&link, "a"), true),
+            (&at(&real, "a"), &at(&link, "b"), false),
+        ] {
+            assert_eq!(address(one).overlaps(&address(other)), overlap, "{one} and {other}");
+        }
     }
 
     #[test]

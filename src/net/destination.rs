@@ -71,6 +71,7 @@ impl Destination {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::{Process, UnixName};
 
     fn refuses(to: &str, interface: u32, from: &str) -> Option<&'static str> {
         let to = Destination::One { address: to.parse().unwrap(), interface };
@@ -98,6 +99,14 @@ mod tests {
         ] {
             assert!(refuses(to, interface, from).is_some(), "{from} to {to} over {interface}");
         }
+    }
+
+    #[test]
+    fn a_sender_without_a_name_is_no_return_address() {
+        assert!(Destination::Unix.refuses(&Peer::Unnamed).is_some());
+        let process = Peer::Process(Process { pid: None, user: 0 });
+        let name = Peer::Unix(Box::new(UnixName::Abstract(b"a".to_vec())));
+        assert_eq!((Destination::Unix.refuses(&process), Destination::Unix.refuses(&name)), (None, None));
     }
 
     #[test]

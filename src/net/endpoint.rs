@@ -267,6 +267,7 @@ mod tests {
     fn every_form_is_parsed_and_shown_in_its_long_form() {
         assert_eq!(endpoint("127.0.0.1:9999"), Ok("tcp://127.0.0.1:9999".into()));
         assert_eq!(endpoint("[::1]:80"), Ok("tcp://[::1]:80".into()));
+        assert_eq!(endpoint("tcp:9999"), Ok("tcp://tcp:9999".into()), "a host of this name");
         for text in [
             "tcp://localhost:0",
             "tcp://welcome.example:65535",
@@ -281,6 +282,8 @@ mod tests {
             "tcp://[fe80::1%eth0]:9999",
             "udp://[fe80::1%2]:9999",
             "tcp://[fe80::1%25eth0]:9999",
+            "tcp://[fe80::1%a%b]:9999",
+            "unix:///tmp/a://b",
             "tcp://10.example:1",
             "raw://127.0.0.1?protocol=253",
             "raw://localhost?protocol=254",
@@ -321,6 +324,7 @@ mod tests {
             ("localhost:+80", "the port is not a number from 0 to 65535"),
             ("localhost:80?a=b", "a question mark begins options, and this kind of socket has none"),
             ("unix:///a?b", "a question mark begins options, and is %3F in a name"),
+            ("raw://localhost?protocol=253?x", "the protocol is not 253 or 254, the two for experiments"),
             ("raw://localhost?protocol=+253", "the protocol is not 253 or 254, the two for experiments"),
             ("[fe80::1%]:80", "the zone is missing or no name of a link, such as eth0"),
             ("[fe80::1%a b]:80", "the zone is missing or no name of a link, such as eth0"),
@@ -350,7 +354,17 @@ mod tests {
     #[test]
     fn what_the_resolver_would_take_for_an_address_is_none() {
         let no_ipv4 = "the host is no IPv4 address: four numbers from 0 to 255, without leading zeros";
-        for host in ["127.0.0.010", "127.1", "127.0.0.1.", "0x7f000001", "256.0.0.1", "a.b.0xff", "0x", "1"] {
+        for host in [
+            "127.0.0.010",
+            "127.1",
+            "127.0.0.1.",
+            "0x7f000001",
+            "0X7F000001",
+            "256.0.0.1",
+            "a.b.0xff",
+            "0x",
+            "1",
+        ] {
             assert_eq!(endpoint(&format!("{host}:80")), Err(no_ipv4), "{host}");
             assert_eq!(endpoint(&format!("raw://{host}?protocol=253")), Err(no_ipv4), "{host}");
         }

@@ -53,5 +53,6 @@ mod tests {
         assert_eq!(payload(&[0x44; 40]), None, "four words are no header");
         assert_eq!(payload(&[0x4f; HEADER_MAX_BYTES - 1]), None);
         assert_eq!(payload(&[0x4f; HEADER_MAX_BYTES]), Some(&[][..]));
+        assert_eq!((addresses(&[0x65; 40]), addresses(&[0x4f; HEADER_MAX_BYTES - 1])), (None, None));
     }
 }

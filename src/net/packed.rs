@@ -93,7 +93,8 @@ mod tests {
 
     #[test]
     fn every_peer_is_unpacked_as_it_was_packed() {
-        let path = [b'/'; UNIX_NAME_MAX_BYTES];
+        // Paths that differ in slashes alone would pass for the same.
+        let path = [b'x'; UNIX_NAME_MAX_BYTES];
         let peers = [
             Peer::Inet("127.0.0.1:49811".parse().unwrap()),
             Peer::Inet("[fe80::1%7]:9999".parse().unwrap()),
@@ -110,6 +111,10 @@ mod tests {
             assert!(packed.len() <= PACKED_MAX_BYTES);
             assert_eq!(Peer::unpack(&packed), Some(peer));
         }
+        let mut packed: Vec<u8> = Vec::new();
+        let too_long = Peer::Unix(Box::new(UnixName::Abstract(vec![b'x'; UNIX_NAME_MAX_BYTES + 1])));
+        too_long.pack(|bytes| packed.extend(bytes));
+        assert_eq!(packed.len(), PACKED_MAX_BYTES);
         assert_eq!((Peer::unpack(&[]), Peer::unpack(&[V4, 1]), Peer::unpack(&[9])), (None, None, None));
     }
 }

@@ -71,3 +71,28 @@ impl fmt::Display for Source {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_of_one_host_or_network_are_one_source() {
+        let of = |peer: Peer| Source::of(&peer).map(|source| source.to_string());
+        let inet = |address: &str| of(Peer::Inet(address.parse().unwrap()));
+        for (address, source) in [
+            ("192.0.2.1:1", "192.0.2.1"),
+            ("[::ffff:192.0.2.1]:1", "192.0.2.1"),
+            ("[2001:db8:1:2:3:4:5:6]:1", "2001:db8:1:2::/64"),
+            // Only an address of a link is another one on each link.
+            ("[2001:db8::1%3]:1", "2001:db8::/64"),
+            ("[fe80::1%1]:1", "fe80::%1/64"),
+            ("[fe80::1]:1", "fe80::/64"),
+        ] {
+            assert_eq!(inet(address).as_deref(), Some(source), "{address}");
+        }
+        assert_eq!(of(Peer::Host(Ipv4Addr::LOCALHOST)), inet("127.0.0.1:1"));
+        assert_eq!(of(Peer::Process(Process { pid: None, user: 1000 })).as_deref(), Some("user 1000"));
+        assert_eq!(of(Peer::Unnamed), None);
+    }
+}

@@ -49,7 +49,7 @@ mod tests {
 
     #[test]
     fn a_zone_is_a_name_or_a_number_of_a_link() {
-        assert_eq!(link("lo").unwrap(), 1);
+        assert_eq!((link("lo").unwrap(), link("1").unwrap()), (1, 1));
         assert_eq!(link("4294967295").unwrap(), u32::MAX);
         for zone in ["absent", "0", "+1", "-1", "4294967296", "a name of more than 15 bytes", ""] {
             assert_eq!(link(zone).unwrap_err().kind(), ErrorKind::NotFound, "{zone:?}");
@@ -60,6 +60,21 @@ mod tests {
     #[test]
     fn a_zone_as_it_stands_in_a_url_is_told_from_one_that_is_absent() {
         assert!(link("25lo").unwrap_err().to_string().ends_with("behind % alone, without the %25 of URLs"));
+    }
+
+    #[test]
+    fn a_zone_is_all_behind_the_first_percent_sign() {
+        let ip: Ipv6Addr = "fe80::1".parse().unwrap();
+        for (text, parts) in [
+            ("fe80::1%lo", Some((ip, "lo"))),
+            ("fe80::1%a%b", Some((ip, "a%b"))),
+            ("fe80::1%", None),
+            ("fe80::1", None),
+            ("2001:db8::1%lo", None),
+            ("a%b", None),
+        ] {
+            assert_eq!(address_and_zone(text), parts, "{text}");
+        }
     }
 
     #[test]
