@@ -287,6 +287,40 @@ fn an_empty_welcome_is_sent_by_sending_nothing() {
 }
 
 #[test]
+fn a_name_of_one_byte_less_than_the_limit_waits_for_its_end() {
+    let mut service = service(TEXT);
+    let mut conversation = Conversation::new(&mut service, now());
+    conversation.receives(&[b'x'; NAME_MAX_BYTES - 1]);
+    assert_eq!(conversation.session().state(), State::ReadingName);
+    conversation.receives(b"y");
+    assert_eq!(conversation.session().state(), State::WritingWelcome);
+}
+
+#[test]
+fn there_is_room_for_what_is_left_of_the_longest_name() {
+    let mut service = service(TEXT);
+    let mut conversation = Conversation::new(&mut service, now());
+    for (bytes, room) in [(&b"Ada"[..], NAME_MAX_BYTES - 3), (b"m", NAME_MAX_BYTES - 4)] {
+        conversation.receives(bytes);
+        assert_eq!(conversation.want(), Want::Read { room });
+    }
+}
+
+#[test]
+fn a_conversation_that_is_over_keeps_no_name() {
+    for over in [
+        |c: &mut Conversation<'_, WelcomeStreams>| assert_eq!(c.sends(usize::MAX), 10),
+        |c: &mut Conversation<'_, WelcomeStreams>| c.fails(Cause::Other),
+    ] {
+        converse(TEXT, &[b"Ada\n"], Last::Waits, |conversation| {
+            assert_eq!(conversation.session().name(), b"Ada");
+            over(conversation);
+            assert_eq!(conversation.session().name(), b"");
+        });
+    }
+}
+
+#[test]
 fn an_idle_session_holds_no_buffer() {
     assert_eq!(Session::default().name(), b"");
     assert!(size_of::<Session>() <= 48, "{}", size_of::<Session>());

@@ -50,6 +50,17 @@ fn a_name_without_terminator_ends_at_the_silence_of_the_gap() {
 }
 
 #[test]
+fn the_gap_of_a_client_far_away_is_at_least_two_round_trips() {
+    let far = Weather::calm().with_round_trip(ms(100));
+    // A gap of zero is the rule of a socket that has run dry, however far away it is.
+    for (name_gap, stays) in [(ms(50), ms(2 * 100 + 20)), (ms(300), ms(300)), (ms(0), ms(0))] {
+        let subject = Welcoming { name_gap, ..plain() };
+        let scene = schedule(&subject, &[Kind::Tcp], [Script::sends(b"Rafatul")]).in_weather(far.clone());
+        assert_eq!(stayed(&served(scene.begin()), 0), stays, "{name_gap:?}");
+    }
+}
+
+#[test]
 fn every_byte_begins_the_gap_anew() {
     let scene = served(clients([dripping(ms(49), 10)]));
     assert_eq!(stayed(&scene, 0), ms(9 * 49 + 50));

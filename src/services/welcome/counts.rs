@@ -107,9 +107,14 @@ mod tests {
             ", 13 open; 20 dropped, 30 unanswerable, 40 echoes; 0 accept errors, 0 accept pauses"
         ));
 
-        (0..7).for_each(|_| streams.conversation_broken(State::ReadingName));
+        streams.client_refused();
+        streams.conversation_broken(State::ReadingName);
+        let both = Both::of(&streams, &datagrams).to_string();
+        assert!(both.contains(" 5 stopped, 1 refused, ") && both.ends_with("; 1 broken"), "{both}");
+
+        (0..6).for_each(|_| streams.conversation_broken(State::ReadingName));
         (0..70).for_each(|_| streams.client_accepted());
-        (0..70).for_each(|_| streams.client_refused());
+        (0..69).for_each(|_| streams.client_refused());
         visit(&mut datagrams, 60, &[]);
         (0..60).for_each(|_| datagrams.conversation_broken(datagram::State::ReadingName));
         (0..9).for_each(|_| streams.accept_failed());

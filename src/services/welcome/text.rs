@@ -312,6 +312,7 @@ mod tests {
             ("{names}", "names"),
             ("{ name }", "name"),
             ("{{name}{user_name-2}", "user_name-2"),
+            ("{nam} and a brace }", "nam"),
         ] {
             assert_eq!(text.parse::<Welcome>(), Err(BadWelcome::Placeholder(word.to_owned())), "{text}");
         }
@@ -345,6 +346,7 @@ mod tests {
             ("{name: {name}", "{name: Ada"),
             ("} {1} {", "} {1} {"),
             ("{\u{e9}}", "{\u{e9}}"),
+            ("{a b} {x+y} {name}", "{a b} {x+y} Ada"),
         ] {
             assert_eq!(String::from_utf8(welcome(text).to(b"Ada")).unwrap(), said);
             assert_eq!(model::reply(text, b"Ada"), said.as_bytes());
