@@ -160,3 +160,59 @@ fn receive_record(socket: &OwnedFd, buffer: &mut [u8]) -> io::Result<Option<Reco
     let truncated = got.flags.contains(ReturnFlags::TRUNC);
     Ok(is_record.then_some(Record { bytes: got.bytes, truncated }))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{ErrorKind, Read as _, Write as _};
+    use std::net::{TcpListener, TcpStream};
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    /// An accepted connection, and its client.
+    fn accepted() -> (Stream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        (Stream::new(listener.accept().unwrap().0.into(), false), client)
+    }
+
+    /// What a client gets of a stream that is dropped after this.
+    fn got(before: impl FnOnce(&mut Stream)) -> Result<String, ErrorKind> {
+        let (mut stream, mut client) = accepted();
+        before(&mut stream);
+        drop(stream);
+        let mut got = String::new();
+        client.read_to_string(&mut got).map(|_| got).map_err(|error| error.kind())
+    }
+
+    #[test]
+    fn only_a_part_of_an_output_ends_in_a_reset() {
+        assert_eq!(got(|_| ()), Ok(String::new()));
+        assert_eq!(got(|stream| drop(stream.write(b"all", false))), Ok("all".to_owned()));
+        assert_eq!(got(|stream| drop(stream.write(b"a part", true))), Err(ErrorKind::ConnectionReset));
+        let ended = got(|stream| {
+            stream.write(b"all", true).unwrap();
+            stream.shutdown_write().unwrap();
+        });
+        assert_eq!(ended, Ok("all".to_owned()));
+    }
+
+    #[test]
+    fn a_local_client_that_has_sent_more_gets_all_and_a_clean_end() {
+        let (local, mut client) = UnixStream::pair().unwrap();
+        let mut stream = Stream::new(local.into(), true);
+        client.write_all(&[b'x'; 40_000]).unwrap();
+        stream.write(b"all", false).unwrap();
+        stream.close(Closing::Delivering);
+        let mut got = String::new();
+        client.read_to_string(&mut got).unwrap();
+        assert_eq!(got, "all");
+    }
+
+    #[test]
+    fn only_a_way_over_tcp_takes_time() {
+        assert!(accepted().0.round_trip().unwrap() > Duration::ZERO);
+        let (local, _client) = UnixStream::pair().unwrap();
+        assert_eq!(Stream::new(local.into(), true).round_trip().unwrap(), Duration::ZERO);
+    }
+}
