@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::io::{Read as _, Write as _};
+use std::iter;
 use std::marker::PhantomData;
 use std::net::TcpStream;
 use std::thread;
@@ -12,7 +13,8 @@ use welcomed::kernel::Mio;
 use welcomed::machine::{Arrow, ArrowOf, Diagram, NoArrow, Table};
 use welcomed::net::Peer;
 use welcomed::reactor::service::{Input, OnStop, Step, StreamService, TIMERS, Timer, Want};
-use welcomed::reactor::{Server, Settings, Streams};
+use welcomed::reactor::view::MachineView;
+use welcomed::reactor::{Server, Services as _, Settings, Streams};
 
 use crate::echo::{Echo, Mistake};
 
@@ -38,14 +40,25 @@ impl<Own: fmt::Display, Inner: fmt::Display> fmt::Display for Either<Own, Inner>
 mod header {
     welcomed::machine! {
         "header"
-        states { Reading = "reading header", Refused = "refused", }
+        states { Reading = "reading header", Refused = "refused", Passed = "passed on", }
         events { Bad = "bad header", Over = "over", Taken = "header", }
-        outcomes { Refused = "refused", }
-        table { Reading + Bad => Refused: Refused, Reading + Over => Refused: Refused, }
-        ignored { Reading + Taken, }
+        table { Reading + Bad => Refused, Reading + Over => Refused, Reading + Taken => Passed, }
     }
 }
-use header::{Event, Machine, Outcome, State};
+use header::{Event, Machine, State};
+
+/// What becomes of a client that the header is over for. One that is passed on has its outcome of the inner table.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Refused;
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("refused")
+    }
+}
+
+/// The events after which it is.
+const REFUSES: [Event; 2] = [Event::Bad, Event::Over];
 
 /// Both tables side by side: the counts have the cells of both, and the pictures are a list.
 struct Before<T>(PhantomData<T>);
@@ -53,7 +66,7 @@ struct Before<T>(PhantomData<T>);
 impl<T: Table> Table for Before<T> {
     type State = Either<State, T::State>;
     type Event = Either<Event, T::Event>;
-    type Outcome = Either<Outcome, T::Outcome>;
+    type Outcome = Either<Refused, T::Outcome>;
     const START: Self::State = Either::Own(State::Reading);
     const HAS_OUTCOMES: bool = true;
     const CELLS: usize = Machine::CELLS + T::CELLS;
@@ -76,7 +89,7 @@ impl<T: Table> Table for Before<T> {
     }
 
     fn outcomes() -> impl Iterator<Item = Self::Outcome> {
-        Machine::outcomes().map(Either::Own).chain(T::outcomes().map(Either::Inner))
+        iter::once(Either::Own(Refused)).chain(T::outcomes().map(Either::Inner))
     }
 
     fn cell(state: Self::State, event: Self::Event) -> usize {
@@ -99,21 +112,24 @@ impl<T: Table> Table for Before<T> {
     fn outcome(state: Self::State, event: Self::Event) -> Option<Self::Outcome> {
         match (state, event) {
             (Either::Inner(state), Either::Inner(event)) => T::outcome(state, event).map(Either::Inner),
-            (Either::Own(state), Either::Own(event)) => Machine::outcome(state, event).map(Either::Own),
+            (Either::Own(State::Reading), Either::Own(event)) if REFUSES.contains(&event) => {
+                Some(Either::Own(Refused))
+            }
+            (Either::Own(_), Either::Own(_)) => None,
             (Either::Own(_), Either::Inner(_)) | (Either::Inner(_), Either::Own(_)) => None,
         }
     }
 
     fn is_decided(state: Self::State) -> bool {
         match state {
-            Either::Own(state) => Machine::is_decided(state),
+            Either::Own(state) => state == State::Refused,
             Either::Inner(state) => T::is_decided(state),
         }
     }
 
     fn cells_of(outcome: Self::Outcome) -> impl Iterator<Item = usize> {
         let (own, inner) = match outcome {
-            Either::Own(own) => (Some(Machine::cells_of(own)), None),
+            Either::Own(Refused) => (Some(REFUSES.map(|event| Machine::cell(State::Reading, event))), None),
             Either::Inner(inner) => (None, Some(T::cells_of(inner).map(|cell| Machine::CELLS + cell))),
         };
         own.into_iter().flatten().chain(inner.into_iter().flatten())
@@ -247,6 +263,20 @@ fn a_header_can_stand_before_any_service() {
     client.join().unwrap();
     let counts = server.services().counts();
     assert!(counts.to_string().starts_with("2 accepted: 1 refused, 1 done, 0 failed, 0 open;"), "{counts}");
-    assert_eq!(counts.outcome(Either::Own(Outcome::Refused)), 1);
+    assert_eq!(counts.outcome(Either::Own(Refused)), 1);
     assert_eq!(counts.outcome(Either::Inner(crate::echo::table::Outcome::Done)), 1);
+
+    let mut views = Vec::new();
+    server.services().view(&mut views);
+    let standing = |table: usize| {
+        let MachineView { diagram, standing, .. } = &views[0].machines[table];
+        diagram
+            .states
+            .iter()
+            .zip(standing)
+            .map(|((_, name), count)| format!("{count} {name}"))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(standing(0), ["0 reading header", "1 refused", "1 passed on"]);
+    assert_eq!(standing(1), ["0 reading", "0 writing", "1 closed"], "it began again in the inner table");
 }

@@ -13,8 +13,10 @@ use welcomed::kernel::{Closing, Datagram, Handle, Interest, Kernel, Mio, Ready, 
 use welcomed::net::{Address, Destination, Peer};
 use welcomed::reactor::service::{Input, Step, StreamService, TIMERS, Then, Timer, Want};
 use welcomed::reactor::view::{SocketView, View};
-use welcomed::reactor::{Server, Settings, Streams, Watched, Watcher};
+use welcomed::reactor::{Server, Services, Settings, Streams, Watched, Watcher};
 use welcomed::services::welcome::{self, WelcomeStreams};
+
+use crate::chatter::Chatter;
 
 mod table {
     welcomed::machine! {
@@ -177,6 +179,42 @@ fn a_service_shows_the_arrows_of_another_while_it_runs() {
     ] {
         assert!(shown.lines().any(|shown| shown == line), "{line} in {shown}");
     }
+}
+
+#[test]
+fn services_that_are_watched_are_served_as_without_a_watcher() {
+    let kernel = Mio::new().unwrap();
+    let handle = kernel.handle();
+    let pair = (Streams::new(welcome(), 8), Streams::new(Chatter { room: 1 << 20, ..Chatter::default() }, 8));
+    let services = Watched::new(pair, Streams::new(Status::default(), 8));
+    let write_timeout = services.services().0.service().settings().write_timeout;
+    assert_eq!(Services::<Mio>::output_timeout(&services, 0), write_timeout);
+    assert_ne!(Services::<Mio>::output_timeout(&services, 2), write_timeout);
+    let mut server = Server::new(kernel, services, Settings::default());
+    for service in 0..3 {
+        assert!(server.listen_for(service, &"udp://127.0.0.1:0".parse().unwrap()).is_err());
+    }
+    let [welcome, chatter] = [0, 1].map(|service| {
+        let listens = server.listen_for(service, &"127.0.0.1:0".parse().unwrap()).unwrap();
+        listens.addresses[0].clone()
+    });
+    let clients = thread::spawn(move || {
+        let (mut asks, mut chats) = (connect(&welcome), connect(&chatter));
+        // The loop waits for both by then.
+        thread::sleep(Duration::from_millis(20));
+        asks.write_all(b"Ada\n").unwrap();
+        let mut answer = String::new();
+        asks.read_to_string(&mut answer).unwrap();
+        // More than is read in a turn.
+        let text = "x".repeat(300_000);
+        chats.write_all(format!("echo {text}\n").as_bytes()).unwrap();
+        let mut back = vec![0; text.len()];
+        let is_whole = chats.read_exact(&mut back).is_ok() && back == text.as_bytes();
+        handle.stop().unwrap();
+        (answer, is_whole)
+    });
+    server.run().unwrap();
+    assert_eq!(clients.join().unwrap(), ("welcome ".to_owned(), true));
 }
 
 #[test]
