@@ -208,7 +208,15 @@ mod tests {
             assert!(!is_local(address), "{address}");
         }
         let name = Name::Unix(UnixName::Abstract(b"a".to_vec()));
-        assert!(Address { kind: Kind::Unix, name }.is_local());
+        let name = Address { kind: Kind::Unix, name };
+        assert!(name.is_local() && name.check_zone().is_ok());
+    }
+
+    #[test]
+    fn an_address_of_a_link_needs_its_zone() {
+        let zone = |text: &str| Address::from(text.parse::<SocketAddr>().unwrap()).check_zone();
+        assert_eq!(zone("[fe80::1]:1").unwrap_err().kind(), io::ErrorKind::InvalidInput);
+        assert!(zone("[fe80::1%1]:1").is_ok() && zone("127.0.0.1:1").is_ok());
     }
 
     #[test]

@@ -92,7 +92,7 @@ pub(crate) struct Beside {
     pub(crate) record_bytes: usize,
     pub(crate) keeps_names: bool,
     pub(crate) watchers_max: usize,
-    /// Whether clients of the status give way, as those of the program do.
+    /// Whether clients of the status give way, as in the program.
     pub(crate) gives_way: bool,
 }
 

@@ -28,6 +28,13 @@ fn schedule(scripts: impl IntoIterator<Item = Script>) -> Schedule<Beside> {
     Schedule::calm(&beside, &sockets, scripts.into_iter().collect())
 }
 
+/// The same where clients of the status, which have one place, give way.
+fn giving_way(scripts: impl IntoIterator<Item = Script>) -> Schedule<Beside> {
+    let schedule = schedule(scripts);
+    let subject = Beside { gives_way: true, ..schedule.subject.clone() };
+    Schedule { subject, places: vec![8, 8, 1], ..schedule }
+}
+
 /// A client of the status that asks for this, and stays.
 fn asks(path: &str) -> Script {
     Script::sends(&get(path)).at(SHOWN)
@@ -143,6 +150,18 @@ fn neither_has_the_places_of_the_other() {
     scene.does(3, Step::Shut);
     scene.play();
     scene.judge();
+}
+
+#[test]
+fn a_client_that_watches_keeps_its_place_for_50_ms() {
+    for arrives in [ms(0), ms(20), ms(50)] {
+        let scripts = [Script::silent().at(SHOWN), asks("/ready").arriving(arrives)];
+        let mut scene = giving_way(scripts).begin();
+        scene.play();
+        assert_eq!((accepted_at(&scene, 0), closed_at(&scene, 0)), (ms(0), ms(50)), "{arrives:?}");
+        assert_eq!(accepted_at(&scene, 1), ms(50), "{arrives:?}");
+        assert_eq!(scene.client(0, |client| client.end()), Some(End::Clean));
+    }
 }
 
 #[test]
