@@ -201,7 +201,7 @@ mod tests {
     fn a_local_client_that_has_sent_more_gets_all_and_a_clean_end() {
         let (local, mut client) = UnixStream::pair().unwrap();
         let mut stream = Stream::new(local.into(), true);
-        client.write_all(&[b'x'; 40_000]).unwrap();
+        client.write_all(&vec![b'x'; 40_000]).unwrap();
         stream.write(b"all", false).unwrap();
         stream.close(Closing::Delivering);
         let mut got = String::new();

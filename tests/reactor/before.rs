@@ -115,8 +115,7 @@ impl<T: Table> Table for Before<T> {
             (Either::Own(State::Reading), Either::Own(event)) if REFUSES.contains(&event) => {
                 Some(Either::Own(Refused))
             }
-            (Either::Own(_), Either::Own(_)) => None,
-            (Either::Own(_), Either::Inner(_)) | (Either::Inner(_), Either::Own(_)) => None,
+            (Either::Own(_), _) | (Either::Inner(_), Either::Own(_)) => None,
         }
     }
 

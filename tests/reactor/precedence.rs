@@ -136,8 +136,16 @@ fn client(address: &Address, words: &[u8]) -> TcpStream {
 #[test]
 fn in_one_turn_a_watcher_goes_on_with_few_of_its_clients() {
     with_server(|server, [_, bell], rung| {
-        let _clients: Vec<_> = (0..PLACES).map(|_| client(&bell, &[b'?'; 50])).collect();
         let end = Instant::now() + LIMIT;
+        let mut clients: Vec<_> = (0..PLACES).map(|_| client(&bell, b"")).collect();
+        while server.services().watcher().connections() < PLACES {
+            assert!(Instant::now() < end, "not all are accepted");
+            server.turn().unwrap();
+        }
+        // All of them are ready at once.
+        for client in &mut clients {
+            client.write_all(&[b'?'; 50]).unwrap();
+        }
         while rung.get() < PLACES * 50 {
             assert!(Instant::now() < end, "{} of {} answers", rung.get(), PLACES * 50);
             let before = rung.get();

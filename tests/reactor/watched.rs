@@ -216,10 +216,12 @@ fn services_that_are_watched_are_served_as_without_a_watcher() {
         let mut answer = String::new();
         let asked = asks.write_all(b"Ada\n").and_then(|()| asks.read_to_string(&mut answer));
         handle.stop().unwrap();
-        (said.is_ok().then_some(line), asked.is_ok().then_some(answer))
+        (chats, said.is_ok().then_some(line), asked.is_ok().then_some(answer))
     });
     server.run().unwrap();
-    assert_eq!(clients.join().unwrap(), (Some(*b"hi\n"), Some("welcome ".to_owned())));
+    let (_chats, said, asked) = clients.join().unwrap();
+    assert_eq!((said, asked), (Some(*b"hi\n"), Some("welcome ".to_owned())));
+    assert_eq!(server.services().services().1.service().stoppings, 1, "a client is told of the stop once");
 }
 
 #[test]

@@ -165,6 +165,27 @@ fn a_client_that_watches_keeps_its_place_for_50_ms() {
 }
 
 #[test]
+fn what_is_watched_stops_as_without_a_watcher() {
+    // The one has the only place and sends nothing, and the other waits.
+    let scripts = [unfinished(), prompt(b"Ada").arriving(ms(10)), asks("/ready")];
+    let mut scene = Schedule { places: vec![1, 1, 8], ..schedule(scripts) }.begin();
+    scene.signal(ms(20), Signal::Stop);
+    scene.run().unwrap();
+    scene.judge();
+    assert_eq!(scene.client(1, |client| client.received().to_vec()), b"hello Ada!");
+    assert_eq!(
+        accepted_at(&scene, 1),
+        ms(20 + 500),
+        "the silent one gives way when half of the time is over"
+    );
+    let said = scene.said();
+    let full = "full: 1 open, the most there may be; others wait".to_owned();
+    assert!(said.contains(&full), "{said:?}");
+    let counts: Vec<_> = said.iter().filter(|line| line.contains(" accepted: ")).collect();
+    assert_eq!(counts.len(), 3, "each service says its counts once: {counts:?}");
+}
+
+#[test]
 fn a_socket_that_fails_ends_what_watches_alone() {
     let scripts = [prompt(b"Ada").arriving(ms(50)), asks("/ready"), asks("/ready").arriving(ms(20))];
     let mut scene = schedule(scripts).begin();
