@@ -191,7 +191,6 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
-    use crate::net::Endpoint;
 
     #[test]
     fn a_peer_is_no_larger_than_an_internet_address() {
@@ -221,32 +220,41 @@ mod tests {
 
     #[test]
     fn addresses_of_one_kind_that_take_the_same_clients_overlap() {
-        let address = |text: &str| text.parse::<Endpoint>().unwrap().resolve().unwrap().remove(0);
         let folder = tempfile::tempdir().unwrap();
         let (real, link) = (folder.path().join("real"), folder.path().join("link"));
         fs::create_dir(&real).unwrap();
         symlink(&real, &link).unwrap();
-        let at = |folder: &Path, file: &str| format!("unix://{}/{file}", folder.display());
+        let inet = |kind, text: &str| Address { kind, name: Name::Inet(text.parse().unwrap()) };
+        let tcp = |text| inet(Kind::Tcp, text);
+        let named = |kind, name: &str| Address {
+            kind,
+            name: Name::Unix(UnixName::Abstract(name.as_bytes().to_vec())),
+        };
+        let file = |kind, folder: &Path, file: &str| Address {
+            kind,
+            name: Name::Unix(UnixName::Path(folder.join(file))),
+        };
+        let absent = Path::new("/absent");
         for (one, other, overlap) in [
-            ("127.0.0.1:9", "127.0.0.1:9", true),
-            ("127.0.0.1:9", "127.0.0.2:9", false),
-            ("127.0.0.1:9", "127.0.0.1:8", false),
-            ("127.0.0.1:9", "udp://127.0.0.1:9", false),
-            ("127.0.0.1:9", "0.0.0.0:9", true),
-            ("0.0.0.0:9", "127.0.0.1:9", true),
-            ("127.0.0.1:9", "[::]:9", false),
-            ("[::1]:9", "[::]:9", true),
-            ("127.0.0.1:0", "127.0.0.1:0", false),
-            ("unix://@a", "unix://@a", true),
-            ("unix://@a", "unix://@b", false),
-            ("unix://@a", "unixgram://@a", false),
-            ("unix:///absent/a", "unixgram:///absent/a", true),
-            ("unix:///absent/a", "unix:///absent/b", false),
-            ("unix:///absent/a", "127.0.0.1:9", false),
-            (&at(&real, "a"), &at(&link, "a"), true),
-            (&at(&real, "a"), &at(&link, "b"), false),
+            (tcp("127.0.0.1:9"), tcp("127.0.0.1:9"), true),
+            (tcp("127.0.0.1:9"), tcp("127.0.0.2:9"), false),
+            (tcp("127.0.0.1:9"), tcp("127.0.0.1:8"), false),
+            (tcp("127.0.0.1:9"), inet(Kind::Udp, "127.0.0.1:9"), false),
+            (tcp("127.0.0.1:9"), tcp("0.0.0.0:9"), true),
+            (tcp("0.0.0.0:9"), tcp("127.0.0.1:9"), true),
+            (tcp("127.0.0.1:9"), tcp("[::]:9"), false),
+            (tcp("[::1]:9"), tcp("[::]:9"), true),
+            (tcp("127.0.0.1:0"), tcp("127.0.0.1:0"), false),
+            (named(Kind::Unix, "a"), named(Kind::Unix, "a"), true),
+            (named(Kind::Unix, "a"), named(Kind::Unix, "b"), false),
+            (named(Kind::Unix, "a"), named(Kind::UnixGram, "a"), false),
+            (file(Kind::Unix, absent, "a"), file(Kind::UnixGram, absent, "a"), true),
+            (file(Kind::Unix, absent, "a"), file(Kind::Unix, absent, "b"), false),
+            (file(Kind::Unix, absent, "a"), tcp("127.0.0.1:9"), false),
+            (file(Kind::Unix, &real, "a"), file(Kind::Unix, &link, "a"), true),
+            (file(Kind::Unix, &real, "a"), file(Kind::Unix, &link, "b"), false),
         ] {
-            assert_eq!(address(one).overlaps(&address(other)), overlap, "{one} and {other}");
+            assert_eq!(one.overlaps(&other), overlap, "{one} and {other}");
         }
     }
 
