@@ -28,7 +28,7 @@ pub fn agree(
     datagrams: &Datagrams<RecordedDatagrams<WelcomeDatagrams>>,
     now: Instant,
 ) {
-    let ledger = streams.service().ledger().borrow();
+    let ledger = streams.service().ledger().read();
     let [of_streams, of_datagrams] = ledger.accounts() else { panic!("two services") };
     arrows_agree(of_streams, streams.counts());
     arrows_agree(of_datagrams, datagrams.counts());

@@ -91,7 +91,7 @@ fn of_a_visit() {
             prompt.saturating_sub(without),
             waits.saturating_sub(without)
         );
-        let (used, all) = service.ledger().borrow().record_bytes();
+        let (used, all) = service.ledger().read().record_bytes();
         println!("{used} of {all} bytes");
     }
     let look = best(&mut || {
@@ -110,7 +110,7 @@ fn of_a_visit() {
 fn of_reading_back() {
     let mut service = recorded(1 << 20);
     best(&mut || per_visit(&mut service, false));
-    let ledger = service.ledger().borrow();
+    let ledger = service.ledger().read();
     let now = Instant::now();
     for which in [Which::Recent, Which::Slowest, Which::Failed] {
         let list = || {

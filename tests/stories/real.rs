@@ -42,7 +42,7 @@ fn the_time_of_a_real_visit_adds_up() {
     }
     assert_eq!(client.join().unwrap(), "welcome ");
 
-    let (ledger, sockets) = (ledger.borrow(), [listening.addresses[0].to_string()]);
+    let (ledger, sockets) = (ledger.read(), [listening.addresses[0].to_string()]);
     let story = Story::of(&ledger, 1, Instant::now(), &sockets).unwrap();
     println!("{story}");
     let spent = story.spent.unwrap();

@@ -145,7 +145,7 @@ impl Stage {
     }
 
     pub(crate) fn ledger(&self) -> Ref<'_, Ledger> {
-        self.scene.services().0.service().ledger().borrow()
+        self.scene.services().0.service().ledger().read()
     }
 
     /// The present is the last moment that the ledger was told of.

@@ -8,7 +8,7 @@ mod history;
 mod pages;
 mod waiting;
 
-use std::cell::{Ref, RefCell};
+use std::cell::Ref;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -19,10 +19,10 @@ use super::metrics::{TEXT_FORMAT, metrics};
 use super::numbers::{Log, Numbers, Told};
 use super::page::event::Event;
 use super::page::{POLICY, page};
-use super::stories::Ledger;
 use super::stories::conversations::{Conversations, Which};
 use super::stories::story::Story;
 use super::stories::story_svg::StorySvg;
+use super::stories::{Ledger, SharedLedger};
 use super::text::text;
 use crate::kernel::System;
 use crate::reactor::view::View;
@@ -125,7 +125,7 @@ pub trait Outside {
 /// ```
 pub struct Shown<O> {
     outside: O,
-    ledger: Rc<RefCell<Ledger>>,
+    ledger: SharedLedger,
     view: View,
     served: Served,
     history: History,
@@ -138,13 +138,13 @@ pub struct Shown<O> {
 impl<O: Outside> Shown<O> {
     /// What is shown of the services that keep this ledger.
     #[must_use]
-    pub fn new(outside: O, ledger: Rc<RefCell<Ledger>>) -> Self {
+    pub fn new(outside: O, ledger: SharedLedger) -> Self {
         let (view, served, history) = (View::default(), Served::default(), History::default());
         Shown { outside, ledger, view, served, history, system: None, lists: None }
     }
 
     fn ledger(&self) -> Ref<'_, Ledger> {
-        self.ledger.borrow()
+        self.ledger.read()
     }
 
     /// The addresses of the sockets, by their numbers.

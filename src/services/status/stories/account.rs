@@ -105,11 +105,11 @@ impl Account {
         self.sockets.resize(place + 1, fresh);
     }
 
-    /// A conversation took an arrow after so long in its state. Gives the outcome, if the arrow decides it.
+    /// A conversation took an arrow after so long in its state.
     #[inline]
-    pub(super) fn moved(&mut self, socket: u8, led: u8, stood_micros: u64) -> Option<u8> {
-        let arrow = self.words.arrows.get(usize::from(led))?;
-        let account = self.sockets.get_mut(usize::from(socket))?;
+    pub(super) fn moved(&mut self, socket: u8, led: u8, stood_micros: u64) {
+        let account = self.sockets.get_mut(usize::from(socket));
+        let (Some(arrow), Some(account)) = (self.words.arrow(led), account) else { return };
         if let Some(count) = account.arrows.get_mut(usize::from(led)) {
             *count += 1;
         }
@@ -118,7 +118,6 @@ impl Account {
         {
             stood.add(stood_micros);
         }
-        arrow.outcome
     }
 
     #[inline]

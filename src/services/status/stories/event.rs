@@ -157,6 +157,43 @@ impl Event<'_> {
     }
 }
 
+impl<'a> Event<'a> {
+    /// The same without its text, and so much of the text as is kept.
+    #[inline(always)]
+    pub(super) fn parted(self) -> (Event<'static>, &'a [u8]) {
+        match self {
+            Event::Began { socket, peer } => (Event::Began { socket, peer: &[] }, peer),
+            Event::Bytes { offered, taken, text, led } => {
+                (Event::Bytes { offered, taken, text: &[], led }, beginning(text))
+            }
+            Event::Record { bytes, truncated, text, led } => {
+                (Event::Record { bytes, truncated, text: &[], led }, beginning(text))
+            }
+            Event::End { untaken, led } => (Event::End { untaken, led }, &[]),
+            Event::Sent { bytes, led } => (Event::Sent { bytes, led }, &[]),
+            Event::Elapsed { wait, led } => (Event::Elapsed { wait, led }, &[]),
+            Event::Told { what, led } => (Event::Told { what, led }, &[]),
+            Event::Woken => (Event::Woken, &[]),
+            Event::Waits { interest, sent, bytes } => (Event::Waits { interest, sent, bytes }, &[]),
+            Event::Lingers { stream } => (Event::Lingers { stream }, &[]),
+            Event::Closed { stream, outcome, socket, lasted } => {
+                (Event::Closed { stream, outcome, socket, lasted }, &[])
+            }
+        }
+    }
+
+    /// The same with this text, if it is one that has a text.
+    #[inline(always)]
+    pub(super) fn with(self, text: &'a [u8]) -> Event<'a> {
+        match self {
+            Event::Began { socket, .. } => Event::Began { socket, peer: text },
+            Event::Bytes { offered, taken, led, .. } => Event::Bytes { offered, taken, text, led },
+            Event::Record { bytes, truncated, led, .. } => Event::Record { bytes, truncated, text, led },
+            other => other,
+        }
+    }
+}
+
 /// The service of an event with this tag.
 pub(super) fn service_of(tag: u8) -> u8 {
     tag % SERVICES

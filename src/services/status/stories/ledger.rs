@@ -5,26 +5,54 @@
     reason = "each event is known where it is written: a visit costs 300 instructions less"
 )]
 
-use std::cell::RefCell;
+use std::cell::{Ref, RefCell, RefMut};
 use std::rc::Rc;
 use std::time::Instant;
 
 use super::account::Account;
 use super::event::{Event, SERVICES};
 use super::mark::{Mark, NUMBERS};
+use super::notes::Notes;
 use super::record::Record;
 use super::ring::Head;
 use super::words::Words;
 use crate::net::Peer;
 use crate::reactor::tables::stream;
 
-/// What is kept of the conversations of a loop. Its services share one.
+/// What is kept of the conversations of a loop.
+///
+/// What happens is noted at first, and entered with much else: so a ledger is read through [`SharedLedger::read`].
 #[derive(Debug)]
 pub struct Ledger {
     pub(super) record: Record,
     accounts: Vec<Account>,
+    notes: Notes,
     /// The number of the next conversation.
     next: u64,
+}
+
+/// A ledger, which the services of a loop share with those that read it.
+#[derive(Clone, Debug)]
+pub struct SharedLedger(Rc<RefCell<Ledger>>);
+
+impl SharedLedger {
+    /// The ledger, with all that has happened.
+    ///
+    /// # Panics
+    ///
+    /// If it is read still, and something happens meanwhile.
+    #[must_use]
+    pub fn read(&self) -> Ref<'_, Ledger> {
+        if let Ok(mut ledger) = self.0.try_borrow_mut() {
+            ledger.enter_notes();
+        }
+        self.0.borrow()
+    }
+
+    #[inline]
+    pub(super) fn write(&self) -> RefMut<'_, Ledger> {
+        self.0.borrow_mut()
+    }
 }
 
 impl Ledger {
@@ -33,9 +61,11 @@ impl Ledger {
     ///
     /// Names and addresses come from strangers. Unless they are to be kept they never are: neither a peer nor what it said.
     #[must_use]
-    pub fn new(record_bytes: usize, keeps_names: bool) -> Rc<RefCell<Ledger>> {
+    #[expect(clippy::new_ret_no_self, reason = "a ledger is of use where it is shared")]
+    pub fn new(record_bytes: usize, keeps_names: bool) -> SharedLedger {
         let record = Record::new(record_bytes, keeps_names);
-        Rc::new(RefCell::new(Ledger { record, accounts: Vec::new(), next: 1 }))
+        let ledger = Ledger { record, accounts: Vec::new(), notes: Notes::new(), next: 1 };
+        SharedLedger(Rc::new(RefCell::new(ledger)))
     }
 
     /// The accounts of the services, in the order in which they were given this ledger.
@@ -85,39 +115,42 @@ impl Ledger {
         if let Some(account) = self.accounts.get_mut(usize::from(service)) {
             account.began(socket);
         }
-        self.record.begin(service, Head { number, micros }, socket, peer);
-        Mark::new(number, socket, micros)
+        let mark = Mark::new(number, socket, micros);
+        if self.record.keeps_names {
+            peer.pack(|packed| self.notes.text(packed));
+        }
+        self.note(service, mark, micros, Event::Began { socket, peer: &[] });
+        mark
     }
 
     /// A conversation takes a step, in the turn that began at this moment or, where none is told, at the last one.
     #[inline(always)]
-    pub(super) fn step(&mut self, service: u8, mark: &mut Mark, event: &Event<'_>, now: Option<Instant>) {
+    pub(super) fn step(&mut self, service: u8, mark: &mut Mark, event: Event<'_>, now: Option<Instant>) {
         let micros = now.map_or(self.record.last_look(), |now| self.record.look(now));
+        let stood = *mark;
         mark.set_waits(false);
-        if let Some(led) = event.led()
-            && let Some(account) = self.accounts.get_mut(usize::from(service))
-        {
-            let stood = micros.saturating_sub(mark.entered());
-            if let Some(outcome) = account.moved(mark.socket(), led, stood) {
+        if let Some(led) = event.led() {
+            let account = self.accounts.get(usize::from(service));
+            if let Some(outcome) = account.and_then(|account| account.words.arrow(led)?.outcome) {
                 mark.decide(outcome);
             }
             mark.enter(micros);
         }
-        self.record.write(service, Head { number: mark.number(), micros }, event);
+        self.note(service, stood, micros, event);
     }
 
     /// The loop turns to a conversation that waits.
     pub(super) fn woken(&mut self, service: u8, mark: &mut Mark, at: Instant) {
         mark.set_waits(false);
         let micros = self.record.look(at);
-        self.record.write(service, Head { number: mark.number(), micros }, &Event::Woken);
+        self.note(service, *mark, micros, Event::Woken);
     }
 
     /// A conversation has to wait.
-    pub(super) fn waits(&mut self, service: u8, mark: &mut Mark, event: &Event<'_>, at: Instant) {
+    pub(super) fn waits(&mut self, service: u8, mark: &mut Mark, event: Event<'_>, at: Instant) {
         mark.set_waits(true);
         let micros = self.record.look(at);
-        self.record.write(service, Head { number: mark.number(), micros }, event);
+        self.note(service, *mark, micros, event);
     }
 
     /// A stream moves. That it closes is written when it is closed.
@@ -129,8 +162,8 @@ impl Ledger {
             account.stream_moved(mark.socket(), arrow);
         }
         if arrow.to != stream::State::Closed {
-            let head = Head { number: mark.number(), micros: self.record.look(at) };
-            self.record.write(service, head, &Event::Lingers { stream: arrow.event });
+            let micros = self.record.look(at);
+            self.note(service, *mark, micros, Event::Lingers { stream: arrow.event });
         }
     }
 
@@ -139,11 +172,34 @@ impl Ledger {
     pub(super) fn closed(&mut self, service: u8, mark: Mark, at: Instant) {
         let micros = self.record.look(at);
         let lasted = micros.saturating_sub(mark.began());
-        if let Some(account) = self.accounts.get_mut(usize::from(service)) {
-            account.lasted(mark.socket(), lasted);
-        }
         let (stream, outcome, socket) = (mark.stream(), mark.outcome(), mark.socket());
-        let event = Event::Closed { stream, outcome, socket, lasted };
-        self.record.write(service, Head { number: mark.number(), micros }, &event);
+        self.note(service, mark, micros, Event::Closed { stream, outcome, socket, lasted });
+    }
+
+    /// Notes an event of a conversation, which stood where this mark is.
+    #[inline(always)]
+    fn note(&mut self, service: u8, stood: Mark, micros: u64, event: Event<'_>) {
+        let head = Head { number: stood.number(), micros };
+        let since = micros.saturating_sub(stood.entered());
+        if self.notes.add(service, stood.socket(), head, since, event) {
+            self.enter_notes();
+        }
+    }
+
+    /// Enters what is noted in the record and in the accounts.
+    #[inline(never)]
+    fn enter_notes(&mut self) {
+        let Ledger { record, accounts, notes, .. } = self;
+        notes.take(|note, event| {
+            if let Some(account) = accounts.get_mut(usize::from(note.service)) {
+                if let Some(led) = event.led() {
+                    account.moved(note.socket, led, note.stood);
+                }
+                if let Event::Closed { lasted, .. } = event {
+                    account.lasted(note.socket, lasted);
+                }
+            }
+            record.write(note.service, note.head, &event);
+        });
     }
 }

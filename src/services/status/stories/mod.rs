@@ -11,6 +11,7 @@ pub mod histogram;
 pub mod ledger;
 mod mark;
 mod moment;
+mod notes;
 pub mod record;
 pub mod recorded;
 pub mod recorded_datagrams;
@@ -25,6 +26,6 @@ mod varint;
 mod words;
 mod writer;
 
-pub use ledger::Ledger;
+pub use ledger::{Ledger, SharedLedger};
 pub use recorded::Recorded;
 pub use recorded_datagrams::RecordedDatagrams;

@@ -58,19 +58,6 @@ impl Record {
         self.clock.map_or(0, |(start, _)| micros_between(start, at)).max(self.last_micros)
     }
 
-    /// A conversation begins.
-    #[inline(always)]
-    pub(super) fn begin(&mut self, service: u8, head: Head, socket: u8, peer: &Peer) {
-        let keeps_names = self.keeps_names;
-        let began = Event::Began { socket, peer: &[] };
-        self.ring.push(head, began.tag(service), |bytes| {
-            began.put(bytes);
-            if keeps_names {
-                peer.pack(|packed| bytes.extend(packed));
-            }
-        });
-    }
-
     /// Something happens to a conversation.
     #[inline(always)]
     pub(super) fn write(&mut self, service: u8, head: Head, event: &Event<'_>) {

@@ -1,11 +1,9 @@
 //! A service of streams whose conversations are recorded.
 
-use std::cell::RefCell;
-use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::event::{Event, Told};
-use super::ledger::Ledger;
+use super::ledger::SharedLedger;
 use super::mark::Mark;
 use super::words::Words;
 use crate::machine::{ArrowOf, Table};
@@ -14,14 +12,14 @@ use crate::reactor::service::{
     AtLeast, Input, OnStop, Step, StreamService, TIMERS, Timer, Trace, Wait, Want,
 };
 
-/// Serves as `S` does, and keeps a [`Ledger`] of its conversations.
+/// Serves as `S` does, and keeps a [`Ledger`](super::Ledger) of its conversations.
 ///
 /// A client that is served at once costs one look at the clock: when it is closed. Its steps have the moment at which it
 /// was accepted, which is that of the last look. One more look at each step would cost as much again as all the rest.
 #[derive(Debug)]
 pub struct Recorded<S: StreamService> {
     service: S,
-    ledger: Rc<RefCell<Ledger>>,
+    ledger: SharedLedger,
     words: Words,
     /// Its number in the ledger.
     number: u8,
@@ -37,11 +35,11 @@ pub struct RecordedSession<S> {
 
 impl<S: StreamService> Recorded<S> {
     /// The same service, recorded. These outcomes of its table are failures.
-    pub fn new(service: S, ledger: &Rc<RefCell<Ledger>>, failures: &[<S::Table as Table>::Outcome]) -> Self {
+    pub fn new(service: S, ledger: &SharedLedger, failures: &[<S::Table as Table>::Outcome]) -> Self {
         let words = Words::of::<S::Table>(failures, service.waits(), true);
-        let number = ledger.borrow_mut().add(words.clone());
-        let keeps_names = ledger.borrow().record.keeps_names;
-        Recorded { service, ledger: Rc::clone(ledger), words, number, keeps_names }
+        let number = ledger.write().add(words.clone());
+        let keeps_names = ledger.read().record.keeps_names;
+        Recorded { service, ledger: ledger.clone(), words, number, keeps_names }
     }
 
     /// The service itself.
@@ -50,7 +48,7 @@ impl<S: StreamService> Recorded<S> {
     }
 
     /// The ledger.
-    pub fn ledger(&self) -> &Rc<RefCell<Ledger>> {
+    pub fn ledger(&self) -> &SharedLedger {
         &self.ledger
     }
 
@@ -150,7 +148,7 @@ impl<S: StreamService> StreamService for Recorded<S> {
             Input::Stopped => Event::Told { what: Told::Stopped, led },
             Input::Failed(cause) => Event::Told { what: why(cause), led },
         };
-        self.ledger.borrow_mut().step(self.number, mark, &event, Some(now));
+        self.ledger.write().step(self.number, mark, event, Some(now));
         step
     }
 
@@ -165,16 +163,16 @@ impl<S: StreamService> StreamService for Recorded<S> {
         let RecordedSession { mark, session } = session;
         match trace {
             Trace::Accepted { peer, socket } => {
-                *mark = self.ledger.borrow_mut().begin(self.number, socket, peer, at);
+                *mark = self.ledger.write().begin(self.number, socket, peer, at);
             }
-            Trace::Driven if mark.waits() => self.ledger.borrow_mut().woken(self.number, mark, at),
+            Trace::Driven if mark.waits() => self.ledger.write().woken(self.number, mark, at),
             Trace::Driven => {}
             Trace::Waits { interest, sent } => {
                 let event = Event::Waits { interest, sent: sent as u64, bytes: self.output(session) };
-                self.ledger.borrow_mut().waits(self.number, mark, &event, at);
+                self.ledger.write().waits(self.number, mark, event, at);
             }
-            Trace::Moved(arrow) => self.ledger.borrow_mut().stream_moved(self.number, mark, arrow, at),
-            Trace::Closed => self.ledger.borrow_mut().closed(self.number, *mark, at),
+            Trace::Moved(arrow) => self.ledger.write().stream_moved(self.number, mark, arrow, at),
+            Trace::Closed => self.ledger.write().closed(self.number, *mark, at),
         }
         if S::IS_TRACED {
             self.service.trace(session, trace, at);

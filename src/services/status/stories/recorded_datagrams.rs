@@ -1,10 +1,7 @@
 //! A service of datagrams whose conversations are recorded.
 
-use std::cell::RefCell;
-use std::rc::Rc;
-
 use super::event::{Event, Told};
-use super::ledger::Ledger;
+use super::ledger::SharedLedger;
 use super::mark::Mark;
 use super::recorded::{kept, length};
 use super::words::Words;
@@ -12,14 +9,14 @@ use crate::machine::{ArrowOf, Moved, Table};
 use crate::net::Peer;
 use crate::reactor::service::{DatagramService, News};
 
-/// Serves as `S` does, and keeps a [`Ledger`] of its datagrams.
+/// Serves as `S` does, and keeps a [`Ledger`](super::Ledger) of its datagrams.
 ///
 /// Each is answered in the turn in which it was received, and that costs no look at the clock: its steps have the moment
 /// at which the turn began.
 #[derive(Debug)]
 pub struct RecordedDatagrams<S: DatagramService> {
     service: S,
-    ledger: Rc<RefCell<Ledger>>,
+    ledger: SharedLedger,
     words: Words,
     number: u8,
     keeps_names: bool,
@@ -34,11 +31,11 @@ pub struct RecordedDatagram<S> {
 
 impl<S: DatagramService> RecordedDatagrams<S> {
     /// The same service, recorded. These outcomes of its table are failures.
-    pub fn new(service: S, ledger: &Rc<RefCell<Ledger>>, failures: &[<S::Table as Table>::Outcome]) -> Self {
+    pub fn new(service: S, ledger: &SharedLedger, failures: &[<S::Table as Table>::Outcome]) -> Self {
         let words = Words::of::<S::Table>(failures, Vec::new(), false);
-        let number = ledger.borrow_mut().add(words.clone());
-        let keeps_names = ledger.borrow().record.keeps_names;
-        RecordedDatagrams { service, ledger: Rc::clone(ledger), words, number, keeps_names }
+        let number = ledger.write().add(words.clone());
+        let keeps_names = ledger.read().record.keeps_names;
+        RecordedDatagrams { service, ledger: ledger.clone(), words, number, keeps_names }
     }
 
     /// The service itself.
@@ -47,7 +44,7 @@ impl<S: DatagramService> RecordedDatagrams<S> {
     }
 
     /// The ledger.
-    pub fn ledger(&self) -> &Rc<RefCell<Ledger>> {
+    pub fn ledger(&self) -> &SharedLedger {
         &self.ledger
     }
 }
@@ -69,7 +66,7 @@ impl<S: DatagramService> DatagramService for RecordedDatagrams<S> {
         let sent = if news == News::Sent { self.service.answer(session).map_or(0, length) } else { 0 };
         let moved = self.service.on(session, news);
         let led = self.words.led::<S::Table>(&moved);
-        let mut ledger = self.ledger.borrow_mut();
+        let mut ledger = self.ledger.write();
         let mut now = None;
         let event = match news {
             News::Received { bytes, truncated, peer, socket, now: received } => {
@@ -83,7 +80,7 @@ impl<S: DatagramService> DatagramService for RecordedDatagrams<S> {
             News::ForMany => Event::Told { what: Told::ForMany, led },
             News::Failed => Event::Told { what: Told::SendingFailed, led },
         };
-        ledger.step(self.number, mark, &event, now);
+        ledger.step(self.number, mark, event, now);
         moved
     }
 

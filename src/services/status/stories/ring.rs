@@ -93,11 +93,12 @@ pub(super) struct Place {
 }
 
 impl Ring {
-    /// A ring of so many bytes; of none it keeps nothing.
+    /// A ring of so many bytes; of none it keeps nothing. It has its memory from the beginning: bytes other than 0 are written into
+    /// all of it, so that the process does not grow with its clients.
     pub(super) fn new(bytes: usize) -> Ring {
         let blocks = (bytes / BLOCK_MIN_BYTES).clamp(1, BLOCKS_MAX);
         Ring {
-            bytes: vec![0; bytes].into(),
+            bytes: vec![u8::MAX; bytes].into(),
             blocks: vec![Block::default(); blocks].into(),
             block_bytes: bytes / blocks,
             newest: 0,
