@@ -66,7 +66,7 @@ fn a_report_that_is_not_as_described_is_found_out() {
     let json = fs::read_to_string(folder.path().join("run.json")).unwrap();
     let report: Value = serde_json::from_str(&json).unwrap();
     for (place, value) in [
-        ("/version", Value::from(2)),
+        ("/version", Value::from(3)),
         ("/run/seconds", Value::Null),
         ("/run/kind", Value::from(1)),
         ("/run/welcomed", Value::from(0.5)),
@@ -75,6 +75,8 @@ fn a_report_that_is_not_as_described_is_found_out() {
         ("/run/generator_ceiling", Value::from("high")),
         ("/run/datagrams", Value::Object(serde_json::Map::new())),
         ("/run/timeline/slices", Value::Null),
+        ("/run/latency/at/0/verdict", Value::from("doubtful")),
+        ("/run/parts/0/part", Value::from("sleeping")),
         ("/run/timeline/slices/0", Value::from("busy")),
     ] {
         let mut wrong = report.clone();

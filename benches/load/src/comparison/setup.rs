@@ -62,7 +62,7 @@ impl Scale {
     pub(crate) const SMOKE: Scale = Scale {
         rounds: 1,
         turn: Duration::from_millis(20),
-        latency: Duration::from_millis(20),
+        latency: Duration::from_millis(60),
         held: 50,
         hold_turns: 1,
         batches: 1,

@@ -9,8 +9,9 @@ use std::time::Duration;
 use welcomed::net::Kind;
 
 use crate::comparison::ceiling;
+use crate::figures::failure::Failure;
 use crate::figures::measured::{Glimpse, Measured};
-use crate::figures::tally::{Failure, Tally};
+use crate::figures::tally::Tally;
 use crate::generator::{self, idle::idle_connections};
 use crate::plan::target::Target;
 use crate::plan::welcome::{Terminator, check};
@@ -138,9 +139,7 @@ fn names_in(file: &Path, kind: Kind) -> io::Result<Vec<Vec<u8>>> {
 
 /// Whether every visit went as it should, nothing was lost and the 99th percentile is on target.
 fn is_good(tally: &Tally, target: Duration) -> bool {
-    tally.failures() + tally.lost == 0
-        && tally.welcomed > 0
-        && tally.latency.value_at_quantile(0.99) <= nanos(target)
+    tally.failures() + tally.lost == 0 && tally.welcomed > 0 && tally.latency.at(0.99) <= nanos(target)
 }
 
 /// Fails if no visit succeeded: then no figure says anything about a server.
@@ -171,13 +170,14 @@ fn find_knee(options: &Options, mut plan: Plan, stop: &AtomicBool) -> io::Result
             return Err(ErrorKind::Interrupted.into());
         }
         succeeded(&tally)?;
-        let p99 = tally.latency.value_at_quantile(0.99) / 1000;
+        let p99 = tally.latency.at(0.99) / 1000;
         let good = is_good(&tally, target) && held_back == 0;
         if !good && tally.is_spoiled() {
             spoiled = Some(rate);
         }
         say(&format_args!(
-            "{rate:>9.0} visits/s: p99 {p99} us, {} errors{}: {}",
+            "{:>9} visits/s: p99 {p99} us, {} errors{}: {}",
+            report::rate(rate),
             tally.failures(),
             lost(&tally),
             if good { "good" } else { "too much" }
@@ -191,14 +191,15 @@ fn find_knee(options: &Options, mut plan: Plan, stop: &AtomicBool) -> io::Result
     match found {
         Knee::At(rate) => {
             say(&format_args!(
-                "The knee: {rate:.0} visits a second, with no errors and a p99 under {target:?}."
+                "The knee: {} visits a second, with no errors and a p99 under {target:?}.",
+                report::rate(rate)
             ))?;
         }
         Knee::Above(rate) => {
-            say(&format_args!("No knee up to {rate:.0} visits a second."))?;
+            say(&format_args!("No knee up to {} visits a second.", report::rate(rate)))?;
         }
         Knee::Below(rate) => {
-            say(&format_args!("Already {rate:.0} visits a second are too much."))?;
+            say(&format_args!("Already {} visits a second are too much.", report::rate(rate)))?;
         }
     }
     match (spoiled, found) {
@@ -218,10 +219,10 @@ fn lost(tally: &Tally) -> String {
 #[expect(clippy::cast_precision_loss, reason = "figures for people")]
 fn live(glimpse: &Glimpse<'_>, plan: &Plan) -> String {
     let Glimpse { tally, passed, in_flight } = glimpse;
-    let micros = |quantile| tally.latency.value_at_quantile(quantile) / 1000;
+    let micros = |quantile| tally.latency.at(quantile) / 1000;
     format!(
-        "{:.0} visits/s, p50 {} us, p99 {} us, {} errors{}, {in_flight} in flight, {:.0} s left",
-        tally.welcomed as f64 * 1e9 / (*passed).max(1) as f64,
+        "{} visits/s, p50 {} us, p99 {} us, {} errors{}, {in_flight} in flight, {:.0} s left",
+        report::rate(tally.welcomed as f64 * 1e9 / (*passed).max(1) as f64),
         micros(0.5),
         micros(0.99),
         tally.failures(),

@@ -7,14 +7,18 @@ use serde::Serialize;
 
 use crate::comparison::goals::{Goal, goals};
 use crate::comparison::{Comparison, ceiling};
+use crate::figures::culprit::Culprit;
+use crate::figures::distribution::{Distribution, Percentile, QUANTILES};
+use crate::figures::failure::Reason;
 use crate::figures::measured::Measured;
+use crate::figures::parts::Part;
 use crate::figures::tally::Tally;
 use crate::figures::timeline::Timeline;
 use crate::system::clock::nanos;
 use crate::system::processes::NetCounters;
 
 /// The version of [`Report`].
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// A report of the load test.
 #[derive(Serialize)]
@@ -43,32 +47,59 @@ pub(crate) struct Report<'a> {
 struct Run<'a> {
     /// Seconds from the first visit's beginning to the last one's end.
     seconds: f64,
-    /// Whether visits began so late that the times say more about the generator than about the server.
+    /// Seconds of them in which visits were due. Rates are of these.
+    window_seconds: f64,
+    /// Seconds behind these, in which the last visits ended.
+    tail_seconds: f64,
+    /// Whether the 99th percentile of `latency` says more about the generator than about the server.
     spoiled: bool,
     /// The kind of the server's socket: tcp, unix, unixpacket, udp or unixgram.
     kind: String,
     /// Nanoseconds that a visit could last, and that a datagram's answer was waited for.
     timeout: u64,
+    /// Visits that were due. In a closed loop these are those that began.
+    due: u64,
+    /// Visits that began.
+    begun: u64,
+    /// Visits that were due and did not begin. They are in no distribution.
+    not_begun: u64,
+    /// Visits due a second.
+    rate_due: f64,
+    /// Visits welcomed a second.
+    rate: f64,
     /// Visits that went as they should; over datagrams those that were answered.
     welcomed: u64,
     /// Visits that were reset on purpose.
     reset_on_purpose: u64,
     /// Visits that failed, by class.
     failures: BTreeMap<&'static str, u64>,
+    /// The same with the error of the system call, where one failed.
+    reasons: Vec<Reason>,
     /// Visits that found no room in an accept queue (Unix sockets) or in a queue for datagrams, and waited.
     waited: u64,
     /// What became of the datagrams. Zeros where there are connections, but for those sent.
     datagrams: Datagrams,
-    /// From the scheduled moment to the end.
-    latency: Times,
-    /// How late visits began: the generator's own part.
-    start_lag: Times,
-    /// From the start to being connected.
-    connect: Times,
-    /// From the start to the first byte.
-    first_byte: Times,
-    /// From the start to the end.
-    end: Times,
+    /// The server's time: from the scheduled moment to the end, without what the generator was late to begin and to read.
+    latency: Percentiles,
+    /// From the scheduled moment until the end was read.
+    corrected: Percentiles,
+    /// From the start until the end was read.
+    uncorrected: Percentiles,
+    /// What the time of the visits was spent on. Of each visit they add up to its time in `corrected`.
+    parts: Vec<PartTimes>,
+    /// What made the visits slow that are at and above the 99th percentile of `latency`, the most frequent first.
+    culprits: Vec<CulpritCount>,
+    /// The same of `corrected`, where the generator can be one.
+    culprits_corrected: Vec<CulpritCount>,
+    /// Of a closed loop, what it hides; null in an open one.
+    stalls: Option<Stalled>,
+    /// Whether the kernel notes over this kind of socket when it receives what comes. Elsewhere what came is as old as the
+    /// last wait for it.
+    kernel_stamps: bool,
+    /// Replies without such a note that could be believed, where the kernel makes them.
+    unstamped: u64,
+    /// How often the system's clock was set meanwhile.
+    clock_set: u64,
     /// Visits in flight, averaged over time.
     in_flight: f64,
     /// Visits that began late because as many as there may be were in flight.
@@ -101,10 +132,28 @@ struct Datagrams {
     foreign: u64,
 }
 
-/// How a time is spread over the visits, in nanoseconds.
+/// How a time is spread over the visits, failures among them.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-struct Times {
+struct Percentiles {
+    /// From the median on.
+    at: Vec<Percentile>,
+    /// The longest.
+    max_nanos: u64,
+    /// Whether it is at least that: a visit was given up.
+    max_at_least: bool,
+    /// The mean.
+    mean_nanos: f64,
+}
+
+/// How long one part of the visits was, in nanoseconds.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct PartTimes {
+    /// Which part.
+    part: Part,
+    /// Whether the generator has spent it.
+    own: bool,
     /// The median.
     p50: u64,
     /// The 90th percentile.
@@ -117,6 +166,27 @@ struct Times {
     max: u64,
     /// The mean.
     mean: f64,
+}
+
+/// How many visits one thing made slow.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct CulpritCount {
+    /// What it was.
+    culprit: Culprit,
+    /// How many visits.
+    visits: u64,
+}
+
+/// What a closed loop hides, because it begins no visits meanwhile.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Stalled {
+    /// The longest time in which no visit ended.
+    longest_nanos: u64,
+    /// How long clients that come at moments of their own choosing would have waited for the end of such a time: the
+    /// 99th percentile.
+    wait_p99_nanos: u64,
 }
 
 impl Measured {
@@ -153,19 +223,34 @@ impl Run<'_> {
         let tally = &measured.tally;
         Run {
             seconds: measured.seconds,
+            window_seconds: measured.window.length as f64 / 1e9,
+            tail_seconds: measured.window.tail as f64 / 1e9,
             spoiled: tally.is_spoiled(),
             kind: measured.kind.to_string(),
             timeout: nanos(measured.timeout),
+            due: measured.due(),
+            begun: measured.begun(),
+            not_begun: measured.not_begun(),
+            rate_due: measured.rate_due(),
+            rate: measured.rate(),
             welcomed: tally.welcomed,
             reset_on_purpose: tally.resets,
             failures: tally.failures_by_name().map(|(count, name)| (name, count)).collect(),
+            reasons: tally.failures.reasons(),
             waited: tally.waited,
             datagrams: Datagrams::of(tally),
-            latency: Times::of(&tally.latency),
-            start_lag: Times::of(&tally.start_lag),
-            connect: Times::of(&tally.connect),
-            first_byte: Times::of(&tally.first_byte),
-            end: Times::of(&tally.end),
+            latency: Percentiles::of(&tally.latency, tally.not_begun),
+            corrected: Percentiles::of(&tally.corrected, tally.not_begun),
+            uncorrected: Percentiles::of(&tally.uncorrected, tally.not_begun),
+            parts: Part::ALL.into_iter().map(|part| PartTimes::of(part, tally.part(part))).collect(),
+            culprits: culprits(&tally.latency),
+            culprits_corrected: culprits(&tally.corrected),
+            stalls: measured
+                .stalls()
+                .map(|(longest_nanos, wait_p99_nanos)| Stalled { longest_nanos, wait_p99_nanos }),
+            kernel_stamps: measured.is_stamped,
+            unstamped: tally.unstamped,
+            clock_set: measured.clock_set,
             in_flight: measured.in_flight,
             held_back: measured.held_back,
             generator_cpu_seconds: measured.generator.cpu as f64 / 1e9,
@@ -184,11 +269,28 @@ impl Datagrams {
     }
 }
 
-impl Times {
-    fn of(times: &Histogram<u64>) -> Times {
-        let [p50, p90, p99, p999] = [0.5, 0.9, 0.99, 0.999].map(|quantile| times.value_at_quantile(quantile));
-        Times { p50, p90, p99, p999, max: times.max(), mean: times.mean() }
+impl Percentiles {
+    fn of(times: &Distribution, not_begun: u64) -> Percentiles {
+        Percentiles {
+            at: QUANTILES.map(|quantile| times.percentile(quantile, not_begun)).to_vec(),
+            max_nanos: times.times.max(),
+            max_at_least: times.max_is_at_least(),
+            mean_nanos: times.times.mean(),
+        }
     }
+}
+
+impl PartTimes {
+    fn of(part: Part, times: &Histogram<u64>) -> PartTimes {
+        let [p50, p90, p99, p999] = QUANTILES.map(|quantile| times.value_at_quantile(quantile));
+        PartTimes { part, own: part.is_own(), p50, p90, p99, p999, max: times.max(), mean: times.mean() }
+    }
+}
+
+/// What made the visits slow that are at and above the 99th percentile.
+fn culprits(times: &Distribution) -> Vec<CulpritCount> {
+    let culprits = times.visits_from(0.99).culprits().into_iter();
+    culprits.map(|(culprit, visits)| CulpritCount { culprit, visits }).collect()
 }
 
 #[cfg(test)]
@@ -225,7 +327,7 @@ mod tests {
         use std::time::Duration;
         let target = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let plan =
-            Plan { count: 100, ..Plan::plain(target, Load::Closed(1), Duration::from_secs(1)).unwrap() };
+            Plan { count: 100, ..Plan::plain(target, Load::Closed(8), Duration::from_secs(1)).unwrap() };
         let stop = std::sync::atomic::AtomicBool::new(false);
         let measured = run(&plan, &stop, &mut |_| {}).unwrap();
         let json: Value = serde_json::from_str(&Report::of_run(&measured, Some(1e6)).json()).unwrap();

@@ -3,6 +3,7 @@
 mod comparison;
 mod cost;
 mod json;
+mod lead;
 mod page;
 mod picture;
 mod run;
@@ -13,3 +14,4 @@ pub(crate) use self::cost::Figures;
 pub(crate) use self::json::Report;
 pub(crate) use self::page::{page, run_page};
 pub(crate) use self::run::run;
+pub(crate) use self::table::rate;

@@ -8,6 +8,7 @@ use crate::figures::statistics::{Spread, spread};
 use crate::report::comparison::comparison as tables_of;
 use crate::report::picture::{Bar, bars, curves, escaped, over_time};
 use crate::report::run::run as tables_of_run;
+use crate::report::table::rate as visits_a_second;
 
 /// The colours, for light and for dark. A contender has its name and its place: colour alone means nothing.
 const STYLE: &str = "
@@ -66,7 +67,8 @@ pub(crate) fn page(comparison: &Comparison) -> String {
         section(
             "Latency by percentile",
             &format!(
-                "Microseconds from the scheduled moment to the end, open loop at {rate:.0} visits a second, log scale; lower is better. {INVALID}"
+                "Microseconds of the server's time, open loop at {} visits a second, log scale; lower is better. {INVALID}",
+                visits_a_second(rate)
             ),
             &curves(rows),
         ),
@@ -97,8 +99,7 @@ pub(crate) fn run_page(measured: &Measured, ceiling: Option<f64>) -> String {
     let row = |name: &str, rates| Row { name: name.to_owned(), rates, ..Row::default() };
     let latency = Latency::of(&measured.tally, measured.rate(), 1);
     let ends = format!("{:.1} s", measured.seconds);
-    let about =
-        format!("Microseconds from the scheduled moment to the end, log scale; lower is better. {INVALID}");
+    let about = format!("Microseconds of the server's time, log scale; lower is better. {INVALID}");
     let sections = [
         section(
             "Latency by percentile",
@@ -122,7 +123,7 @@ pub(crate) fn run_page(measured: &Measured, ceiling: Option<f64>) -> String {
     } else {
         ""
     };
-    let text = format!("{:.0} visits a second for {ends}.{limited}", measured.rate());
+    let text = format!("{} visits a second for {ends}.{limited}", visits_a_second(measured.rate()));
     whole("A run of the load test", &text, &sections)
 }
 

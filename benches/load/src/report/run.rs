@@ -5,9 +5,13 @@ use std::fmt;
 use welcomed::net::Kind;
 
 use crate::comparison::ceiling;
+use crate::figures::distribution::QUANTILES;
+use crate::figures::failure::Reason;
 use crate::figures::measured::Measured;
-use crate::figures::tally::{Failure, Tally};
-use crate::report::table::{net, table};
+use crate::figures::tally::Tally;
+use crate::report::lead;
+use crate::report::table::{net, rate, table};
+use crate::system::clock::Nanos;
 
 /// The run in tables.
 impl fmt::Display for Measured {
@@ -17,44 +21,33 @@ impl fmt::Display for Measured {
 }
 
 /// One run in tables, with what the generator reaches at best.
-#[expect(clippy::cast_precision_loss, reason = "figures for people")]
 pub(crate) fn run(measured: &Measured, ceiling: Option<f64>) -> String {
-    let Measured { tally, seconds, .. } = measured;
-    let rate = measured.rate();
+    let Measured { tally, .. } = measured;
     let has_connections = measured.kind.semantics().connections;
-    let all = [
-        ("latency, from the scheduled moment", &tally.latency),
-        ("start lag", &tally.start_lag),
-        ("to connected", &tally.connect),
-        ("to the first byte", &tally.first_byte),
-        ("to the end", &tally.end),
-    ];
-    let of_datagrams = [all[0], all[1], ("to the answer", &tally.end)];
-    let times = if has_connections { &all[..] } else { &of_datagrams[..] };
-    let micros = |nanos: u64| format!("{:.0}", nanos as f64 / 1e3);
-    let rows = times.iter().map(|(name, times)| {
-        let quantiles = [0.5, 0.9, 0.99, 0.999].map(|quantile| micros(times.value_at_quantile(quantile)));
-        [vec![(*name).to_owned()], quantiles.to_vec(), vec![micros(times.max())]].concat()
-    });
     format!(
-        "{} visits{} welcomed in {seconds:.1} s: {rate:.0} a second\n{}\n\n{}{}\n\n\
-         {}\n\
+        "{}\n{}\n{}\n\n{}{}\n{}\n{}\n{}{}\n\
          {} visits were held back by the limit in flight.\n\
          The generator used {:.0}% of a processor{}.\n{}{}\n",
-        tally.welcomed,
-        if measured.kind == Kind::Tcp { String::new() } else { format!(" over {}", measured.kind) },
+        lead::lead(measured),
+        visits(measured),
         if tally.resets > 0 {
             format!("{}; {} reset on purpose", errors(tally), tally.resets)
         } else {
             errors(tally)
         },
         if has_connections { String::new() } else { datagrams(measured) + "\n\n" },
-        table(["us", "p50", "p90", "p99", "p99.9", "max"], rows),
+        latencies(measured),
+        parts(measured),
+        lead::stalls(measured),
+        lead::untold(measured),
         in_flight(measured),
         measured.held_back,
         measured.busy() * 100.0,
         ceiling.map_or_else(String::new, |ceiling| {
-            format!("; against a server that does next to nothing it reaches {ceiling:.0} visits a second")
+            format!(
+                "; against a server that does next to nothing it reaches {} visits a second",
+                rate(ceiling)
+            )
         }),
         if ceiling::limited(measured, ceiling) {
             "The generator was the limit: the server may bear more.\n"
@@ -75,15 +68,83 @@ pub(crate) fn run(measured: &Measured, ceiling: Option<f64>) -> String {
     )
 }
 
+/// What became of the visits that were due, and the rates.
+#[expect(clippy::cast_precision_loss, reason = "figures for people")]
+fn visits(measured: &Measured) -> String {
+    let Measured { tally, window, .. } = measured;
+    let seconds = |nanos: Nanos| nanos as f64 / 1e9;
+    format!(
+        "{} visits{} welcomed, {} a second in the {:.1} s in which visits were due{}\n\
+         {} due, {} a second; {} begun, {} done, {} failed{}, {} not begun",
+        tally.welcomed,
+        if measured.kind == Kind::Tcp { String::new() } else { format!(" over {}", measured.kind) },
+        rate(measured.rate()),
+        seconds(window.length),
+        if window.tail > 0 {
+            format!("; the last ended {} later", lead::span(window.tail))
+        } else {
+            String::new()
+        },
+        measured.due(),
+        rate(measured.rate_due()),
+        measured.begun(),
+        tally.welcomed + tally.resets,
+        tally.failures(),
+        if tally.lost > 0 { format!(", {} lost", tally.lost) } else { String::new() },
+        measured.not_begun(),
+    )
+}
+
+/// The times of the visits, with what their percentiles are worth.
+fn latencies(measured: &Measured) -> String {
+    let Measured { tally, .. } = measured;
+    let all = [
+        ("the server's time", &tally.latency),
+        ("from due, with own lag", &tally.corrected),
+        ("from begun, with own lag", &tally.uncorrected),
+    ];
+    let rows = all.iter().map(|(name, times)| {
+        let percentiles = QUANTILES.map(|quantile| {
+            let percentile = times.percentile(quantile, tally.not_begun);
+            let mark = if percentile.is_valid() { "" } else { " *" };
+            format!("{}{mark}", at_least(percentile.nanos, percentile.at_least))
+        });
+        let max = at_least(times.times.max(), times.max_is_at_least());
+        [vec![(*name).to_owned()], percentiles.to_vec(), vec![max]].concat()
+    });
+    let table = table(["us", "p50", "p90", "p99", "p99.9", "max"], rows);
+    let invalid = all.map(|(name, times)| lead::invalid(name, times, tally.not_begun)).concat();
+    format!("{table}\n{invalid}")
+}
+
+/// A time in microseconds, and whether it is the least that it can be.
+fn at_least(nanos: Nanos, at_least: bool) -> String {
+    format!("{}{}", if at_least { ">= " } else { "" }, micros(nanos))
+}
+
+/// A time in microseconds.
+#[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+fn micros(nanos: Nanos) -> String {
+    format!("{:.0}", nanos as f64 / 1e3)
+}
+
+/// What the time was spent on.
+fn parts(measured: &Measured) -> String {
+    let rows = lead::parts(measured).map(|part| {
+        let times = measured.tally.part(part);
+        let quantiles = QUANTILES.map(|quantile| micros(times.value_at_quantile(quantile)));
+        let name = if part.is_own() { format!("{} (own)", part.name()) } else { part.name().to_owned() };
+        [vec![name], quantiles.to_vec(), vec![micros(times.max())]].concat()
+    });
+    table(["part, us", "p50", "p90", "p99", "p99.9", "max"], rows)
+}
+
 /// The visits in flight, measured and as they should be.
+#[expect(clippy::cast_precision_loss, reason = "figures for people")]
 fn in_flight(measured: &Measured) -> String {
-    let Measured { tally, in_flight, .. } = measured;
-    let average = format!("In flight on average: {in_flight:.1}");
-    if tally.lost > 0 {
-        return average + "."; // a lost visit has no duration, and the law needs all of them
-    }
-    let little = measured.rate() * tally.end.mean() / 1e9;
-    format!("{average}; by Little's law, rate times duration: {little:.1}.")
+    let Measured { tally, in_flight, seconds, .. } = measured;
+    let little = tally.ended() as f64 * tally.uncorrected.times.mean() / 1e9 / seconds;
+    format!("In flight on average: {in_flight:.1}; by Little's law, rate times duration: {little:.1}.")
 }
 
 /// What became of the datagrams of a run.
@@ -107,10 +168,16 @@ fn datagrams(measured: &Measured) -> String {
     table(["datagrams", "number", "% of those sent"], rows)
 }
 
-/// The failures by class, or that there were none.
+/// The failures by class and error, or that there were none.
 fn errors(tally: &Tally) -> String {
-    let some = Failure::ALL.into_iter().filter(|failure| tally.count(*failure) > 0);
-    let some: Vec<String> =
-        some.map(|failure| format!("{} {}", tally.count(failure), failure.name())).collect();
+    let some: Vec<String> = tally.failures.reasons().iter().map(reason).collect();
     if some.is_empty() { "errors: none".to_owned() } else { format!("errors: {}", some.join(", ")) }
+}
+
+fn reason(reason: &Reason) -> String {
+    let Reason { class, errno, error, count } = reason;
+    match (errno, error) {
+        (Some(errno), Some(error)) => format!("{count} {class} ({errno}: {error})"),
+        _ => format!("{count} {class}"),
+    }
 }

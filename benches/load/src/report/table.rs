@@ -25,6 +25,18 @@ pub(super) fn shown<T>(figure: Option<T>, show: impl Fn(T) -> String) -> String 
     figure.map_or_else(|| "-".to_owned(), show)
 }
 
+/// A number of visits a second, in three digits or more: 0.4 is not nothing.
+pub(crate) fn rate(rate: f64) -> String {
+    let digits = match rate.abs() {
+        0.0 => 0,
+        ..1.0 => 3,
+        ..10.0 => 2,
+        ..100.0 => 1,
+        _ => 0,
+    };
+    format!("{rate:.digits$}")
+}
+
 /// What the kernel's TCP counted meanwhile.
 pub(super) fn net(counters: NetCounters) -> String {
     let NetCounters { listen_overflows, listen_drops, syn_retrans, time_wait_overflow, .. } = counters;
@@ -32,4 +44,13 @@ pub(super) fn net(counters: NetCounters) -> String {
         "The kernel counted {listen_overflows} ListenOverflows, {listen_drops} ListenDrops, \
          {syn_retrans} TCPSynRetrans, {time_wait_overflow} TCPTimeWaitOverflow."
     )
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_low_rate_is_not_said_to_be_nothing() {
+        let shown = [0.0, 0.001, 0.4, 1.5, 12.34, 501.2, 23513.7].map(super::rate);
+        assert_eq!(shown, ["0", "0.001", "0.400", "1.50", "12.3", "501", "23514"]);
+    }
 }

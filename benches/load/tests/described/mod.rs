@@ -24,6 +24,10 @@ fn breach_at(place: &str, root: &Value, schema: &Value, value: &Value) -> Option
                 let pointer = says.as_str().unwrap().trim_start_matches('#');
                 return breach_at(place, root, root.pointer(pointer).unwrap(), value);
             }
+            "oneOf" => {
+                all(says).filter(|schema| breach_at(place, root, schema, value).is_none()).count() == 1
+            }
+            "enum" => all(says).any(|one| one == value),
             "anyOf" => all(says).any(|schema| breach_at(place, root, schema, value).is_none()),
             "properties" => {
                 return members().find_map(|(name, member)| match says.get(name) {
