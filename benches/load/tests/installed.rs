@@ -130,7 +130,7 @@ fn the_proof_holds() {
     let output = run(Path::new(PROGRAM), folder.path(), &["--prove"]);
     let receipt = text(&output.stdout);
     assert!(output.status.success(), "{output:?}");
-    assert!(receipt.matches("correct").count() == 38 && !receipt.contains("WRONG"), "{receipt}");
+    assert!(receipt.matches("correct").count() == 45 && !receipt.contains("WRONG"), "{receipt}");
 }
 
 #[test]

@@ -100,6 +100,11 @@ impl Distribution {
         self.times.value_at_quantile(quantile)
     }
 
+    /// The visits that took so long or longer.
+    pub(crate) fn visits_slower_than(&self, time: Nanos) -> Visits {
+        self.tail.from(time)
+    }
+
     /// The visits at and above a quantile.
     pub(crate) fn visits_from(&self, quantile: f64) -> Visits {
         self.tail.from(self.times.lowest_equivalent(self.at(quantile)))

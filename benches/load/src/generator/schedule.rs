@@ -11,6 +11,9 @@ use crate::system::clock::{Nanos, SECOND, nanos, now};
 /// fail, as fast as it can.
 const REST: Nanos = SECOND / 100;
 
+/// How long behind the end a visit may begin that was due before it.
+const GRACE: Nanos = SECOND / 4;
+
 /// The most arrivals that are drawn to count those that did not begin. Behind these their mean is taken.
 const DRAWN_MAX: u64 = 10_000_000;
 
@@ -32,9 +35,7 @@ pub(super) struct Schedule {
     pub(super) begun: u64,
     /// Visits that waited for a place.
     pub(super) held_back: u64,
-    /// Whether a visit is due that has no place.
-    is_full: bool,
-    /// When the last place became free that one had waited for.
+    /// When a place became free last, after there had been none.
     free_since: Nanos,
     /// When the places of a closed loop whose visits failed at once are taken again.
     resting: VecDeque<Nanos>,
@@ -60,7 +61,6 @@ impl Schedule {
             began,
             begun: 0,
             held_back: 0,
-            is_full: false,
             free_since: began,
             resting: VecDeque::new(),
             last_due: began,
@@ -70,7 +70,13 @@ impl Schedule {
 
     /// Whether another visit may begin at all, at this moment.
     pub(super) fn may_begin(&self, at: Nanos) -> bool {
-        self.stopped.is_none() && self.begun < self.most && at - self.began < self.duration
+        let passed = at - self.began;
+        // A visit that was due in time begins late rather than not at all, within limits.
+        let is_due = |arrivals: &Arrivals| {
+            arrivals.next() < self.duration && passed < self.duration.saturating_add(GRACE)
+        };
+        let in_time = passed < self.duration || self.arrivals.as_ref().is_some_and(is_due);
+        self.stopped.is_none() && self.begun < self.most && in_time
     }
 
     /// No visit begins from now on.
@@ -100,7 +106,6 @@ impl Schedule {
                     return None;
                 }
                 if !has_room {
-                    self.is_full = true;
                     return None;
                 }
                 arrivals.advance();
@@ -115,11 +120,9 @@ impl Schedule {
         Some(Due { scheduled, possible })
     }
 
-    /// A visit is over, and its place could be taken since `over`.
-    pub(super) fn has_place(&mut self, over: Nanos) {
-        if std::mem::take(&mut self.is_full) {
-            self.free_since = self.free_since.max(over);
-        }
+    /// There was no place, and there is one `since` this moment.
+    pub(super) fn has_place(&mut self, since: Nanos) {
+        self.free_since = self.free_since.max(since);
     }
 
     /// A visit has failed as soon as it began. In a closed loop its place stays empty for a while.
@@ -212,6 +215,17 @@ mod tests {
         let mut open = schedule(Load::Open(1e9, Spacing::Poisson));
         let window = open.window(open.began + 2 * SECOND);
         assert!(window.due.abs_diff(1_000_000_000) < 100_000, "{window:?}");
+    }
+
+    #[test]
+    fn a_visit_that_was_due_in_time_begins_late_rather_than_not() {
+        let mut open = schedule(Load::Open(1000.0, Spacing::Uniform));
+        open.began -= 2 * SECOND;
+        let end = open.began + SECOND;
+        assert!(open.next(end + GRACE / 2, 0, true).is_some_and(|due| due.scheduled < end));
+        assert_eq!(open.next(end + GRACE, 0, true), None);
+        while open.next(end, 0, true).is_some() {}
+        assert!(!open.may_begin(end), "all that were due have begun: {}", open.begun);
     }
 
     #[test]

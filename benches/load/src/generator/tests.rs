@@ -57,6 +57,11 @@ fn pause(millis: u64) {
     }
 }
 
+/// How often so many places can have been taken, every 10 ms at most.
+fn at_most(places: u64, measured: &Measured) -> u64 {
+    places * (nanos(Duration::from_secs_f64(measured.seconds)) / 10_000_000 + 1)
+}
+
 #[test]
 fn a_server_that_is_down_makes_a_run_neither_short_nor_endless() {
     for load in [Load::Closed(8), Load::Open(1000.0, Spacing::Uniform)] {
@@ -67,8 +72,7 @@ fn a_server_that_is_down_makes_a_run_neither_short_nor_endless() {
         assert!((0.1..5.0).contains(&measured.seconds), "{load:?} took {} s", measured.seconds);
         let refused = measured.tally.count(Failure::Refused);
         assert_eq!((measured.tally.failures(), measured.begun()), (refused, refused));
-        // In the closed loop each of eight places is taken at most every 10 ms, and a visit more for the beginning.
-        assert!((8..=8 * 21).contains(&refused) || load != Load::Closed(8), "{refused}");
+        assert!((8..=at_most(8, &measured)).contains(&refused) || load != Load::Closed(8), "{refused}");
         assert!(refused > 50 || load == Load::Closed(8), "{refused}");
     }
 }
@@ -81,10 +85,8 @@ fn each_failure_carries_its_error() {
     let measured = run_and(&plan, &mut || {});
     let reasons = measured.tally.failures.reasons();
     assert_eq!(reasons.len(), 1, "{reasons:?}");
-    assert!(
-        reasons[0].class == "other" && reasons[0].errno.is_some() && reasons[0].count <= 44,
-        "{reasons:?}"
-    );
+    assert!(reasons[0].class == "other" && reasons[0].errno.is_some(), "{reasons:?}");
+    assert!((4..=at_most(4, &measured)).contains(&reasons[0].count), "{reasons:?}");
     assert!(measured.to_string().contains(reasons[0].errno.as_deref().unwrap()), "{measured}");
 }
 
@@ -100,7 +102,7 @@ fn the_parts_of_visits_add_up_to_their_times() {
 
 #[test]
 fn a_pause_of_the_generator_is_not_the_server_s_time() {
-    for load in [Load::Closed(8), Load::Open(200.0, Spacing::Uniform)] {
+    for load in [Load::Closed(8), Load::Open(100.0, Spacing::Uniform)] {
         let plan = Plan { timeout: SECOND / 2, ..Plan::plain(server(AT_ONCE), load, SECOND).unwrap() };
         let mut paused = false;
         let measured = run_and(&plan, &mut || {
@@ -207,4 +209,15 @@ fn manners_are_kept() {
         );
         assert!(reset || bytes == sent, "{terminator:?}: {bytes:?}");
     }
+}
+
+#[test]
+fn a_visit_without_a_place_is_held_back_and_not_late() {
+    let address = server(|_| Some(SECOND / 10));
+    let mut plan = Plan::plain(address, Load::Open(100.0, Spacing::Uniform), SECOND).unwrap();
+    (plan.count, plan.in_flight_max) = (5, 1);
+    let measured = run_and(&plan, &mut || {});
+    let [held, late] = [Part::Held, Part::StartLag].map(|part| measured.tally.part(part).max());
+    // Each waits for those before it, with 90 ms more than the one before.
+    assert!(measured.held_back == 4 && held > 350_000_000 && late < 300_000_000, "{measured}");
 }

@@ -163,7 +163,7 @@ impl<'a> Generator<'a> {
             Err((failure, errno)) => {
                 timing.fail(&self.system.clock);
                 self.over(&timing, Evidence::default());
-                self.schedule.rest(self.at);
+                self.schedule.rest(now());
                 self.failed(failure, Some(errno), 0);
             }
             Ok(mut flight) => {
@@ -183,7 +183,7 @@ impl<'a> Generator<'a> {
                         self.tally.waited += 1;
                         self.waiting.push_back((key, serial));
                     }
-                    Progress::Failed(_) => self.schedule.rest(self.at),
+                    Progress::Failed(_) => self.schedule.rest(now()),
                     Progress::Waits | Progress::Welcomed | Progress::Reset | Progress::Lost => {}
                 }
             }
@@ -258,9 +258,12 @@ impl<'a> Generator<'a> {
 
     /// Ends a flight. A connection is closed; to a socket for datagrams more can come.
     fn land(&mut self, key: usize, was_lost: bool) {
+        let was_full = !self.has_room();
         let (_, flight) = self.flights.remove(key);
         if self.plan.manners.target.semantics().connections {
-            self.schedule.has_place(flight.timing.moments.closed);
+            if was_full {
+                self.schedule.has_place(flight.timing.moments.closed);
+            }
         } else {
             self.afterwards.keep(flight, was_lost, now());
         }
@@ -268,9 +271,9 @@ impl<'a> Generator<'a> {
 
     /// Closes the sockets on which nothing is expected any more.
     fn close_sockets(&mut self) {
-        let open = self.afterwards.len();
+        let was_full = !self.has_room();
         self.afterwards.close(&self.plan.manners.target, &mut self.system.along, self.at, &mut self.tally);
-        if self.afterwards.len() < open {
+        if was_full && self.has_room() {
             self.schedule.has_place(self.at);
         }
     }
