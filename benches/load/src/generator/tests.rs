@@ -221,3 +221,26 @@ fn a_visit_without_a_place_is_held_back_and_not_late() {
     // Each waits for those before it, with 90 ms more than the one before.
     assert!(measured.held_back == 4 && held > 350_000_000 && late < 300_000_000, "{measured}");
 }
+
+#[test]
+fn a_pause_of_the_generator_loses_no_datagram() {
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = format!("udp://{}", socket.local_addr().unwrap());
+    thread::spawn(move || {
+        while let Ok((_, client)) = socket.recv_from(&mut [0; 64]) {
+            let _ = socket.send_to(b"welcome ", client);
+        }
+    });
+    let target = crate::plan::target::Target::at(&address).unwrap();
+    let plan = Plan { timeout: SECOND / 2, ..Plan::plain(target, Load::Closed(8), SECOND).unwrap() };
+    let mut paused = false;
+    let measured = run_and(&plan, &mut || {
+        if !std::mem::replace(&mut paused, true) {
+            pause(700);
+        }
+    });
+    let tally = &measured.tally;
+    assert_eq!((tally.lost, tally.late, tally.duplicates, tally.failures()), (0, 0, 0, 0), "{measured}");
+    assert!(tally.welcomed > 8 && tally.corrected.times.max() >= 500_000_000, "{measured}");
+    assert!(tally.latency.times.max() < 400_000_000, "{measured}");
+}
