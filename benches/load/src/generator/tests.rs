@@ -244,3 +244,43 @@ fn a_pause_of_the_generator_loses_no_datagram() {
     assert!(tally.welcomed > 8 && tally.corrected.times.max() >= 500_000_000, "{measured}");
     assert!(tally.latency.times.max() < 400_000_000, "{measured}");
 }
+
+#[test]
+fn a_server_whose_client_sends_late_has_its_whole_time() {
+    // The accept queue is full at first, so the connection stands when the SYN is sent again, after a second.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    rustix::net::listen(&listener, 0).unwrap();
+    let target = listener.local_addr().unwrap();
+    let mut queued = Vec::new();
+    while let Ok(stream) = std::net::TcpStream::connect_timeout(&target, SECOND / 10) {
+        queued.push(stream);
+    }
+    thread::spawn(move || {
+        pause(200);
+        drop(queued);
+        for mut client in listener.incoming().flatten() {
+            let _ = client.read(&mut [0; 64]);
+            let _ = client.write_all(b"welcome ");
+        }
+    });
+    let plan = Plan {
+        count: 1,
+        timeout: SECOND * 13 / 10,
+        ..Plan::plain(target, Load::Closed(1), 5 * SECOND).unwrap()
+    };
+    let mut told = 0;
+    let measured = run_and(&plan, &mut || {
+        told += 1;
+        if told == 3 {
+            // From three quarters of the second to beyond the timeout.
+            pause(800);
+        }
+    });
+    let tally = &measured.tally;
+    assert_eq!((tally.welcomed, tally.failures()), (1, 0), "{measured}");
+    // The generator knew late of the connection, and that is no part of connecting.
+    let [connecting, reading] = [Part::Connecting, Part::ReadingLag].map(|part| tally.part(part).max());
+    assert!(connecting > 900_000_000 && reading > 200_000_000, "{measured}");
+    let said = measured.to_string();
+    assert!(said.contains("a SYN was sent again"), "{said}");
+}

@@ -33,6 +33,9 @@ const BEGIN_PER_TURN: usize = 64;
 /// How often `tell` is called.
 const TELL_EVERY: Nanos = SECOND / 4;
 
+/// A visit whose name the generator sent late by more than such a part of the timeout has its time anew.
+const LATE_PART: u64 = 10;
+
 /// How often a visit that waits for room tries again, if nothing else happens.
 const TRY_AGAIN: Nanos = SECOND / 1000;
 
@@ -343,8 +346,9 @@ impl<'a> Generator<'a> {
             }
             let Some((_, flight)) = self.flights.get_mut(key) else { continue };
             let late = flight.timing.late_sending();
-            if late > 0 && at < flight.timing.moments.started.saturating_add(self.timeout + late) {
-                // The server had less time than the visit has lasted.
+            let had_less = at < flight.timing.moments.started.saturating_add(self.timeout + late);
+            if late > self.timeout / LATE_PART && had_less {
+                // The server had much less time than the visit has lasted.
                 self.deadlines.push_back((self.at.saturating_add(self.timeout), key, serial));
             } else {
                 let progress = flight.timed_out(&self.plan.manners, at);
