@@ -10,8 +10,8 @@ use crate::figures::parts::{Moments, Part, Parts};
 use crate::figures::stalls::Stalls;
 use crate::system::clock::Nanos;
 
-/// How many visits have to be over before it is known what is usual. Their culprits are named then.
-const EARLY: usize = 64;
+/// How many visits are noted at a time. Times are spread over much memory, which a visit alone would have to fetch anew.
+const BATCH: usize = 64;
 
 /// What is usual is looked up anew whenever there are twice as many visits, and after so many at the latest.
 const USUAL_FOR: u64 = 4096;
@@ -22,6 +22,8 @@ struct Over {
     parts: Parts,
     uncorrected: Nanos,
     evidence: Evidence,
+    /// How long nothing had come to an end before it, in a closed loop.
+    stall: Option<Nanos>,
 }
 
 /// The counts and times of the visits of one window.
@@ -59,8 +61,8 @@ pub(crate) struct Tally {
     usual: Parts,
     /// How many visits had been over when that was looked up.
     usual_of: u64,
-    /// Visits whose culprit is not named yet.
-    early: Vec<Over>,
+    /// Visits that are not in the distributions yet.
+    batch: Vec<Over>,
 }
 
 impl Tally {
@@ -85,44 +87,48 @@ impl Tally {
             stalls: Stalls::new(),
             usual: Parts::default(),
             usual_of: 0,
-            early: Vec::with_capacity(EARLY),
+            batch: Vec::with_capacity(BATCH),
         }
     }
 
-    /// Notes the times of a visit that is over, however it ended. Gives the server's time of it.
-    pub(crate) fn over(&mut self, moments: &Moments, evidence: Evidence) -> Nanos {
+    /// Notes the times of a visit that is over, however it ended, and in a closed loop how long none had ended before. Gives
+    /// the server's time of it.
+    pub(crate) fn over(&mut self, moments: &Moments, evidence: Evidence, stall: Option<Nanos>) -> Nanos {
         let parts = moments.parts();
-        let (server, timed_out) = (parts.server(), evidence.timed_out);
-        let over = Over { parts, uncorrected: moments.uncorrected(), evidence };
-        self.latency.note(server, timed_out);
-        self.corrected.note(moments.corrected(), timed_out);
-        self.uncorrected.note(over.uncorrected, timed_out);
+        self.batch.push(Over { parts, uncorrected: moments.uncorrected(), evidence, stall });
+        if self.batch.len() >= BATCH {
+            self.settle();
+        }
+        parts.server()
+    }
+
+    /// Puts the last visits into the distributions. Without this, up to a batch of them are missing there.
+    pub(crate) fn settle(&mut self) {
+        let mut batch = std::mem::take(&mut self.batch);
+        for over in &batch {
+            self.note(over);
+        }
+        let count = self.latency.times.len();
+        if count >= self.usual_of * 2 || count >= self.usual_of + USUAL_FOR {
+            self.look_up_usual();
+        }
+        for over in &batch {
+            self.name_culprit(over);
+        }
+        batch.clear();
+        self.batch = batch;
+    }
+
+    fn note(&mut self, over: &Over) {
+        let Over { parts, uncorrected, evidence, stall } = over;
+        self.latency.note(parts.server(), evidence.timed_out);
+        self.corrected.note(parts.0.iter().sum(), evidence.timed_out);
+        self.uncorrected.note(*uncorrected, evidence.timed_out);
         for (times, time) in self.parts.iter_mut().zip(parts.0) {
             record(times, time);
         }
-        if self.usual_of == 0 {
-            self.early.push(over);
-            if self.early.len() == EARLY {
-                self.settle();
-            }
-        } else {
-            let count = self.latency.times.len();
-            if count >= self.usual_of * 2 || count >= self.usual_of + USUAL_FOR {
-                self.look_up_usual();
-            }
-            self.name_culprit(&over);
-        }
-        server
-    }
-
-    /// Names the culprits of the first visits. A run of a few visits ends with this.
-    pub(crate) fn settle(&mut self) {
-        let early = std::mem::take(&mut self.early);
-        if !early.is_empty() {
-            self.look_up_usual();
-            for over in &early {
-                self.name_culprit(over);
-            }
+        if let Some(stall) = stall {
+            self.stalls.note(*stall);
         }
     }
 
@@ -134,9 +140,23 @@ impl Tally {
     }
 
     fn name_culprit(&mut self, over: &Over) {
-        let Over { parts, uncorrected, evidence } = over;
+        let Over { parts, uncorrected, evidence, .. } = over;
         let culprit = Culprit::of(parts, &self.usual, *evidence);
-        let of_server = Culprit::of(&parts.without_lag(), &self.usual, *evidence);
+        let of_server = match culprit {
+            Culprit::StartedLate | Culprit::ReadLate => {
+                Culprit::of(&parts.without_lag(), &self.usual, *evidence)
+            }
+            Culprit::None
+            | Culprit::HeldBack
+            | Culprit::SynAgain
+            | Culprit::Connecting
+            | Culprit::SentAgain
+            | Culprit::Waiting
+            | Culprit::Transfer
+            | Culprit::Closing
+            | Culprit::OwnGap
+            | Culprit::Timeout => culprit,
+        };
         self.latency.note_culprit(parts.server(), parts, of_server);
         self.corrected.note_culprit(parts.0.iter().sum(), parts, culprit);
         self.uncorrected.note_culprit(*uncorrected, parts, culprit);
@@ -170,7 +190,7 @@ impl Tally {
         self.percentile(0.99).verdict == Verdict::OwnLag
     }
 
-    /// Adds the visits of another run.
+    /// Adds the visits of another run, which is settled.
     pub(crate) fn add(&mut self, other: &Tally) {
         self.welcomed += other.welcomed;
         self.resets += other.resets;
@@ -242,7 +262,7 @@ mod tests {
             let mut tally = Tally::new();
             for number in 0..count {
                 let stall = if number % 10 == 0 { 50_000_000 } else { 0 };
-                tally.over(&visit(1_000_000 + stall, 0), Evidence::default());
+                tally.over(&visit(1_000_000 + stall, 0), Evidence::default(), None);
                 tally.welcomed += 1;
             }
             tally.settle();
@@ -257,8 +277,9 @@ mod tests {
         let mut tally = Tally::new();
         for number in 0..100 {
             let moments = visit(1_000_000, number * 1000);
-            tally.over(&moments, Evidence { timed_out: number == 7, ..Evidence::default() });
+            tally.over(&moments, Evidence { timed_out: number == 7, ..Evidence::default() }, Some(1));
         }
+        tally.settle();
         for times in [&tally.latency, &tally.corrected, &tally.uncorrected] {
             assert_eq!(times.times.len(), 100);
         }

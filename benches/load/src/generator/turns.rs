@@ -131,6 +131,7 @@ impl<'a> Generator<'a> {
             self.close_sockets();
             if self.at - self.told >= TELL_EVERY {
                 self.told = self.at;
+                self.tally.settle();
                 let (passed, in_flight) = (self.at - self.schedule.began, self.flights.len());
                 tell(&Glimpse { tally: &self.tally, passed, in_flight });
             }
@@ -252,11 +253,10 @@ impl<'a> Generator<'a> {
     fn over(&mut self, timing: &Timing, evidence: Evidence) -> Nanos {
         let moments = &timing.moments;
         self.tally.unstamped += u64::from(timing.is_unstamped);
-        if let Load::Closed(_) = self.plan.load {
-            self.tally.stalls.note(moments.closed.saturating_sub(self.nothing_since));
-        }
+        let closed_loop = matches!(self.plan.load, Load::Closed(_));
+        let stall = closed_loop.then(|| moments.closed.saturating_sub(self.nothing_since));
         self.nothing_since = moments.ended;
-        self.tally.over(moments, evidence)
+        self.tally.over(moments, evidence, stall)
     }
 
     /// Ends a flight. A connection is closed; to a socket for datagrams more can come.
