@@ -24,7 +24,7 @@ impl Visits {
     #[expect(clippy::indexing_slicing, reason = "there is a place for every culprit")]
     fn note(&mut self, parts: &Parts, culprit: Culprit) {
         self.count += 1;
-        self.time += parts.0.iter().sum::<Nanos>();
+        self.time += parts.whole();
         self.start_lag += parts.of(Part::StartLag);
         self.reading_lag += parts.of(Part::ReadingLag);
         self.culprits[culprit as usize] += 1;

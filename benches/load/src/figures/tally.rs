@@ -122,7 +122,7 @@ impl Tally {
     fn note(&mut self, over: &Over) {
         let Over { parts, uncorrected, evidence, stall } = over;
         self.latency.note(parts.server(), evidence.timed_out);
-        self.corrected.note(parts.0.iter().sum(), evidence.timed_out);
+        self.corrected.note(parts.whole(), evidence.timed_out);
         self.uncorrected.note(*uncorrected, evidence.timed_out);
         for (times, time) in self.parts.iter_mut().zip(parts.0) {
             record(times, time);
@@ -158,7 +158,7 @@ impl Tally {
             | Culprit::Timeout => culprit,
         };
         self.latency.note_culprit(parts.server(), parts, of_server);
-        self.corrected.note_culprit(parts.0.iter().sum(), parts, culprit);
+        self.corrected.note_culprit(parts.whole(), parts, culprit);
         self.uncorrected.note_culprit(*uncorrected, parts, culprit);
     }
 
