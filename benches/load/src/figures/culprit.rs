@@ -105,7 +105,9 @@ impl Culprit {
             Culprit::HeldBack => "as many as there may be were in flight, and the visit waited for a place",
             Culprit::StartedLate => "the generator started late",
             Culprit::SynAgain => "a SYN was sent again",
-            Culprit::Connecting => "connecting took long, without a SYN that was sent again",
+            Culprit::Connecting => {
+                "connecting or a wait for room in a queue took long, and no SYN was sent again"
+            }
             Culprit::SentAgain => "the network had the request sent again",
             Culprit::Waiting => "the server side was late with the first byte",
             Culprit::Transfer => "the server side was late with the rest of the reply",

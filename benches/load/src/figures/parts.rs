@@ -70,7 +70,7 @@ impl Part {
         match self {
             Part::Held => "held back by the limit in flight",
             Part::StartLag => "start lag",
-            Part::Connecting => "connecting",
+            Part::Connecting => "connecting, or waiting for room",
             Part::Gap => "sending slowly, on purpose",
             Part::Waiting => "waiting for the first byte",
             Part::Transfer => "transfer, first byte to last",
