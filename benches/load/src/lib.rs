@@ -53,8 +53,8 @@ pub mod program;
 mod report;
 mod system;
 
+pub use crate::figures::failure::Failure;
 pub use crate::figures::measured::{Glimpse, Measured};
-pub use crate::figures::tally::Failure;
 pub use crate::generator::run;
 pub use crate::plan::arrivals::{Spacing, Stage};
 pub use crate::plan::target::Target;

@@ -2,7 +2,8 @@
 
 use std::io;
 
-use crate::figures::tally::{Failure, Tally};
+use crate::figures::failure::Failure;
+use crate::figures::tally::Tally;
 
 /// Fails if no visit succeeded: then no figure says anything about a server. A run in which none was made has not failed.
 pub(crate) fn succeeded(tally: &Tally) -> io::Result<()> {

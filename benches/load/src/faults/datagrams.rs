@@ -13,8 +13,8 @@ use welcomed::net::{Address, Kind, Name, Names};
 
 use crate::faults::proof::Proof;
 use crate::faults::unix;
+use crate::figures::failure::Failure;
 use crate::figures::measured::Measured;
-use crate::figures::tally::Failure;
 use crate::generator::run;
 use crate::plan::target::Target;
 use crate::plan::{Load, Plan};

@@ -12,7 +12,8 @@ use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketTyp
 use welcomed::net::{Address, Kind, Name, UnixName};
 
 use crate::faults::proof::Proof;
-use crate::figures::tally::{Failure, Tally};
+use crate::figures::failure::Failure;
+use crate::figures::tally::Tally;
 use crate::generator::run;
 use crate::plan::target::Target;
 use crate::plan::{Load, Plan};

@@ -4,10 +4,25 @@ use std::time::Duration;
 
 use welcomed::net::Kind;
 
-use crate::figures::tally::{Failure, Tally};
+use crate::figures::failure::Failure;
+use crate::figures::tally::Tally;
 use crate::figures::timeline::Timeline;
+use crate::plan::Load;
 use crate::system::clock::Nanos;
 use crate::system::processes::{NetCounters, Usage};
+
+/// The time in which visits were due.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Window {
+    /// How long it was. What is counted in it makes the rates.
+    pub(crate) length: Nanos,
+    /// How long the last visits took behind it.
+    pub(crate) tail: Nanos,
+    /// Visits that were due. In a closed loop these are those that began.
+    pub(crate) due: u64,
+    /// Visits that began.
+    pub(crate) begun: u64,
+}
 
 /// What came of a run. Shown, it is a table; [`Measured::json`] has more.
 #[derive(Clone, Debug)]
@@ -16,10 +31,20 @@ pub struct Measured {
     pub(crate) timeline: Timeline,
     /// The kind of the server's socket.
     pub(crate) kind: Kind,
+    /// How visits began.
+    pub(crate) load: Load,
     /// How long each visit could last.
     pub(crate) timeout: Duration,
     /// Seconds from the first visit's beginning to the last one's end.
     pub(crate) seconds: f64,
+    /// The time in which visits were due.
+    pub(crate) window: Window,
+    /// Visits that were welcomed in it.
+    pub(crate) welcomed_in_window: u64,
+    /// Whether the kernel notes over this kind of socket when it receives what comes.
+    pub(crate) is_stamped: bool,
+    /// How often the system's clock was set meanwhile.
+    pub(crate) clock_set: u64,
     /// What the server used meanwhile.
     pub(crate) server: Usage,
     /// What this process used.
@@ -32,6 +57,13 @@ pub struct Measured {
 }
 
 impl Measured {
+    /// Adds the visits of a run that was made before this one. The times of the run, and what it used, stay its own.
+    pub(crate) fn add_visits(&mut self, before: &Measured) {
+        self.tally.add(&before.tally);
+        self.window.due += before.window.due;
+        self.window.begun += before.window.begun;
+    }
+
     /// Seconds from the first visit's beginning to the last one's end.
     #[must_use]
     pub fn seconds(&self) -> f64 {
@@ -44,11 +76,54 @@ impl Measured {
         self.tally.welcomed
     }
 
-    /// Visits welcomed a second.
+    /// Visits that were due.
+    #[must_use]
+    pub fn due(&self) -> u64 {
+        self.window.due
+    }
+
+    /// Visits that began.
+    #[must_use]
+    pub fn begun(&self) -> u64 {
+        self.window.begun
+    }
+
+    /// Visits that were due and did not begin, because there was no place or no time for them.
+    #[must_use]
+    pub fn not_begun(&self) -> u64 {
+        self.tally.not_begun
+    }
+
+    /// Visits welcomed a second, of the time in which visits were due.
+    ///
+    /// In an open loop these are those that were due then, also if they ended later. In a closed loop they are those that
+    /// ended then. A run can be too short for that, so it is at least the rate of the whole time.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
     pub fn rate(&self) -> f64 {
-        self.tally.welcomed as f64 / self.seconds
+        let of = |visits: u64, time: Nanos| visits as f64 * 1e9 / time as f64;
+        let Window { length, tail, .. } = self.window;
+        match self.load {
+            Load::Open(..) => of(self.tally.welcomed, length),
+            Load::Closed(_) => {
+                of(self.welcomed_in_window, length).max(of(self.tally.welcomed, length + tail))
+            }
+        }
+    }
+
+    /// Of a closed loop, the longest time in which no visit ended. And how long clients of their own would have waited for the
+    /// end of such a time, the 99th percentile.
+    pub(crate) fn stalls(&self) -> Option<(Nanos, Nanos)> {
+        let Load::Closed(_) = self.load else { return None };
+        let stalls = &self.tally.stalls;
+        Some((stalls.longest(), stalls.wait(0.99, self.window.length + self.window.tail)))
+    }
+
+    /// Visits due a second.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+    pub fn rate_due(&self) -> f64 {
+        self.window.due as f64 * 1e9 / self.window.length as f64
     }
 
     /// Visits that failed in this way.
@@ -69,17 +144,31 @@ impl Measured {
         self.tally.lost
     }
 
-    /// The latency that a part `quantile` of the visits that were welcomed did not exceed, 0.5 for the median.
+    /// The server's time that a part `quantile` of the visits did not exceed, 0.5 for the median.
     ///
     /// It counts from the moment at which the visit should have begun to its end, so that a server that stalls does
-    /// not hide the visits which wait meanwhile. Precise to three digits, and at most 100 s.
+    /// not hide the visits which wait meanwhile. What the generator was late to begin and to read is not in it, as far
+    /// as the kernel's time stamps show that. Failures count as long as they took. A visit that was given up
+    /// counts as its timeout, so that a percentile from there on is the least that it can be. Precise to three digits.
     #[must_use]
     pub fn latency(&self, quantile: f64) -> Duration {
-        Duration::from_nanos(self.tally.latency.value_at_quantile(quantile))
+        Duration::from_nanos(self.tally.latency.at(quantile))
     }
 
-    /// Whether the latencies of an open loop say more about this machine than about the server, because it was too
-    /// busy to begin visits in time.
+    /// The same with the generator's own lag: from the moment at which a visit should have begun until its end was read.
+    #[must_use]
+    pub fn corrected(&self, quantile: f64) -> Duration {
+        Duration::from_nanos(self.tally.corrected.at(quantile))
+    }
+
+    /// From the moment at which a visit began until its end was read.
+    #[must_use]
+    pub fn uncorrected(&self, quantile: f64) -> Duration {
+        Duration::from_nanos(self.tally.uncorrected.at(quantile))
+    }
+
+    /// Whether the 99th percentile of the server's time says more about this machine than about the server, because it
+    /// was too busy to begin visits in time.
     #[must_use]
     pub fn is_spoiled(&self) -> bool {
         self.tally.is_spoiled()

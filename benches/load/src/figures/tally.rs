@@ -2,103 +2,30 @@
 
 use hdrhistogram::Histogram;
 use rustix::io::Errno;
-use serde::Serialize;
 
-use crate::system::clock::{Nanos, SECOND};
+use crate::figures::culprit::{Culprit, Evidence};
+use crate::figures::distribution::{Distribution, PercentileTime, Verdict, add, histogram, record};
+use crate::figures::failure::{Failure, Failures};
+use crate::figures::parts::{Moments, Part, Parts};
+use crate::figures::percentile::Percentile;
+use crate::figures::stalls::Stalls;
+use crate::system::clock::Nanos;
 
-/// Why a visit failed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Failure {
-    /// Nothing listens there.
-    Refused,
-    /// Connecting took too long.
-    ConnectTimeout,
-    /// The connection was reset before the first byte of the reply.
-    ResetBefore,
-    /// It was reset within the reply.
-    ResetDuring,
-    /// It was reset after the whole reply, instead of being closed.
-    ResetAfter,
-    /// The reply took too long.
-    ReplyTimeout,
-    /// The server closed before the reply was whole.
-    ShortReply,
-    /// The reply was not the expected one.
-    WrongReply,
-    /// More came than the reply.
-    ExtraBytes,
-    /// The reply was whole, and the server did not close.
-    NoClose,
-    /// A datagram could not be sent before the visit's timeout: a queue, as a rule the server's, had no room.
-    NoRoom,
-    /// This machine had no local port left.
-    OutOfPorts,
-    /// This process had no descriptor left.
-    OutOfDescriptors,
-    /// An error without a class of its own.
-    Other,
-}
+/// How many visits are noted at a time. Times are spread over much memory, which a visit alone would have to fetch anew.
+const BATCH: usize = 64;
 
-impl Failure {
-    /// Every class, in the order of a visit.
-    pub(crate) const ALL: [Failure; 14] = [
-        Failure::OutOfDescriptors,
-        Failure::OutOfPorts,
-        Failure::Refused,
-        Failure::ConnectTimeout,
-        Failure::NoRoom,
-        Failure::ResetBefore,
-        Failure::ResetDuring,
-        Failure::ResetAfter,
-        Failure::ReplyTimeout,
-        Failure::ShortReply,
-        Failure::WrongReply,
-        Failure::ExtraBytes,
-        Failure::NoClose,
-        Failure::Other,
-    ];
+/// What is usual is looked up anew whenever there are twice as many visits, and after so many at the latest.
+const USUAL_FOR: u64 = 4096;
 
-    /// The class in words.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Failure::Refused => "refused",
-            Failure::ConnectTimeout => "connect timeout",
-            Failure::ResetBefore => "reset before the reply",
-            Failure::ResetDuring => "reset during the reply",
-            Failure::ResetAfter => "reset after the reply",
-            Failure::ReplyTimeout => "reply timeout",
-            Failure::ShortReply => "short reply",
-            Failure::WrongReply => "wrong reply",
-            Failure::ExtraBytes => "extra bytes",
-            Failure::NoClose => "no close",
-            Failure::NoRoom => "no room",
-            Failure::OutOfPorts => "out of local ports",
-            Failure::OutOfDescriptors => "out of descriptors",
-            Failure::Other => "other",
-        }
-    }
-}
-
-/// The moments of one visit that succeeded, each in nanoseconds of the clock.
+/// A visit that is over.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Moments {
-    /// When it should have begun.
-    pub(crate) scheduled: Nanos,
-    /// When it did.
-    pub(crate) started: Nanos,
-    /// When it was connected.
-    pub(crate) connected: Nanos,
-    /// When the first byte of the reply came.
-    pub(crate) first_byte: Nanos,
-    /// When the server had closed.
-    pub(crate) ended: Nanos,
+struct Over {
+    parts: Parts,
+    uncorrected: Nanos,
+    evidence: Evidence,
+    /// How long nothing had come to an end before it, in a closed loop.
+    stall: Option<Nanos>,
 }
-
-/// The longest start lag that never spoils: 1 ms.
-const SPOILING_LAG: Nanos = SECOND / 1000;
 
 /// The counts and times of the visits of one window.
 #[derive(Clone, Debug)]
@@ -107,9 +34,11 @@ pub(crate) struct Tally {
     pub(crate) welcomed: u64,
     /// Visits that were reset on purpose.
     pub(crate) resets: u64,
-    failures: [u64; Failure::ALL.len()],
+    pub(crate) failures: Failures,
     /// The first error without a class of its own.
     pub(crate) first_other: Option<Errno>,
+    /// Visits that were due and did not begin.
+    pub(crate) not_begun: u64,
     /// Visits that found no room in the server's accept queue or in a queue for datagrams, and waited for it.
     pub(crate) waited: u64,
     /// Datagrams that were sent and not answered in time. Delivery is not sure there, so it is no failure.
@@ -120,16 +49,21 @@ pub(crate) struct Tally {
     pub(crate) duplicates: u64,
     /// Datagrams that did not come from the server.
     pub(crate) foreign: u64,
+    /// Replies without a time stamp of the kernel that could be believed, where it gives them.
+    pub(crate) unstamped: u64,
+    /// The server's time: from the scheduled moment to the end, without what the generator has spent.
+    pub(crate) latency: Distribution,
     /// From the scheduled moment to the end.
-    pub(crate) latency: Histogram<u64>,
-    /// How late visits began: the generator's own doing.
-    pub(crate) start_lag: Histogram<u64>,
-    /// From the start to being connected.
-    pub(crate) connect: Histogram<u64>,
-    /// From the start to the first byte.
-    pub(crate) first_byte: Histogram<u64>,
-    /// From the start to the end.
-    pub(crate) end: Histogram<u64>,
+    pub(crate) corrected: Distribution,
+    /// From the beginning to the end.
+    pub(crate) uncorrected: Distribution,
+    parts: [Histogram<u64>; Part::ALL.len()],
+    pub(crate) stalls: Stalls,
+    usual: Parts,
+    /// How many visits had been over when that was looked up.
+    usual_of: u64,
+    /// Visits that are not in the distributions yet.
+    batch: Vec<Over>,
 }
 
 impl Tally {
@@ -138,72 +72,143 @@ impl Tally {
         Tally {
             welcomed: 0,
             resets: 0,
-            failures: [0; Failure::ALL.len()],
+            failures: Failures::default(),
             first_other: None,
+            not_begun: 0,
             waited: 0,
             lost: 0,
             late: 0,
             duplicates: 0,
             foreign: 0,
-            latency: histogram.clone(),
-            start_lag: histogram.clone(),
-            connect: histogram.clone(),
-            first_byte: histogram.clone(),
-            end: histogram,
+            unstamped: 0,
+            latency: Distribution::new(false),
+            corrected: Distribution::new(true),
+            uncorrected: Distribution::new(true),
+            parts: Part::ALL.map(|_| histogram.clone()),
+            stalls: Stalls::new(),
+            usual: Parts::default(),
+            usual_of: 0,
+            batch: Vec::with_capacity(BATCH),
         }
     }
 
-    pub(crate) fn succeeded(&mut self, moments: &Moments) {
-        let Moments { scheduled, started, connected, first_byte, ended } = *moments;
-        self.welcomed += 1;
-        self.latency.saturating_record(ended.saturating_sub(scheduled));
-        self.start_lag.saturating_record(started.saturating_sub(scheduled));
-        self.connect.saturating_record(connected.saturating_sub(started));
-        self.first_byte.saturating_record(first_byte.saturating_sub(started));
-        self.end.saturating_record(ended.saturating_sub(started));
+    /// Notes the times of a visit that is over, however it ended, and in a closed loop how long none had ended before. Gives
+    /// the server's time of it.
+    pub(crate) fn over(&mut self, moments: &Moments, evidence: Evidence, stall: Option<Nanos>) -> Nanos {
+        let parts = moments.parts();
+        self.batch.push(Over { parts, uncorrected: moments.uncorrected(), evidence, stall });
+        if self.batch.len() >= BATCH {
+            self.settle();
+        }
+        parts.server()
     }
 
-    #[expect(clippy::indexing_slicing, reason = "there is a place for every class")]
-    pub(crate) fn failed(&mut self, failure: Failure) {
-        self.failures[failure as usize] += 1;
+    /// Puts the last visits into the distributions. Without this, up to a batch of them are missing there.
+    pub(crate) fn settle(&mut self) {
+        let mut batch = std::mem::take(&mut self.batch);
+        for over in &batch {
+            self.note(over);
+        }
+        let count = self.latency.times.len();
+        if count >= self.usual_of * 2 || count >= self.usual_of + USUAL_FOR {
+            self.look_up_usual();
+        }
+        for over in &batch {
+            self.name_culprit(over);
+        }
+        batch.clear();
+        self.batch = batch;
     }
 
-    #[expect(clippy::indexing_slicing, reason = "there is a place for every class")]
+    fn note(&mut self, over: &Over) {
+        let Over { parts, uncorrected, evidence, stall } = over;
+        self.latency.note(parts.server(), evidence.timed_out);
+        self.corrected.note(parts.whole(), evidence.timed_out);
+        self.uncorrected.note(*uncorrected, evidence.timed_out);
+        for (times, time) in self.parts.iter_mut().zip(parts.0) {
+            record(times, time);
+        }
+        if let Some(stall) = stall {
+            self.stalls.note(*stall);
+        }
+    }
+
+    fn look_up_usual(&mut self) {
+        for (usual, times) in self.usual.0.iter_mut().zip(&self.parts) {
+            *usual = times.value_at_quantile(0.5);
+        }
+        self.usual_of = self.latency.times.len();
+    }
+
+    fn name_culprit(&mut self, over: &Over) {
+        let Over { parts, uncorrected, evidence, .. } = over;
+        let culprit = Culprit::of(parts, &self.usual, *evidence);
+        let of_server = match culprit {
+            Culprit::StartedLate | Culprit::ReadLate => {
+                Culprit::of(&parts.without_lag(), &self.usual, *evidence)
+            }
+            Culprit::None
+            | Culprit::HeldBack
+            | Culprit::SynAgain
+            | Culprit::Connecting
+            | Culprit::SentAgain
+            | Culprit::Waiting
+            | Culprit::Transfer
+            | Culprit::Closing
+            | Culprit::OwnGap
+            | Culprit::Timeout => culprit,
+        };
+        self.latency.note_culprit(parts.server(), parts, of_server);
+        self.corrected.note_culprit(parts.whole(), parts, culprit);
+        self.uncorrected.note_culprit(*uncorrected, parts, culprit);
+    }
+
+    pub(crate) fn failed(&mut self, failure: Failure, errno: Option<Errno>) {
+        self.failures.note(failure, errno);
+        if failure == Failure::Other {
+            self.first_other = self.first_other.or(errno);
+        }
+    }
+
     pub(crate) fn count(&self, failure: Failure) -> u64 {
-        self.failures[failure as usize]
+        self.failures.count(failure)
     }
 
-    /// Whether the times of an open loop say more about the generator than about the server. They do if at the 99th
-    /// percentile the start lag is more than half of the latency. A lag of a fraction of a millisecond is excepted: waking
-    /// up takes that on any machine.
+    /// How long one part of the visits was.
+    #[expect(clippy::indexing_slicing, reason = "there is a place for every part")]
+    pub(crate) fn part(&self, part: Part) -> &Histogram<u64> {
+        &self.parts[part as usize]
+    }
+
+    /// A percentile of the server's time, and what it is worth.
+    pub(crate) fn percentile(&self, percentile: Percentile) -> PercentileTime {
+        self.latency.percentile(percentile, self.not_begun)
+    }
+
+    /// Whether the 99th percentile of the server's time says more about the generator than about the server.
     pub(crate) fn is_spoiled(&self) -> bool {
-        let p99 = |times: &Histogram<u64>| times.value_at_quantile(0.99);
-        p99(&self.start_lag) > SPOILING_LAG && p99(&self.start_lag) * 2 > p99(&self.latency)
+        self.percentile(Percentile::P99).verdict == Verdict::OwnLag
     }
 
-    /// Adds the visits of another run.
+    /// Adds the visits of another run, which is settled.
     pub(crate) fn add(&mut self, other: &Tally) {
         self.welcomed += other.welcomed;
         self.resets += other.resets;
+        self.not_begun += other.not_begun;
         self.waited += other.waited;
         self.lost += other.lost;
         self.late += other.late;
         self.duplicates += other.duplicates;
         self.foreign += other.foreign;
+        self.unstamped += other.unstamped;
         self.first_other = self.first_other.or(other.first_other);
-        for (sum, count) in self.failures.iter_mut().zip(other.failures) {
-            *sum += count;
-        }
-        let pairs = [
-            (&mut self.latency, &other.latency),
-            (&mut self.start_lag, &other.start_lag),
-            (&mut self.connect, &other.connect),
-            (&mut self.first_byte, &other.first_byte),
-            (&mut self.end, &other.end),
-        ];
-        for (sum, times) in pairs {
-            // All have the same bounds, so nothing can fail to fit.
-            let _ = sum.add(times);
+        self.failures.add(&other.failures);
+        self.latency.add(&other.latency);
+        self.corrected.add(&other.corrected);
+        self.uncorrected.add(&other.uncorrected);
+        self.stalls.add(&other.stalls);
+        for (sum, times) in self.parts.iter_mut().zip(&other.parts) {
+            add(sum, times);
         }
     }
 
@@ -215,7 +220,12 @@ impl Tally {
 
     /// All visits that failed.
     pub(crate) fn failures(&self) -> u64 {
-        self.failures.iter().sum()
+        self.failures.total()
+    }
+
+    /// Visits that are over.
+    pub(crate) fn ended(&self) -> u64 {
+        self.welcomed + self.resets + self.lost + self.failures()
     }
 
     /// How many visits failed in each way, and its name.
@@ -224,8 +234,58 @@ impl Tally {
     }
 }
 
-/// Times from 1 ns to 100 s in three digits: a fixed 200 KiB or so.
-fn histogram() -> Histogram<u64> {
-    Histogram::new_with_bounds(1, 100 * SECOND, 3)
-        .unwrap_or_else(|error| unreachable!("fixed bounds: {error}"))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A visit that took `waiting` at the server and began so late.
+    fn visit(waiting: Nanos, start_lag: Nanos) -> Moments {
+        let started = 1 + start_lag;
+        let came = started + 10 + waiting;
+        Moments {
+            scheduled: 1,
+            possible: 1,
+            started,
+            connected: started + 10,
+            sending: started + 10,
+            sent: started + 10,
+            first_byte: came,
+            last_data: came,
+            closed: came,
+            ended: came + 5,
+        }
+    }
+
+    #[test]
+    fn the_first_visits_have_culprits_as_the_later_ones_do() {
+        for count in [20, 1000] {
+            let mut tally = Tally::new();
+            for number in 0..count {
+                let stall = if number % 10 == 0 { 50_000_000 } else { 0 };
+                tally.over(&visit(1_000_000 + stall, 0), Evidence::default(), None);
+                tally.welcomed += 1;
+            }
+            tally.settle();
+            let slow = tally.latency.visits_from(0.95);
+            assert_eq!(slow.culprits(), [(Culprit::Waiting, count / 10)]);
+            assert_eq!(tally.latency.visits_from(0.0).count, count);
+        }
+    }
+
+    #[test]
+    fn every_visit_is_in_every_distribution() {
+        let mut tally = Tally::new();
+        for number in 0..100 {
+            let moments = visit(1_000_000, number * 1000);
+            tally.over(&moments, Evidence { timed_out: number == 7, ..Evidence::default() }, Some(1));
+        }
+        tally.settle();
+        for times in [&tally.latency, &tally.corrected, &tally.uncorrected] {
+            assert_eq!(times.times.len(), 100);
+        }
+        let near = |nanos: Nanos, exact: Nanos| nanos.abs_diff(exact) * 1000 <= exact;
+        assert!(near(tally.latency.at(1.0), 1_000_010), "without the lag");
+        assert!(near(tally.corrected.at(1.0), 1_099_015), "with it");
+        assert!(near(tally.uncorrected.at(1.0), 1_000_015), "from the beginning");
+    }
 }

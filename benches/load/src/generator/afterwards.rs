@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use crate::figures::tally::Tally;
 use crate::generator::flight::{Flight, Leftover};
-use crate::plan::target::Target;
+use crate::plan::target::{Along, Target};
 use crate::system::clock::{Nanos, SECOND};
 
 /// How long the socket of an answered visit stays open: a second answer is sent just behind the first.
@@ -50,12 +50,12 @@ impl Afterwards {
     }
 
     /// Empties and closes the sockets that have been open for long enough, and counts what was in them.
-    pub(crate) fn close(&mut self, target: &Target, now: Nanos, tally: &mut Tally) {
+    pub(crate) fn close(&mut self, target: &Target, along: &mut Along, now: Nanos, tally: &mut Tally) {
         for sockets in [&mut self.answered, &mut self.lost] {
             while sockets.front().is_some_and(|(at, _)| *at <= now)
                 && let Some((_, flight)) = sockets.pop_front()
             {
-                let Leftover { late, duplicates, foreign } = flight.leftover(target);
+                let Leftover { late, duplicates, foreign } = flight.leftover(target, along);
                 tally.late += late;
                 tally.duplicates += duplicates;
                 tally.foreign += foreign;

@@ -9,10 +9,15 @@ use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 use rustix::io::Errno;
 use rustix::net::{Shutdown, sockopt};
+use welcomed::net::Kind;
 
-use crate::figures::tally::{Failure, Moments};
+use crate::figures::culprit::Evidence;
+use crate::figures::failure::Failure;
+use crate::generator::evidence::{self, Known};
+use crate::generator::kernel_clock::KernelClock;
+use crate::generator::timing::Timing;
 use crate::plan::manners::Manners;
-use crate::plan::target::Target;
+use crate::plan::target::{Along, Target};
 use crate::plan::welcome::{Event, State, Terminator, Visit};
 use crate::system::clock::{Nanos, now};
 
@@ -45,6 +50,19 @@ pub(crate) struct Leftover {
     pub(crate) foreign: u64,
 }
 
+/// What all visits use of the system.
+pub(crate) struct System {
+    pub(super) clock: KernelClock,
+    pub(super) along: Along,
+    buffer: Vec<u8>,
+}
+
+impl System {
+    pub(super) fn new() -> System {
+        System { clock: KernelClock::new(), along: Along::new(), buffer: vec![0; 4096] }
+    }
+}
+
 /// The most datagrams that one socket is emptied of.
 const LEFTOVER_MAX: usize = 1000;
 
@@ -57,7 +75,7 @@ pub(crate) struct Flight {
     records: usize,
     /// Datagrams that have come, and not from the server.
     foreign: u64,
-    pub(crate) moments: Moments,
+    pub(super) timing: Timing,
     /// The most bytes of the name that may have been sent by now, when it is sent slowly.
     allowed: usize,
     registered: Option<Interest>,
@@ -66,21 +84,21 @@ pub(crate) struct Flight {
 }
 
 impl Flight {
-    /// Begins a visit that will send `request` and should be answered with `expected`.
+    /// Begins a visit that will send `request` and should be answered with `expected`, on its timing.
     pub(crate) fn begin(
         manners: &Manners,
         source: Option<IpAddr>,
         request: Vec<u8>,
         expected: Vec<u8>,
-        scheduled: Nanos,
-    ) -> Result<Flight, Failure> {
-        let started = now();
-        let socket =
-            manners.target.open(source).map_err(|errno| class(errno, State::Created, 0, expected.len()))?;
+        timing: Timing,
+    ) -> Result<Flight, (Failure, Errno)> {
+        let socket = manners
+            .target
+            .open(source)
+            .map_err(|errno| (class(errno, State::Created, 0, expected.len()), errno))?;
         let visit = Visit::new(request);
-        let moments = Moments { scheduled, started, connected: 0, first_byte: 0, ended: 0 };
         let (records, foreign, allowed, registered, error) = (0, 0, usize::MAX, None, None);
-        Ok(Flight { socket, visit, expected, records, foreign, moments, allowed, registered, error })
+        Ok(Flight { socket, visit, expected, records, foreign, timing, allowed, registered, error })
     }
 
     /// Lets only `bytes` of the name out until [`Flight::allow`] lets out more.
@@ -96,23 +114,59 @@ impl Flight {
     }
 
     /// Goes on until it would block or is over.
-    pub(crate) fn drive(&mut self, manners: &Manners, registry: &Registry, token: Token) -> Progress {
-        match self.go_on(manners) {
+    pub(crate) fn drive(
+        &mut self,
+        manners: &Manners,
+        system: &mut System,
+        registry: &Registry,
+        token: Token,
+    ) -> Progress {
+        match self.go_on(manners, system) {
             Ok(()) if manners.reset => Progress::Reset,
             Ok(()) => self.verdict(),
-            Err(Errno::AGAIN) if self.lacks_room(manners) => Progress::NoRoom,
-            Err(Errno::AGAIN) => match self.watch(registry, token) {
-                Ok(()) => Progress::Waits,
-                Err(_) => Progress::Failed(Failure::Other),
-            },
+            Err(Errno::AGAIN) => {
+                self.timing.block();
+                if self.lacks_room(manners) {
+                    return Progress::NoRoom;
+                }
+                match self.watch(registry, token) {
+                    Ok(()) => Progress::Waits,
+                    Err(error) => {
+                        let errno = error.raw_os_error().map_or(Errno::IO, Errno::from_raw_os_error);
+                        self.fail(errno, Failure::Other, &system.clock)
+                    }
+                }
+            }
             Err(errno) => {
                 let failure =
                     class(errno, self.visit.state(), self.visit.welcome().len(), self.expected.len());
-                self.visit.end(Event::Failed);
-                self.error = Some(errno);
-                Progress::Failed(failure)
+                self.fail(errno, failure, &system.clock)
             }
         }
+    }
+
+    fn fail(&mut self, errno: Errno, failure: Failure, clock: &KernelClock) -> Progress {
+        self.timing.fail(clock);
+        self.visit.end(Event::Failed);
+        self.error = Some(errno);
+        Progress::Failed(failure)
+    }
+
+    /// What the kernel knows of its connection, over TCP.
+    fn known(&self, manners: &Manners) -> Option<Known> {
+        (manners.target.kind() == Kind::Tcp).then(|| evidence::known(&self.socket)).flatten()
+    }
+
+    /// What shows why it was slow, once it is over.
+    pub(super) fn evidence(&self, manners: &Manners, progress: Progress) -> Evidence {
+        let (connected, timed_out) = match progress {
+            Progress::Lost => (true, true),
+            Progress::Failed(failure) => {
+                (!matches!(failure, Failure::ConnectTimeout | Failure::Refused), failure.is_timeout())
+            }
+            Progress::Waits | Progress::NoRoom | Progress::Welcomed | Progress::Reset => (true, false),
+        };
+        self.timing.evidence(|| self.known(manners), connected, timed_out)
     }
 
     /// Whether it would block for want of room in the server's accept queue or in a queue for datagrams.
@@ -124,8 +178,9 @@ impl Flight {
         }
     }
 
-    /// What has become of a visit that has lasted too long.
-    pub(crate) fn timed_out(&mut self, manners: &Manners) -> Progress {
+    /// What has become of a visit that has lasted longer than it may, which was until `deadline`.
+    pub(crate) fn timed_out(&mut self, manners: &Manners, deadline: Nanos) -> Progress {
+        self.timing.finish(deadline);
         let has_connections = manners.target.semantics().connections;
         let end = match self.visit.state() {
             State::ReadingWelcome if !has_connections => Progress::Lost,
@@ -148,20 +203,20 @@ impl Flight {
     }
 
     /// Empties the socket of a datagram's visit that is over.
-    pub(crate) fn leftover(&self, target: &Target) -> Leftover {
+    pub(crate) fn leftover(&self, target: &Target, along: &mut Along) -> Leftover {
         let mut left = Leftover { foreign: self.foreign, ..Leftover::default() };
         for _ in 0..LEFTOVER_MAX {
-            match target.receive(&self.socket, &mut [0; 1]) {
+            match target.receive(&self.socket, &mut [0; 1], along) {
                 Err(_) => break,
-                Ok((_, false)) => left.foreign += 1,
-                Ok((_, true)) if self.records > 0 || left.late > 0 => left.duplicates += 1,
-                Ok((_, true)) => left.late += 1,
+                Ok(received) if !received.is_of_server => left.foreign += 1,
+                Ok(_) if self.records > 0 || left.late > 0 => left.duplicates += 1,
+                Ok(_) => left.late += 1,
             }
         }
         left
     }
 
-    fn go_on(&mut self, manners: &Manners) -> Result<(), Errno> {
+    fn go_on(&mut self, manners: &Manners, system: &mut System) -> Result<(), Errno> {
         loop {
             match self.visit.state() {
                 State::Closed => return Ok(()),
@@ -169,20 +224,23 @@ impl Flight {
                     manners.target.connect(&self.socket)?;
                     self.visit.connect();
                 }
-                State::Connecting => self.connected(manners)?,
+                State::Connecting => self.connected(manners, &system.clock)?,
                 State::SendingName => self.send(manners)?,
-                State::ReadingWelcome => self.read(manners)?,
+                State::ReadingWelcome => self.read(manners, system)?,
             }
         }
     }
 
     /// Whether the connection stands: a first write shows it without a call for the peer's address.
-    fn connected(&mut self, manners: &Manners) -> Result<(), Errno> {
+    fn connected(&mut self, manners: &Manners, clock: &KernelClock) -> Result<(), Errno> {
+        // What is known has to be asked before something else is sent. It tells nothing new of a connection that stood at once.
+        let known = if self.timing.was_blocked() { self.known(manners) } else { None };
+        let at = now();
         match self.send_some(manners) {
             Err(Errno::NOTCONN) => Err(Errno::AGAIN),
             Err(errno) => Err(errno),
             Ok(bytes) => {
-                self.moments.connected = now();
+                self.timing.connect(at, known, clock);
                 self.visit.connected();
                 self.sent(bytes, manners)
             }
@@ -197,9 +255,14 @@ impl Flight {
     /// Notes what was sent, and ends the name as the run's manners have it.
     fn sent(&mut self, bytes: usize, manners: &Manners) -> Result<(), Errno> {
         self.visit.sent(bytes);
+        let slowly = self.allowed < usize::MAX / 2;
+        if self.visit.state() == State::ReadingWelcome {
+            self.timing.sent(slowly);
+        }
         if self.visit.state() == State::ReadingWelcome {
             if manners.reset {
                 sockopt::set_socket_linger(&self.socket, Some(Duration::ZERO))?;
+                self.timing.finish(now());
                 self.visit.end(Event::Failed);
             } else if manners.terminator == Terminator::Eof {
                 rustix::net::shutdown(&self.socket, Shutdown::Write)?;
@@ -227,45 +290,38 @@ impl Flight {
     }
 
     /// Reads some of the reply: bytes, a record, or the one datagram that it is.
-    fn read(&mut self, manners: &Manners) -> Result<(), Errno> {
-        let (mut small, mut large) = ([0; 4096], Vec::new());
-        let mut buffer = &mut small[..];
+    fn read(&mut self, manners: &Manners, system: &mut System) -> Result<(), Errno> {
+        let System { clock, along, buffer } = system;
+        // One byte more than is right, so that a record that is too long is not cut to the right length.
         if self.expected.len() >= buffer.len() {
-            // One byte more than is right, so that a record that is too long is not cut to the right length.
-            large.resize(self.expected.len() + 1, 0);
-            buffer = &mut large;
+            buffer.resize(self.expected.len() + 1, 0);
         }
         let has_connections = manners.target.semantics().connections;
-        match manners.target.receive(&self.socket, buffer) {
-            Ok((_, false)) => self.foreign += 1,
-            Ok((0, true)) if has_connections => self.ended(Event::EndOfInput),
-            Ok((bytes, true)) => {
-                self.received(buffer.get(..bytes).unwrap_or_default(), manners);
+        match manners.target.receive(&self.socket, buffer, along) {
+            Ok(received) if !received.is_of_server => self.foreign += 1,
+            Ok(received) if received.bytes == 0 && has_connections => {
+                let known =
+                    || (manners.target.kind() == Kind::Tcp).then(|| evidence::known(&self.socket)).flatten();
+                self.timing.end(known, clock);
+                self.visit.end(Event::EndOfInput);
+            }
+            Ok(received) => {
+                self.timing.receive(received.stamp, manners.target.is_stamped(), clock);
+                self.records += usize::from(manners.target.semantics().boundaries);
+                // What does not fit is more than was expected, which shows already.
+                let _ = self.visit.receive(buffer.get(..received.bytes).unwrap_or_default());
                 if self.is_its_own_server(manners) {
                     return Err(Errno::CONNREFUSED);
                 }
                 if !has_connections {
-                    self.ended(Event::EndOfInput);
+                    self.timing.end_with_data();
+                    self.visit.end(Event::EndOfInput);
                 }
             }
             Err(Errno::INTR) => {}
             Err(errno) => return Err(errno),
         }
         Ok(())
-    }
-
-    fn received(&mut self, bytes: &[u8], manners: &Manners) {
-        if self.moments.first_byte == 0 {
-            self.moments.first_byte = now();
-        }
-        self.records += usize::from(manners.target.semantics().boundaries);
-        // What does not fit is more than was expected, which shows already.
-        let _ = self.visit.receive(bytes);
-    }
-
-    fn ended(&mut self, event: Event) {
-        self.moments.ended = now();
-        self.visit.end(event);
     }
 
     /// The outcome of a visit that the server has closed.
@@ -319,7 +375,7 @@ fn class(errno: Errno, state: State, received: usize, expected: usize) -> Failur
 mod tests {
     #[test]
     fn what_this_machine_lacks_is_not_counted_as_the_server_s() {
-        use super::{Failure, Flight, Manners, State, Terminator, class};
+        use super::{Failure, Flight, Manners, State, Terminator, Timing, class};
         use rustix::io::Errno;
         let lacks = |errno| class(errno, State::Connecting, 0, 8);
         assert_eq!(lacks(Errno::MFILE), Failure::OutOfDescriptors);
@@ -329,7 +385,8 @@ mod tests {
         let target = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let manners = Manners { target: target.into(), terminator: Terminator::Lf, reset: false };
         let foreign = "192.0.2.1".parse().ok();
-        let begun = Flight::begin(&manners, foreign, b"Ada\n".to_vec(), b"welcome ".to_vec(), 0);
-        assert_eq!(begun.err(), Some(Failure::OutOfPorts));
+        let (request, expected) = (b"Ada\n".to_vec(), b"welcome ".to_vec());
+        let begun = Flight::begin(&manners, foreign, request, expected, Timing::begin(0, 0));
+        assert_eq!(begun.err(), Some((Failure::OutOfPorts, Errno::ADDRNOTAVAIL)));
     }
 }

@@ -1,29 +1,185 @@
 //! The generator against servers of this process.
 
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::AtomicBool;
+use std::thread;
 use std::time::Duration;
 
 use super::run;
-use crate::figures::tally::Failure;
+use crate::figures::culprit::Culprit;
+use crate::figures::distribution::Verdict;
+use crate::figures::failure::Failure;
+use crate::figures::measured::Measured;
+use crate::figures::parts::Part;
+use crate::figures::percentile::Percentile;
 use crate::plan::arrivals::Spacing;
 use crate::plan::welcome::{Terminator, Welcome};
 use crate::plan::{Load, Plan};
+use crate::system::clock::nanos;
 
 const SECOND: Duration = Duration::from_secs(1);
+
+/// Where a server listens that answers each client after as long as `delay` says of its number, and never if it says nothing.
+fn server(delay: fn(u64) -> Option<Duration>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for (mut client, number) in listener.incoming().flatten().zip(0..) {
+            thread::spawn(move || {
+                let _ = client.read(&mut [0; 64]);
+                // A park can end early, and nothing is sent to one that waits for ever.
+                let until = crate::system::clock::now() + delay(number).map_or(u64::MAX / 2, nanos);
+                while let left = until.saturating_sub(crate::system::clock::now())
+                    && left > 0
+                {
+                    thread::park_timeout(Duration::from_nanos(left));
+                }
+                let _ = client.write_all(b"welcome ");
+            });
+        }
+    });
+    address
+}
+
+/// A delay of nothing, for every client.
+const AT_ONCE: fn(u64) -> Option<Duration> = |_| Some(Duration::ZERO);
+
+/// The run of a plan. `tell` is called by the generator itself, and takes its time.
+fn run_and(plan: &Plan, tell: &mut dyn FnMut()) -> Measured {
+    run(plan, &AtomicBool::new(false), &mut |_| tell()).unwrap()
+}
+
+/// Keeps the generator from going on.
+fn pause(millis: u64) {
+    let until = crate::system::clock::now() + millis * 1_000_000;
+    while crate::system::clock::now() < until {
+        thread::park_timeout(Duration::from_millis(1));
+    }
+}
+
+/// How often so many places can have been taken, every 10 ms at most.
+fn at_most(places: u64, measured: &Measured) -> u64 {
+    places * (nanos(Duration::from_secs_f64(measured.seconds)) / 10_000_000 + 1)
+}
 
 #[test]
 fn a_server_that_is_down_makes_a_run_neither_short_nor_endless() {
     for load in [Load::Closed(8), Load::Open(1000.0, Spacing::Uniform)] {
-        let target = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let target = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let plan =
             Plan { timeout: SECOND, in_flight_max: 64, ..Plan::plain(target, load, SECOND / 5).unwrap() };
-        let stop = AtomicBool::new(false);
-        let measured = run(&plan, &stop, &mut |_| {}).unwrap();
+        let measured = run_and(&plan, &mut || {});
         assert!((0.1..5.0).contains(&measured.seconds), "{load:?} took {} s", measured.seconds);
-        assert!(measured.tally.count(Failure::Refused) > 50, "{load:?}");
-        assert_eq!(measured.tally.failures(), measured.tally.count(Failure::Refused));
+        let refused = measured.tally.count(Failure::Refused);
+        assert_eq!((measured.tally.failures(), measured.begun()), (refused, refused));
+        assert!((8..=at_most(8, &measured)).contains(&refused) || load != Load::Closed(8), "{refused}");
+        assert!(refused > 50 || load == Load::Closed(8), "{refused}");
     }
+}
+
+#[test]
+fn each_failure_carries_its_error() {
+    // No connection goes there (RFC 919): the kernel refuses it at once, and the loop does not spin.
+    let target = SocketAddr::from(([255, 255, 255, 255], 9));
+    let plan = Plan::plain(target, Load::Closed(4), SECOND / 10).unwrap();
+    let measured = run_and(&plan, &mut || {});
+    let reasons = measured.tally.failures.reasons();
+    assert_eq!(reasons.len(), 1, "{reasons:?}");
+    assert!(reasons[0].class == "other" && reasons[0].errno.is_some(), "{reasons:?}");
+    assert!((4..=at_most(4, &measured)).contains(&reasons[0].count), "{reasons:?}");
+    assert!(measured.to_string().contains(reasons[0].errno.as_deref().unwrap()), "{measured}");
+}
+
+#[test]
+fn the_parts_of_visits_add_up_to_their_times() {
+    let plan = Plan { count: 60, ..Plan::plain(server(AT_ONCE), Load::Closed(4), 5 * SECOND).unwrap() };
+    let tally = run_and(&plan, &mut || {}).tally;
+    assert_eq!((tally.welcomed, tally.unstamped), (60, 0));
+    let parts: f64 = Part::ALL.into_iter().map(|part| tally.part(part).mean()).sum();
+    let whole = tally.corrected.times.mean();
+    assert!((parts / whole - 1.0).abs() < 0.002, "{parts} of {whole}");
+}
+
+#[test]
+fn a_pause_of_the_generator_is_not_the_server_s_time() {
+    for load in [Load::Closed(8), Load::Open(100.0, Spacing::Uniform)] {
+        let plan = Plan { timeout: SECOND / 2, ..Plan::plain(server(AT_ONCE), load, SECOND).unwrap() };
+        let mut paused = false;
+        let measured = run_and(&plan, &mut || {
+            if !std::mem::replace(&mut paused, true) {
+                pause(700);
+            }
+        });
+        let tally = &measured.tally;
+        // Longer than the timeout, and yet each answer was there when it was looked for.
+        assert_eq!((tally.failures(), tally.unstamped), (0, 0), "{measured}");
+        let [server, corrected] = [&tally.latency, &tally.corrected].map(|times| times.times.max());
+        assert!(corrected >= 500_000_000 && server < corrected / 2, "{load:?}: {measured}");
+        // Eight visits of a closed loop are rare among thousands, and so are no percentile of them.
+        if let Load::Open(..) = load {
+            assert_eq!(
+                tally.corrected.percentile(Percentile::USUAL[1], 0).verdict,
+                Verdict::OwnLag,
+                "{measured}"
+            );
+            let slow = tally.corrected.visits_from(0.9).culprits();
+            assert_eq!(slow[0].0, Culprit::StartedLate, "{slow:?}");
+        } else {
+            let slow = tally.corrected.visits_from(1.0).culprits();
+            assert_eq!(slow[0].0, Culprit::ReadLate, "{slow:?}");
+        }
+    }
+}
+
+#[test]
+fn visits_that_are_never_answered_are_in_the_distribution() {
+    let address = server(|number| (number % 10 != 3).then_some(Duration::ZERO));
+    let plan = Plan {
+        timeout: SECOND * 3 / 10,
+        ..Plan::plain(address, Load::Open(200.0, Spacing::Uniform), SECOND / 2).unwrap()
+    };
+    let measured = run_and(&plan, &mut || {});
+    let tally = &measured.tally;
+    assert_eq!(measured.due(), measured.begun() + measured.not_begun());
+    assert_eq!(measured.begun(), tally.welcomed + tally.failures());
+    assert_eq!(measured.begun(), tally.latency.times.len());
+    assert!(tally.count(Failure::ReplyTimeout) >= 9, "{measured}");
+    let p95 = tally.percentile("95".parse().unwrap());
+    assert!(p95.at_least && p95.nanos >= Some(nanos(plan.timeout)), "{p95:?}");
+    assert!(!tally.percentile(Percentile::USUAL[0]).at_least);
+    // The rate is of the half second in which visits were due, and not of the tail.
+    assert!((measured.rate_due() - 200.0).abs() < 5.0, "{measured}");
+    assert!(measured.seconds() > measured.window.length as f64 / 1e9);
+    assert_eq!(tally.latency.visits_from(0.95).culprits()[0].0, Culprit::Timeout);
+}
+
+#[test]
+fn a_closed_loop_says_how_long_a_stall_was() {
+    let stalled = |number| Some(if (40..44).contains(&number) { SECOND / 2 } else { Duration::ZERO });
+    let plan = Plan { count: 600, ..Plan::plain(server(stalled), Load::Closed(4), 5 * SECOND).unwrap() };
+    let measured = run_and(&plan, &mut || {});
+    let (longest, wait) = measured.stalls().unwrap();
+    assert!(longest > 400_000_000 && wait > 300_000_000 && wait <= longest, "{longest} {wait}");
+    let said = measured.to_string();
+    assert!(said.contains("A closed loop hides stalls") && said.contains("--rate shows that"), "{said}");
+}
+
+#[test]
+fn a_server_that_closes_late_is_not_read_late() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let target = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for mut client in listener.incoming().flatten() {
+            let _ = client.read(&mut [0; 64]);
+            let _ = client.write_all(b"welcome ");
+            pause(120);
+        }
+    });
+    let plan = Plan { count: 5, ..Plan::plain(target, Load::Closed(1), 5 * SECOND).unwrap() };
+    let tally = run_and(&plan, &mut || {}).tally;
+    let [closing, reading] = [Part::Closing, Part::ReadingLag].map(|part| tally.part(part).min());
+    assert!(closing > 100_000_000 && reading < 60_000_000, "{closing} {reading}");
 }
 
 #[test]
@@ -34,9 +190,9 @@ fn manners_are_kept() {
         (Terminator::Eof, false, b"Ada"),
         (Terminator::None, true, b"Ada"),
     ] {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let target = listener.local_addr().unwrap();
-        let server = std::thread::spawn(move || {
+        let server = thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
             stream.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
             let mut bytes = Vec::new();
@@ -58,4 +214,78 @@ fn manners_are_kept() {
         );
         assert!(reset || bytes == sent, "{terminator:?}: {bytes:?}");
     }
+}
+
+#[test]
+fn a_visit_without_a_place_is_held_back_and_not_late() {
+    let address = server(|_| Some(SECOND / 10));
+    let mut plan = Plan::plain(address, Load::Open(100.0, Spacing::Uniform), SECOND).unwrap();
+    (plan.count, plan.in_flight_max) = (5, 1);
+    let measured = run_and(&plan, &mut || {});
+    let [held, late] = [Part::Held, Part::StartLag].map(|part| measured.tally.part(part).max());
+    // Each waits for those before it, with 90 ms more than the one before.
+    assert!(measured.held_back == 4 && held > 350_000_000 && late < 300_000_000, "{measured}");
+}
+
+#[test]
+fn a_pause_of_the_generator_loses_no_datagram() {
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = format!("udp://{}", socket.local_addr().unwrap());
+    thread::spawn(move || {
+        while let Ok((_, client)) = socket.recv_from(&mut [0; 64]) {
+            let _ = socket.send_to(b"welcome ", client);
+        }
+    });
+    let target = crate::plan::target::Target::at(&address).unwrap();
+    let plan = Plan { timeout: SECOND / 2, ..Plan::plain(target, Load::Closed(8), SECOND).unwrap() };
+    let mut paused = false;
+    let measured = run_and(&plan, &mut || {
+        if !std::mem::replace(&mut paused, true) {
+            pause(700);
+        }
+    });
+    let tally = &measured.tally;
+    assert_eq!((tally.lost, tally.late, tally.duplicates, tally.failures()), (0, 0, 0, 0), "{measured}");
+    assert!(tally.welcomed > 8 && tally.corrected.times.max() >= 500_000_000, "{measured}");
+    assert!(tally.latency.times.max() < 400_000_000, "{measured}");
+}
+
+#[test]
+fn a_server_whose_client_sends_late_has_its_whole_time() {
+    // The accept queue is full at first, so the connection stands when the SYN is sent again, after a second.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    rustix::net::listen(&listener, 0).unwrap();
+    let target = listener.local_addr().unwrap();
+    let mut queued = Vec::new();
+    while let Ok(stream) = std::net::TcpStream::connect_timeout(&target, SECOND / 10) {
+        queued.push(stream);
+    }
+    thread::spawn(move || {
+        pause(200);
+        drop(queued);
+        for mut client in listener.incoming().flatten() {
+            let _ = client.read(&mut [0; 64]);
+            let _ = client.write_all(b"welcome ");
+        }
+    });
+    let plan = Plan {
+        count: 1,
+        timeout: SECOND * 13 / 10,
+        ..Plan::plain(target, Load::Closed(1), 5 * SECOND).unwrap()
+    };
+    let mut told = 0;
+    let measured = run_and(&plan, &mut || {
+        told += 1;
+        if told == 3 {
+            // From three quarters of the second to beyond the timeout.
+            pause(800);
+        }
+    });
+    let tally = &measured.tally;
+    assert_eq!((tally.welcomed, tally.failures()), (1, 0), "{measured}");
+    // The generator knew late of the connection, and that is no part of connecting.
+    let [connecting, reading] = [Part::Connecting, Part::ReadingLag].map(|part| tally.part(part).max());
+    assert!(connecting > 900_000_000 && reading > 200_000_000, "{measured}");
+    let said = measured.to_string();
+    assert!(said.contains("a SYN was sent again"), "{said}");
 }

@@ -88,6 +88,26 @@ impl Arrivals {
         self.go_on(gap);
     }
 
+    /// The mean gap of the present stage in nanoseconds.
+    pub(crate) fn mean_gap(&self) -> u64 {
+        u64::try_from(self.gap() >> 32).unwrap_or(u64::MAX)
+    }
+
+    /// How many arrivals are expected from the next one on until `end`, by the means of the stages.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a positive number")]
+    #[expect(clippy::cast_precision_loss, reason = "a mean")]
+    pub(crate) fn expected_until(&self, end: u64) -> u64 {
+        let end = u128::from(end) << 32;
+        let (mut from, mut sum) = (self.next, 0.0);
+        for (index, (stage, gap)) in self.stages.iter().enumerate() {
+            let is_last = index + 1 == self.stages.len();
+            let until = if is_last { end } else { end.min(*stage) };
+            sum += until.saturating_sub(from) as f64 / *gap as f64;
+            from = from.max(until);
+        }
+        sum as u64
+    }
+
     /// The mean gap of the present stage.
     fn gap(&self) -> u128 {
         self.stages.front().map_or(SECOND, |(_, gap)| *gap)

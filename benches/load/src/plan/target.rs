@@ -3,29 +3,52 @@
 //! All kinds of sockets have a descriptor, so that is what a visit has. Its system calls are the same as with a type for
 //! each kind. What differs is asked of the table of their semantics.
 
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, IoSliceMut};
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use nix::sys::socket::setsockopt;
-use nix::sys::socket::sockopt::IpBindAddressNoPort;
+use nix::cmsg_space;
+use nix::sys::socket::{
+    ControlMessageOwned, MsgFlags, RecvMsg, SockaddrIn, SockaddrIn6, SockaddrLike, recvmsg, setsockopt,
+    sockopt,
+};
+use nix::sys::time::TimeSpec;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, SocketAddrAny, SocketAddrUnix, SocketFlags, SocketType, sockopt,
-};
+use rustix::net::sockopt::socket_error;
+use rustix::net::{AddressFamily, SendFlags, SocketAddrAny, SocketAddrUnix, SocketFlags, SocketType};
 use welcomed::net::kind::Semantics;
 use welcomed::net::{Address, Endpoint, Kind, Name, Names, UnixName};
 
-use crate::system::clock::{nanos, now};
+use crate::system::clock::{Nanos, SECOND, nanos, now};
 
 /// How often an idle connection that is not accepted looks whether all is over, and how often one tries again for which there
 /// was no room.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 const TRY_AGAIN: Duration = Duration::from_millis(1);
+
+/// Where the kernel writes what it says of what is received.
+pub(crate) struct Along(Vec<u8>);
+
+impl Along {
+    /// Room for one time stamp.
+    pub(crate) fn new() -> Along {
+        Along(cmsg_space!(TimeSpec))
+    }
+}
+
+/// What was received.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Received {
+    pub(crate) bytes: usize,
+    /// Whether it is from the server.
+    pub(crate) is_of_server: bool,
+    /// When the kernel received the last of these bytes, in nanoseconds of the system's clock. An end of input has none.
+    pub(crate) stamp: Option<Nanos>,
+}
 
 /// The server that is visited.
 #[derive(Clone, Debug)]
@@ -85,6 +108,12 @@ impl Target {
 
     /// A socket for a visit, from `source` if one is given.
     pub(crate) fn open(&self, source: Option<IpAddr>) -> Result<OwnedFd, Errno> {
+        let socket = self.socket(source)?;
+        self.stamp(&socket);
+        Ok(socket)
+    }
+
+    fn socket(&self, source: Option<IpAddr>) -> Result<OwnedFd, Errno> {
         let family = match self.inet {
             None => AddressFamily::UNIX,
             Some(SocketAddr::V4(_)) => AddressFamily::INET,
@@ -102,7 +131,7 @@ impl Target {
             if connections {
                 // The port is chosen while connecting. Before that it would have to be free for every server. Then the
                 // ports of a source would run out sooner than those of a client that binds no address (ip(7)).
-                setsockopt(&socket, IpBindAddressNoPort, &true)
+                setsockopt(&socket, sockopt::IpBindAddressNoPort, &true)
                     .map_err(|errno| Errno::from_raw_os_error(errno as i32))?;
             }
             rustix::net::bind(&socket, &SocketAddr::new(source, 0))?;
@@ -142,22 +171,66 @@ impl Target {
         }
     }
 
-    /// Receives bytes, a record or a datagram. Gives their number, and whether they are the server's.
-    pub(crate) fn receive(&self, socket: &OwnedFd, buffer: &mut [u8]) -> Result<(usize, bool), Errno> {
-        if !self.answers_are_addressed() {
-            let Semantics { connections, boundaries, .. } = self.semantics();
-            let mut receive = || rustix::net::recv(socket, &mut *buffer, RecvFlags::empty());
-            let received = match receive()? {
-                // The kernel can overlook a record that comes together with the end of input.
-                (0, _) if *connections && *boundaries => receive()?,
-                received => received,
-            };
-            return Ok((received.0, true));
-        }
-        let (bytes, _, sender) = rustix::net::recvfrom(socket, buffer, RecvFlags::empty())?;
-        let sender = sender.and_then(|sender| SocketAddr::try_from(sender).ok());
+    /// Receives bytes, a record or a datagram into `buffer`, and what the kernel says of them into `along`.
+    pub(crate) fn receive(
+        &self,
+        socket: &OwnedFd,
+        buffer: &mut [u8],
+        along: &mut Along,
+    ) -> Result<Received, Errno> {
+        let received = match self.inet {
+            Some(SocketAddr::V4(_)) if self.answers_are_addressed() => {
+                self.receive_from::<SockaddrIn>(socket, buffer, along)
+            }
+            Some(SocketAddr::V6(_)) if self.answers_are_addressed() => {
+                self.receive_from::<SockaddrIn6>(socket, buffer, along)
+            }
+            _ => {
+                let Semantics { connections, boundaries, .. } = self.semantics();
+                match receive(socket, buffer, along) {
+                    // The kernel can overlook a record that comes together with the end of input.
+                    Ok(Received { bytes: 0, .. }) if *connections && *boundaries => {
+                        receive(socket, buffer, along)
+                    }
+                    received => received,
+                }
+            }
+        };
+        received.map_err(|errno| Errno::from_raw_os_error(errno as i32))
+    }
+
+    /// Receives a datagram that has a sender.
+    fn receive_from<A: SockaddrLike + Into<SocketAddr>>(
+        &self,
+        socket: &OwnedFd,
+        buffer: &mut [u8],
+        along: &mut Along,
+    ) -> nix::Result<Received> {
+        let mut parts = [IoSliceMut::new(buffer)];
+        let message = recvmsg::<A>(socket.as_raw_fd(), &mut parts, Some(&mut along.0), MsgFlags::empty())?;
         let place = |address: SocketAddr| (address.ip(), address.port());
-        Ok((bytes, sender.map(place) == self.inet.map(place)))
+        let stamp = stamp_of(&message);
+        let is_of_server = message.address.map(|sender| place(sender.into())) == self.inet.map(place);
+        Ok(Received { bytes: message.bytes, is_of_server, stamp })
+    }
+
+    /// Lets the kernel note when it receives what comes to `socket` (socket(7), `SO_TIMESTAMPNS`).
+    ///
+    /// It does so for TCP, UDP and Unix sockets that keep boundaries. Over a Unix stream it accepts the option, and notes
+    /// nothing.
+    fn stamp(&self, socket: &OwnedFd) {
+        if self.is_stamped() {
+            // Without stamps the generator's own clock is left.
+            let _ = setsockopt(socket, sockopt::ReceiveTimestampns, &true);
+        }
+    }
+
+    /// Whether the kernel notes when it receives what comes.
+    pub(crate) fn is_stamped(&self) -> bool {
+        match self.kind {
+            Kind::Tcp | Kind::Udp | Kind::UnixPacket | Kind::UnixGram => true,
+            Kind::Unix | Kind::Raw => false,
+        }
     }
 
     /// Whether `socket` has the server's own name. A UDP socket that is not bound to an address has just the port.
@@ -178,7 +251,7 @@ impl Target {
         patience: Duration,
         stop: &AtomicBool,
     ) -> io::Result<OwnedFd> {
-        let socket = self.open(source)?;
+        let socket = self.socket(source)?;
         let begun = now();
         loop {
             match rustix::net::connect(&socket, &self.address) {
@@ -187,7 +260,7 @@ impl Target {
                 Err(Errno::INPROGRESS | Errno::ALREADY) => {
                     let look = Timespec::try_from(LOOK_EVERY).unwrap_or(Timespec { tv_sec: 0, tv_nsec: 0 });
                     poll(&mut [PollFd::new(&socket, PollFlags::OUT)], Some(&look)).or_else(interrupted)?;
-                    sockopt::socket_error(&socket)??;
+                    socket_error(&socket)??;
                 }
                 Err(Errno::AGAIN) => thread::park_timeout(TRY_AGAIN),
                 Err(errno) => return Err(errno.into()),
@@ -213,6 +286,22 @@ impl Target {
 /// A signal ends a wait, and is no error.
 fn interrupted(errno: Errno) -> Result<usize, Errno> {
     if errno == Errno::INTR { Ok(0) } else { Err(errno) }
+}
+
+/// Receives from a socket that is connected.
+fn receive(socket: &OwnedFd, buffer: &mut [u8], along: &mut Along) -> nix::Result<Received> {
+    let mut parts = [IoSliceMut::new(buffer)];
+    let message = recvmsg::<()>(socket.as_raw_fd(), &mut parts, Some(&mut along.0), MsgFlags::empty())?;
+    Ok(Received { bytes: message.bytes, is_of_server: true, stamp: stamp_of(&message) })
+}
+
+/// The kernel's time stamp of a message.
+fn stamp_of<A>(message: &RecvMsg<'_, '_, A>) -> Option<Nanos> {
+    message.cmsgs().into_iter().flatten().find_map(|part| {
+        let ControlMessageOwned::ScmTimestampns(stamp) = part else { return None };
+        let (seconds, nanos) = (u64::try_from(stamp.tv_sec()).ok()?, u64::try_from(stamp.tv_nsec()).ok()?);
+        Some(seconds * SECOND + nanos)
+    })
 }
 
 /// A TCP server.

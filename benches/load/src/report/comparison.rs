@@ -8,7 +8,7 @@ use crate::comparison::row::Row;
 use crate::faults::proof::Proof;
 use crate::figures::latency::Latency;
 use crate::figures::statistics::{Spread, paired_ratios, spread};
-use crate::report::table::{net, shown, table};
+use crate::report::table::{net, rate as visits_a_second, shown, table};
 
 /// The comparison in tables, with what has to be said of each.
 pub(crate) fn comparison(comparison: &Comparison) -> String {
@@ -17,7 +17,7 @@ pub(crate) fn comparison(comparison: &Comparison) -> String {
     format!(
         "{}\n\n{}The generator used {} of its processor, and reaches about {} visits a second against\n\
          a server that does next to nothing.\n{}\n\n{}\n\n\
-         Open loop, {rate:.0} visits a second, Poisson.{}\n\n{}\n\n{}\n\n{}{}\n",
+         Open loop, {} visits a second, Poisson.{}\n\n{}\n\n{}\n\n{}{}\n",
         churn(rows),
         if rows.iter().any(|row| row.generator_limited) {
             "* The generator was the limit, so this rate is its own and not the server's.\n"
@@ -25,9 +25,10 @@ pub(crate) fn comparison(comparison: &Comparison) -> String {
             ""
         },
         median(&[comparison.generator_load], |load| format!("{:.0}%", load * 100.0)),
-        shown(comparison.generator_ceiling, |ceiling| format!("{ceiling:.0}")),
+        shown(comparison.generator_ceiling, visits_a_second),
         net(comparison.net),
         latency(rows),
+        visits_a_second(rate),
         if rows.iter().any(Row::is_spoiled) {
             " INVALID: the generator began so late that the row says\n\
              more about this machine than about the server."
@@ -57,7 +58,7 @@ fn churn(rows: &[Row]) -> String {
         let limited = if row.generator_limited { " *" } else { "" };
         vec![
             row.name.clone(),
-            median(&row.rates, |median| format!("{median:.0}{limited}")),
+            median(&row.rates, |median| format!("{}{limited}", visits_a_second(median))),
             median(&row.cpu_micros, |median| format!("{median:.1}")),
             shown(row.cost, cost),
             median(&row.switches, |median| format!("{median:.2}")),
@@ -117,7 +118,7 @@ fn kinds(kinds: &[KindRow]) -> String {
         let against_tcp = paired_ratios(&row.cpu_micros, &tcp);
         vec![
             row.kind.clone(),
-            median(&row.rates, |median| format!("{median:.0}")),
+            median(&row.rates, visits_a_second),
             median(&row.cpu_micros, |median| format!("{median:.1}")),
             median(&against_tcp, |median| format!("{median:.2}")),
             format!("{:.2}", row.per_cent(row.lost)),

@@ -2,18 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use crate::comparison::goals::{Goal, goals};
 use crate::comparison::{Comparison, ceiling};
+use crate::figures::distribution::PercentileTime;
+use crate::figures::failure::Reason;
 use crate::figures::measured::Measured;
+use crate::figures::parts::Part;
 use crate::figures::tally::Tally;
 use crate::figures::timeline::Timeline;
 use crate::generator::idle::Left;
 use crate::report::about::About;
-use crate::report::percentile::Percentile;
-use crate::report::run::Findings;
+use crate::report::findings::Findings;
+use crate::report::json_times::{CulpritCount, PartTimes, Percentiles, Stalled};
 use crate::report::thresholds::Judged;
 use crate::system::clock::nanos;
 use crate::system::processes::NetCounters;
@@ -47,39 +49,67 @@ pub(crate) struct Report<'a> {
 /// What came of a run against one server.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[expect(clippy::struct_excessive_bools, reason = "members of the report, each of its own")]
 struct Run<'a> {
     /// Seconds from the first visit's beginning to the last one's end.
     seconds: f64,
     /// Whether a signal ended it early.
     interrupted: bool,
-    /// Whether visits began so late that the times say more about the generator than about the server.
+    /// Seconds of them in which visits were due. Rates are of these.
+    window_seconds: f64,
+    /// Seconds behind these, in which the last visits ended.
+    tail_seconds: f64,
+    /// Whether the 99th percentile of `latency` says more about the generator than about the server.
     spoiled: bool,
     /// The kind of the server's socket: tcp, unix, unixpacket, udp or unixgram.
     kind: String,
     /// Nanoseconds that a visit could last, and that a datagram's answer was waited for.
     timeout: u64,
+    /// Visits that were due. In a closed loop these are those that began.
+    due: u64,
+    /// Visits that began.
+    begun: u64,
+    /// Visits that were due and did not begin. They are in no distribution.
+    not_begun: u64,
+    /// Visits due a second.
+    rate_due: f64,
+    /// Visits welcomed a second.
+    rate: f64,
     /// Visits that went as they should; over datagrams those that were answered.
     welcomed: u64,
     /// Visits that were reset on purpose.
     reset_on_purpose: u64,
     /// Visits that failed, by class.
     failures: BTreeMap<&'static str, u64>,
+    /// The same with the error of the system call, where one failed.
+    reasons: Vec<Reason>,
     /// Visits that found no room in an accept queue (Unix sockets) or in a queue for datagrams, and waited.
     waited: u64,
     /// What became of the datagrams. Zeros where there are connections, but for those sent.
     datagrams: Datagrams,
-    /// From the scheduled moment to the end.
-    latency: Times,
-    /// The percentiles of the latency that were asked for.
-    percentiles: Vec<Quantile>,
-    /// How late visits began: the generator's own part.
-    start_lag: Times,
-    /// From the start to being connected.
-    connect: Times,
-    /// From the start to the first byte.
-    first_byte: Times,
-    /// From the start to the end.
-    end: Times,
+    /// The server's time: from the scheduled moment to the end, without what the generator was late to begin and to read.
+    latency: Percentiles,
+    /// The percentiles of it that were asked for.
+    percentiles: Vec<PercentileTime>,
+    /// From the scheduled moment until the end was read.
+    corrected: Percentiles,
+    /// From the start until the end was read.
+    uncorrected: Percentiles,
+    /// What the time of the visits was spent on. Of each visit they add up to its time in `corrected`.
+    parts: Vec<PartTimes>,
+    /// What made the visits slow that are at and above the 99th percentile of `latency`, the most frequent first.
+    culprits: Vec<CulpritCount>,
+    /// The same of `corrected`, where the generator can be one.
+    culprits_corrected: Vec<CulpritCount>,
+    /// Of a closed loop, what it hides; null in an open one.
+    stalls: Option<Stalled>,
+    /// Whether the kernel notes over this kind of socket when it receives what comes. Elsewhere what came is as old as the
+    /// last wait for it.
+    kernel_stamps: bool,
+    /// Replies without such a note that could be believed, where the kernel makes them.
+    unstamped: u64,
+    /// How often the system's clock was set meanwhile.
+    clock_set: u64,
     /// Visits in flight, averaged over time.
     in_flight: f64,
     /// Visits that began late because as many as there may be were in flight.
@@ -112,16 +142,6 @@ struct Held {
     reset: usize,
 }
 
-/// One percentile of a time.
-#[derive(Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-struct Quantile {
-    /// From 0 to 100.
-    percentile: f64,
-    /// The time that this part of the visits did not exceed, in nanoseconds; null of too few visits.
-    nanoseconds: Option<u64>,
-}
-
 /// Numbers of datagrams.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -136,25 +156,6 @@ struct Datagrams {
     duplicates: u64,
     /// Datagrams that are not from the server.
     foreign: u64,
-}
-
-/// How a time is spread over the visits, in nanoseconds. A percentile is null if there were too few visits for it: 2 for
-/// the median, 10, 100 and 1,000 for the others.
-#[derive(Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-struct Times {
-    /// The median.
-    p50: Option<u64>,
-    /// The 90th percentile.
-    p90: Option<u64>,
-    /// The 99th percentile.
-    p99: Option<u64>,
-    /// The 99.9th percentile.
-    p999: Option<u64>,
-    /// The longest; null without a visit.
-    max: Option<u64>,
-    /// The mean; null without a visit.
-    mean: Option<f64>,
 }
 
 impl Measured {
@@ -191,28 +192,41 @@ impl<'a> Run<'a> {
     fn of(findings: &Findings<'a>) -> Run<'a> {
         let Findings { measured, ceiling, .. } = *findings;
         let tally = &measured.tally;
-        let quantile = |percentile: &Percentile| Quantile {
-            percentile: percentile.number(),
-            nanoseconds: percentile.of(&tally.latency),
-        };
         let held = |(connections, Left { closed, reset })| Held { connections, closed, reset };
         Run {
             seconds: measured.seconds,
             interrupted: findings.interrupted,
+            window_seconds: measured.window.length as f64 / 1e9,
+            tail_seconds: measured.window.tail as f64 / 1e9,
             spoiled: tally.is_spoiled(),
             kind: measured.kind.to_string(),
             timeout: nanos(measured.timeout),
+            due: measured.due(),
+            begun: measured.begun(),
+            not_begun: measured.not_begun(),
+            rate_due: measured.rate_due(),
+            rate: measured.rate(),
             welcomed: tally.welcomed,
             reset_on_purpose: tally.resets,
             failures: tally.failures_by_name().map(|(count, name)| (name, count)).collect(),
+            reasons: tally.failures.reasons(),
             waited: tally.waited,
             datagrams: Datagrams::of(tally),
-            latency: Times::of(&tally.latency),
-            percentiles: findings.percentiles.iter().map(quantile).collect(),
-            start_lag: Times::of(&tally.start_lag),
-            connect: Times::of(&tally.connect),
-            first_byte: Times::of(&tally.first_byte),
-            end: Times::of(&tally.end),
+            latency: Percentiles::of(&tally.latency, tally.not_begun),
+            percentiles: findings
+                .percentiles
+                .iter()
+                .map(|percentile| tally.percentile(*percentile))
+                .collect(),
+            corrected: Percentiles::of(&tally.corrected, tally.not_begun),
+            uncorrected: Percentiles::of(&tally.uncorrected, tally.not_begun),
+            parts: Part::ALL.into_iter().map(|part| PartTimes::of(part, tally.part(part))).collect(),
+            culprits: CulpritCount::all(&tally.latency),
+            culprits_corrected: CulpritCount::all(&tally.corrected),
+            stalls: Stalled::of(measured),
+            kernel_stamps: measured.is_stamped,
+            unstamped: tally.unstamped,
+            clock_set: measured.clock_set,
             in_flight: measured.in_flight,
             held_back: measured.held_back,
             generator_cpu_seconds: measured.generator.cpu as f64 / 1e9,
@@ -230,14 +244,6 @@ impl Datagrams {
     fn of(tally: &Tally) -> Datagrams {
         let Tally { lost, late, duplicates, foreign, .. } = *tally;
         Datagrams { sent: tally.sent(), lost, late, duplicates, foreign }
-    }
-}
-
-impl Times {
-    fn of(times: &Histogram<u64>) -> Times {
-        let [p50, p90, p99, p999] = Percentile::USUAL.map(|percentile| percentile.of(times));
-        let some = !times.is_empty();
-        Times { p50, p90, p99, p999, max: some.then(|| times.max()), mean: some.then(|| times.mean()) }
     }
 }
 
@@ -275,7 +281,7 @@ mod tests {
         use std::time::Duration;
         let target = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let plan =
-            Plan { count: 100, ..Plan::plain(target, Load::Closed(1), Duration::from_secs(1)).unwrap() };
+            Plan { count: 100, ..Plan::plain(target, Load::Closed(8), Duration::from_secs(1)).unwrap() };
         let stop = std::sync::atomic::AtomicBool::new(false);
         let measured = run(&plan, &stop, &mut |_| {}).unwrap();
         let findings = Findings { ceiling: Some(1e6), ..Findings::of(&measured) };

@@ -10,9 +10,10 @@ use crate::figures::statistics::{Spread, spread};
 use crate::figures::timeline::Timeline;
 use crate::report::about::About;
 use crate::report::comparison::comparison as tables_of;
+use crate::report::findings::Findings;
 use crate::report::picture::{Bar, bars, curves, escaped, over_time};
-use crate::report::run::{Findings, run as tables_of_run};
-use crate::report::table::rate;
+use crate::report::run::run as tables_of_run;
+use crate::report::table::rate as visits_a_second;
 
 /// The colours, for light and for dark. A contender has its name and its place: colour alone means nothing.
 const STYLE: &str = "
@@ -74,7 +75,8 @@ pub(crate) fn page(comparison: &Comparison, about: &About) -> String {
         section(
             "Latency by percentile",
             &format!(
-                "Microseconds from the scheduled moment to the end, open loop at {open:.0} visits a second, log scale; lower is better.{invalid}"
+                "Microseconds of the server's time, open loop at {} visits a second, log scale; lower is better.{invalid}",
+                visits_a_second(open)
             ),
             &curves(rows, None),
         ),
@@ -105,11 +107,11 @@ pub(crate) fn run_page(findings: &Findings<'_>) -> String {
     let measured = findings.measured;
     let row = |name: &str, rates| Row { name: name.to_owned(), rates, ..Row::default() };
     let latency = Latency::of(&measured.tally, measured.rate(), 1);
-    let latency = Some(latency).filter(|_| !measured.tally.latency.is_empty());
+    let latency = Some(latency).filter(|_| !measured.tally.latency.times.is_empty());
     let ends = format!("{:.2} s", measured.seconds);
     let timeline = &measured.timeline;
     let about = format!(
-        "Microseconds from the scheduled moment to the end, log scale; lower is better.{}",
+        "Microseconds of the server's time, log scale; lower is better.{}",
         if measured.is_spoiled() { format!(" {INVALID}") } else { String::new() }
     );
     let moments = format!("each moment is {:?} long", Duration::from_nanos(timeline.width));
@@ -117,7 +119,7 @@ pub(crate) fn run_page(findings: &Findings<'_>) -> String {
         section(
             "Latency by percentile",
             &about,
-            &curves(&[Row { latency, ..row("visits", vec![]) }], Some(measured.tally.latency.len())),
+            &curves(&[Row { latency, ..row("visits", vec![]) }], Some(measured.tally.latency.times.len())),
         ),
         section(
             "Rate over time",
@@ -141,7 +143,7 @@ pub(crate) fn run_page(findings: &Findings<'_>) -> String {
     } else {
         ""
     };
-    let text = format!("{} visits a second for {ends}.{limited}", rate(measured.rate()));
+    let text = format!("{} visits a second for {ends}.{limited}", visits_a_second(measured.rate()));
     whole("A run of the load test", &text, findings.about, &sections)
 }
 

@@ -5,55 +5,15 @@ use std::fmt;
 use welcomed::net::Kind;
 
 use crate::comparison::ceiling;
+use crate::figures::failure::Reason;
 use crate::figures::measured::Measured;
-use crate::figures::tally::{Failure, Tally};
+use crate::figures::tally::Tally;
 use crate::generator::idle::Left;
-use crate::report::about::About;
-use crate::report::percentile::Percentile;
-use crate::report::table::{net, rate, shown, table};
-use crate::report::thresholds::Judged;
-
-/// A run with what is known beside its figures.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Findings<'a> {
-    pub(crate) measured: &'a Measured,
-    /// What it is about, if it is a run of the program.
-    pub(crate) about: Option<&'a About>,
-    /// Visits a second that the generator reaches at best, if that is known.
-    pub(crate) ceiling: Option<f64>,
-    /// The percentiles that are shown.
-    pub(crate) percentiles: &'a [Percentile],
-    /// The visits at a time that a closed loop was asked for.
-    pub(crate) at_a_time: Option<usize>,
-    /// How many sockets could be open, if a closed loop needed more and was thinner for that.
-    pub(crate) thinned_to: Option<usize>,
-    /// How many visits were asked for.
-    pub(crate) count: Option<u64>,
-    /// How many idle connections were held, and those that ended meanwhile.
-    pub(crate) held: Option<(usize, Left)>,
-    /// Whether a signal ended it early.
-    pub(crate) interrupted: bool,
-    /// The thresholds, with what came of them.
-    pub(crate) thresholds: &'a [Judged],
-}
-
-impl<'a> Findings<'a> {
-    /// A run of which no more is known.
-    pub(crate) fn of(measured: &'a Measured) -> Findings<'a> {
-        Findings {
-            measured,
-            about: None,
-            ceiling: None,
-            percentiles: &Percentile::USUAL,
-            at_a_time: None,
-            thinned_to: None,
-            count: None,
-            held: None,
-            interrupted: false,
-            thresholds: &[],
-        }
-    }
-}
+use crate::report::findings::Findings;
+use crate::report::lead;
+use crate::report::table::{net, rate, table};
+use crate::report::times::{latencies, parts};
+use crate::system::clock::Nanos;
 
 /// The run in tables.
 impl fmt::Display for Measured {
@@ -65,7 +25,7 @@ impl fmt::Display for Measured {
 /// One run in tables.
 pub(crate) fn run(findings: &Findings<'_>) -> String {
     let measured = findings.measured;
-    let Measured { tally, seconds, .. } = measured;
+    let tally = &measured.tally;
     let datagrams =
         if measured.kind.semantics().connections { String::new() } else { datagrams(measured) + "\n\n" };
     let resets = match tally.resets {
@@ -73,15 +33,16 @@ pub(crate) fn run(findings: &Findings<'_>) -> String {
         resets => format!("; {resets} reset on purpose"),
     };
     format!(
-        "{} visits{} welcomed in {seconds:.1} s: {} a second\n{}{resets}\n\n{datagrams}{}\n\n\
-         {}\n\
+        "{}\n{}\n{}{resets}\n\n{datagrams}{}\n{}\n\n{}{}{}\n\
          {} visits were held back by the limit in flight.\n\
          The generator used {:.0}% of a processor.\n{}{}{}\n",
-        tally.welcomed,
-        if measured.kind == Kind::Tcp { String::new() } else { format!(" over {}", measured.kind) },
-        rate(measured.rate()),
+        lead::lead(measured),
+        visits(measured),
         errors(tally),
-        times(findings),
+        latencies(findings),
+        parts(findings),
+        lead::stalls(measured),
+        lead::untold(measured),
         in_flight(findings),
         measured.held_back,
         measured.busy() * 100.0,
@@ -111,47 +72,37 @@ pub(crate) fn limit(findings: &Findings<'_>) -> String {
     ceiling.unwrap_or_default() + limited
 }
 
-/// The times of the visits by percentile, and for which there were too few.
+/// What became of the visits that were due, and the rates.
 #[expect(clippy::cast_precision_loss, reason = "figures for people")]
-fn times(findings: &Findings<'_>) -> String {
-    let (measured, percentiles) = (findings.measured, findings.percentiles);
-    let tally = &measured.tally;
-    let all = [
-        ("latency, from the scheduled moment", &tally.latency),
-        ("start lag", &tally.start_lag),
-        ("to connected", &tally.connect),
-        ("to the first byte", &tally.first_byte),
-        ("to the end", &tally.end),
-    ];
-    let of_datagrams = [all[0], all[1], ("to the answer", &tally.end)];
-    let times = if measured.kind.semantics().connections { &all[..] } else { &of_datagrams[..] };
-    let micros = |nanos: u64| format!("{:.0}", nanos as f64 / 1e3);
-    let rows = times.iter().map(|(name, times)| {
-        let quantiles = percentiles.iter().map(|percentile| shown(percentile.of(times), micros));
-        let max = if times.is_empty() { None } else { Some(times.max()) };
-        [vec![(*name).to_owned()], quantiles.collect(), vec![shown(max, micros)]].concat()
-    });
-    let names: Vec<String> = percentiles.iter().map(ToString::to_string).collect();
-    let head = [&["us"], &names.iter().map(String::as_str).collect::<Vec<_>>()[..], &["max"]].concat();
-    let table = table(head, rows);
-    let visits = tally.latency.len();
-    let few: Vec<String> = percentiles
-        .iter()
-        .filter(|percentile| visits < percentile.needs())
-        .map(|percentile| format!("{percentile} (at least {})", percentile.needs()))
-        .collect();
-    if few.is_empty() {
-        table
-    } else {
-        format!("{table}\n\n{visits} visits are too few for {}.", few.join(", "))
-    }
+fn visits(measured: &Measured) -> String {
+    let Measured { tally, window, .. } = measured;
+    let seconds = |nanos: Nanos| nanos as f64 / 1e9;
+    format!(
+        "{} visits{} welcomed, {} a second in the {:.1} s in which visits were due{}\n\
+         {} due, {} a second; {} begun, {} done, {} failed{}, {} not begun",
+        tally.welcomed,
+        if measured.kind == Kind::Tcp { String::new() } else { format!(" over {}", measured.kind) },
+        rate(measured.rate()),
+        seconds(window.length),
+        if window.tail > 0 {
+            format!("; the last ended {} later", lead::span(window.tail))
+        } else {
+            String::new()
+        },
+        measured.due(),
+        rate(measured.rate_due()),
+        measured.begun(),
+        tally.welcomed + tally.resets,
+        tally.failures(),
+        if tally.lost > 0 { format!(", {} lost", tally.lost) } else { String::new() },
+        measured.not_begun(),
+    )
 }
 
 /// What else was asked for, and did not come to pass.
 fn beside(findings: &Findings<'_>) -> String {
     let Findings { measured, count, held, interrupted, .. } = *findings;
-    let tally = &measured.tally;
-    let made = tally.welcomed + tally.resets + tally.failures() + tally.lost;
+    let made = measured.tally.ended();
     let mut lines = Vec::new();
     if interrupted {
         lines.push("It was ended early by a signal.".to_owned());
@@ -176,15 +127,12 @@ fn beside(findings: &Findings<'_>) -> String {
 }
 
 /// The visits in flight, measured and as they should be.
+#[expect(clippy::cast_precision_loss, reason = "figures for people")]
 fn in_flight(findings: &Findings<'_>) -> String {
-    let Measured { tally, in_flight, .. } = findings.measured;
+    let Measured { tally, in_flight, seconds, .. } = findings.measured;
     let asked = findings.at_a_time.map_or_else(String::new, |asked| format!(" of {asked}"));
-    let average = format!("In flight on average: {in_flight:.1}{asked}");
-    if tally.lost > 0 {
-        return average + "."; // a lost visit has no duration, and the law needs all of them
-    }
-    let little = findings.measured.rate() * tally.end.mean() / 1e9;
-    format!("{average}; by Little's law, rate times duration: {little:.1}.")
+    let little = tally.ended() as f64 * tally.uncorrected.times.mean() / 1e9 / seconds;
+    format!("In flight on average: {in_flight:.1}{asked}; by Little's law, rate times duration: {little:.1}.")
 }
 
 /// What became of the datagrams of a run.
@@ -208,10 +156,16 @@ fn datagrams(measured: &Measured) -> String {
     table(["datagrams", "number", "% of those sent"], rows)
 }
 
-/// The failures by class, or that there were none.
+/// The failures by class and error, or that there were none.
 fn errors(tally: &Tally) -> String {
-    let some = Failure::ALL.into_iter().filter(|failure| tally.count(*failure) > 0);
-    let some: Vec<String> =
-        some.map(|failure| format!("{} {}", tally.count(failure), failure.name())).collect();
+    let some: Vec<String> = tally.failures.reasons().iter().map(reason).collect();
     if some.is_empty() { "errors: none".to_owned() } else { format!("errors: {}", some.join(", ")) }
+}
+
+fn reason(reason: &Reason) -> String {
+    let Reason { class, errno, error, count } = reason;
+    match (errno, error) {
+        (Some(errno), Some(error)) => format!("{count} {class} ({errno}: {error})"),
+        _ => format!("{count} {class}"),
+    }
 }

@@ -25,12 +25,14 @@ pub(super) fn shown<T>(figure: Option<T>, show: impl Fn(T) -> String) -> String 
     figure.map_or_else(|| "-".to_owned(), show)
 }
 
-/// A rate in so many digits that something of it is seen.
+/// A number of visits a second, in three digits or more: 0.4 is not nothing.
 pub(crate) fn rate(rate: f64) -> String {
-    let digits = match rate {
-        0.0 | 100.0.. => 0,
-        10.0.. => 1,
-        _ => 2,
+    let digits = match rate.abs() {
+        0.0 => 0,
+        ..1.0 => 3,
+        ..10.0 => 2,
+        ..100.0 => 1,
+        _ => 0,
     };
     format!("{rate:.digits$}")
 }
@@ -47,9 +49,8 @@ pub(super) fn net(counters: NetCounters) -> String {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn a_small_rate_is_not_shown_as_none() {
-        use super::rate;
-        let shown = [0.0, 0.4, 9.5, 12.34, 123.4, 54321.0].map(rate);
-        assert_eq!(shown, ["0", "0.40", "9.50", "12.3", "123", "54321"]);
+    fn a_low_rate_is_not_said_to_be_nothing() {
+        let shown = [0.0, 0.001, 0.4, 1.5, 12.34, 501.2, 23513.7].map(super::rate);
+        assert_eq!(shown, ["0", "0.001", "0.400", "1.50", "12.3", "501", "23514"]);
     }
 }

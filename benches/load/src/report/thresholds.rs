@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::figures::distribution::{PercentileTime, Verdict as Worth};
 use crate::figures::measured::Measured;
-use crate::report::percentile::Percentile;
+use crate::figures::percentile::Percentile;
+use crate::figures::tally::Tally;
 use crate::system::clock::nanos;
 
 /// What is measured of a run.
@@ -85,12 +87,7 @@ impl Threshold {
         let per_cent = failures * 100.0 / visits.max(1.0);
         let rate = run.rate();
         let (measured, missed) = match self.figure {
-            Figure::Latency(percentile, most) => match percentile.of(&run.tally.latency) {
-                Some(time) => (format!("{:?}", Duration::from_nanos(time)), Some(time > nanos(most))),
-                None => {
-                    (format!("{} of at least {} visits", run.tally.latency.len(), percentile.needs()), None)
-                }
-            },
+            Figure::Latency(percentile, most) => latency(&run.tally, percentile, most),
             _ if visits == 0.0 => ("0 visits".to_owned(), None),
             Figure::Failures(most) => (format!("{failures} of {visits}"), Some(failures > most)),
             Figure::FailuresPerCent(most) => (format!("{per_cent:.3}% of {visits}"), Some(per_cent > most)),
@@ -109,6 +106,25 @@ impl Threshold {
         };
         Judged { condition: self.text.clone(), measured, verdict }
     }
+}
+
+/// A percentile of the latency, and whether it is longer than `most`. What was given up would have lasted longer, and what did
+/// not begin is not contained, so that neither lets it be shorter.
+fn latency(tally: &Tally, percentile: Percentile, most: Duration) -> (String, Option<bool>) {
+    let PercentileTime { nanos: time, at_least, verdict, .. } = tally.percentile(percentile);
+    let visits = tally.latency.times.len();
+    let Some(time) = time else {
+        return (format!("{visits} of at least {} visits", percentile.needs()), None);
+    };
+    let is_longer = time > nanos(most);
+    let shown = Duration::from_nanos(time);
+    if verdict == Worth::NotBegun && !is_longer {
+        return (format!("{shown:?}, but {} visits did not begin", tally.not_begun), None);
+    }
+    if at_least {
+        return (format!("at least {shown:?}"), is_longer.then_some(true));
+    }
+    (format!("{shown:?}"), Some(is_longer))
 }
 
 impl FromStr for Threshold {

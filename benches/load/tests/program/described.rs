@@ -27,6 +27,7 @@ fn breach_at(place: &str, root: &Value, schema: &Value, value: &Value) -> Option
             "oneOf" => {
                 all(says).filter(|schema| breach_at(place, root, schema, value).is_none()).count() == 1
             }
+            "enum" => all(says).any(|one| one == value),
             "anyOf" => all(says).any(|schema| breach_at(place, root, schema, value).is_none()),
             "properties" => {
                 return members().find_map(|(name, member)| match says.get(name) {

@@ -36,7 +36,7 @@ fn a_report_that_is_not_as_described_is_found_out() {
     let json = fs::read_to_string(folder.path().join("run.json")).unwrap();
     let report: Value = serde_json::from_str(&json).unwrap();
     for (place, value) in [
-        ("/version", Value::from(1)),
+        ("/version", Value::from(3)),
         ("/run/seconds", Value::Null),
         ("/run/kind", Value::from(1)),
         ("/run/welcomed", Value::from(0.5)),
@@ -44,10 +44,12 @@ fn a_report_that_is_not_as_described_is_found_out() {
         ("/run/failures/refused", Value::from("none")),
         ("/run/generator_ceiling", Value::from("high")),
         ("/run/datagrams", Value::Object(serde_json::Map::new())),
-        ("/run/latency/p50", Value::from("short")),
+        ("/run/latency/at/0/nanos", Value::from("short")),
         ("/run/thresholds", Value::Null),
         ("/about", Value::from("none")),
         ("/run/timeline/slices", Value::Null),
+        ("/run/latency/at/0/verdict", Value::from("doubtful")),
+        ("/run/parts/0/part", Value::from("sleeping")),
         ("/run/timeline/slices/0", Value::from("busy")),
     ] {
         let mut wrong = report.clone();
@@ -101,7 +103,7 @@ fn the_proof_holds() {
     let output = run(Path::new(PROGRAM), folder.path(), &["--prove"]);
     let receipt = text(&output.stdout);
     assert!(output.status.success(), "{output:?}");
-    assert!(receipt.matches("correct").count() == 38 && !receipt.contains("WRONG"), "{receipt}");
+    assert!(receipt.matches("correct").count() == 45 && !receipt.contains("WRONG"), "{receipt}");
 }
 
 #[test]

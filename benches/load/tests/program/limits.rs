@@ -178,7 +178,9 @@ fn nothing_is_judged_without_a_sample() {
     let report: Value =
         serde_json::from_str(&fs::read_to_string(folder.path().join("run.json")).unwrap()).unwrap();
     let latency = &report["run"]["latency"];
-    assert!(latency["p90"].is_u64() && latency["p99"].is_null() && latency["max"].is_u64(), "{latency:#}");
+    let [_, p90, p99, _] = [0, 1, 2, 3].map(|index| &latency["at"][index]);
+    assert!(p90["nanos"].is_u64() && p99["nanos"].is_null() && latency["max_nanos"].is_u64(), "{latency:#}");
+    assert_eq!(p99["verdict"], "too_few");
     let knee = ["-c", &server, "--find-knee", "--rate", "1", "--duration", "200ms"];
     let (code, said, _) = ended(folder.path(), &knee);
     assert_eq!(code, Some(8), "{said}");
@@ -197,7 +199,7 @@ fn stages_and_percentiles_are_as_they_are_asked_for() {
     let report: Value =
         serde_json::from_str(&fs::read_to_string(folder.path().join("run.json")).unwrap()).unwrap();
     let asked: Vec<_> =
-        report["run"]["percentiles"].as_array().unwrap().iter().map(|one| &one["percentile"]).collect();
+        report["run"]["percentiles"].as_array().unwrap().iter().map(|one| &one["per_cent"]).collect();
     assert_eq!(asked, [75.0, 99.5, 100.0]);
     for (option, value) in [("--stages", "1k"), ("--percentiles", "101"), ("--percentiles", "")] {
         assert_eq!(ended(folder.path(), &["-c", &server, option, value]).0, Some(2), "{option} {value}");

@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::Parser;
 use welcomed::net::{Endpoint, Names};
 
+use crate::figures::percentile::Percentile;
 use crate::plan::arrivals::{Spacing, Stage};
 use crate::plan::welcome::{Terminator, Welcome, check};
 use crate::program::name::{command, name};
@@ -17,7 +18,6 @@ use crate::program::options::values::{
     page_file, program, rate, seed, sources, stage,
 };
 use crate::program::say::is_standard_output;
-use crate::report::percentile::Percentile;
 use crate::report::thresholds::Threshold;
 use crate::system::files::are_one;
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use welcomed::net::Address;
 
+use crate::figures::failure::Failure;
 use crate::figures::measured::Measured;
-use crate::figures::tally::Failure;
 use crate::generator;
 use crate::plan::target::Target;
 use crate::plan::{Load, Plan};

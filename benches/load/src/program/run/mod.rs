@@ -15,9 +15,9 @@ use welcomed::net::{Address, Endpoint, Kind};
 use crate::comparison::ceiling;
 use crate::comparison::success::succeeded;
 use crate::figures::measured::{Glimpse, Measured};
+use crate::figures::percentile::Percentile;
 use crate::figures::tally::Tally;
-use crate::generator::afterwards::REST;
-use crate::generator::{self, idle};
+use crate::generator::{self, REST, idle};
 use crate::plan::target::Target;
 use crate::plan::welcome::Terminator;
 use crate::plan::{Load, Plan};
@@ -30,7 +30,6 @@ use crate::program::run::names::names_in;
 use crate::program::run::search::find_knee;
 use crate::program::say::{Output, is_standard_output};
 use crate::report::about::About;
-use crate::report::percentile::Percentile;
 use crate::report::{self, Findings, Report};
 use crate::system::clock::nanos;
 use crate::system::processes::descriptor_limit;
@@ -107,28 +106,22 @@ fn thinned_to(plan: &Plan, measured: &Measured) -> Option<usize> {
 
 /// The visits, with the first one if that has been made.
 fn measure(plan: &Plan, first: Option<Measured>, stop: &AtomicBool) -> io::Result<Measured> {
-    let mut measured = match first {
+    let measured = match first {
         Some(first) if plan.count == 0 => first,
         first => {
             let mut measured = generator::run(plan, stop, &mut |glimpse| progress(&live(glimpse, plan)))?;
-            if let Some(first) = first {
-                measured.tally.add(&first.tally);
+            if let Some(first) = &first {
+                measured.add_visits(first);
             }
             measured
         }
     };
     progress(&"");
-    let tally = &mut measured.tally;
-    if stop.load(Ordering::Relaxed) && made(tally) == 0 {
+    if stop.load(Ordering::Relaxed) && measured.tally.ended() == 0 {
         return Err(nothing_measured());
     }
-    succeeded(tally)?;
+    succeeded(&measured.tally)?;
     Ok(measured)
-}
-
-/// All visits that have ended.
-fn made(tally: &Tally) -> u64 {
-    tally.welcomed + tally.resets + tally.failures() + tally.lost
 }
 
 /// Fails if a closed loop and the idle connections cannot be as many as they are to be. An open loop holds visits back, and
@@ -230,10 +223,10 @@ fn write_files(options: &Options, findings: &Findings<'_>, output: &mut Output) 
 fn live(glimpse: &Glimpse<'_>, plan: &Plan) -> String {
     let Glimpse { tally, passed, in_flight } = glimpse;
     let [p50, _, p99, _] = Percentile::USUAL.map(|percentile| {
-        percentile.of(&tally.latency).map_or_else(|| "-".to_owned(), |nanos| (nanos / 1000).to_string())
+        percentile.of(&tally.latency.times).map_or_else(|| "-".to_owned(), |nanos| (nanos / 1000).to_string())
     });
     let left = if plan.duration == Duration::MAX {
-        format!("{} visits left", plan.count.saturating_sub(made(tally)))
+        format!("{} visits left", plan.count.saturating_sub(tally.ended()))
     } else {
         format!("{:.0} s left", nanos(plan.duration).saturating_sub(*passed) as f64 / 1e9)
     };

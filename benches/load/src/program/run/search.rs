@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::comparison::success::succeeded;
 use crate::figures::measured::Measured;
+use crate::figures::percentile::Percentile;
 use crate::figures::tally::Tally;
 use crate::generator;
 use crate::plan::{Load, Plan};
@@ -13,7 +14,6 @@ use crate::program::options::Options;
 use crate::program::outcome::{Outcome, say_invalid};
 use crate::program::run::knee::{self, Knee};
 use crate::program::say::say;
-use crate::report::percentile::Percentile;
 use crate::report::rate as shown;
 use crate::system::clock::nanos;
 
@@ -79,13 +79,13 @@ pub(super) fn find_knee(options: &Options, mut plan: Plan, stop: &AtomicBool) ->
 /// What a step has shown. An error tells without a sample.
 fn judge(measured: &Measured, target: Duration) -> Step {
     let tally = &measured.tally;
-    if tally.failures() + tally.lost > 0 || measured.held_back > 0 {
+    if tally.failures() + tally.lost + tally.not_begun > 0 || measured.held_back > 0 {
         return Step::TooMuch;
     }
-    match Percentile::P99.of(&tally.latency) {
+    match Percentile::P99.of(&tally.latency.times) {
         None => Step::TooFew(format!(
             "{} visits are too few for a p99, which takes {}",
-            tally.latency.len(),
+            tally.latency.times.len(),
             Percentile::P99.needs()
         )),
         Some(p99) if p99 <= nanos(target) => Step::Good,
@@ -95,8 +95,9 @@ fn judge(measured: &Measured, target: Duration) -> Step {
 
 /// What is shown of a step.
 fn line(rate: f64, tally: &Tally, step: &Step) -> String {
-    let p99 =
-        Percentile::P99.of(&tally.latency).map_or_else(|| "-".to_owned(), |p99| (p99 / 1000).to_string());
+    let p99 = Percentile::P99
+        .of(&tally.latency.times)
+        .map_or_else(|| "-".to_owned(), |p99| (p99 / 1000).to_string());
     let lost = if tally.lost > 0 { format!(", {} lost", tally.lost) } else { String::new() };
     let verdict = match step {
         Step::Good => "good",

@@ -1,9 +1,9 @@
 //! The thresholds of a run, and how the program ends by them.
 
 use crate::figures::measured::Measured;
+use crate::figures::percentile::Percentile;
 use crate::program::options::Options;
 use crate::program::outcome::Outcome;
-use crate::report::percentile::Percentile;
 use crate::report::thresholds::{Figure, Judged, Threshold, Verdict};
 
 /// What the options have as thresholds: those of `--target-p99` first.

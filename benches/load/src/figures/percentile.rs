@@ -22,6 +22,11 @@ impl Percentile {
         self.0
     }
 
+    /// From 0 to 1.
+    pub(crate) fn quantile(self) -> f64 {
+        self.0 / 100.0
+    }
+
     /// How many times it takes, so that one of them is expected at or beyond it: 10 for the 90th percentile, 1,000 for the
     /// 99.9th. Of fewer it is the longest of them under another name.
     pub(crate) fn needs(self) -> u64 {
@@ -37,7 +42,7 @@ impl Percentile {
 
     /// The time that this part of `times` did not exceed, in nanoseconds; `None` of too few.
     pub(crate) fn of(self, times: &Histogram<u64>) -> Option<u64> {
-        (times.len() >= self.needs()).then(|| times.value_at_quantile(self.0 / 100.0))
+        (times.len() >= self.needs()).then(|| times.value_at_quantile(self.quantile()))
     }
 }
 

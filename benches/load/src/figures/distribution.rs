@@ -1,0 +1,249 @@
+//! How a time is spread over the visits, and what each of its percentiles is worth.
+
+use hdrhistogram::Histogram;
+use serde::Serialize;
+
+use crate::figures::culprit::Culprit;
+use crate::figures::parts::Parts;
+use crate::figures::percentile::Percentile;
+use crate::figures::tail::{Tail, Visits};
+use crate::system::clock::{Nanos, SECOND};
+
+/// The longest lag of the generator that never spoils: waking up takes that on any machine.
+const SLIGHT_LAG: Nanos = SECOND / 1000;
+
+/// A time of visits from which the generator's lag is not taken away is wrong by that lag: so it may be a tenth of it.
+const WITHIN: u64 = 10;
+
+/// A time without that lag is right, but a visit that began late met the server at another moment: so it may be half.
+const WITHOUT: u64 = 2;
+
+/// Times of visits, in nanoseconds. They take the same room whatever the number of visits.
+#[derive(Clone, Debug)]
+pub(crate) struct Distribution {
+    pub(crate) times: Histogram<u64>,
+    tail: Tail,
+    /// Whether the generator's lag is within these times.
+    with_lag: bool,
+    /// The shortest time of a visit that was given up. It would have lasted longer.
+    given_up: Nanos,
+}
+
+/// What a percentile is worth.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) enum Verdict {
+    /// It is the server's and the way's.
+    Valid,
+    /// The generator's own lag is too much of the time of the visits at and above it.
+    OwnLag,
+    /// As many visits as are above it were due and did not begin.
+    NotBegun,
+    /// There were too few visits for it, so that it has no time.
+    TooFew,
+}
+
+/// One percentile of a time, and what it is worth.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct PercentileTime {
+    /// Which one: 50 for the median.
+    pub(crate) per_cent: f64,
+    /// The time that this part of the visits did not exceed; null of too few visits.
+    pub(crate) nanos: Option<Nanos>,
+    /// Whether it is at least that: visits that were given up are at or below it.
+    pub(crate) at_least: bool,
+    /// What it is worth.
+    pub(crate) verdict: Verdict,
+    /// How late the generator was in the visits at and above it, on average.
+    pub(crate) own_lag_nanos: Nanos,
+}
+
+impl PercentileTime {
+    /// Whether it says something about the server.
+    pub(crate) fn is_valid(&self) -> bool {
+        self.verdict == Verdict::Valid
+    }
+}
+
+impl Distribution {
+    /// No times yet, of visits with the generator's lag or without.
+    pub(crate) fn new(with_lag: bool) -> Distribution {
+        Distribution { times: histogram(), tail: Tail::default(), with_lag, given_up: Nanos::MAX }
+    }
+
+    /// Notes the time of a visit, which was `given_up` or came to its end.
+    pub(crate) fn note(&mut self, time: Nanos, given_up: bool) {
+        record(&mut self.times, time);
+        if given_up {
+            self.given_up = self.given_up.min(time);
+        }
+    }
+
+    /// Notes what made the visit of that time slow.
+    pub(crate) fn note_culprit(&mut self, time: Nanos, parts: &Parts, culprit: Culprit) {
+        self.tail.note(time, parts, culprit);
+    }
+
+    /// Adds the times of another run.
+    pub(crate) fn add(&mut self, other: &Distribution) {
+        add(&mut self.times, &other.times);
+        self.tail.add(&other.tail);
+        self.given_up = self.given_up.min(other.given_up);
+    }
+
+    /// The time that a part `quantile` of the visits did not exceed.
+    pub(crate) fn at(&self, quantile: f64) -> Nanos {
+        self.times.value_at_quantile(quantile)
+    }
+
+    /// The visits that took so long or longer.
+    pub(crate) fn visits_slower_than(&self, time: Nanos) -> Visits {
+        self.tail.from(time)
+    }
+
+    /// The visits at and above a quantile.
+    pub(crate) fn visits_from(&self, quantile: f64) -> Visits {
+        self.tail.from(self.times.lowest_equivalent(self.at(quantile)))
+    }
+
+    /// A percentile, where `not_begun` visits were due and did not begin.
+    pub(crate) fn percentile(&self, percentile: Percentile, not_begun: u64) -> PercentileTime {
+        let (nanos, quantile) = (percentile.of(&self.times), percentile.quantile());
+        let visits = self.visits_from(quantile);
+        let lag = if self.with_lag { visits.start_lag + visits.reading_lag } else { visits.start_lag };
+        let own_lag_nanos = lag / visits.count.max(1);
+        let share = if self.with_lag { WITHIN } else { WITHOUT };
+        #[expect(clippy::cast_precision_loss, reason = "numbers of visits")]
+        let above = (1.0 - quantile) * (self.times.len() + not_begun) as f64;
+        #[expect(clippy::cast_precision_loss, reason = "a number of visits")]
+        let left_out = not_begun as f64;
+        let verdict = if nanos.is_none() {
+            Verdict::TooFew
+        } else if left_out > 0.0 && left_out >= above {
+            Verdict::NotBegun
+        } else if own_lag_nanos > SLIGHT_LAG && lag > visits.time / share {
+            Verdict::OwnLag
+        } else {
+            Verdict::Valid
+        };
+        let at_least = nanos.is_some_and(|nanos| nanos >= self.given_up);
+        PercentileTime { per_cent: percentile.number(), nanos, at_least, verdict, own_lag_nanos }
+    }
+
+    /// Whether the longest time is that of a visit that was given up, or longer than one.
+    pub(crate) fn max_is_at_least(&self) -> bool {
+        self.given_up != Nanos::MAX
+    }
+}
+
+/// Times in three digits. It has room for 100 s, and gets more when a longer one comes.
+pub(crate) fn histogram() -> Histogram<u64> {
+    let mut times = Histogram::new_with_bounds(1, 100 * SECOND, 3)
+        .unwrap_or_else(|error| unreachable!("fixed bounds: {error}"));
+    times.auto(true);
+    times
+}
+
+/// Records a time of any length.
+pub(crate) fn record(times: &mut Histogram<u64>, time: Nanos) {
+    times.record(time).unwrap_or_else(|error| unreachable!("it gets room: {error}"));
+}
+
+/// Adds the times of another histogram.
+pub(crate) fn add(sum: &mut Histogram<u64>, times: &Histogram<u64>) {
+    sum.add(times).unwrap_or_else(|error| unreachable!("it gets room: {error}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::figures::parts::Part;
+
+    const MS: Nanos = SECOND / 1000;
+
+    /// Whether a percentile is this time, to three digits.
+    fn near(percentile: PercentileTime, time: Nanos) -> bool {
+        percentile.nanos.is_some_and(|nanos| nanos.abs_diff(time) <= time / 100)
+    }
+
+    /// `count` visits of so many milliseconds at the server, with so many of lag before.
+    fn note(distribution: &mut Distribution, count: u64, server: Nanos, lag: Nanos, given_up: bool) {
+        let mut parts = Parts::default();
+        parts.0[Part::Waiting as usize] = server * MS;
+        parts.0[Part::StartLag as usize] = lag * MS;
+        let time = if distribution.with_lag { server + lag } else { server } * MS;
+        for _ in 0..count {
+            distribution.note(time, given_up);
+            distribution.note_culprit(time, &parts, Culprit::None);
+        }
+    }
+
+    #[test]
+    fn a_percentile_is_judged_by_the_lag_of_the_visits_above_it() {
+        let mut corrected = Distribution::new(true);
+        note(&mut corrected, 9_900, 20, 0, false);
+        note(&mut corrected, 100, 20, 80, false);
+        let [p50, _, p99, p999] = Percentile::USUAL.map(|percentile| corrected.percentile(percentile, 0));
+        assert!(p50.is_valid() && p50.own_lag_nanos < MS, "{p50:?}");
+        assert_eq!(p999.verdict, Verdict::OwnLag, "{p999:?}");
+        assert!(p999.own_lag_nanos.abs_diff(80 * MS) < MS && near(p999, 100 * MS), "{p999:?}");
+        assert!(near(p99, 20 * MS), "{p99:?}");
+    }
+
+    #[test]
+    fn a_time_without_the_lag_is_judged_by_how_late_visits_began() {
+        let mut server = Distribution::new(false);
+        note(&mut server, 10_000, 20, 5, false);
+        assert!(server.percentile(Percentile::P99, 0).is_valid(), "a quarter of the server's time");
+        let mut server = Distribution::new(false);
+        note(&mut server, 10_000, 20, 25, false);
+        assert_eq!(server.percentile(Percentile::P99, 0).verdict, Verdict::OwnLag);
+    }
+
+    #[test]
+    fn a_visit_that_was_given_up_counts_as_at_least() {
+        let mut server = Distribution::new(false);
+        note(&mut server, 980, 1, 0, false);
+        note(&mut server, 20, 3000, 0, true);
+        let [_, p90, p99, p999] = Percentile::USUAL.map(|percentile| server.percentile(percentile, 0));
+        assert!(!p90.at_least && near(p90, MS), "{p90:?}");
+        assert!(p99.at_least && p99.nanos >= Some(3000 * MS), "{p99:?}");
+        assert!(p999.at_least, "{p999:?}");
+    }
+
+    #[test]
+    fn visits_that_did_not_begin_and_those_too_few_are_said() {
+        let mut server = Distribution::new(false);
+        let [p50, _, p99, p999] = Percentile::USUAL;
+        note(&mut server, 999, 1, 0, false);
+        let few = server.percentile(p999, 0);
+        assert!(few.verdict == Verdict::TooFew && few.nanos.is_none() && !few.at_least, "{few:?}");
+        note(&mut server, 1, 1, 0, false);
+        let longest = "100".parse().unwrap();
+        for (percentile, not_begun, verdict) in [
+            (p999, 0, Verdict::Valid),
+            (p999, 5, Verdict::NotBegun),
+            (p99, 5, Verdict::Valid),
+            (p50, 1000, Verdict::NotBegun),
+            (longest, 0, Verdict::Valid),
+            (longest, 1, Verdict::NotBegun),
+        ] {
+            let judged = server.percentile(percentile, not_begun);
+            assert_eq!(judged.verdict, verdict, "{judged:?}");
+        }
+    }
+
+    #[test]
+    fn no_time_is_said_to_be_shorter_than_it_was() {
+        let mut server = Distribution::new(false);
+        for time in [137 * SECOND, 86_400 * SECOND, u64::MAX / 4] {
+            server.note(time, false);
+            assert!(server.at(1.0) >= time, "{time}");
+        }
+        let mut sum = Distribution::new(false);
+        sum.add(&server);
+        assert!(sum.at(1.0) >= u64::MAX / 4 && sum.times.len() == 3);
+    }
+}
