@@ -9,6 +9,5 @@ pub(crate) mod parts;
 pub(crate) mod percentile;
 pub(crate) mod stalls;
 pub(crate) mod statistics;
-mod tail;
 pub(crate) mod tally;
 pub(crate) mod timeline;

@@ -233,6 +233,8 @@ fn a_pause_of_the_generator_loses_no_datagram() {
     let address = format!("udp://{}", socket.local_addr().unwrap());
     thread::spawn(move || {
         while let Ok((_, client)) = socket.recv_from(&mut [0; 64]) {
+            // So that visits are in flight whenever the generator pauses.
+            pause(1);
             let _ = socket.send_to(b"welcome ", client);
         }
     });
@@ -288,4 +290,18 @@ fn a_server_whose_client_sends_late_has_its_whole_time() {
     assert!(connecting > 900_000_000 && reading > 200_000_000, "{measured}");
     let said = measured.to_string();
     assert!(said.contains("a SYN was sent again"), "{said}");
+}
+
+#[test]
+fn a_visit_of_a_run_before_is_due_and_begun_as_well() {
+    let address = server(|_| Some(Duration::ZERO));
+    let visits = |count| {
+        let plan = Plan { count, ..Plan::plain(address, Load::Closed(1), 5 * SECOND).unwrap() };
+        run_and(&plan, &mut || {})
+    };
+    let (mut measured, first) = (visits(20), visits(1));
+    measured.add_visits(&first);
+    let tally = &measured.tally;
+    assert_eq!((measured.due(), measured.begun(), measured.not_begun()), (21, 21, 0), "{measured}");
+    assert_eq!((tally.ended(), tally.latency.times.len()), (21, 21));
 }

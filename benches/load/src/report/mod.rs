@@ -3,21 +3,17 @@
 pub(crate) mod about;
 mod comparison;
 mod cost;
-mod findings;
 mod json;
-mod json_times;
-mod lead;
 mod page;
 mod picture;
 mod run;
 mod table;
 pub(crate) mod thresholds;
-mod times;
 
 pub(crate) use self::comparison::{comparison, receipt};
 pub(crate) use self::cost::Figures;
-pub(crate) use self::findings::Findings;
 pub(crate) use self::json::Report;
 pub(crate) use self::page::{page, run_page};
+pub(crate) use self::run::findings::Findings;
 pub(crate) use self::run::{limit, run};
 pub(crate) use self::table::rate;

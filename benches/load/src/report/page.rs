@@ -10,8 +10,8 @@ use crate::figures::statistics::{Spread, spread};
 use crate::figures::timeline::Timeline;
 use crate::report::about::About;
 use crate::report::comparison::comparison as tables_of;
-use crate::report::findings::Findings;
 use crate::report::picture::{Bar, bars, curves, escaped, over_time};
+use crate::report::run::findings::Findings;
 use crate::report::run::run as tables_of_run;
 use crate::report::table::rate as visits_a_second;
 

@@ -146,19 +146,26 @@ fn each_kind_of_threshold_has_its_exit_code() {
 
 #[test]
 fn failures_beyond_a_threshold_have_their_exit_code() {
-    let folder = tempfile::tempdir().unwrap();
-    // The first client is welcomed, and the others wait for ever.
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    std::thread::spawn(move || {
-        let (first, _) = listener.accept().unwrap();
-        crate::machine::welcome(first);
-        let _others: Vec<_> = listener.incoming().collect();
-    });
-    let load = ["-c", &address, "--connections", "1", "--count", "4", "--timeout", "50ms"];
-    let (code, said, _) = ended(folder.path(), &[&load[..], &["--fail-if", "failures>70%"]].concat());
-    assert_eq!(code, Some(6), "{said}");
-    assert!(said.contains("The threshold failures>70% is missed: 75.000% of 4."), "{said}");
+    for (condition, exit, verdict) in [
+        ("failures>70%", 6, "missed: 75.000% of 4."),
+        // A visit that was given up would have lasted longer than that.
+        ("p50>1h", 8, "not judged, for want of a sample: at least "),
+        ("p50>1ms", 3, "missed: at least "),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        // The first client is welcomed, and the others wait for ever.
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        std::thread::spawn(move || {
+            let (first, _) = listener.accept().unwrap();
+            crate::machine::welcome(first);
+            let _others: Vec<_> = listener.incoming().collect();
+        });
+        let load = ["-c", &address, "--connections", "1", "--count", "4", "--timeout", "50ms"];
+        let (code, said, _) = ended(folder.path(), &[&load[..], &["--fail-if", condition]].concat());
+        assert_eq!(code, Some(exit), "{said}");
+        assert!(said.contains(&format!("The threshold {condition} is {verdict}")), "{said}");
+    }
 }
 
 #[test]

@@ -1,12 +1,14 @@
 //! How a time is spread over the visits, and what each of its percentiles is worth.
 
+mod tail;
+
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use crate::figures::culprit::Culprit;
+use crate::figures::distribution::tail::{Tail, Visits};
 use crate::figures::parts::Parts;
 use crate::figures::percentile::Percentile;
-use crate::figures::tail::{Tail, Visits};
 use crate::system::clock::{Nanos, SECOND};
 
 /// The longest lag of the generator that never spoils: waking up takes that on any machine.

@@ -1,5 +1,7 @@
 //! The report for programs.
 
+mod times;
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;
@@ -14,8 +16,8 @@ use crate::figures::tally::Tally;
 use crate::figures::timeline::Timeline;
 use crate::generator::idle::Left;
 use crate::report::about::About;
-use crate::report::findings::Findings;
-use crate::report::json_times::{CulpritCount, PartTimes, Percentiles, Stalled};
+use crate::report::json::times::{CulpritCount, PartTimes, Percentiles, Stalled};
+use crate::report::run::findings::Findings;
 use crate::report::thresholds::Judged;
 use crate::system::clock::nanos;
 use crate::system::processes::NetCounters;
@@ -299,7 +301,14 @@ mod tests {
         assert_eq!(json["run"]["generator_limited"], measured.busy() > 0.9);
         let page = crate::report::page::run_page(&findings);
         assert!(page.ends_with("</html>\n") && page.contains("<h2>Failures over time</h2>"), "{page}");
-        // Nothing was welcomed, so there is no curve, and no path without a point.
+        // Visits that failed have a curve.
+        assert!(!page.contains("Nothing to draw"), "{page}");
+        // Without a visit there is none, and no path without a point.
+        let none = run(&Plan { count: 0, ..plan }, &stop, &mut |_| {}).unwrap();
+        let page = crate::report::page::run_page(&Findings::of(&none));
         assert!(page.contains("Nothing to draw") && !page.contains("d=\"M\""), "{page}");
+        let json: Value = serde_json::from_str(&none.json()).unwrap();
+        let latency = &json["run"]["latency"];
+        assert!(latency["max_nanos"].is_null() && latency["mean_nanos"].is_null(), "{latency}");
     }
 }

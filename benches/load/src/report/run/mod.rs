@@ -1,5 +1,9 @@
 //! One run in tables.
 
+pub(crate) mod findings;
+mod lead;
+mod times;
+
 use std::fmt;
 
 use welcomed::net::Kind;
@@ -9,10 +13,9 @@ use crate::figures::failure::Reason;
 use crate::figures::measured::Measured;
 use crate::figures::tally::Tally;
 use crate::generator::idle::Left;
-use crate::report::findings::Findings;
-use crate::report::lead;
+use crate::report::run::findings::Findings;
+use crate::report::run::times::{latencies, parts};
 use crate::report::table::{net, rate, table};
-use crate::report::times::{latencies, parts};
 use crate::system::clock::Nanos;
 
 /// The run in tables.

@@ -3,8 +3,8 @@
 use hdrhistogram::Histogram;
 
 use crate::figures::distribution::{Distribution, PercentileTime};
-use crate::report::findings::Findings;
-use crate::report::lead;
+use crate::report::run::findings::Findings;
+use crate::report::run::lead;
 use crate::report::table::{shown, table};
 use crate::system::clock::Nanos;
 
