@@ -189,7 +189,14 @@ impl<'a> Event<'a> {
             Event::Began { socket, .. } => Event::Began { socket, peer: text },
             Event::Bytes { offered, taken, led, .. } => Event::Bytes { offered, taken, text, led },
             Event::Record { bytes, truncated, led, .. } => Event::Record { bytes, truncated, text, led },
-            other => other,
+            Event::End { .. }
+            | Event::Sent { .. }
+            | Event::Elapsed { .. }
+            | Event::Told { .. }
+            | Event::Woken
+            | Event::Waits { .. }
+            | Event::Lingers { .. }
+            | Event::Closed { .. } => self,
         }
     }
 }
