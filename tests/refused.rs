@@ -6,6 +6,14 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+/// The target that this was built for, if another one than the compiler's own was asked for: its folder has the name.
+fn target(built: &Path, rustc: &Path) -> Option<String> {
+    let folder = built.ancestors().nth(2)?.file_name()?.to_str()?;
+    let list = Command::new(rustc).args(["--print", "target-list"]).output().unwrap().stdout;
+    let list = String::from_utf8(list).unwrap();
+    list.lines().find(|target| *target == folder).map(str::to_owned)
+}
+
 /// What the compiler says of a library with this source.
 fn compiled(source: &str) -> String {
     let program = std::env::current_exe().unwrap();
@@ -16,7 +24,12 @@ fn compiled(source: &str) -> String {
         name.starts_with("libwelcomed-") && end.is_some_and(|end| end == "rlib")
     };
     let library = files.filter(is_library).max_by_key(|path| path.metadata().unwrap().modified().unwrap());
-    let mut compiler = Command::new(Path::new(env!("CARGO")).with_file_name("rustc"));
+    let rustc = Path::new(env!("CARGO")).with_file_name("rustc");
+    let target = target(built, &rustc);
+    let mut compiler = Command::new(rustc);
+    if let Some(target) = target {
+        compiler.arg("--target").arg(target);
+    }
     compiler.args(["-", "--crate-name=refused", "--crate-type=lib", "--edition=2024", "--emit=metadata"]);
     compiler.arg("--out-dir").arg(env!("CARGO_TARGET_TMPDIR")).arg("-L").arg(built);
     compiler.arg("--extern").arg(format!("welcomed={}", library.unwrap().display()));
