@@ -28,7 +28,9 @@ fn compiled(source: &str) -> String {
     let target = target(built, &rustc);
     let mut compiler = Command::new(rustc);
     if let Some(target) = target {
-        compiler.arg("--target").arg(target);
+        // Macros run on this machine: they are beside what is built for it, `target/debug/deps`.
+        let (deps, all) = (built.strip_prefix(built.ancestors().nth(2).unwrap()), built.ancestors().nth(3));
+        compiler.arg("--target").arg(target).arg("-L").arg(all.unwrap().join(deps.unwrap()));
     }
     compiler.args(["-", "--crate-name=refused", "--crate-type=lib", "--edition=2024", "--emit=metadata"]);
     compiler.arg("--out-dir").arg(env!("CARGO_TARGET_TMPDIR")).arg("-L").arg(built);
