@@ -31,6 +31,11 @@ for number, name in enumerate(names):
     if kind == "unixgram": s.bind(own + str(number))
     if kind == "raw": s.bind(place(own))
     s.connect(place(server))
+    if kind == "raw": # Until it was bound it received whatever came to this host, for others too (raw(7)).
+        s.setblocking(False)
+        try:
+            while True: s.recv(2000)
+        except BlockingIOError: s.settimeout(20)
     s.send(name.encode() + (b"\n" if type == socket.SOCK_STREAM else b""))
     answer = s.recv(2000)
     if kind == "raw": answer = answer[(answer[0] & 15) * 4:]
