@@ -224,7 +224,9 @@ impl<K: Kernel, H: Services<K>> Server<K, H> {
         }
         waiting.clear();
         self.waiting = waiting;
-        self.ask_who_waits();
+        if H::WATCHES {
+            self.ask_who_waits();
+        }
         let services = |is_so: fn(&Listener<_>) -> bool| {
             let sockets = self.listeners.iter().filter(|listener| is_so(listener));
             sockets.fold(0, |services, listener| services | (1 << listener.service()))
