@@ -270,11 +270,11 @@ pub struct Told<'a> {
     pub served: Served,
 }
 
-impl Service {
-    /// Whether it has places, and all of them are taken.
+impl Places {
+    /// Whether there are any, and all of them are taken.
     #[must_use]
-    pub fn is_full(&self) -> bool {
-        self.places.is_some_and(|places| places.all > 0 && places.taken >= places.all)
+    pub fn is_full(self) -> bool {
+        self.all > 0 && self.taken >= self.all
     }
 }
 

@@ -5,7 +5,7 @@ mod table;
 use std::fmt::Write as _;
 
 use self::table::{Column, Table};
-use super::numbers::{Machine, Numbers, Service};
+use super::numbers::{Machine, Numbers, Places, Service};
 use super::readable::{decimal, duration, whole};
 
 /// How wide a count is at least, so that a table keeps its place while its counts rise.
@@ -21,7 +21,7 @@ pub fn text(numbers: &Numbers, before: Option<&Numbers>, asked: Option<[&Numbers
     let counts = Counts::since(before, numbers);
     let mut text = String::new();
     let does = if numbers.stopping { "stops" } else { "serves" };
-    let is_full = numbers.services.iter().any(Service::is_full);
+    let is_full = numbers.services.iter().filter_map(|service| service.places).any(Places::is_full);
     let full = if is_full { ", full: others wait" } else { "" };
     let _ = writeln!(
         text,
@@ -249,7 +249,6 @@ mod tests {
     use super::*;
     use crate::kernel::System;
     use crate::reactor::view::View;
-    use crate::services::status::numbers::Places;
     use crate::services::status::sample;
 
     #[test]

@@ -72,7 +72,9 @@ pub(super) fn text(event: &Event, name: &str) -> String {
     let (turns, points) = (&event.turns, &event.curve);
     match name {
         "age" => whole(event.age_seconds),
-        "full" if event.services.iter().any(is_full) => "full: others wait".to_owned(),
+        "full" if event.services.iter().filter_map(|service| service.places).any(Places::is_full) => {
+            "full: others wait".to_owned()
+        }
         "full" => String::new(),
         "status_requests" => count(event.status.requests),
         "status_misdirected" => count(event.status.misdirected),
@@ -110,11 +112,6 @@ pub(super) fn text(event: &Event, name: &str) -> String {
 
 fn sum(event: &Event, of: impl Fn(&Service) -> u64) -> u64 {
     event.services.iter().map(of).sum()
-}
-
-/// Whether all places of a service are taken.
-fn is_full(service: &Service) -> bool {
-    service.places.is_some_and(|places| places.all > 0 && places.taken >= places.all)
 }
 
 /// The places of all services together.

@@ -1,11 +1,10 @@
 //! What the ledger knows of each socket, for metrics.
 
-use std::time::Duration;
-
 use super::facts::seconds;
 use crate::machine::Table as _;
 use crate::reactor::tables::stream;
 use crate::services::status::metrics::{Durations, EndpointNumbers, Transition};
+use crate::services::status::readable::Micros;
 use crate::services::status::stories::Ledger;
 use crate::services::status::stories::account::{Account, SocketAccount};
 use crate::services::status::stories::histogram::Histogram;
@@ -57,14 +56,13 @@ fn durations_of(machine: &'static str, state: &'static str, histogram: &Histogra
     Durations {
         machine,
         state,
-        buckets: histogram.cumulative().map(|(bound, count)| (seconds(micros(bound)), count)).collect(),
+        buckets: histogram
+            .cumulative()
+            .map(|(bound, count)| (seconds(Micros::from(bound).0), count))
+            .collect(),
         sum_seconds: histogram.sum().as_secs_f64(),
         count: histogram.count(),
     }
-}
-
-fn micros(bound: Duration) -> u64 {
-    u64::try_from(bound.as_micros()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -2,13 +2,12 @@
 //! steps of a client that does nothing are the first to leave it.
 
 use std::fmt::{self, Display, Formatter};
-use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::machine::svg::Markup;
 use crate::reactor::view::{View, WAITING_MAX};
-use crate::services::status::readable::Micros;
+use crate::services::status::readable::{Micros, aligned};
 
 /// Open connections, those that have waited longest first, of each service at most 32.
 ///
@@ -52,7 +51,7 @@ impl Open {
                 service: title,
                 peer: shows_peers.then(|| one.peer.clone()),
                 state: one.state.clone(),
-                waits_micros: micros(view.age.saturating_sub(one.since)),
+                waits_micros: Micros::from(view.age.saturating_sub(one.since)).0,
                 sent_bytes: one.sent,
             }));
         }
@@ -112,22 +111,9 @@ impl Display for Open {
             return Ok(());
         }
         let cells = self.connections.iter().map(Connection::cells);
-        let rows: Vec<[String; 5]> = std::iter::once(HEAD.map(str::to_owned)).chain(cells).collect();
-        let width = |column: usize| {
-            let widths = rows.iter().filter_map(|row| Some(row.get(column)?.chars().count()));
-            widths.max().unwrap_or_default()
-        };
-        let [waits, sent, state, service] = [0, 1, 2, 3].map(width);
-        for [a, b, c, d, e] in &rows {
-            let line = format!("{a:>waits$}  {b:>sent$}  {c:<state$}  {d:<service$}  {e}");
-            writeln!(f, "{}", line.trim_end())?;
-        }
-        Ok(())
+        let rows: Vec<_> = std::iter::once(HEAD.map(str::to_owned)).chain(cells).map(Vec::from).collect();
+        f.write_str(&aligned(&rows, 2))
     }
-}
-
-fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

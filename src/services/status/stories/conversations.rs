@@ -12,7 +12,7 @@ use super::ledger::Ledger;
 use super::moment;
 use super::ring::{Head, Place};
 use super::words::Words;
-use crate::services::status::readable::Micros;
+use crate::services::status::readable::{Micros, aligned};
 
 /// Which conversations are listed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -348,24 +348,13 @@ impl Display for Conversations {
                 peer.clone().unwrap_or_default(),
             ]
         });
-        let rows: Vec<[String; 8]> = std::iter::once(head.map(str::to_owned)).chain(rows).collect();
-        let mut widths = [0; 8];
-        for row in &rows {
-            for (width, cell) in widths.iter_mut().zip(row) {
-                *width = cell.chars().count().max(*width);
+        let rows = std::iter::once(head.map(str::to_owned)).chain(rows).map(Vec::from);
+        let mut rows: Vec<Vec<String>> = rows.collect();
+        if !is_dated {
+            for row in &mut rows {
+                row.remove(UTC);
             }
         }
-        for row in &rows {
-            let mut line = String::new();
-            let columns = row.iter().zip(widths).enumerate();
-            for (column, (cell, width)) in columns.filter(|(column, _)| is_dated || *column != UTC) {
-                // Numbers stand to the right, words to the left.
-                let cell = if column < 4 { format!("{cell:>width$}") } else { format!("{cell:<width$}") };
-                line.push_str(&cell);
-                line.push_str("  ");
-            }
-            writeln!(f, "{}", line.trim_end())?;
-        }
-        Ok(())
+        f.write_str(&aligned(&rows, if is_dated { 4 } else { 3 }))
     }
 }
