@@ -16,4 +16,4 @@ pub(crate) use self::json::Report;
 pub(crate) use self::page::{page, run_page};
 pub(crate) use self::run::findings::Findings;
 pub(crate) use self::run::{limit, run};
-pub(crate) use self::table::rate;
+pub(crate) use self::table::{lost, micros, rate};

@@ -1,7 +1,9 @@
 //! Tables for people.
 
 use comfy_table::{CellAlignment, Table, presets::ASCII_MARKDOWN};
+use hdrhistogram::Histogram;
 
+use crate::figures::percentile::Percentile;
 use crate::system::processes::NetCounters;
 
 /// A table with its figures aligned.
@@ -35,6 +37,16 @@ pub(crate) fn rate(rate: f64) -> String {
         _ => 0,
     };
     format!("{rate:.digits$}")
+}
+
+/// A percentile in microseconds, for a line of text.
+pub(crate) fn micros(percentile: Percentile, times: &Histogram<u64>) -> String {
+    shown(percentile.of(times), |nanos| (nanos / 1000).to_string())
+}
+
+/// What was lost, behind other counts, if something was.
+pub(crate) fn lost(count: u64) -> String {
+    if count > 0 { format!(", {count} lost") } else { String::new() }
 }
 
 /// What the kernel's TCP counted meanwhile.

@@ -16,7 +16,6 @@ use crate::comparison::ceiling;
 use crate::comparison::success::succeeded;
 use crate::figures::measured::{Glimpse, Measured};
 use crate::figures::percentile::Percentile;
-use crate::figures::tally::Tally;
 use crate::generator::{self, REST, idle};
 use crate::plan::target::Target;
 use crate::plan::welcome::Terminator;
@@ -222,9 +221,8 @@ fn write_files(options: &Options, findings: &Findings<'_>, output: &mut Output) 
 #[expect(clippy::cast_precision_loss, reason = "figures for people")]
 fn live(glimpse: &Glimpse<'_>, plan: &Plan) -> String {
     let Glimpse { tally, passed, in_flight } = glimpse;
-    let [p50, _, p99, _] = Percentile::USUAL.map(|percentile| {
-        percentile.of(&tally.latency.times).map_or_else(|| "-".to_owned(), |nanos| (nanos / 1000).to_string())
-    });
+    let [p50, _, p99, _] =
+        Percentile::USUAL.map(|percentile| report::micros(percentile, &tally.latency.times));
     let left = if plan.duration == Duration::MAX {
         format!("{} visits left", plan.count.saturating_sub(tally.ended()))
     } else {
@@ -234,11 +232,6 @@ fn live(glimpse: &Glimpse<'_>, plan: &Plan) -> String {
         "{} visits/s, p50 {p50} us, p99 {p99} us, {} errors{}, {in_flight} in flight, {left}",
         report::rate(tally.welcomed as f64 * 1e9 / (*passed).max(1) as f64),
         tally.failures(),
-        lost(tally),
+        report::lost(tally.lost),
     )
-}
-
-/// What was lost, if something was.
-fn lost(tally: &Tally) -> String {
-    if tally.lost > 0 { format!(", {} lost", tally.lost) } else { String::new() }
 }

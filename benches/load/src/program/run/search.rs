@@ -14,7 +14,7 @@ use crate::program::options::Options;
 use crate::program::outcome::{Outcome, say_invalid};
 use crate::program::run::knee::{self, Knee};
 use crate::program::say::say;
-use crate::report::rate as shown;
+use crate::report::{lost, micros, rate as shown};
 use crate::system::clock::nanos;
 
 /// How many visits are due in a step that has no duration of its own: enough for a p99, whatever chance does.
@@ -95,10 +95,7 @@ fn judge(measured: &Measured, target: Duration) -> Step {
 
 /// What is shown of a step.
 fn line(rate: f64, tally: &Tally, step: &Step) -> String {
-    let p99 = Percentile::P99
-        .of(&tally.latency.times)
-        .map_or_else(|| "-".to_owned(), |p99| (p99 / 1000).to_string());
-    let lost = if tally.lost > 0 { format!(", {} lost", tally.lost) } else { String::new() };
+    let (p99, lost) = (micros(Percentile::P99, &tally.latency.times), lost(tally.lost));
     let verdict = match step {
         Step::Good => "good",
         Step::TooMuch => "too much",

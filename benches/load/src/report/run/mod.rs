@@ -15,7 +15,7 @@ use crate::figures::tally::Tally;
 use crate::generator::idle::Left;
 use crate::report::run::findings::Findings;
 use crate::report::run::times::{latencies, parts};
-use crate::report::table::{net, rate, table};
+use crate::report::table::{lost, net, rate, table};
 use crate::system::clock::Nanos;
 
 /// The run in tables.
@@ -97,7 +97,7 @@ fn visits(measured: &Measured) -> String {
         measured.begun(),
         tally.welcomed + tally.resets,
         tally.failures(),
-        if tally.lost > 0 { format!(", {} lost", tally.lost) } else { String::new() },
+        lost(tally.lost),
         measured.not_begun(),
     )
 }
