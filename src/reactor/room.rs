@@ -10,12 +10,12 @@ impl<S: StreamService, K: Kernel> Streams<S, K> {
     /// Whether a client waits that cannot be accepted now. A watcher's sessions give way for a place alone, and not in a pause.
     pub(super) fn wants_room(&self, turn: &Turn<K>) -> bool {
         let open = self.connections.len();
-        let is_shut_out = if self.is_watcher && !self.tells_all {
-            self.admission.is_full(open)
-        } else {
-            !self.admission.admits(open, turn.now, turn.closed)
-        };
-        self.is_waited_for && is_shut_out
+        self.is_waited_for
+            && if self.is_watcher && !self.tells_all {
+                self.admission.is_full(open)
+            } else {
+                !self.admission.admits(open, turn.now, turn.closed)
+            }
     }
 
     /// Whether there are sessions left that have not been asked to give way since the last look, and a client waits.

@@ -245,9 +245,15 @@ impl<S: StreamService, K: Kernel> Streams<S, K> {
         !self.go_on.is_empty()
     }
 
+    /// The first moment at which a timer runs out; [`NEVER`] if there is none. Timers are of connections.
+    fn first_due(&self) -> u64 {
+        if self.connections.is_empty() { NEVER } else { self.timers.first() }
+    }
+
     /// Whether a timer has run out.
     pub(super) fn is_due(&self, turn: &Turn<K>) -> bool {
-        self.timers.first() <= since(turn.start, turn.now)
+        let first = self.first_due();
+        first != NEVER && first <= since(turn.start, turn.now)
     }
 
     /// Whether it has something to do that neither the kernel nor a timer tells of.
@@ -286,7 +292,7 @@ impl<S: StreamService, K: Kernel> Services<K> for Streams<S, K> {
     }
 
     fn expire(&mut self, turn: &mut Turn<K>) {
-        if self.timers.first() == NEVER {
+        if self.first_due() == NEVER {
             return;
         }
         let now = since(turn.start, turn.now);
@@ -324,7 +330,7 @@ impl<S: StreamService, K: Kernel> Services<K> for Streams<S, K> {
         if self.has_more_to_ask(turn) || self.has_more_to_do() {
             return Some(turn.start);
         }
-        let first = self.timers.first();
+        let first = self.first_due();
         (first != NEVER).then(|| turn.start + Duration::from_nanos(first))
     }
 
