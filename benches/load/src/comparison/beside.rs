@@ -33,9 +33,9 @@ pub(crate) fn differences(rows: &[Row], path: &Path) -> Vec<Difference> {
     let difference = |what, quiet, figures: &dyn Fn(&Row) -> Vec<f64>| {
         let (other, this) = (figures(row(quiet, Some(path))?), figures(row(quiet, None)?));
         let ratios = paired_ratios(&this, &other);
-        let (mean, error) = mean_log(&ratios);
-        let at = |errors: f64| (mean + errors * error).exp();
-        let mean = Spread { median: at(0.0), lower: at(-1.96), upper: at(1.96) };
+        let estimate = mean_log(&ratios);
+        let at = |off: f64| (estimate.mean + off).exp();
+        let mean = Spread { median: at(0.0), lower: at(-estimate.off()), upper: at(estimate.off()) };
         let (other, this) = (spread(&other).median, spread(&this).median);
         let mean = Some(mean).filter(|mean| mean.upper.is_finite());
         Some(Difference { what, other, this, ratio: spread(&ratios), mean })
