@@ -5,6 +5,7 @@
 mod compare;
 mod find_welcomed;
 mod generate;
+mod live;
 mod name;
 mod options;
 mod outcome;

@@ -3,7 +3,7 @@
 pub(crate) mod about;
 mod comparison;
 mod cost;
-mod json;
+pub(crate) mod json;
 mod page;
 mod picture;
 mod run;

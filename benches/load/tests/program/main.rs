@@ -10,4 +10,5 @@ mod comparison;
 mod comparison_cut_short;
 mod installed;
 mod limits;
+mod live;
 mod results;

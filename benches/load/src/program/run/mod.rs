@@ -14,12 +14,12 @@ use welcomed::net::{Address, Endpoint, Kind};
 
 use crate::comparison::ceiling;
 use crate::comparison::success::succeeded;
-use crate::figures::measured::{Glimpse, Measured};
-use crate::figures::percentile::Percentile;
+use crate::figures::measured::Measured;
 use crate::generator::{self, REST, idle};
 use crate::plan::target::Target;
 use crate::plan::welcome::Terminator;
 use crate::plan::{Load, Plan};
+use crate::program::live::Live;
 use crate::program::options::Options;
 use crate::program::outcome::{Outcome, nothing_measured, say_invalid};
 use crate::program::preflight::{self, Needs, OTHER_DESCRIPTORS};
@@ -30,7 +30,6 @@ use crate::program::run::search::find_knee;
 use crate::program::say::{Output, is_standard_output};
 use crate::report::about::About;
 use crate::report::{self, Findings, Report};
-use crate::system::clock::nanos;
 use crate::system::processes::descriptor_limit;
 
 /// A run, or the search for the knee.
@@ -61,7 +60,7 @@ pub(super) fn run(
         generator::run(&warmup, stop, &mut |_| progress(&"warming up"))?;
     }
     if options.find_knee {
-        return find_knee(options, plan, stop);
+        return find_knee(options, plan, &about, stop);
     }
     // A visit that came before the warm-up is a part of that.
     let first = first.filter(|_| options.warmup.is_zero());
@@ -108,14 +107,16 @@ fn measure(plan: &Plan, first: Option<Measured>, stop: &AtomicBool) -> io::Resul
     let measured = match first {
         Some(first) if plan.count == 0 => first,
         first => {
-            let mut measured = generator::run(plan, stop, &mut |glimpse| progress(&live(glimpse, plan)))?;
+            let mut live = Live::new();
+            let measured = generator::run(plan, stop, &mut |glimpse| live.show(glimpse, plan));
+            live.end();
+            let mut measured = measured?;
             if let Some(first) = &first {
                 measured.add_visits(first);
             }
             measured
         }
     };
-    progress(&"");
     if stop.load(Ordering::Relaxed) && measured.tally.ended() == 0 {
         return Err(nothing_measured());
     }
@@ -215,23 +216,4 @@ fn write_files(options: &Options, findings: &Findings<'_>, output: &mut Output) 
     if let Some(html) = &options.html {
         output.write(html, &report::run_page(findings));
     }
-}
-
-/// What a run shows while it goes on.
-#[expect(clippy::cast_precision_loss, reason = "figures for people")]
-fn live(glimpse: &Glimpse<'_>, plan: &Plan) -> String {
-    let Glimpse { tally, passed, in_flight } = glimpse;
-    let [p50, _, p99, _] =
-        Percentile::USUAL.map(|percentile| report::micros(percentile, &tally.latency.times));
-    let left = if plan.duration == Duration::MAX {
-        format!("{} visits left", plan.count.saturating_sub(tally.ended()))
-    } else {
-        format!("{:.0} s left", nanos(plan.duration).saturating_sub(*passed) as f64 / 1e9)
-    };
-    format!(
-        "{} visits/s, p50 {p50} us, p99 {p99} us, {} errors{}, {in_flight} in flight, {left}",
-        report::rate(tally.welcomed as f64 * 1e9 / (*passed).max(1) as f64),
-        tally.failures(),
-        report::lost(tally.lost),
-    )
 }

@@ -1,5 +1,6 @@
 //! The report for programs.
 
+pub(crate) mod knee;
 mod times;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use crate::figures::tally::Tally;
 use crate::figures::timeline::Timeline;
 use crate::generator::idle::Left;
 use crate::report::about::About;
+use crate::report::json::knee::Knee;
 use crate::report::json::times::{CulpritCount, PartTimes, Percentiles, Stalled};
 use crate::report::run::findings::Findings;
 use crate::report::thresholds::Judged;
@@ -46,6 +48,10 @@ pub(crate) struct Report<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, schemars(with = "Run<'a>"))]
     run: Option<Run<'a>>,
+    /// Of a search with `--find-knee`: what it has found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Knee"))]
+    knee: Option<&'a Knee>,
 }
 
 /// What came of a run against one server.
@@ -173,13 +179,21 @@ impl<'a> Report<'a> {
     pub(crate) fn of_comparison(comparison: &'a Comparison, about: &'a About) -> Report<'a> {
         // Of a part of it no verdict follows.
         let goals = Some(if comparison.whole { goals(&comparison.rows) } else { Vec::new() });
-        Report { version: VERSION, about: Some(about), comparison: Some(comparison), goals, run: None }
+        Report { comparison: Some(comparison), goals, ..Report::about(Some(about)) }
     }
 
     /// The report of one run.
     pub(crate) fn of_run(findings: &Findings<'a>) -> Report<'a> {
-        let run = Some(Run::of(findings));
-        Report { version: VERSION, about: findings.about, comparison: None, goals: None, run }
+        Report { run: Some(Run::of(findings)), ..Report::about(findings.about) }
+    }
+
+    /// The report of a search for the knee.
+    pub(crate) fn of_knee(knee: &'a Knee, about: &'a About) -> Report<'a> {
+        Report { knee: Some(knee), ..Report::about(Some(about)) }
+    }
+
+    fn about(about: Option<&'a About>) -> Report<'a> {
+        Report { version: VERSION, about, comparison: None, goals: None, run: None, knee: None }
     }
 
     /// As text.

@@ -1,0 +1,89 @@
+//! What is seen of a run while it goes on, and of a search for the knee.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::machine::{PROGRAM, run, server, text};
+
+/// What a run of two seconds shows on a terminal of so many columns, with this environment. Standard output is elsewhere.
+fn shown(server: &str, columns: usize, environment: &str) -> String {
+    let load = format!("{PROGRAM} -c {server} --connections 2 --duration 2s >/dev/null");
+    let script = format!("stty cols {columns} rows 24; {environment} {load}");
+    let mut terminal = Command::new("script");
+    terminal.args(["-qec", &script, "/dev/null"]).env_remove("NO_COLOR").env("LC_ALL", "C.UTF-8");
+    let output = terminal.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    text(&output.stdout).to_owned()
+}
+
+#[test]
+fn a_terminal_shows_a_picture_that_fits() {
+    let server = server().to_string();
+    for columns in [40, 100] {
+        let shown = shown(&server, columns, "TERM=xterm");
+        let pictures: Vec<&str> = shown.split("\u{1b}[J").collect();
+        assert!(pictures.len() > 3, "it is drawn anew: {shown:?}");
+        let picture = pictures[2];
+        for said in ["s left", " visits/s, 2 in flight", "p50 ", "0 errors", "ms \u{2588}"] {
+            assert!(picture.contains(said), "{said} in {picture}");
+        }
+        let plain = picture.split("\r\u{1b}[").next().unwrap();
+        let widest = plain.lines().map(|line| line.trim_end().chars().count()).max();
+        assert!(widest.is_some_and(|widest| widest <= columns), "{columns}: {plain}");
+        assert!(!shown.contains("\u{1b}[3"), "no error, no colour: {shown:?}");
+    }
+}
+
+#[test]
+fn a_dumb_terminal_gets_lines() {
+    let shown = shown(&server().to_string(), 80, "TERM=dumb");
+    assert!(!shown.contains('\u{1b}'), "{shown:?}");
+}
+
+/// It says that it goes on every ten seconds, and a shorter run says nothing.
+#[test]
+fn without_a_terminal_a_run_is_quiet_until_it_is_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = run(Path::new(PROGRAM), folder.path(), &["-c", &server().to_string(), "--duration", "1s"]);
+    assert!(output.status.success(), "{output:?}");
+    let said = text(&output.stderr);
+    assert!(!said.contains(" left") && !said.contains('\u{1b}') && !said.contains("\n\n"), "{said:?}");
+}
+
+#[test]
+fn a_knee_has_an_interval_and_its_steps_in_json() {
+    let folder = tempfile::tempdir().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let server = listener.local_addr().unwrap().to_string();
+    // Each visit takes 20 ms.
+    thread::spawn(move || {
+        for mut client in listener.incoming().flatten() {
+            #[expect(clippy::disallowed_methods, reason = "the delay is the server's")]
+            thread::spawn(move || {
+                let _ = client.read(&mut [0; 64]);
+                thread::sleep(Duration::from_millis(20));
+                client.write_all(b"welcome ")
+            });
+        }
+    });
+    let knee = ["-c", &server, "--find-knee", "--rate", "300", "--duration", "500ms", "--json", "knee.json"];
+    let output = run(Path::new(PROGRAM), folder.path(), &[&knee[..], &["--target-p99", "2ms"]].concat());
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    let report: Value =
+        serde_json::from_str(&fs::read_to_string(folder.path().join("knee.json")).unwrap()).unwrap();
+    let knee = &report["knee"];
+    assert!(knee["rate"].is_null() && knee["upper"].is_null() && report["run"].is_null(), "{report:#}");
+    assert_eq!(knee["target_p99"], 2_000_000);
+    let steps = knee["steps"].as_array().unwrap();
+    assert_eq!(steps.len(), 2, "one bad step does not decide: {report:#}");
+    for step in steps {
+        assert!(step["verdict"] == "too much" && step["p99"].as_u64() > Some(2_000_000), "{step:#}");
+    }
+}
