@@ -234,8 +234,8 @@ impl Flight {
     /// Whether the connection stands: a first write shows it without a call for the peer's address.
     fn connected(&mut self, manners: &Manners, clock: &KernelClock) -> Result<(), Errno> {
         // What is known has to be asked before something else is sent. It tells nothing new of a connection that stood at once.
-        let known = if self.timing.was_blocked() { self.known(manners) } else { None };
         let at = now();
+        let known = if self.timing.stood_at_once(at) { None } else { self.known(manners) };
         match self.send_some(manners) {
             Err(Errno::NOTCONN) => Err(Errno::AGAIN),
             Err(errno) => Err(errno),

@@ -4,7 +4,7 @@ use crate::figures::culprit::Evidence;
 use crate::figures::parts::Moments;
 use crate::generator::evidence::{Known, TICK};
 use crate::generator::kernel_clock::KernelClock;
-use crate::system::clock::{Nanos, now};
+use crate::system::clock::{Nanos, SECOND, now};
 
 /// The moments of a visit while it is on its way.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +17,9 @@ pub(super) struct Timing {
     /// Whether a reply came without a stamp that could be believed.
     pub(super) is_unstamped: bool,
 }
+
+/// A handshake over loopback takes less than this.
+const AT_ONCE: Nanos = SECOND / 5000;
 
 /// Where the generator's own estimate and the kernel's coarse one differ by less, the former is the better.
 fn settle(estimate: Nanos, coarse: Nanos) -> Nanos {
@@ -38,6 +41,12 @@ impl Timing {
     /// Whether it had to wait for what comes now.
     pub(super) fn was_blocked(&self) -> bool {
         self.blocked > 0
+    }
+
+    /// Whether it was connected as soon as it began. Over loopback one call makes the whole handshake, and the generator can be
+    /// interrupted in it: then the kernel knows how long the handshake took.
+    pub(super) fn stood_at_once(&self, at: Nanos) -> bool {
+        !self.was_blocked() && at.saturating_sub(self.moments.started) < AT_ONCE
     }
 
     /// When what is there `now` came, as far as the generator saw.

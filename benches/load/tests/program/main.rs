@@ -12,3 +12,4 @@ mod installed;
 mod limits;
 mod live;
 mod results;
+mod wire;
