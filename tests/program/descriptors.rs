@@ -189,6 +189,55 @@ fn a_limit_without_room_for_a_client_is_one_line() {
     assert!(refusals > 0 && visits > 0, "{refusals} refusals, {visits} visits");
 }
 
+/// The status has descriptors of its own, however few there are: one that cannot have them is refused.
+#[test]
+fn beside_a_full_status_each_place_that_was_announced_is_served() {
+    let (mut refusals, mut visits) = (0, 0);
+    for limit in [12, 16, 22, 30, 41, 42, 43, 50, 70] {
+        let mut command = tied("sh");
+        let script = format!("ulimit -n {limit}; exec \"$@\"");
+        command.args(["-c", &script, "sh", env!("CARGO_BIN_EXE_welcomed"), "-l", "127.0.0.1:0"]);
+        command.args(["--status", "127.0.0.1:0", "--max-per-source", "0"]);
+        let mut server = Process::start(command.env_remove("RUST_LOG"));
+        let mut has_ended = false;
+        until("it listens or ends", || {
+            has_ended = server.child.try_wait().unwrap().is_some();
+            has_ended || server.log().contains("the status is at ")
+        });
+        if has_ended {
+            let ended = server.wait();
+            assert_eq!(ended.status.code(), Some(1), "{limit}: {}", ended.log);
+            assert!(ended.log.contains("(ulimit -n)"), "{limit}: {}", ended.log);
+            refusals += 1;
+            continue;
+        }
+        let log = server.log();
+        let behind =
+            |words: &str| log.split(words).nth(1).unwrap().split(['\n', '/']).next().unwrap().to_owned();
+        let places: usize = log.split(" places").next().unwrap().rsplit(' ').next().unwrap().parse().unwrap();
+        let (status, address) = (behind("the status is at http://"), behind("connections on tcp://"));
+        let watchers: Vec<TcpStream> = (0..32)
+            .map(|number| {
+                let mut client = TcpStream::connect(&status).unwrap();
+                if number % 2 == 0 {
+                    client.write_all(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+                }
+                client
+            })
+            .collect();
+        // Each but the last is taken by a client that says nothing.
+        let silent: Vec<TcpStream> = (1..places).map(|_| TcpStream::connect(&address).unwrap()).collect();
+        let mut client = TcpStream::connect(&address).unwrap();
+        client.set_read_timeout(Some(crate::process::BOUND)).unwrap();
+        client.write_all(b"Ada\n").unwrap();
+        assert_eq!(answer(client), "welcome ", "{limit}: {}", server.log());
+        assert!(!server.log().contains("accepting pauses"), "{limit}: {}", server.log());
+        visits += 1;
+        drop((watchers, silent));
+    }
+    assert!(refusals > 0 && visits > 0, "{refusals} refusals, {visits} visits");
+}
+
 #[test]
 fn every_descriptor_is_close_on_exec_and_non_blocking() {
     let server = Server::start(&[]);

@@ -2,6 +2,7 @@
 
 mod listening;
 mod options;
+mod places;
 mod status;
 
 use std::io::{self, IsTerminal as _};
@@ -23,14 +24,8 @@ use welcomed::services::welcome::{self, Both, Welcome, WelcomeDatagrams, Welcome
 
 use self::listening::{Listens, listen, resolve_all, say_where_status_is, too_few_descriptors};
 use self::options::{Language, Options, PROGRAM, unsuitable};
-use self::status::{STATUS, STATUS_DESCRIPTORS, watched};
-
-/// Descriptors that are kept for other things than connections: standard streams, listening sockets,
-/// the selector, signals, name servers.
-const RESERVED_DESCRIPTORS: usize = 32;
-
-/// How many endpoints, of two addresses each, there is room for among them.
-const RESERVED_ENDPOINTS: usize = 8;
+use self::places::Places;
+use self::status::{STATUS, watched};
 
 /// How long the program waits at its end for the rest of the log to be taken.
 const LOG_TIMEOUT: Duration = Duration::from_secs(1);
@@ -105,7 +100,7 @@ fn serve(options: &Options, log_goes_to: &str, log: Observer) -> Result<(), Stri
         log::warn!("the descriptor limit stays at {}: {error}", descriptor_limit());
         descriptor_limit()
     });
-    let capacity = capacity(options, most);
+    let places = Places::of(options, most)?;
     let mut kernel = Mio::with_signals().map(Mio::keeping_signals).map_err(|error| {
         format!("cannot begin to wait for events: {error}{}", too_few_descriptors(&error))
     })?;
@@ -119,18 +114,17 @@ fn serve(options: &Options, log_goes_to: &str, log: Observer) -> Result<(), Stri
         return Ok(());
     };
     let accepts = options.listen.iter().any(|endpoint| endpoint.kind().semantics().connections);
-    let limits = if accepts { limits(options, capacity) } else { String::new() };
+    let limits = if accepts { format!("{places}, {}, ", backlog(options)) } else { String::new() };
     let limits = format!("{limits}{most} descriptors");
     let settings = settings(options);
     if options.status.is_none() {
         let (streams, datagrams) = both;
-        let streams =
-            Streams::new(streams, capacity).with_most_per_source(most_per_source(options, capacity));
+        let streams = Streams::new(streams, places.all).with_most_per_source(places.of_one_source);
         let server = Server::new(kernel, (streams, Datagrams::new(datagrams)), settings)
             .with_report(|(streams, datagrams)| report(streams.counts(), datagrams.counts()));
         return run(server, endpoints, &limits, log_goes_to, |_| {});
     }
-    let watched = watched(options, both, capacity, most_per_source(options, capacity), log);
+    let watched = watched(options, both, &places, log);
     let server = Server::new(kernel, watched, settings).with_report(|watched| {
         let (streams, datagrams) = watched.services();
         report(streams.counts(), datagrams.counts());
@@ -160,6 +154,16 @@ fn run<H: Services<Mio>>(
     server.run().map_err(|error| format!("cannot go on serving: {error}"))
 }
 
+/// How many clients may wait to be accepted.
+fn backlog(options: &Options) -> String {
+    match kernel::real_backlog(options.backlog) {
+        backlog if backlog < options.backlog => {
+            format!("a backlog of {backlog} instead of {} (net.core.somaxconn)", options.backlog)
+        }
+        backlog => format!("a backlog of {backlog}"),
+    }
+}
+
 fn settings(options: &Options) -> Settings {
     let mut settings = Settings::default();
     settings.drain_timeout = options.drain_timeout;
@@ -173,26 +177,6 @@ fn report(streams: &Counts<connection::Machine>, datagrams: &Counts<datagram::Ma
     Both::of(streams, datagrams).report();
 }
 
-/// What holds for connections, of which there are `capacity` at most.
-fn limits(options: &Options, capacity: usize) -> String {
-    let for_one = match most_per_source(options, capacity) {
-        0 => String::new(),
-        most => format!("{most} for one source, "),
-    };
-    let waiting = match kernel::real_backlog(options.backlog) {
-        backlog if backlog < options.backlog => {
-            format!("a backlog of {backlog} instead of {} (net.core.somaxconn)", options.backlog)
-        }
-        backlog => format!("a backlog of {backlog}"),
-    };
-    format!("{capacity} places, {for_one}{waiting}, ")
-}
-
-/// The most connections of one source at a time; 0 for no such limit.
-fn most_per_source(options: &Options, capacity: usize) -> usize {
-    options.max_per_source.map_or(capacity.div_ceil(2), |most| usize::try_from(most).unwrap_or(usize::MAX))
-}
-
 fn services(options: &Options) -> Result<(WelcomeStreams, WelcomeDatagrams), String> {
     let mut settings = welcome::Settings::default();
     settings.welcome = options.welcome.clone();
@@ -203,22 +187,4 @@ fn services(options: &Options) -> Result<(WelcomeStreams, WelcomeDatagrams), Str
     let datagrams = WelcomeDatagrams::new(options.welcome.clone())
         .or_else(|_| WelcomeDatagrams::new(Welcome::default()))?;
     Ok((WelcomeStreams::new(settings), datagrams))
-}
-
-/// The most connections at a time, given what was asked for, the limit of descriptors, and what else needs some.
-fn capacity(options: &Options, descriptor_limit: usize) -> usize {
-    let (asked, endpoints) = (options.max_connections, options.listen.len());
-    let for_status = options.status.as_ref().map_or(0, |_| STATUS_DESCRIPTORS);
-    let reserved = RESERVED_DESCRIPTORS + 2 * endpoints.saturating_sub(RESERVED_ENDPOINTS) + for_status;
-    let most = descriptor_limit.saturating_sub(reserved).max(1);
-    match asked.and_then(|asked| usize::try_from(asked).ok()) {
-        Some(asked) if asked > most => {
-            log::warn!(
-                "--max-connections {asked} is lowered to {most}: the descriptor limit is {descriptor_limit}"
-            );
-            most
-        }
-        Some(asked) => asked,
-        None => most,
-    }
 }

@@ -3,7 +3,7 @@
 use welcomed::command_line;
 use welcomed::kernel::{Mio, System, SystemReader};
 use welcomed::logging::Observer;
-use welcomed::reactor::{Datagrams, KEPT_BACK, Streams, Watched};
+use welcomed::reactor::{Datagrams, Streams, Watched};
 use welcomed::services::status::numbers::Log;
 use welcomed::services::status::stories::{Ledger, Recorded, RecordedDatagrams};
 use welcomed::services::status::{Outside, Settings, Shown, StatusStreams};
@@ -11,15 +11,10 @@ use welcomed::services::welcome::tables::{connection, datagram};
 use welcomed::services::welcome::{WelcomeDatagrams, WelcomeStreams};
 
 use crate::options::{Options, PROGRAM, Switch};
+use crate::places::Places;
 
 /// The number of the service that shows the status: the two of the welcome come first.
 pub(crate) const STATUS: u8 = 2;
-
-/// How many clients of the status page there may be, those that watch among them. Their places and descriptors are their own.
-const STATUS_PLACES: usize = 32;
-
-/// The descriptors that the status needs: for its clients, and for what it reads of the system.
-pub(crate) const STATUS_DESCRIPTORS: usize = STATUS_PLACES + KEPT_BACK + 4;
 
 /// The services of a program that shows its status.
 pub(crate) type Recording =
@@ -29,8 +24,7 @@ pub(crate) type Recording =
 pub(crate) fn watched(
     options: &Options,
     (streams, datagrams): (WelcomeStreams, WelcomeDatagrams),
-    capacity: usize,
-    most_per_source: usize,
+    places: &Places,
     log: Observer,
 ) -> Watched<Recording, StatusStreams<Shown<Program>>, Mio> {
     let record = usize::try_from(options.record).unwrap_or(usize::MAX);
@@ -43,12 +37,12 @@ pub(crate) fn watched(
         use datagram::Outcome::{Dropped, Failed};
         RecordedDatagrams::new(datagrams, &ledger, &[Dropped, Failed])
     };
-    let streams = Streams::new(streams, capacity).with_most_per_source(most_per_source);
+    let streams = Streams::new(streams, places.all).with_most_per_source(places.of_one_source);
     let mut settings = Settings::default();
     settings.names.clone_from(&options.status_host);
     let status =
         StatusStreams::new(settings, Shown::new(Program { reader: SystemReader::open(), log }, ledger));
-    Watched::new((streams, Datagrams::new(datagrams)), Streams::new(status, STATUS_PLACES)).giving_way()
+    Watched::new((streams, Datagrams::new(datagrams)), Streams::new(status, places.of_status)).giving_way()
 }
 
 /// What is shown beside the loop and the ledger.
