@@ -48,10 +48,20 @@ pub fn checked(name: &str) -> Result<String, String> {
         _ if !name.is_ascii() => "a browser sends such a name in letters of ASCII (xn--...)",
         _ if name.contains('*') => "an asterisk is only itself: each name is given",
         _ if !name.chars().all(is_char) => "it has a character that no host name has",
+        _ if labels().next_back().is_some_and(is_number) => {
+            "a browser takes a name that ends in a number for an IPv4 address, which is written as four decimal numbers"
+        }
         _ if labels().any(str::is_empty) => "there is nothing between two dots, or before the first",
         _ => return Ok(name.to_owned()),
     };
     Err(format!("{what}; accepted is a name such as status.example, as it stands in the address of the page"))
+}
+
+/// Whether a label is a number, as a browser sees it: "ends in a number" in the URL Standard, 3.5.
+fn is_number(label: &str) -> bool {
+    let hex = label.strip_prefix("0x").or_else(|| label.strip_prefix("0X"));
+    let is_decimal = !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_digit());
+    is_decimal || hex.is_some_and(|hex| hex.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 /// The host of `authority`, which is a host with or without a port (RFC 9110, 4.2.1 and 7.2). `None` if it is malformed, has a
@@ -146,14 +156,29 @@ mod tests {
             (".", "between two dots"),
             ("a..b", "between two dots"),
             (".a", "between two dots"),
+            ("127.1", "ends in a number"),
+            ("1.2.3.", "ends in a number"),
+            ("0x7f000001", "ends in a number"),
+            ("256.1.1.1", "ends in a number"),
+            ("a.0x", "ends in a number"),
+            ("foo.09", "ends in a number"),
+            ("1", "ends in a number"),
             (&long, "253 bytes"),
         ] {
             let why = checked(name).unwrap_err();
             assert!(why.contains(what) && why.contains("such as status.example"), "{name:?}: {why}");
         }
-        for name in
-            ["status.example", "Status.Example.", "a_b", "1", "localhost", "127.0.0.1", "[::1]", &long[1..]]
-        {
+        for name in [
+            "status.example",
+            "Status.Example.",
+            "a_b",
+            "a1",
+            "1.a",
+            "localhost",
+            "127.0.0.1",
+            "[::1]",
+            &long[1..],
+        ] {
             assert_eq!(checked(name).as_deref(), Ok(name));
             assert!(host_of(name).is_some_and(|host| is_ours(host, &[name.to_owned()])), "{name}");
         }
