@@ -178,6 +178,8 @@ impl<S: StreamService, K: Kernel> Streams<S, K> {
         if let Progress::Blocked(interest) = progress
             && let Err(error) = connection.watch(key.token(), interest, shared.kernel)
         {
+            // Its client cannot be waited for. A clean end would look like an answer.
+            connection.cut();
             connection.fail(&error, &mut shared);
             self.close(slot, turn);
             return self.pause(&error, now, turn.closed); // its own end does not end the pause

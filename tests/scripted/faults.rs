@@ -7,7 +7,7 @@ use welcomed::net::{ErrorCode, Kind};
 use welcomed::services::welcome::Both;
 use welcomed::services::welcome::tables::connection::Outcome;
 use welcomed::simulation::Fault::{Error, Leap, Spurious};
-use welcomed::simulation::{Call, Schedule, Script, Step};
+use welcomed::simulation::{Call, End, Schedule, Script, Step};
 
 use crate::stage::{
     INTERRUPTED, Stage, accepted_at, clients, closed_at, datagrams, got, late, ms, plain, schedule, served,
@@ -113,6 +113,7 @@ fn a_stream_that_cannot_be_watched_ends_alone() {
     scene.answers(Call::Watch, 0, [Some(Error(ErrorCode::NoSpc))]);
     let scene = served(scene);
     assert_eq!((outcome(&scene, Outcome::Failed), welcomed(&scene)), (1, 1));
+    assert_eq!(scene.client(0, |client| client.end()), Some(End::Reset), "a clean end would be an answer");
 }
 
 #[test]
