@@ -1,6 +1,8 @@
 //! What follows when a timer of a connection has run out.
 
-use super::service::StreamService;
+use std::time::Duration;
+
+use super::service::{StreamService, Wait};
 use super::services::Turn;
 use super::streams::Streams;
 use super::timers::Due;
@@ -16,22 +18,34 @@ impl<S: StreamService, K: Kernel> Streams<S, K> {
         let before = timer(self);
         self.drive_slot(slot, turn);
         let Some(timer) = timer(self).filter(|timer| Some(*timer) == before) else { return };
-        if due.is_postponed || !self.goes_on_for_the_way(due, turn) {
+        let goes_on = !due.is_postponed && {
+            let rest = self.rest_for_what_came(due, turn).max(self.rest_for_the_way(due.key, due.wait, turn));
+            if !rest.is_zero() {
+                self.timers.postpone(due, rest);
+            }
+            !rest.is_zero()
+        };
+        if !goes_on {
             self.with(slot, turn, |connection, shared| connection.elapsed(timer, shared));
             self.drive_slot(slot, turn);
         }
     }
 
-    /// Lets a timer that has run out go on, if its client is too far away for the wait. Gives whether it does.
-    fn goes_on_for_the_way(&mut self, due: Due, turn: &mut Turn<K>) -> bool {
-        let Some(length) = self.timers.length(due.wait) else { return false };
-        let Some(at_least) = self.service.at_least(due.wait) else { return false };
-        let Some(connection) = self.connections.get(due.key) else { return false };
-        let Some(round_trip) = connection.round_trip(&turn.kernel) else { return false };
-        let rest = at_least.rest(round_trip, length);
-        if !rest.is_zero() {
-            self.timers.postpone(due, rest);
-        }
-        !rest.is_zero()
+    /// How long a timer that has run out goes on, because the loop was late to read what came before: until the timer that this
+    /// has begun has run out. A name that no line end follows is over then, although the process stood still at its deadline.
+    fn rest_for_what_came(&self, due: Due, turn: &Turn<K>) -> Duration {
+        let Some((wait, expires)) = self.timers.begun_late(due) else { return Duration::ZERO };
+        let rest = Duration::from_nanos(expires.saturating_sub(due.at) + 1);
+        rest + self.rest_for_the_way(due.key, wait, turn)
+    }
+
+    /// How long a timer over this wait goes on when it has run out, because its client is too far away for the wait.
+    fn rest_for_the_way(&self, key: usize, wait: Wait, turn: &Turn<K>) -> Duration {
+        let rest = || {
+            let (length, at_least) = (self.timers.length(wait)?, self.service.at_least(wait)?);
+            let round_trip = self.connections.get(key)?.round_trip(&turn.kernel)?;
+            Some(at_least.rest(round_trip, length))
+        };
+        rest().unwrap_or_default()
     }
 }

@@ -113,7 +113,14 @@ impl Welcoming {
         if gap.is_some_and(|gap| complete >= gap) && client.was_denied() {
             return None;
         }
-        let slept = client.read_at_standstill().is_some_and(|read| read < name.taken);
+        // A process that went on at the very deadline is taken for one that was awake.
+        let deadline = |at| client.is_in_time(at, Duration::ZERO, client.limits().input);
+        let at_deadline =
+            |at: Duration| !deadline(at) && deadline(at.saturating_sub(Duration::from_millis(3)));
+        let went_on_at_deadline = client.went_on_at().is_some_and(at_deadline);
+        let slept = client
+            .read_at_standstill()
+            .is_some_and(|read| (read > 0 || went_on_at_deadline) && read < name.taken);
         let denied_early = client.was_denied() && name_gap.is_zero();
         let ends_early = denied_early || (slept && name.ending == Ending::Silence);
         (!ends_early).then_some((name, complete))

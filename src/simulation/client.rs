@@ -167,8 +167,8 @@ pub(super) struct Client {
     /// that had to wait. And whether one waits.
     pub(super) told: usize,
     pub(super) output_waits: bool,
-    /// How much had been read when the process stood still, if it did.
-    pub(super) read_at_leap: Option<usize>,
+    /// How much had been read when the process first stood still, if it did, and when it last went on.
+    pub(super) standstill: Option<(usize, Duration)>,
 }
 
 impl Client {
@@ -227,7 +227,7 @@ impl Client {
             denied_last: false,
             told: 0,
             output_waits: false,
-            read_at_leap: None,
+            standstill: None,
             script,
         }
     }

@@ -25,7 +25,7 @@ impl ServerSocket {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
     /// A connection is gone, or has begun an output, so long after it was accepted or its last output had left, whatever
-    /// comes in.
+    /// comes in. Where the process stood still at that moment, it is gone so long after it went on.
     pub input: Duration,
     /// A connection is gone, or an output has left whole, so long after it began.
     pub output: Duration,

@@ -148,7 +148,13 @@ impl<'a> Transcript<'a> {
     /// How many bytes had been read when the process stood still for the first time while this client was there.
     #[must_use]
     pub fn read_at_standstill(&self) -> Option<usize> {
-        self.client().read_at_leap
+        self.client().standstill.map(|(read, _)| read)
+    }
+
+    /// When the process last went on after it had stood still while this client was there.
+    #[must_use]
+    pub fn went_on_at(&self) -> Option<Duration> {
+        self.client().standstill.map(|(_, went_on)| went_on)
     }
 
     /// How many bytes the kernel took of what the loop wrote.

@@ -123,7 +123,7 @@ impl Watch {
             if client.since >= turn_at {
                 client.since = now; // its deadline was set at some moment of this turn
             }
-            let due = client.stage.due(client.since, &world.limits[usize::from(client.service)]);
+            let due = due(client, &world.limits[usize::from(client.service)]);
             let is_due = due.is_some_and(|due| turn_at >= due.saturating_add(SLACK));
             client.due_turns = if is_due { client.due_turns + 1 } else { 0 };
             if due.is_some_and(waits) || client.due_turns > clients / DUE_PER_TURN {
@@ -201,6 +201,15 @@ impl World {
     pub(super) fn has_room(&self, service: u8) -> bool {
         self.inside(service) < self.places[usize::from(service)] && self.may_have_descriptor(service)
     }
+}
+
+/// When the stage of a client has to be over; `None` if it may last for ever. Where the process stood still at that moment, what it reads
+/// when it goes on can begin another wait, and that may run out first.
+fn due(client: &Client, limits: &Limits) -> Option<Duration> {
+    let due = client.stage.due(client.since, limits)?;
+    let went_on = client.standstill.map(|(_, went_on)| went_on);
+    let late = went_on.filter(|went_on| client.stage == Stage::Input && *went_on >= due);
+    Some(late.map_or(due, |went_on| went_on.saturating_add(limits.input)))
 }
 
 impl Stage {

@@ -350,7 +350,7 @@ impl World {
             if client.stage == Stage::Output || self.stopped_at.is_some() {
                 client.excuse("the server stood still while it wrote");
             }
-            client.read_at_leap.get_or_insert(client.bytes_read);
+            client.standstill.get_or_insert((client.bytes_read, self.now)).1 = self.now;
         }
         self.deliver();
     }

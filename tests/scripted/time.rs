@@ -204,7 +204,35 @@ fn bytes_that_are_here_count_before_a_deadline_that_has_passed() {
     assert_eq!(got(&leap(Script::sends(b"Ra"), b"fatul\n"), 0), b"welcome ");
     assert_eq!(got(&leap(Script::silent(), b"Rafatul\n"), 0), b"welcome ");
     assert!(has_shut(&leap(Script::silent(), b"Rafatul\nmore")), "and are no unread input at its close");
-    assert_eq!(got(&leap(Script::sends(b"Ra"), b"fatul"), 0), b"", "but they extend no deadline");
+}
+
+/// Silence ends such a name, and the gap begins when the bytes are read: here that is after the deadline.
+#[test]
+fn a_name_that_silence_ends_is_welcomed_after_a_standstill() {
+    for script in [Script::sends(b"Ra"), Script::silent()] {
+        let scene = leap(clients([script]), HOUR, b"fatul");
+        assert_eq!((got(&scene, 0), timed_out(&scene)), (b"welcome ".to_vec(), 0));
+        assert_eq!(stayed(&scene, 0), HOUR + ms(50));
+    }
+}
+
+#[test]
+fn a_deadline_that_waits_for_what_came_late_does_so_once() {
+    let mut scene = clients([Script::silent()]);
+    scene.turn().unwrap();
+    scene.does(0, Step::Send(b"Ra".to_vec()));
+    scene.stands_still(HOUR);
+    scene.answers(Call::Wait, 0, [INTERRUPTED]);
+    scene.turn().unwrap();
+    // It goes on to drip behind its deadline.
+    for _ in 0..2 {
+        scene.does(0, Step::Send(b"f".to_vec()));
+        scene.stands_still(ms(30));
+        scene.turn().unwrap();
+    }
+    let scene = served(scene);
+    assert_eq!((got(&scene, 0), timed_out(&scene)), (Vec::new(), 1));
+    assert_eq!(stayed(&scene, 0), HOUR + ms(60));
 }
 
 #[test]
