@@ -5,6 +5,7 @@ use rustix::io::Errno;
 
 use crate::figures::culprit::{Culprit, Evidence};
 use crate::figures::distribution::{Distribution, PercentileTime, Verdict, add, histogram, record};
+use crate::figures::failure::wrong::Wrong;
 use crate::figures::failure::{Failure, Failures};
 use crate::figures::parts::{Moments, Part, Parts};
 use crate::figures::percentile::Percentile;
@@ -37,6 +38,8 @@ pub(crate) struct Tally {
     pub(crate) failures: Failures,
     /// The first error without a class of its own.
     pub(crate) first_other: Option<Errno>,
+    /// The first answer that was not the right one.
+    pub(crate) first_wrong: Option<Box<Wrong>>,
     /// Visits that were due and did not begin.
     pub(crate) not_begun: u64,
     /// Visits that found no room in the server's accept queue or in a queue for datagrams, and waited for it.
@@ -74,6 +77,7 @@ impl Tally {
             resets: 0,
             failures: Failures::default(),
             first_other: None,
+            first_wrong: None,
             not_begun: 0,
             waited: 0,
             lost: 0,
@@ -163,6 +167,13 @@ impl Tally {
         self.uncorrected.note_culprit(*uncorrected, parts, culprit);
     }
 
+    /// Keeps the first wrong answer, if a visit had one.
+    pub(crate) fn note_wrong(&mut self, wrong: impl FnOnce() -> Option<Wrong>) {
+        if self.first_wrong.is_none() {
+            self.first_wrong = wrong().map(Box::new);
+        }
+    }
+
     pub(crate) fn failed(&mut self, failure: Failure, errno: Option<Errno>) {
         self.failures.note(failure, errno);
         if failure == Failure::Other {
@@ -202,6 +213,7 @@ impl Tally {
         self.foreign += other.foreign;
         self.unstamped += other.unstamped;
         self.first_other = self.first_other.or(other.first_other);
+        self.first_wrong = self.first_wrong.take().or_else(|| other.first_wrong.clone());
         self.failures.add(&other.failures);
         self.latency.add(&other.latency);
         self.corrected.add(&other.corrected);

@@ -227,6 +227,7 @@ impl<'a> Generator<'a> {
         };
         let evidence = flight.evidence(&self.plan.manners, progress);
         let (timing, errno) = (flight.timing, flight.error);
+        self.tally.note_wrong(|| flight.wrong(progress));
         self.count_until(timing.moments.ended);
         self.land(key, progress == Progress::Lost);
         let worst = self.over(&timing, evidence);

@@ -1,6 +1,7 @@
 //! What a run of the generator does.
 
 pub(crate) mod arrivals;
+pub(crate) mod exchange;
 pub(crate) mod manners;
 pub(crate) mod target;
 pub(crate) mod welcome;
@@ -10,6 +11,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::plan::arrivals::{Arrivals, Spacing, Stage};
+use crate::plan::exchange::Exchange;
 use crate::plan::manners::Manners;
 use crate::plan::target::Target;
 use crate::plan::welcome::{Names, Terminator, Welcome};
@@ -69,7 +71,7 @@ impl Plan {
         let terminator = Terminator::usual(target.kind());
         let names = Names::new(&[b"Rafatul".to_vec()], target.kind(), terminator, &Welcome::default())?;
         Ok(Plan {
-            manners: Manners { target, terminator, reset: false },
+            manners: Manners { target, terminator, reset: false, exchange: None },
             names,
             load,
             duration,
@@ -97,6 +99,14 @@ impl Plan {
         self.names = Names::new(names, self.manners.target.kind(), terminator, welcome)?;
         self.manners.terminator = terminator;
         Ok(())
+    }
+
+    /// Lets every visit send `request`, whatever that is, and expect the answer `expected`, which `exchange` says more of. The
+    /// side to write is shut behind it if `shuts`.
+    pub(crate) fn send(&mut self, request: Vec<u8>, expected: Vec<u8>, exchange: Exchange, shuts: bool) {
+        self.names = Names::fixed(request, expected);
+        self.manners.terminator = if shuts { Terminator::Eof } else { Terminator::None };
+        self.manners.exchange = Some(exchange);
     }
 
     /// The arrivals of an open loop; a closed one has none.

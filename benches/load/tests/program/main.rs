@@ -6,6 +6,7 @@
 mod described;
 mod machine;
 
+mod any_server;
 mod comparison;
 mod comparison_cut_short;
 mod installed;

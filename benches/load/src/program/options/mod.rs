@@ -1,5 +1,6 @@
 //! The command line of the load test.
 
+pub(crate) mod asked;
 pub(crate) mod values;
 
 use std::net::IpAddr;
@@ -11,8 +12,9 @@ use welcomed::net::{Endpoint, Names};
 
 use crate::figures::percentile::Percentile;
 use crate::plan::arrivals::{Spacing, Stage};
-use crate::plan::welcome::{Terminator, Welcome, check};
+use crate::plan::welcome::{Terminator, check};
 use crate::program::name::{command, name};
+use crate::program::options::asked::Asked;
 use crate::program::options::values::{
     Generated, baseline_name, count, count_or_zero, duration, duration_or_zero, figure_files, json_file,
     page_file, program, rate, seed, sources, stage,
@@ -125,9 +127,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "HOW", requires = "connect")]
     pub(crate) terminator: Option<Terminator>,
 
-    /// The welcome that is right; {name} stands for the name, {{} for a brace
-    #[arg(long, value_name = "TEXT", default_value = "welcome ", requires = "connect")]
-    pub(crate) expect: Welcome,
+    #[command(flatten)]
+    pub(crate) asked: Asked,
 
     /// Hold so many idle connections open meanwhile, and report how many of them end; each has --timeout to be accepted
     #[arg(long, value_name = "N", default_value = "0", value_parser = count_or_zero, requires = "connect")]
@@ -216,7 +217,7 @@ impl Options {
     fn file_given_twice(&self) -> Option<String> {
         // Where a folder is missing, that is reported as such.
         let mut files = self.files(Path::new("."));
-        files.extend(self.names.clone());
+        files.extend(self.names.iter().chain(&self.asked.send_file).cloned());
         let twice = files
             .iter()
             .enumerate()
@@ -281,7 +282,7 @@ impl Options {
         let unfit = cases.into_iter().find(|(given, has_meaning, _)| *given && !has_meaning);
         let unfit = unfit.map(|(.., why)| format!("{kind}:// has no {why} there"));
         let name = || check(self.name.as_bytes(), kind).err().map(|why| format!("--name: {why}"));
-        unfit.or_else(name)
+        unfit.or_else(|| self.asked.unfit(kind, self.terminator)).or_else(name)
     }
 
     /// How long a visit may last, and a datagram's answer is waited for.

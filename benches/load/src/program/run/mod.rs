@@ -43,9 +43,11 @@ pub(super) fn run(
         None => vec![options.name.clone().into_bytes()],
         Some(file) => names_in(file, endpoint.kind())?,
     };
+    let sent = options.asked.sent()?;
     enough_descriptors(options)?;
     let about = About::now(Some(endpoint.to_string()));
-    let (mut plan, first) = answering(addresses, &|target| plan(options, &names, target), stop)?;
+    let (mut plan, first) =
+        answering(addresses, &|target| plan(options, &names, sent.as_deref(), target), stop)?;
     let target = plan.manners.target.clone();
     let has_sources = target.is_beside_sources();
     preflight::complain(&needs(options, has_sources));
@@ -152,7 +154,7 @@ fn needs(options: &Options, has_sources: bool) -> Needs {
 }
 
 /// The plan that the options give for one address.
-fn plan(options: &Options, names: &[Vec<u8>], target: &Target) -> io::Result<Plan> {
+fn plan(options: &Options, names: &[Vec<u8>], sent: Option<&[u8]>, target: &Target) -> io::Result<Plan> {
     if options.sources.is_some() && !target.is_beside_sources() {
         return Err(io::Error::other(
             "--sources are addresses behind 127.0.0.1, and the server has none of those",
@@ -174,7 +176,8 @@ fn plan(options: &Options, names: &[Vec<u8>], target: &Target) -> io::Result<Pla
         stages: options.stages.clone(),
         ..Plan::plain(target.clone(), load, options.duration_of_the_run())?
     };
-    plan.visit_as(names, terminator, &options.expect)?;
+    plan.visit_as(names, terminator, &options.asked.welcome())?;
+    options.asked.plan(&mut plan, sent, options.terminator);
     plan.manners.reset = options.rst;
     Ok(plan)
 }

@@ -11,6 +11,7 @@ use crate::comparison::goals::{Goal, goals};
 use crate::comparison::{Comparison, ceiling};
 use crate::figures::distribution::PercentileTime;
 use crate::figures::failure::Reason;
+use crate::figures::failure::wrong::Wrong;
 use crate::figures::measured::Measured;
 use crate::figures::parts::Part;
 use crate::figures::tally::Tally;
@@ -91,6 +92,8 @@ struct Run<'a> {
     failures: BTreeMap<&'static str, u64>,
     /// The same with the error of the system call, where one failed.
     reasons: Vec<Reason>,
+    /// The first answer that was not the right one; null if none was.
+    first_wrong: Option<&'a Wrong>,
     /// Visits that found no room in an accept queue (Unix sockets) or in a queue for datagrams, and waited.
     waited: u64,
     /// What became of the datagrams. Zeros where there are connections, but for those sent.
@@ -226,6 +229,7 @@ impl<'a> Run<'a> {
             reset_on_purpose: tally.resets,
             failures: tally.failures_by_name().map(|(count, name)| (name, count)).collect(),
             reasons: tally.failures.reasons(),
+            first_wrong: tally.first_wrong.as_deref(),
             waited: tally.waited,
             datagrams: Datagrams::of(tally),
             latency: Percentiles::of(&tally.latency, tally.not_begun),

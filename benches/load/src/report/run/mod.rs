@@ -35,8 +35,9 @@ pub(crate) fn run(findings: &Findings<'_>) -> String {
         0 => String::new(),
         resets => format!("; {resets} reset on purpose"),
     };
+    let wrong = tally.first_wrong.as_ref().map_or_else(String::new, |wrong| format!("\n{wrong}"));
     format!(
-        "{}\n{}\n{}{resets}\n\n{datagrams}{}\n{}\n\n{}{}{}\n\
+        "{}\n{}\n{}{resets}{wrong}\n\n{datagrams}{}\n{}\n\n{}{}{}\n\
          {} visits were held back by the limit in flight.\n\
          The generator used {:.0}% of a processor.\n{}{}{}\n",
         lead::lead(measured),

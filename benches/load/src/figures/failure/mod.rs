@@ -1,5 +1,7 @@
 //! Why visits fail.
 
+pub(crate) mod wrong;
+
 use std::collections::BTreeMap;
 
 use rustix::io::Errno;

@@ -1,5 +1,8 @@
 //! One visit: the library's client machine on a socket, and the moments and the class of its end.
 
+mod answered;
+mod class;
+
 use std::io;
 use std::net::IpAddr;
 use std::os::fd::{AsRawFd as _, OwnedFd};
@@ -14,8 +17,10 @@ use welcomed::net::Kind;
 use crate::figures::culprit::Evidence;
 use crate::figures::failure::Failure;
 use crate::generator::evidence::{self, Known};
+use crate::generator::flight::class::class;
 use crate::generator::kernel_clock::KernelClock;
 use crate::generator::timing::Timing;
+use crate::plan::exchange::answer::Answer;
 use crate::plan::manners::Manners;
 use crate::plan::target::{Along, Target};
 use crate::plan::welcome::{Event, State, Terminator, Visit};
@@ -71,6 +76,8 @@ pub(crate) struct Flight {
     socket: OwnedFd,
     visit: Visit,
     expected: Vec<u8>,
+    /// The answer, where it is no welcome.
+    answer: Option<Box<Answer>>,
     /// Records that have come, where boundaries are kept: a welcome is one.
     records: usize,
     /// Datagrams that have come, and not from the server.
@@ -97,8 +104,9 @@ impl Flight {
             .open(source)
             .map_err(|errno| (class(errno, State::Created, 0, expected.len()), errno))?;
         let visit = Visit::new(request);
+        let answer = manners.exchange.as_ref().map(|exchange| Box::new(exchange.answer(&expected)));
         let (records, foreign, allowed, registered, error) = (0, 0, usize::MAX, None, None);
-        Ok(Flight { socket, visit, expected, records, foreign, timing, allowed, registered, error })
+        Ok(Flight { socket, visit, expected, answer, records, foreign, timing, allowed, registered, error })
     }
 
     /// Lets only `bytes` of the name out until [`Flight::allow`] lets out more.
@@ -138,8 +146,8 @@ impl Flight {
                 }
             }
             Err(errno) => {
-                let failure =
-                    class(errno, self.visit.state(), self.visit.welcome().len(), self.expected.len());
+                let (came, whole) = self.reply_so_far();
+                let failure = class(errno, self.visit.state(), came, whole);
                 self.fail(errno, failure, &system.clock)
             }
         }
@@ -291,6 +299,9 @@ impl Flight {
 
     /// Reads some of the reply: bytes, a record, or the one datagram that it is.
     fn read(&mut self, manners: &Manners, system: &mut System) -> Result<(), Errno> {
+        if self.answer.is_some() {
+            return self.read_answer(manners, system);
+        }
         let System { clock, along, buffer } = system;
         // One byte more than is right, so that a record that is too long is not cut to the right length.
         if self.expected.len() >= buffer.len() {
@@ -326,6 +337,9 @@ impl Flight {
 
     /// The outcome of a visit that the server has closed.
     fn verdict(&self) -> Progress {
+        if let Some(answer) = &self.answer {
+            return self.verdict_of(answer);
+        }
         let (reply, expected) = (self.visit.welcome(), &self.expected[..]);
         if reply == expected && self.records <= 1 {
             Progress::Welcomed
@@ -356,21 +370,6 @@ impl Flight {
     }
 }
 
-/// The class of an error, given where the visit stood and how much of the reply had come.
-fn class(errno: Errno, state: State, received: usize, expected: usize) -> Failure {
-    match errno {
-        // Without the file of a Unix socket nothing listens either.
-        Errno::CONNREFUSED | Errno::NOENT => Failure::Refused,
-        Errno::TIMEDOUT if state == State::Connecting => Failure::ConnectTimeout,
-        Errno::ADDRNOTAVAIL | Errno::ADDRINUSE => Failure::OutOfPorts,
-        Errno::MFILE | Errno::NFILE => Failure::OutOfDescriptors,
-        Errno::CONNRESET | Errno::PIPE | Errno::CONNABORTED if received == 0 => Failure::ResetBefore,
-        Errno::CONNRESET | Errno::PIPE | Errno::CONNABORTED if received < expected => Failure::ResetDuring,
-        Errno::CONNRESET | Errno::PIPE | Errno::CONNABORTED => Failure::ResetAfter,
-        _ => Failure::Other,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #[test]
@@ -383,7 +382,8 @@ mod tests {
         assert_eq!(lacks(Errno::ADDRINUSE), Failure::OutOfPorts);
         // The kernel has no free port at an address that is not ours either.
         let target = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let manners = Manners { target: target.into(), terminator: Terminator::Lf, reset: false };
+        let manners =
+            Manners { target: target.into(), terminator: Terminator::Lf, reset: false, exchange: None };
         let foreign = "192.0.2.1".parse().ok();
         let (request, expected) = (b"Ada\n".to_vec(), b"welcome ".to_vec());
         let begun = Flight::begin(&manners, foreign, request, expected, Timing::begin(0, 0));

@@ -1,0 +1,90 @@
+//! A visit whose answer is none of the welcome protocol: it ends where the plan says, and can be of any length.
+
+use rustix::io::Errno;
+use welcomed::net::Kind;
+
+use super::{Flight, Progress, System};
+use crate::figures::failure::Failure;
+use crate::figures::failure::wrong::Wrong;
+use crate::generator::evidence;
+use crate::plan::exchange::answer::{Answer, Verdict};
+use crate::plan::manners::Manners;
+use crate::plan::welcome::Event;
+
+/// How much is read at a time: an answer can be long, and a datagram is taken whole.
+const BUFFER_BYTES: usize = 64 * 1024;
+
+impl Flight {
+    /// Reads some of the answer: bytes, a record, or the one datagram that it is.
+    pub(super) fn read_answer(&mut self, manners: &Manners, system: &mut System) -> Result<(), Errno> {
+        let System { clock, along, buffer } = system;
+        let Some(answer) = &mut self.answer else { return Ok(()) };
+        if buffer.len() < BUFFER_BYTES {
+            buffer.resize(BUFFER_BYTES, 0);
+        }
+        let has_connections = manners.target.semantics().connections;
+        let received = match manners.target.receive(&self.socket, buffer, along) {
+            Err(Errno::INTR) => return Ok(()),
+            received => received?,
+        };
+        if !received.is_of_server {
+            self.foreign += 1;
+            return Ok(());
+        }
+        if received.bytes == 0 && has_connections {
+            let socket = &self.socket;
+            let known = || (manners.target.kind() == Kind::Tcp).then(|| evidence::known(socket)).flatten();
+            self.timing.end(known, clock);
+            answer.end_of_input();
+            self.visit.end(Event::EndOfInput);
+            return Ok(());
+        }
+        self.timing.receive(received.stamp, manners.target.is_stamped(), clock);
+        self.records += usize::from(manners.target.semantics().boundaries);
+        answer.receive(buffer.get(..received.bytes).unwrap_or_default());
+        if !has_connections {
+            answer.end_of_input();
+        }
+        if answer.sample() == self.visit.request() && manners.target.is_name_of(&self.socket) {
+            return Err(Errno::CONNREFUSED);
+        }
+        if answer.is_whole() {
+            self.timing.end_with_data();
+            self.visit.end(Event::EndOfInput);
+        }
+        Ok(())
+    }
+
+    /// The outcome of a visit whose answer has ended.
+    pub(super) fn verdict_of(&self, answer: &Answer) -> Progress {
+        match answer.verdict() {
+            // A record is one answer.
+            Verdict::Right if self.records > 1 => Progress::Failed(Failure::ExtraBytes),
+            Verdict::Right => Progress::Welcomed,
+            Verdict::Short => Progress::Failed(Failure::ShortReply),
+            Verdict::Wrong => Progress::Failed(Failure::WrongReply),
+            Verdict::Extra => Progress::Failed(Failure::ExtraBytes),
+        }
+    }
+
+    /// How many bytes of the reply have come, and with how many it is whole, as far as that can be said.
+    pub(super) fn reply_so_far(&self) -> (usize, usize) {
+        match &self.answer {
+            None => (self.visit.welcome().len(), self.expected.len()),
+            Some(answer) => {
+                let came = usize::try_from(answer.came()).unwrap_or(usize::MAX);
+                (came, if answer.is_whole() { came } else { came.saturating_add(1) })
+            }
+        }
+    }
+
+    /// What has come to a visit that has failed, if that was an answer.
+    pub(crate) fn wrong(&self, progress: Progress) -> Option<Wrong> {
+        let Progress::Failed(failure) = progress else { return None };
+        let (came, length) = match &self.answer {
+            None => (self.visit.welcome(), self.visit.welcome().len() as u64),
+            Some(answer) => (answer.sample(), answer.came()),
+        };
+        Wrong::of(failure, came, length)
+    }
+}
