@@ -2,11 +2,12 @@
 
 use hdrhistogram::Histogram;
 use rustix::io::Errno;
+use serde::Serialize;
 
 use crate::figures::culprit::{Culprit, Evidence};
 use crate::figures::distribution::{Distribution, PercentileTime, Verdict, add, histogram, record};
 use crate::figures::failure::wrong::Wrong;
-use crate::figures::failure::{Failure, Failures};
+use crate::figures::failure::{Detail, Failure, Failures};
 use crate::figures::parts::{Moments, Part, Parts};
 use crate::figures::percentile::Percentile;
 use crate::figures::stalls::Stalls;
@@ -17,6 +18,23 @@ const BATCH: usize = 64;
 
 /// What is usual is looked up anew whenever there are twice as many visits, and after so many at the latest.
 const USUAL_FOR: u64 = 4096;
+
+/// What became of connections that could be kept for more requests than one.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Connections {
+    /// Connections that were opened.
+    pub(crate) opened: u64,
+    /// Those of them that the server closed, or said that it would, behind a whole answer and before the last request.
+    pub(crate) closed_early: u64,
+}
+
+impl Connections {
+    fn add(self, other: Connections) -> Connections {
+        let closed_early = self.closed_early + other.closed_early;
+        Connections { opened: self.opened + other.opened, closed_early }
+    }
+}
 
 /// A visit that is over.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +58,8 @@ pub(crate) struct Tally {
     pub(crate) first_other: Option<Errno>,
     /// The first answer that was not the right one.
     pub(crate) first_wrong: Option<Box<Wrong>>,
+    /// What became of the connections, if they could be kept.
+    pub(crate) connections: Option<Connections>,
     /// Visits that were due and did not begin.
     pub(crate) not_begun: u64,
     /// Visits that found no room in the server's accept queue or in a queue for datagrams, and waited for it.
@@ -78,6 +98,7 @@ impl Tally {
             failures: Failures::default(),
             first_other: None,
             first_wrong: None,
+            connections: None,
             not_begun: 0,
             waited: 0,
             lost: 0,
@@ -174,10 +195,10 @@ impl Tally {
         }
     }
 
-    pub(crate) fn failed(&mut self, failure: Failure, errno: Option<Errno>) {
-        self.failures.note(failure, errno);
-        if failure == Failure::Other {
-            self.first_other = self.first_other.or(errno);
+    pub(crate) fn failed(&mut self, failure: Failure, detail: Option<Detail>) {
+        self.failures.note(failure, detail);
+        if let (Failure::Other, Some(Detail::Errno(errno))) = (failure, detail) {
+            self.first_other.get_or_insert(errno);
         }
     }
 
@@ -214,6 +235,8 @@ impl Tally {
         self.unstamped += other.unstamped;
         self.first_other = self.first_other.or(other.first_other);
         self.first_wrong = self.first_wrong.take().or_else(|| other.first_wrong.clone());
+        let connections = [self.connections, other.connections].into_iter().flatten();
+        self.connections = connections.reduce(Connections::add);
         self.failures.add(&other.failures);
         self.latency.add(&other.latency);
         self.corrected.add(&other.corrected);

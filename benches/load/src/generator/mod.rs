@@ -37,6 +37,7 @@ pub fn run(plan: &Plan, stop: &AtomicBool, tell: &mut dyn FnMut(&Glimpse<'_>)) -
     generator.wait_for_leftovers(stop);
     generator.tally.settle();
     let window = generator.schedule.window(generator.at);
+    generator.tally.connections = generator.kept.counts();
     generator.tally.not_begun = window.due - window.begun;
     #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
     let passed = generator.at.saturating_sub(generator.schedule.began).max(1) as f64;

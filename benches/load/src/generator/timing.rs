@@ -14,6 +14,8 @@ pub(super) struct Timing {
     blocked: Nanos,
     /// How often its SYN was sent again.
     syn_again: u32,
+    /// How often anything was sent again over its connection before it began.
+    again_before: u32,
     /// Whether a reply came without a stamp that could be believed.
     pub(super) is_unstamped: bool,
 }
@@ -30,7 +32,14 @@ impl Timing {
     /// A visit that begins now. It should have begun when it was `scheduled`, and could since it was `possible`.
     pub(super) fn begin(scheduled: Nanos, possible: Nanos) -> Timing {
         let moments = Moments { scheduled, possible, started: now(), ..Moments::default() };
-        Timing { moments, blocked: 0, syn_again: 0, is_unstamped: false }
+        Timing { moments, blocked: 0, syn_again: 0, again_before: 0, is_unstamped: false }
+    }
+
+    /// The same over a connection that stands, and over which so many segments were sent again before.
+    pub(super) fn over_kept(mut self, again_before: u32) -> Timing {
+        let Moments { started, connected, sending, .. } = &mut self.moments;
+        (*connected, *sending) = (*started, *started);
+        Timing { again_before, ..self }
     }
 
     /// The kernel has nothing for it.
@@ -139,13 +148,13 @@ impl Timing {
     /// What shows why it was slow, if it was at all. `connected`: it came so far.
     pub(super) fn evidence(
         &self,
-        known: impl Fn() -> Option<Known>,
+        known: impl FnOnce() -> Option<Known>,
         connected: bool,
         timed_out: bool,
     ) -> Evidence {
         // TCP sends nothing again before that.
         let known = (self.kernel_time() > TICK).then(known).flatten();
-        let again = known.map_or(0, |known| known.sent_again);
+        let again = known.map_or(0, |known| known.sent_again.saturating_sub(self.again_before));
         let (syn_again, sent_again) =
             if connected { (self.syn_again, again.saturating_sub(self.syn_again)) } else { (again, 0) };
         Evidence { syn_again, sent_again, timed_out }

@@ -6,16 +6,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use mio::{Events, Poll, Token};
-use rustix::io::Errno;
 use slab::Slab;
 
 use crate::figures::culprit::Evidence;
-use crate::figures::failure::Failure;
+use crate::figures::failure::{Detail, Failure};
 use crate::figures::measured::Glimpse;
 use crate::figures::tally::Tally;
 use crate::figures::timeline::{Slice, Timeline};
 use crate::generator::afterwards::Afterwards;
-use crate::generator::flight::{Flight, Progress, System};
+use crate::generator::flight::{Flight, Progress, System, kept::Kept};
 use crate::generator::schedule::Schedule;
 use crate::generator::timing::Timing;
 use crate::plan::{Load, Plan};
@@ -57,6 +56,7 @@ pub(super) struct Generator<'a> {
     drips: VecDeque<(Nanos, usize, u64)>,
     /// Flights that wait for room, in the order in which they began. Some may be over.
     waiting: VecDeque<(usize, u64)>,
+    pub(super) kept: Kept,
     afterwards: Afterwards,
     /// Visits that were welcomed while others could begin.
     pub(super) welcomed_in_window: u64,
@@ -92,6 +92,7 @@ impl<'a> Generator<'a> {
             deadlines: VecDeque::new(),
             drips: VecDeque::new(),
             waiting: VecDeque::new(),
+            kept: Kept::new(&plan.manners),
             afterwards: Afterwards::new(nanos(plan.timeout)),
             welcomed_in_window: 0,
             nothing_since: began,
@@ -155,33 +156,33 @@ impl<'a> Generator<'a> {
 
     fn begin(&mut self, mut timing: Timing) {
         let serial = self.schedule.begun - 1;
-        let source = usize::try_from(serial)
-            .ok()
-            .and_then(|serial| self.plan.sources.get(serial % self.plan.sources.len().max(1)).copied());
+        let source = self.plan.source(serial);
         let (request, expected) = self.plan.names.visit(serial);
         let begun = timing.moments.started;
         if self.flights.is_empty() {
             self.nothing_since = begun;
         }
-        match Flight::begin(&self.plan.manners, source, request, expected, timing) {
+        match self.kept.begin(&self.plan.manners, source, request, expected, timing) {
             Err((failure, errno)) => {
                 timing.fail(&self.system.clock);
                 self.over(&timing, Evidence::default());
                 self.schedule.rest(now());
-                self.failed(failure, Some(errno), 0);
+                self.failed(failure, Some(Detail::Errno(errno)), 0);
             }
             Ok(mut flight) => {
                 self.count_until(begun);
                 if self.pause > 0 {
                     flight = flight.slowly(1);
                 }
+                let stands = flight.is_over_kept();
                 let key = self.flights.insert((serial, flight));
                 self.deadlines.push_back((begun.saturating_add(self.timeout), key, serial));
                 if self.pause > 0 {
                     self.drips.push_back((begun.saturating_add(self.pause), key, serial));
                 }
                 // A visit that waits is not overtaken by a later one.
-                let progress = if self.waiting.is_empty() { self.drive(key) } else { Progress::NoRoom };
+                let progress =
+                    if self.waiting.is_empty() || stands { self.drive(key) } else { Progress::NoRoom };
                 match progress {
                     Progress::NoRoom => {
                         self.tally.waited += 1;
@@ -226,7 +227,7 @@ impl<'a> Generator<'a> {
             | Progress::Failed(_) => progress,
         };
         let evidence = flight.evidence(&self.plan.manners, progress);
-        let (timing, errno) = (flight.timing, flight.error);
+        let (timing, detail) = (flight.timing, flight.detail());
         self.tally.note_wrong(|| flight.wrong(progress));
         self.count_until(timing.moments.ended);
         self.land(key, progress == Progress::Lost);
@@ -246,7 +247,7 @@ impl<'a> Generator<'a> {
                 self.tally.lost += 1;
                 self.note(Slice { done: 0, failed: 1, worst });
             }
-            Progress::Failed(failure) => self.failed(failure, errno, worst),
+            Progress::Failed(failure) => self.failed(failure, detail, worst),
         }
     }
 
@@ -268,6 +269,7 @@ impl<'a> Generator<'a> {
             if was_full {
                 self.schedule.has_place(flight.timing.moments.closed);
             }
+            self.kept.keep(flight);
         } else {
             self.afterwards.keep(flight, was_lost, now());
         }
@@ -307,8 +309,8 @@ impl<'a> Generator<'a> {
         }
     }
 
-    fn failed(&mut self, failure: Failure, errno: Option<Errno>, worst: Nanos) {
-        self.tally.failed(failure, errno);
+    fn failed(&mut self, failure: Failure, detail: Option<Detail>, worst: Nanos) {
+        self.tally.failed(failure, detail);
         self.note(Slice { done: 0, failed: 1, worst });
     }
 

@@ -109,6 +109,12 @@ impl Plan {
         self.manners.exchange = Some(exchange);
     }
 
+    /// The local address that visit number `serial` comes from, if it is not the system's choice.
+    pub(crate) fn source(&self, serial: u64) -> Option<IpAddr> {
+        let index = usize::try_from(serial).ok()? % self.sources.len().max(1);
+        self.sources.get(index).copied()
+    }
+
     /// The arrivals of an open loop; a closed one has none.
     pub(crate) fn arrivals(&self) -> Option<Arrivals> {
         match self.load {

@@ -91,11 +91,12 @@ fn follow(
             let beside = options.beside.as_deref();
             compare::compare(options, &Setup { welcomed: &welcomed, beside, folder, stop: &signals.stop })
         }
-        Some(endpoint) => {
+        Some(to) => {
+            let endpoint = to.endpoint();
             let addresses = endpoint.resolve().map_err(|error| unresolved(endpoint, &error))?;
             // Until here a signal ends the program at once: a name server can be slow.
             *signals = Signals::awaited()?;
-            run::run(options, endpoint, &addresses, &signals.stop)
+            run::run(options, to, &addresses, &signals.stop)
         }
     }
 }

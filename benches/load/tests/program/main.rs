@@ -9,6 +9,7 @@ mod machine;
 mod any_server;
 mod comparison;
 mod comparison_cut_short;
+mod http;
 mod installed;
 mod limits;
 mod live;

@@ -30,6 +30,10 @@ pub enum Failure {
     WrongReply,
     /// More came than the reply.
     ExtraBytes,
+    /// A connection that had had a reply before was closed or reset before the first byte of this one.
+    KeptClosed,
+    /// A response of HTTP had another status than the right ones.
+    Status,
     /// The reply was whole, and the server did not close.
     NoClose,
     /// A datagram could not be sent before the visit's timeout: a queue, as a rule the server's, had no room.
@@ -44,7 +48,7 @@ pub enum Failure {
 
 impl Failure {
     /// Every class, in the order of a visit.
-    pub(crate) const ALL: [Failure; 14] = [
+    pub(crate) const ALL: [Failure; 16] = [
         Failure::OutOfDescriptors,
         Failure::OutOfPorts,
         Failure::Refused,
@@ -57,6 +61,8 @@ impl Failure {
         Failure::ShortReply,
         Failure::WrongReply,
         Failure::ExtraBytes,
+        Failure::KeptClosed,
+        Failure::Status,
         Failure::NoClose,
         Failure::Other,
     ];
@@ -74,6 +80,8 @@ impl Failure {
             Failure::ShortReply => "short reply",
             Failure::WrongReply => "wrong reply",
             Failure::ExtraBytes => "extra bytes",
+            Failure::KeptClosed => "kept connection closed",
+            Failure::Status => "HTTP status",
             Failure::NoClose => "no close",
             Failure::NoRoom => "no room",
             Failure::OutOfPorts => "out of local ports",
@@ -93,6 +101,8 @@ impl Failure {
             | Failure::ShortReply
             | Failure::WrongReply
             | Failure::ExtraBytes
+            | Failure::KeptClosed
+            | Failure::Status
             | Failure::OutOfPorts
             | Failure::OutOfDescriptors
             | Failure::Other => false,
@@ -100,10 +110,19 @@ impl Failure {
     }
 }
 
+/// What is known of a failure beside its class.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Detail {
+    /// The error of a system call.
+    Errno(Errno),
+    /// The status of a response of HTTP, of [`Failure::Status`] alone.
+    Status(u16),
+}
+
 /// How often visits failed in each way, and with which error of a system call.
 #[derive(Clone, Default, Debug)]
 pub(crate) struct Failures {
-    /// Without an error where the visit failed by what came, or did not come.
+    /// Without an error where the visit failed by what came, or did not come. That of [`Failure::Status`] is the status.
     reasons: BTreeMap<(Failure, Option<i32>), u64>,
 }
 
@@ -117,14 +136,20 @@ pub(crate) struct Reason {
     pub(crate) errno: Option<String>,
     /// What the system says of that error.
     pub(crate) error: Option<String>,
+    /// The status of the response, where that was not the right one.
+    pub(crate) status: Option<i32>,
     /// How many visits.
     pub(crate) count: u64,
 }
 
 impl Failures {
     /// Counts one.
-    pub(crate) fn note(&mut self, failure: Failure, errno: Option<Errno>) {
-        *self.reasons.entry((failure, errno.map(Errno::raw_os_error))).or_default() += 1;
+    pub(crate) fn note(&mut self, failure: Failure, detail: Option<Detail>) {
+        let number = detail.map(|detail| match detail {
+            Detail::Errno(errno) => errno.raw_os_error(),
+            Detail::Status(status) => status.into(),
+        });
+        *self.reasons.entry((failure, number)).or_default() += 1;
     }
 
     /// Adds those of another run.
@@ -148,11 +173,13 @@ impl Failures {
     pub(crate) fn reasons(&self) -> Vec<Reason> {
         let of_class = |class: Failure| self.reasons.iter().filter(move |((own, _), _)| *own == class);
         let reason = |((class, errno), count): (&(Failure, Option<i32>), &u64)| {
+            let (status, errno) = if *class == Failure::Status { (*errno, None) } else { (None, *errno) };
             let known = errno.map(nix::errno::Errno::from_raw);
             Reason {
                 class: class.name(),
                 errno: known.map(|errno| format!("{errno:?}")),
                 error: known.map(|errno| errno.desc().to_owned()),
+                status,
                 count: *count,
             }
         };
@@ -168,20 +195,27 @@ mod tests {
     fn failures_of_a_class_are_told_apart_by_their_error() {
         let mut failures = Failures::default();
         for _ in 0..3 {
-            failures.note(Failure::Other, Some(Errno::NETUNREACH));
+            failures.note(Failure::Other, Some(Detail::Errno(Errno::NETUNREACH)));
         }
-        failures.note(Failure::Other, Some(Errno::ACCESS));
+        failures.note(Failure::Other, Some(Detail::Errno(Errno::ACCESS)));
         failures.note(Failure::ReplyTimeout, None);
+        failures.note(Failure::Status, Some(Detail::Status(503)));
         let mut twice = failures.clone();
         twice.add(&failures);
-        assert_eq!((failures.count(Failure::Other), failures.total(), twice.total()), (4, 5, 10));
+        assert_eq!((failures.count(Failure::Other), failures.total(), twice.total()), (4, 6, 12));
         let reasons = failures.reasons();
         let told: Vec<_> =
             reasons.iter().map(|reason| (reason.class, reason.errno.as_deref(), reason.count)).collect();
         assert_eq!(
             told,
-            [("reply timeout", None, 1), ("other", Some("EACCES"), 1), ("other", Some("ENETUNREACH"), 3)]
+            [
+                ("reply timeout", None, 1),
+                ("HTTP status", None, 1),
+                ("other", Some("EACCES"), 1),
+                ("other", Some("ENETUNREACH"), 3)
+            ]
         );
-        assert_eq!(reasons[2].error.as_deref(), Some("Network is unreachable"));
+        assert_eq!(reasons[1].status, Some(503));
+        assert_eq!(reasons[3].error.as_deref(), Some("Network is unreachable"));
     }
 }

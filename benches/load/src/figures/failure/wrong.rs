@@ -29,13 +29,14 @@ impl Wrong {
     /// answer that could be looked at.
     pub(crate) fn of(failure: Failure, sample: &[u8], bytes: u64) -> Option<Wrong> {
         let is_answer = match failure {
-            Failure::ShortReply | Failure::WrongReply | Failure::ExtraBytes => true,
+            Failure::ShortReply | Failure::WrongReply | Failure::ExtraBytes | Failure::Status => true,
             Failure::Refused
             | Failure::ConnectTimeout
             | Failure::ResetBefore
             | Failure::ResetDuring
             | Failure::ResetAfter
             | Failure::ReplyTimeout
+            | Failure::KeptClosed
             | Failure::NoClose
             | Failure::NoRoom
             | Failure::OutOfPorts

@@ -4,8 +4,8 @@ use rustix::io::Errno;
 use welcomed::net::Kind;
 
 use super::{Flight, Progress, System};
-use crate::figures::failure::Failure;
 use crate::figures::failure::wrong::Wrong;
+use crate::figures::failure::{Detail, Failure};
 use crate::generator::evidence;
 use crate::plan::exchange::answer::{Answer, Verdict};
 use crate::plan::manners::Manners;
@@ -48,7 +48,7 @@ impl Flight {
         if answer.sample() == self.visit.request() && manners.target.is_name_of(&self.socket) {
             return Err(Errno::CONNREFUSED);
         }
-        if answer.is_whole() {
+        if answer.is_over() {
             self.timing.end_with_data();
             self.visit.end(Event::EndOfInput);
         }
@@ -61,9 +61,41 @@ impl Flight {
             // A record is one answer.
             Verdict::Right if self.records > 1 => Progress::Failed(Failure::ExtraBytes),
             Verdict::Right => Progress::Welcomed,
+            Verdict::Short if answer.came() == 0 => Progress::Failed(self.of_kept(Failure::ShortReply)),
             Verdict::Short => Progress::Failed(Failure::ShortReply),
             Verdict::Wrong => Progress::Failed(Failure::WrongReply),
             Verdict::Extra => Progress::Failed(Failure::ExtraBytes),
+            Verdict::Status(_) => Progress::Failed(Failure::Status),
+        }
+    }
+
+    /// What request number `number` of a connection sends, and its answer, before any of it has come.
+    pub(super) fn exchange(
+        manners: &Manners,
+        number: u64,
+        request: Vec<u8>,
+        expected: &[u8],
+    ) -> (Vec<u8>, Option<Box<Answer>>) {
+        let Some(exchange) = &manners.exchange else { return (request, None) };
+        let is_last = number >= exchange.requests;
+        let last = exchange.last_request.as_ref().filter(|_| is_last).cloned();
+        (last.unwrap_or(request), Some(Box::new(exchange.answer(expected, is_last))))
+    }
+
+    /// The class of a visit that has failed before the first byte of its answer, as a server may close a connection that is kept.
+    pub(super) fn of_kept(&self, failure: Failure) -> Failure {
+        let is_before = matches!(failure, Failure::ShortReply | Failure::ResetBefore);
+        if is_before && self.is_over_kept() { Failure::KeptClosed } else { failure }
+    }
+
+    /// What is known of its failure, if it has failed: the error of a system call, or the status of a response.
+    pub(crate) fn detail(&self) -> Option<Detail> {
+        if let Some(errno) = self.error {
+            return Some(Detail::Errno(errno));
+        }
+        match self.answer.as_ref()?.verdict() {
+            Verdict::Status(status) => Some(Detail::Status(status)),
+            Verdict::Right | Verdict::Short | Verdict::Wrong | Verdict::Extra => None,
         }
     }
 

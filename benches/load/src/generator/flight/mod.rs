@@ -2,13 +2,13 @@
 
 mod answered;
 mod class;
+pub(crate) mod kept;
+mod watched;
 
-use std::io;
 use std::net::IpAddr;
-use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 use rustix::io::Errno;
 use rustix::net::{Shutdown, sockopt};
@@ -85,14 +85,18 @@ pub(crate) struct Flight {
     pub(super) timing: Timing,
     /// The most bytes of the name that may have been sent by now, when it is sent slowly.
     allowed: usize,
-    registered: Option<Interest>,
+    registered: Option<(Token, Interest)>,
+    /// How many requests its connection has had, this one among them.
+    requests: u64,
+    /// How many segments of its connection are known to have been sent again.
+    sent_again: u32,
     /// The error that it failed with.
-    pub(crate) error: Option<Errno>,
+    error: Option<Errno>,
 }
 
 impl Flight {
     /// Begins a visit that will send `request` and should be answered with `expected`, on its timing.
-    pub(crate) fn begin(
+    fn begin(
         manners: &Manners,
         source: Option<IpAddr>,
         request: Vec<u8>,
@@ -103,10 +107,21 @@ impl Flight {
             .target
             .open(source)
             .map_err(|errno| (class(errno, State::Created, 0, expected.len()), errno))?;
-        let visit = Visit::new(request);
-        let answer = manners.exchange.as_ref().map(|exchange| Box::new(exchange.answer(&expected)));
-        let (records, foreign, allowed, registered, error) = (0, 0, usize::MAX, None, None);
-        Ok(Flight { socket, visit, expected, answer, records, foreign, timing, allowed, registered, error })
+        let (request, answer) = Flight::exchange(manners, 1, request, &expected);
+        Ok(Flight {
+            socket,
+            visit: Visit::new(request),
+            expected,
+            answer,
+            records: 0,
+            foreign: 0,
+            timing,
+            allowed: usize::MAX,
+            registered: None,
+            requests: 1,
+            sent_again: 0,
+            error: None,
+        })
     }
 
     /// Lets only `bytes` of the name out until [`Flight::allow`] lets out more.
@@ -147,7 +162,7 @@ impl Flight {
             }
             Err(errno) => {
                 let (came, whole) = self.reply_so_far();
-                let failure = class(errno, self.visit.state(), came, whole);
+                let failure = self.of_kept(class(errno, self.visit.state(), came, whole));
                 self.fail(errno, failure, &system.clock)
             }
         }
@@ -166,7 +181,7 @@ impl Flight {
     }
 
     /// What shows why it was slow, once it is over.
-    pub(super) fn evidence(&self, manners: &Manners, progress: Progress) -> Evidence {
+    pub(super) fn evidence(&mut self, manners: &Manners, progress: Progress) -> Evidence {
         let (connected, timed_out) = match progress {
             Progress::Lost => (true, true),
             Progress::Failed(failure) => {
@@ -174,7 +189,11 @@ impl Flight {
             }
             Progress::Waits | Progress::NoRoom | Progress::Welcomed | Progress::Reset => (true, false),
         };
-        self.timing.evidence(|| self.known(manners), connected, timed_out)
+        let (mut sent_again, timing) = (self.sent_again, self.timing);
+        let known = || self.known(manners).inspect(|known| sent_again = known.sent_again);
+        let evidence = timing.evidence(known, connected, timed_out);
+        self.sent_again = sent_again;
+        evidence
     }
 
     /// Whether it would block for want of room in the server's accept queue or in a queue for datagrams.
@@ -197,7 +216,9 @@ impl Flight {
             }
             State::Created | State::Connecting => Progress::Failed(Failure::ConnectTimeout),
             State::SendingName | State::ReadingWelcome | State::Closed => match self.verdict() {
-                Progress::Failed(Failure::ShortReply) => Progress::Failed(Failure::ReplyTimeout),
+                Progress::Failed(Failure::ShortReply | Failure::KeptClosed) => {
+                    Progress::Failed(Failure::ReplyTimeout)
+                }
                 Progress::Failed(failure) => Progress::Failed(failure),
                 Progress::Waits
                 | Progress::NoRoom
@@ -349,23 +370,6 @@ impl Flight {
             Progress::Failed(Failure::ShortReply)
         } else {
             Progress::Failed(Failure::WrongReply)
-        }
-    }
-
-    fn watch(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
-        let descriptor = self.socket.as_raw_fd();
-        let mut source = SourceFd(&descriptor);
-        let wanted = match self.visit.state() {
-            State::ReadingWelcome => Interest::READABLE,
-            // Watching for both shows a reset while a name is sent slowly.
-            State::Created | State::Connecting | State::SendingName | State::Closed => {
-                Interest::READABLE | Interest::WRITABLE
-            }
-        };
-        match self.registered.replace(wanted) {
-            None => registry.register(&mut source, token, wanted),
-            Some(registered) if registered != wanted => registry.reregister(&mut source, token, wanted),
-            Some(_) => Ok(()),
         }
     }
 }

@@ -1,6 +1,8 @@
 //! One answer as it comes: where it ends, and whether it is the right one.
 
 use crate::plan::exchange::comparison::{Comparison, Difference};
+use crate::plan::exchange::response::Response;
+use crate::plan::exchange::status::Statuses;
 use crate::plan::exchange::until::Until;
 
 /// How much of an answer is kept, to be shown if it is wrong.
@@ -17,20 +19,28 @@ pub(crate) enum Verdict {
     Wrong,
     /// More came.
     Extra,
+    /// Its status is not the right one.
+    Status(u16),
 }
 
 /// Where an answer ends, and how far it has come.
 #[derive(Debug)]
-pub(crate) enum Framing {
+pub(super) enum Framing {
     /// With the end of input.
     End,
     /// With so many bytes more.
     Bytes(u64),
     /// With a delimiter. What may be its beginning is held.
     Text { delimiter: Vec<u8>, held: Vec<u8> },
+    /// As a response of HTTP/1.1 does, and if the server was asked to close, when it has done so. These statuses are right.
+    Http { response: Response, statuses: Vec<Statuses>, closes: bool },
 }
 
 impl Framing {
+    pub(super) fn http(statuses: Vec<Statuses>, closes: bool) -> Framing {
+        Framing::Http { response: Response::new(), statuses, closes }
+    }
+
     pub(super) fn until(until: &Until) -> Framing {
         match until {
             Until::End => Framing::End,
@@ -53,13 +63,16 @@ pub(crate) struct Answer {
     is_whole: bool,
     /// Whether bytes came behind its end.
     has_more: bool,
+    /// Whether the end of input has come.
+    has_ended: bool,
 }
 
 impl Answer {
     /// An answer that ends as `framing` says, of which nothing has come. Without `expected` any is right.
     pub(super) fn new(framing: Framing, expected: Option<Vec<u8>>) -> Answer {
         let comparison = Comparison::with(expected);
-        Answer { framing, comparison, sample: Vec::new(), came: 0, is_whole: false, has_more: false }
+        let (sample, came) = (Vec::new(), 0);
+        Answer { framing, comparison, sample, came, is_whole: false, has_more: false, has_ended: false }
     }
 
     /// Bytes have come.
@@ -95,19 +108,55 @@ impl Answer {
                 held.drain(..length);
                 if self.is_whole { held.len() - delimiter.len() } else { 0 }
             }
+            Framing::Http { response, .. } => {
+                let behind = response.take(bytes, &mut self.comparison);
+                self.is_whole = response.is_whole();
+                behind
+            }
         }
     }
 
     /// The end of input has come.
     pub(crate) fn end_of_input(&mut self) {
-        match &self.framing {
+        self.has_ended = true;
+        match &mut self.framing {
             Framing::End => self.is_whole = true,
             Framing::Text { held, .. } if !self.is_whole => self.comparison.note(held),
             Framing::Bytes(_) | Framing::Text { .. } => {}
+            Framing::Http { response, .. } => {
+                response.end_of_input();
+                self.is_whole = response.is_whole();
+            }
         }
     }
 
-    /// Whether its end has come, so that nothing more is to be read.
+    /// Bytes had come before its request was sent. They are more than the answer before.
+    pub(crate) fn spoil(&mut self, bytes: &[u8]) {
+        self.sample.extend_from_slice(bytes);
+        self.came += bytes.len() as u64;
+        (self.is_whole, self.has_more) = (true, true);
+    }
+
+    /// Whether nothing more is to be read: its end has come, or nothing that comes can change what it is.
+    pub(crate) fn is_over(&self) -> bool {
+        match &self.framing {
+            Framing::Http { response, .. } if response.is_malformed() => true,
+            Framing::Http { closes: true, .. } => self.is_whole && (self.has_ended || self.has_more),
+            Framing::End | Framing::Bytes(_) | Framing::Text { .. } | Framing::Http { .. } => self.is_whole,
+        }
+    }
+
+    /// Whether it is whole, and the connection is kept for the next request.
+    pub(crate) fn is_kept(&self) -> bool {
+        let keeps = match &self.framing {
+            Framing::End => false,
+            Framing::Bytes(_) | Framing::Text { .. } => true,
+            Framing::Http { response, .. } => response.keeps(),
+        };
+        keeps && self.is_whole && !self.has_more && !self.has_ended
+    }
+
+    /// Whether its end has come.
     pub(crate) fn is_whole(&self) -> bool {
         self.is_whole
     }
@@ -124,13 +173,22 @@ impl Answer {
 
     /// What it was, if nothing more comes.
     pub(crate) fn verdict(&self) -> Verdict {
+        if let Framing::Http { response, statuses, .. } = &self.framing {
+            if response.is_malformed() {
+                return Verdict::Wrong;
+            }
+            let status = response.status;
+            if self.is_whole && !self.has_more && !statuses.iter().any(|right| right.contain(status)) {
+                return Verdict::Status(status);
+            }
+        }
         match self.comparison.difference() {
+            _ if self.is_whole && self.has_more => Verdict::Extra,
             // A server that just closes has not answered.
             Difference::None if self.came == 0 && self.comparison.takes_any() => Verdict::Short,
             Difference::Other => Verdict::Wrong,
             _ if !self.is_whole => Verdict::Short,
             Difference::Extra => Verdict::Extra,
-            _ if self.has_more => Verdict::Extra,
             Difference::Short => Verdict::Short,
             Difference::None => Verdict::Right,
         }

@@ -6,13 +6,16 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::Args;
-use welcomed::net::Kind;
 
 use crate::plan::Plan;
-use crate::plan::exchange::Exchange;
 use crate::plan::exchange::escapes::unescaped;
+use crate::plan::exchange::status::Statuses;
 use crate::plan::exchange::until::Until;
+use crate::plan::exchange::url::Url;
+use crate::plan::exchange::{Ends, Exchange};
 use crate::plan::welcome::{Terminator, Welcome};
+use crate::program::options::destination::Destination;
+use crate::program::options::values::count;
 use crate::system::files::at;
 
 /// The most bytes that a visit sends.
@@ -49,8 +52,16 @@ pub(crate) struct Asked {
     #[arg(long, value_name = "HOW", requires = "connect")]
     pub(crate) until: Option<Until>,
 
+    /// So many requests over each connection, one after the other. A visit is one request [default: 1]
+    #[arg(long, value_name = "N", value_parser = count, requires = "connect")]
+    pub(crate) requests: Option<u64>,
+
+    /// The statuses of HTTP that are right, such as 200,404 or 3xx [default: 2xx]
+    #[arg(long, value_name = "STATUS", value_delimiter = ',', requires = "connect")]
+    pub(crate) expect_status: Vec<Statuses>,
+
     /// The answer that is right: the welcome, where {name} stands for the name and {{} for a brace [default: 'welcome '].
-    /// With --send it is a text with the same escapes [default: any answer of at least one byte]
+    /// With --send, and as the content of a page, it is a text with the escapes of --send [default: any answer but an empty one]
     #[arg(long, value_name = "TEXT", requires = "connect")]
     pub(crate) expect: Option<Expect>,
 }
@@ -69,12 +80,32 @@ impl Asked {
         self.send.is_some() || self.send_file.is_some()
     }
 
-    /// What does not go together, at a server of this kind.
-    pub(crate) fn unfit(&self, kind: Kind, terminator: Option<Terminator>) -> Option<String> {
+    /// What does not go together, at such a server.
+    pub(super) fn unfit(
+        &self,
+        to: &Destination,
+        terminator: Option<Terminator>,
+        resets: bool,
+    ) -> Option<String> {
+        let (kind, is_page) = (to.kind(), to.page().is_some());
+        let does_not_end = self.until.as_ref().is_none_or(|until| *until == Until::End);
+        if self.requests.is_some() && !is_page && does_not_end {
+            return Some(
+                r"--requests: it takes --until bytes:N or text:TEXT to know where an answer ends".to_owned(),
+            );
+        }
+        if self.requests.is_some() && resets {
+            return Some("--rst: a connection that is reset has one request".to_owned());
+        }
+        if !self.expect_status.is_empty() && !is_page {
+            return Some(
+                "--expect-status: it is no page that is loaded, as http://HOST:PORT/PATH is".to_owned(),
+            );
+        }
         if self.until.is_some() && kind.semantics().boundaries {
             return Some(format!("--until: over {kind}:// an answer is what arrives in one piece"));
         }
-        if !self.is_of_any_server() {
+        if !self.is_of_any_server() && !is_page {
             return None;
         }
         if terminator == Some(Terminator::Lf) {
@@ -101,16 +132,35 @@ impl Asked {
         self.expect.as_ref().map_or_else(Welcome::default, |expect| expect.welcome.clone())
     }
 
-    /// Lets the visits of a plan end, and send what is `sent` instead of names.
-    pub(crate) fn plan(&self, plan: &mut Plan, sent: Option<&[u8]>, terminator: Option<Terminator>) {
-        let until = self.until.clone().unwrap_or(Until::End);
-        let Some(sent) = sent else {
-            plan.manners.exchange = self.until.is_some().then_some(Exchange { until, takes_any: false });
-            return;
-        };
+    /// Lets the visits of a plan end as the options say, and get a page, or send what is `sent`, instead of names.
+    pub(crate) fn plan(
+        &self,
+        plan: &mut Plan,
+        page: Option<&Url>,
+        sent: Option<&[u8]>,
+        terminator: Option<Terminator>,
+    ) {
+        let requests = self.requests.unwrap_or(1);
+        let until = Ends::Until(self.until.clone().unwrap_or(Until::End));
         let expected = self.expect.as_ref().and_then(|expect| unescaped(&expect.text).ok());
-        let exchange = Exchange { until, takes_any: expected.is_none() };
+        let takes_any = expected.is_none();
         let shuts = terminator == Some(Terminator::Eof);
-        plan.send(sent.to_vec(), expected.unwrap_or_default(), exchange, shuts);
+        match (page, sent) {
+            (Some(page), _) => {
+                let statuses = self.expect_status.clone();
+                let ends = Ends::Http(if statuses.is_empty() { vec![Statuses::SUCCESS] } else { statuses });
+                let last_request = Some(page.request(true));
+                let exchange = Exchange { ends, takes_any, requests, last_request };
+                plan.send(page.request(false), expected.unwrap_or_default(), exchange, false);
+            }
+            (None, Some(sent)) => {
+                let exchange = Exchange { ends: until, takes_any, requests, last_request: None };
+                plan.send(sent.to_vec(), expected.unwrap_or_default(), exchange, shuts);
+            }
+            (None, None) => {
+                let exchange = Exchange { ends: until, takes_any: false, requests, last_request: None };
+                plan.manners.exchange = self.until.is_some().then_some(exchange);
+            }
+        }
     }
 }

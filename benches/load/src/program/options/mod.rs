@@ -1,6 +1,7 @@
 //! The command line of the load test.
 
 pub(crate) mod asked;
+pub(crate) mod destination;
 pub(crate) mod values;
 
 use std::net::IpAddr;
@@ -8,13 +9,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Parser;
-use welcomed::net::{Endpoint, Names};
+use welcomed::net::Names;
 
 use crate::figures::percentile::Percentile;
 use crate::plan::arrivals::{Spacing, Stage};
 use crate::plan::welcome::{Terminator, check};
 use crate::program::name::{command, name};
 use crate::program::options::asked::Asked;
+use crate::program::options::destination::Destination;
 use crate::program::options::values::{
     Generated, baseline_name, count, count_or_zero, duration, duration_or_zero, figure_files, json_file,
     page_file, program, rate, seed, sources, stage,
@@ -32,6 +34,7 @@ const EXAMPLES: &str = "
   -c 127.0.0.1:9999 --find-knee    how many visits a second it can bear
   -c unixpacket:///run/welcomed    the same over another kind of socket
   -c udp://127.0.0.1:9999          datagrams: how many are answered and lost
+  -c http://127.0.0.1:8080/status  a page; over a Unix socket http://unix:/run/socket:/status
   --prove                          are faults reported for what they are?";
 
 /// The examples, under what stands before each.
@@ -48,9 +51,9 @@ fn examples() -> String {
 #[command(name = name(), bin_name = command(), version = welcomed::command_line::version(), allow_negative_numbers = true, max_term_width = 100, after_help = examples(), after_long_help = examples())]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub(crate) struct Options {
-    /// The server to load, HOST:PORT, or an endpoint of another kind as in the examples; without it, the comparison
-    #[arg(short, long, value_name = "ENDPOINT", value_parser = Endpoint::of_server)]
-    pub(crate) connect: Option<Endpoint>,
+    /// The server to load, HOST:PORT, an endpoint of another kind, or a page as in the examples; without it, the comparison
+    #[arg(short, long, value_name = "ENDPOINT", value_parser = Destination::parse)]
+    pub(crate) connect: Option<Destination>,
 
     /// Closed loop: so many visits at a time [default: 64]
     #[arg(long, value_name = "N", value_parser = count, conflicts_with = "rate", requires = "connect")]
@@ -109,15 +112,9 @@ pub(crate) struct Options {
     #[arg(long, value_name = "DURATION", value_parser = duration, requires = "connect")]
     pub(crate) timeout: Option<Duration>,
 
-    /// The name of every client
-    #[arg(
-        long,
-        value_name = "TEXT",
-        default_value = "Rafatul",
-        conflicts_with = "names",
-        requires = "connect"
-    )]
-    pub(crate) name: String,
+    /// The name of every client [default: Rafatul]
+    #[arg(long, value_name = "TEXT", conflicts_with = "names", requires = "connect")]
+    pub(crate) name: Option<String>,
 
     /// A file of names, one a line, taken in turn
     #[arg(long, value_name = "FILE", requires = "connect")]
@@ -261,7 +258,8 @@ impl Options {
                 "--fail-if: a closed loop asks for no rate that a part of could be reached".to_owned(),
             );
         }
-        let kind = self.connect.as_ref()?.kind();
+        let to = self.connect.as_ref()?;
+        let kind = to.kind();
         let semantics = kind.semantics();
         if semantics.names == Names::Protocol {
             return Some(format!(
@@ -281,8 +279,32 @@ impl Options {
         ];
         let unfit = cases.into_iter().find(|(given, has_meaning, _)| *given && !has_meaning);
         let unfit = unfit.map(|(.., why)| format!("{kind}:// has no {why} there"));
-        let name = || check(self.name.as_bytes(), kind).err().map(|why| format!("--name: {why}"));
-        unfit.or_else(|| self.asked.unfit(kind, self.terminator)).or_else(name)
+        let name = || check(self.every_name().as_bytes(), kind).err().map(|why| format!("--name: {why}"));
+        unfit
+            .or_else(|| self.unfit_for_a_page())
+            .or_else(|| self.asked.unfit(to, self.terminator, self.rst))
+            .or_else(name)
+    }
+
+    /// The name of every client, if they have but one.
+    pub(crate) fn every_name(&self) -> &str {
+        self.name.as_deref().unwrap_or("Rafatul")
+    }
+
+    /// An option that says what is sent, or where an answer ends, where a page is got: HTTP says both.
+    fn unfit_for_a_page(&self) -> Option<String> {
+        self.connect.as_ref()?.page()?;
+        let asked = &self.asked;
+        let given = [
+            (self.name.is_some(), "--name"),
+            (self.names.is_some(), "--names"),
+            (self.terminator.is_some(), "--terminator"),
+            (asked.send.is_some(), "--send"),
+            (asked.send_file.is_some(), "--send-file"),
+            (asked.until.is_some(), "--until"),
+        ];
+        let (_, option) = given.into_iter().find(|(given, _)| *given)?;
+        Some(format!("{option}: of a page HTTP says what is sent, and where an answer ends"))
     }
 
     /// How long a visit may last, and a datagram's answer is waited for.

@@ -10,7 +10,7 @@ use std::io::{self, ErrorKind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use welcomed::net::{Address, Endpoint, Kind};
+use welcomed::net::{Address, Kind};
 
 use crate::comparison::ceiling;
 use crate::comparison::success::succeeded;
@@ -21,6 +21,7 @@ use crate::plan::welcome::Terminator;
 use crate::plan::{Load, Plan};
 use crate::program::live::Live;
 use crate::program::options::Options;
+use crate::program::options::destination::Destination;
 use crate::program::outcome::{Outcome, nothing_measured, say_invalid};
 use crate::program::preflight::{self, Needs, OTHER_DESCRIPTORS};
 use crate::program::progress::progress;
@@ -35,17 +36,17 @@ use crate::system::processes::descriptor_limit;
 /// A run, or the search for the knee.
 pub(super) fn run(
     options: &Options,
-    endpoint: &Endpoint,
+    to: &Destination,
     addresses: &[Address],
     stop: &AtomicBool,
 ) -> io::Result<Outcome> {
     let names = match &options.names {
-        None => vec![options.name.clone().into_bytes()],
-        Some(file) => names_in(file, endpoint.kind())?,
+        None => vec![options.every_name().as_bytes().to_vec()],
+        Some(file) => names_in(file, to.kind())?,
     };
     let sent = options.asked.sent()?;
     enough_descriptors(options)?;
-    let about = About::now(Some(endpoint.to_string()));
+    let about = About::now(Some(to.to_string()));
     let (mut plan, first) =
         answering(addresses, &|target| plan(options, &names, sent.as_deref(), target), stop)?;
     let target = plan.manners.target.clone();
@@ -177,7 +178,8 @@ fn plan(options: &Options, names: &[Vec<u8>], sent: Option<&[u8]>, target: &Targ
         ..Plan::plain(target.clone(), load, options.duration_of_the_run())?
     };
     plan.visit_as(names, terminator, &options.asked.welcome())?;
-    options.asked.plan(&mut plan, sent, options.terminator);
+    let page = options.connect.as_ref().and_then(Destination::page);
+    options.asked.plan(&mut plan, page, sent, options.terminator);
     plan.manners.reset = options.rst;
     Ok(plan)
 }

@@ -14,7 +14,7 @@ use crate::figures::failure::Reason;
 use crate::figures::failure::wrong::Wrong;
 use crate::figures::measured::Measured;
 use crate::figures::parts::Part;
-use crate::figures::tally::Tally;
+use crate::figures::tally::{Connections, Tally};
 use crate::figures::timeline::Timeline;
 use crate::generator::idle::Left;
 use crate::report::about::About;
@@ -94,6 +94,8 @@ struct Run<'a> {
     reasons: Vec<Reason>,
     /// The first answer that was not the right one; null if none was.
     first_wrong: Option<&'a Wrong>,
+    /// What became of the connections; null if each had one request.
+    connections: Option<Connections>,
     /// Visits that found no room in an accept queue (Unix sockets) or in a queue for datagrams, and waited.
     waited: u64,
     /// What became of the datagrams. Zeros where there are connections, but for those sent.
@@ -230,6 +232,7 @@ impl<'a> Run<'a> {
             failures: tally.failures_by_name().map(|(count, name)| (name, count)).collect(),
             reasons: tally.failures.reasons(),
             first_wrong: tally.first_wrong.as_deref(),
+            connections: tally.connections,
             waited: tally.waited,
             datagrams: Datagrams::of(tally),
             latency: Percentiles::of(&tally.latency, tally.not_begun),

@@ -11,7 +11,7 @@ use welcomed::net::Kind;
 use crate::comparison::ceiling;
 use crate::figures::failure::Reason;
 use crate::figures::measured::Measured;
-use crate::figures::tally::Tally;
+use crate::figures::tally::{Connections, Tally};
 use crate::generator::idle::Left;
 use crate::report::run::findings::Findings;
 use crate::report::run::times::{latencies, parts};
@@ -120,6 +120,11 @@ fn beside(findings: &Findings<'_>) -> String {
     if let Some(count) = count.filter(|count| made < *count) {
         lines.push(format!("Of the {count} visits of --count only {made} began in the time for it."));
     }
+    if let Some(Connections { opened, closed_early }) = measured.tally.connections {
+        lines.push(format!(
+            "{opened} connections were opened. The server closed {closed_early} of them before their last request."
+        ));
+    }
     if let Some((asked, Left { closed, reset })) = held {
         let left = closed + reset;
         lines.push(format!(
@@ -167,9 +172,10 @@ fn errors(tally: &Tally) -> String {
 }
 
 fn reason(reason: &Reason) -> String {
-    let Reason { class, errno, error, count } = reason;
-    match (errno, error) {
-        (Some(errno), Some(error)) => format!("{count} {class} ({errno}: {error})"),
+    let Reason { class, errno, error, status, count } = reason;
+    match (errno, error, status) {
+        (Some(errno), Some(error), _) => format!("{count} {class} ({errno}: {error})"),
+        (_, _, Some(status)) => format!("{count} HTTP {status}"),
         _ => format!("{count} {class}"),
     }
 }
