@@ -98,6 +98,24 @@ impl Culprit {
         }
     }
 
+    /// Its name in files.
+    pub(crate) fn key(self) -> &'static str {
+        match self {
+            Culprit::None => "none",
+            Culprit::HeldBack => "held_back",
+            Culprit::StartedLate => "started_late",
+            Culprit::SynAgain => "syn_again",
+            Culprit::Connecting => "connecting",
+            Culprit::SentAgain => "sent_again",
+            Culprit::Waiting => "waiting",
+            Culprit::Transfer => "transfer",
+            Culprit::Closing => "closing",
+            Culprit::OwnGap => "own_gap",
+            Culprit::ReadLate => "read_late",
+            Culprit::Timeout => "timeout",
+        }
+    }
+
     /// What was so, of some visits.
     pub(crate) fn words(self) -> &'static str {
         match self {
@@ -159,6 +177,13 @@ mod tests {
         assert_eq!(of(Part::StartLag, again), Culprit::StartedLate);
         assert_eq!(of(Part::Waiting, timeout), Culprit::Timeout);
         assert_eq!(of(Part::Connecting, Evidence { syn_again: 1, ..timeout }), Culprit::SynAgain);
+    }
+
+    #[test]
+    fn a_culprit_has_one_name_in_all_files() {
+        for culprit in Culprit::ALL {
+            assert_eq!(serde_json::to_value(culprit).unwrap(), culprit.key());
+        }
     }
 
     #[test]

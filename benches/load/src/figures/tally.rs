@@ -85,6 +85,8 @@ pub(crate) struct Tally {
     usual: Parts,
     /// How many visits had been over when that was looked up.
     usual_of: u64,
+    /// The culprit of each visit, in the order in which they ended, if they are wanted. They are to be taken out now and then.
+    pub(crate) named: Option<Vec<Culprit>>,
     /// Visits that are not in the distributions yet.
     batch: Vec<Over>,
 }
@@ -113,6 +115,7 @@ impl Tally {
             stalls: Stalls::new(),
             usual: Parts::default(),
             usual_of: 0,
+            named: None,
             batch: Vec::with_capacity(BATCH),
         }
     }
@@ -186,6 +189,9 @@ impl Tally {
         self.latency.note_culprit(parts.server(), parts, of_server);
         self.corrected.note_culprit(parts.whole(), parts, culprit);
         self.uncorrected.note_culprit(*uncorrected, parts, culprit);
+        if let Some(named) = &mut self.named {
+            named.push(culprit);
+        }
     }
 
     /// Keeps the first wrong answer, if a visit had one.

@@ -35,7 +35,7 @@ pub fn run(plan: &Plan, stop: &AtomicBool, tell: &mut dyn FnMut(&Glimpse<'_>)) -
     generator.go(stop, tell)?;
     let (server, own) = usage();
     generator.wait_for_leftovers(stop);
-    generator.tally.settle();
+    generator.settle();
     let window = generator.schedule.window(generator.at);
     generator.tally.connections = generator.kept.counts();
     generator.tally.not_begun = window.due - window.begun;

@@ -14,6 +14,9 @@ pub(super) struct Timing {
     blocked: Nanos,
     /// How often its SYN was sent again.
     syn_again: u32,
+    /// Whether it was connected, and whether some of a reply had come, when it was over.
+    pub(super) was_connected: bool,
+    pub(super) was_answered: bool,
     /// How often anything was sent again over its connection before it began.
     again_before: u32,
     /// Whether a reply came without a stamp that could be believed.
@@ -32,7 +35,16 @@ impl Timing {
     /// A visit that begins now. It should have begun when it was `scheduled`, and could since it was `possible`.
     pub(super) fn begin(scheduled: Nanos, possible: Nanos) -> Timing {
         let moments = Moments { scheduled, possible, started: now(), ..Moments::default() };
-        Timing { moments, blocked: 0, syn_again: 0, again_before: 0, is_unstamped: false }
+        let (was_connected, was_answered, is_unstamped) = (false, false, false);
+        Timing {
+            moments,
+            blocked: 0,
+            syn_again: 0,
+            was_connected,
+            was_answered,
+            again_before: 0,
+            is_unstamped,
+        }
     }
 
     /// The same over a connection that stands, and over which so many segments were sent again before.
@@ -126,6 +138,7 @@ impl Timing {
     pub(super) fn finish(&mut self, at: Nanos) {
         let Moments { connected, sending, sent, first_byte, last_data, closed, ended, .. } =
             &mut self.moments;
+        (self.was_connected, self.was_answered) = (*connected > 0, *first_byte > 0);
         for moment in [connected, sending, sent, first_byte, last_data, closed] {
             if *moment == 0 {
                 *moment = at;

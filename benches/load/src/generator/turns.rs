@@ -1,5 +1,9 @@
 //! The turns of the loop: begin what is due, wait, drive what has something to do, end what has lasted too long.
 
+mod over;
+mod pending;
+mod rows;
+
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,6 +21,7 @@ use crate::generator::afterwards::Afterwards;
 use crate::generator::flight::{Flight, Progress, System, kept::Kept};
 use crate::generator::schedule::Schedule;
 use crate::generator::timing::Timing;
+use crate::generator::turns::rows::Rows;
 use crate::plan::{Load, Plan};
 use crate::system::clock::{Nanos, SECOND, Timer, nanos, now};
 
@@ -57,6 +62,7 @@ pub(super) struct Generator<'a> {
     /// Flights that wait for room, in the order in which they began. Some may be over.
     waiting: VecDeque<(usize, u64)>,
     pub(super) kept: Kept,
+    rows: Option<Rows>,
     afterwards: Afterwards,
     /// Visits that were welcomed while others could begin.
     pub(super) welcomed_in_window: u64,
@@ -75,7 +81,7 @@ impl<'a> Generator<'a> {
     pub(super) fn new(plan: &'a Plan) -> io::Result<Generator<'a>> {
         let poll = Poll::new()?;
         let timer = Timer::new(poll.registry(), TIMER)?;
-        let (system, tally, timeline) = (System::new(), Tally::new(), Timeline::new());
+        let (system, mut tally, timeline) = (System::new(), Tally::new(), Timeline::new());
         // Last, for the run begins with it.
         let schedule = Schedule::new(plan);
         let began = schedule.began;
@@ -93,6 +99,7 @@ impl<'a> Generator<'a> {
             drips: VecDeque::new(),
             waiting: VecDeque::new(),
             kept: Kept::new(&plan.manners),
+            rows: plan.rows.clone().map(|to| Rows::begin(to, began, &mut tally)),
             afterwards: Afterwards::new(nanos(plan.timeout)),
             welcomed_in_window: 0,
             nothing_since: began,
@@ -132,7 +139,7 @@ impl<'a> Generator<'a> {
             self.close_sockets();
             if self.at - self.told >= TELL_EVERY {
                 self.told = self.at;
-                self.tally.settle();
+                self.settle();
                 let (passed, in_flight) = (self.at - self.schedule.began, self.flights.len());
                 tell(&Glimpse { tally: &self.tally, passed, in_flight });
             }
@@ -165,9 +172,10 @@ impl<'a> Generator<'a> {
         match self.kept.begin(&self.plan.manners, source, request, expected, timing) {
             Err((failure, errno)) => {
                 timing.fail(&self.system.clock);
-                self.over(&timing, Evidence::default());
+                let outcome = (Progress::Failed(failure), Some(Detail::Errno(errno)));
+                self.over(serial, &timing, Evidence::default(), outcome);
                 self.schedule.rest(now());
-                self.failed(failure, Some(Detail::Errno(errno)), 0);
+                self.failed(failure, outcome.1, 0);
             }
             Ok(mut flight) => {
                 self.count_until(begun);
@@ -205,7 +213,7 @@ impl<'a> Generator<'a> {
 
     /// Notes what a flight has come to.
     fn came_to(&mut self, key: usize, progress: Progress) {
-        let Some((_, flight)) = self.flights.get_mut(key) else { return };
+        let Some((serial, flight)) = self.flights.get_mut(key) else { return };
         if let Progress::Waits | Progress::NoRoom = progress {
             return;
         }
@@ -227,11 +235,11 @@ impl<'a> Generator<'a> {
             | Progress::Failed(_) => progress,
         };
         let evidence = flight.evidence(&self.plan.manners, progress);
-        let (timing, detail) = (flight.timing, flight.detail());
+        let (serial, timing, detail) = (*serial, flight.timing, flight.detail());
         self.tally.note_wrong(|| flight.wrong(progress));
         self.count_until(timing.moments.ended);
         self.land(key, progress == Progress::Lost);
-        let worst = self.over(&timing, evidence);
+        let worst = self.over(serial, &timing, evidence, (progress, detail));
         match progress {
             Progress::Waits | Progress::NoRoom => {}
             Progress::Welcomed => {
@@ -249,16 +257,6 @@ impl<'a> Generator<'a> {
             }
             Progress::Failed(failure) => self.failed(failure, detail, worst),
         }
-    }
-
-    /// Notes the times of a visit that is over. Gives the server's time of it.
-    fn over(&mut self, timing: &Timing, evidence: Evidence) -> Nanos {
-        let moments = &timing.moments;
-        self.tally.unstamped += u64::from(timing.is_unstamped);
-        let closed_loop = matches!(self.plan.load, Load::Closed(_));
-        let stall = closed_loop.then(|| moments.closed.saturating_sub(self.nothing_since));
-        self.nothing_since = moments.ended;
-        self.tally.over(moments, evidence, stall)
     }
 
     /// Ends a flight. A connection is closed; to a socket for datagrams more can come.
@@ -284,17 +282,6 @@ impl<'a> Generator<'a> {
         }
     }
 
-    /// Lets the flights that wait for room try again, until one finds none.
-    fn try_again(&mut self) {
-        while let Some((key, serial)) = self.waiting.front().copied() {
-            let flies = self.flights.get(key).is_some_and(|(flying, _)| *flying == serial);
-            if flies && self.drive(key) == Progress::NoRoom {
-                return;
-            }
-            self.waiting.pop_front();
-        }
-    }
-
     /// Waits until the last socket of a datagram's visit is closed. If waiting fails they are closed at once: answers that are
     /// late are worth less than all other figures.
     pub(super) fn wait_for_leftovers(&mut self, stop: &AtomicBool) {
@@ -316,22 +303,6 @@ impl<'a> Generator<'a> {
 
     fn note(&mut self, what: Slice) {
         self.timeline.note(self.nothing_since.saturating_sub(self.schedule.began), what);
-    }
-
-    /// Sends the next byte of every name that is due.
-    fn drip(&mut self) {
-        while let Some((at, key, serial)) = self.drips.front().copied()
-            && at <= self.at
-        {
-            self.drips.pop_front();
-            let Some((flying, flight)) = self.flights.get_mut(key) else { continue };
-            if *flying == serial {
-                if flight.allow() {
-                    self.drips.push_back((at.saturating_add(self.pause), key, serial));
-                }
-                self.drive(key);
-            }
-        }
     }
 
     /// Ends the flights that have lasted too long.

@@ -15,6 +15,7 @@ use crate::plan::exchange::Exchange;
 use crate::plan::manners::Manners;
 use crate::plan::target::Target;
 use crate::plan::welcome::{Names, Terminator, Welcome};
+use crate::system::rows::RowSender;
 
 /// How visits begin.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -57,6 +58,8 @@ pub struct Plan {
     pub seed: u64,
     /// The stages of an open loop, one after the other, instead of the one rate. None: there is that rate alone.
     pub stages: Vec<Stage>,
+    /// Where a row of each visit goes, if there are any.
+    pub(crate) rows: Option<RowSender>,
     /// The process that serves, if its processor time is to be measured.
     pub server: Option<u32>,
 }
@@ -82,6 +85,7 @@ impl Plan {
             pause: Duration::ZERO,
             seed: 1,
             stages: Vec::new(),
+            rows: None,
             server: None,
         })
     }

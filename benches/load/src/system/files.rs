@@ -39,6 +39,35 @@ pub(crate) fn write(file: &Path, text: &str) -> io::Result<()> {
     written().map_err(|error| at(file, &error))
 }
 
+/// A file that is written for as long as a run lasts. Until it is done, what was there before stays.
+pub(crate) struct Growing(Way);
+
+impl Growing {
+    /// One that will have this place. Nothing is opened yet that could wait for a reader.
+    pub(crate) fn begin(place: &Path) -> io::Result<Growing> {
+        way(place).map(Growing)
+    }
+
+    /// Opens it. A pipe waits for its reader.
+    pub(crate) fn file(&self) -> io::Result<File> {
+        match &self.0 {
+            Way::Beside(beside, _) => beside.as_file().try_clone(),
+            Way::InPlace(place) => File::options().write(true).truncate(true).open(place),
+        }
+    }
+
+    /// It has all that it will have.
+    pub(crate) fn done(self) -> io::Result<()> {
+        match self.0 {
+            Way::InPlace(_) => Ok(()),
+            Way::Beside(beside, place) => {
+                beside.as_file().sync_all()?;
+                beside.persist(&place).map(drop).map_err(|refused| refused.error)
+            }
+        }
+    }
+}
+
 /// Whether two paths lead to one regular file, which is there or will be.
 pub(crate) fn are_one(one: &Path, other: &Path) -> bool {
     let place = |path: &Path| Some((fs::canonicalize(folder(path)).ok()?, path.file_name()?.to_owned()));

@@ -3,5 +3,6 @@
 pub(crate) mod clock;
 pub(crate) mod files;
 pub(crate) mod processes;
+pub(crate) mod rows;
 pub(crate) mod signals;
 pub(crate) mod tied;

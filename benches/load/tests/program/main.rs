@@ -14,4 +14,5 @@ mod installed;
 mod limits;
 mod live;
 mod results;
+mod rows;
 mod wire;

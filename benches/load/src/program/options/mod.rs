@@ -151,6 +151,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE", value_parser = json_file, conflicts_with = "prove")]
     pub(crate) json: Option<PathBuf>,
 
+    /// Where to write a row for each visit, as CSV: its moments, what came of it, and what made it slow
+    #[arg(long, value_name = "FILE", value_parser = page_file, requires = "connect", conflicts_with = "find_knee")]
+    pub(crate) visits: Option<PathBuf>,
+
     /// Where to write a page with a picture of the run
     #[arg(long, value_name = "FILE", value_parser = page_file, requires = "connect", conflicts_with = "find_knee")]
     pub(crate) html: Option<PathBuf>,
@@ -196,7 +200,8 @@ impl Options {
     /// The files that will be written. Those of the comparison are in `folder`, unless they are asked for elsewhere; a folder
     /// that is not there yet is made later.
     pub(crate) fn files(&self, folder: &Path) -> Vec<PathBuf> {
-        let mut files: Vec<PathBuf> = self.json.iter().chain(&self.html).cloned().collect();
+        let mut files: Vec<PathBuf> =
+            self.json.iter().chain(&self.html).chain(&self.visits).cloned().collect();
         if self.connect.is_none() && !self.prove {
             let usual = folder.join("report.json");
             let json = self.json.as_ref().filter(|json| !is_standard_output(json)).unwrap_or(&usual);

@@ -32,6 +32,7 @@ use crate::program::say::{Output, is_standard_output};
 use crate::report::about::About;
 use crate::report::{self, Findings, Report};
 use crate::system::processes::descriptor_limit;
+use crate::system::rows::{RowFile, RowSender};
 
 /// A run, or the search for the knee.
 pub(super) fn run(
@@ -40,15 +41,11 @@ pub(super) fn run(
     addresses: &[Address],
     stop: &AtomicBool,
 ) -> io::Result<Outcome> {
-    let names = match &options.names {
-        None => vec![options.every_name().as_bytes().to_vec()],
-        Some(file) => names_in(file, to.kind())?,
-    };
-    let sent = options.asked.sent()?;
     enough_descriptors(options)?;
+    let rows = options.visits.as_deref().map(RowFile::begin).transpose()?;
     let about = About::now(Some(to.to_string()));
-    let (mut plan, first) =
-        answering(addresses, &|target| plan(options, &names, sent.as_deref(), target), stop)?;
+    let rows_to = || rows.as_ref().and_then(RowFile::sender);
+    let (mut plan, first) = planned(options, to, addresses, &rows_to, stop)?;
     let target = plan.manners.target.clone();
     let has_sources = target.is_beside_sources();
     preflight::complain(&needs(options, has_sources));
@@ -67,7 +64,11 @@ pub(super) fn run(
     }
     // A visit that came before the warm-up is a part of that.
     let first = first.filter(|_| options.warmup.is_zero());
+    plan.rows = rows_to().map(|rows| rows.after(first.as_ref().map_or(0, Measured::begun)));
     let measured = measure(&plan, first, stop)?;
+    plan.rows = None;
+    let rows = rows.map(RowFile::finish);
+    let thinned_to = thinned_to(&plan, &measured);
     let left = (asked > 0).then(|| (asked, idle::left(&held)));
     drop(held);
     let thresholds = thresholds::judge(options, &measured);
@@ -75,19 +76,44 @@ pub(super) fn run(
         about: Some(&about),
         percentiles: &options.percentiles,
         at_a_time: options.at_a_time(),
-        thinned_to: thinned_to(&plan, &measured),
+        thinned_to,
         count: options.count,
         held: left,
         interrupted: stop.load(Ordering::Relaxed),
         thresholds: &thresholds,
+        rows: rows.as_ref(),
         ..Findings::of(&measured)
     };
     show(options, &findings, stop)?;
+    if let Some(failed) = rows.and_then(|rows| rows.failed) {
+        return Err(failed);
+    }
     let is_invalid = plan.load.is_open() && measured.welcomed() > 0 && measured.is_spoiled();
     if is_invalid {
         say_invalid();
     }
-    Ok(thresholds::outcome(options, &thresholds, is_invalid || findings.thinned_to.is_some()))
+    Ok(thresholds::outcome(options, &thresholds, is_invalid || thinned_to.is_some()))
+}
+
+/// The plan that the options give, and the first visit if that is made by now.
+fn planned(
+    options: &Options,
+    to: &Destination,
+    addresses: &[Address],
+    rows_to: &dyn Fn() -> Option<RowSender>,
+    stop: &AtomicBool,
+) -> io::Result<(Plan, Option<Measured>)> {
+    let names = match &options.names {
+        None => vec![options.every_name().as_bytes().to_vec()],
+        Some(file) => names_in(file, to.kind())?,
+    };
+    let sent = options.asked.sent()?;
+    let plan_for = |target: &Target| {
+        // A visit before the warm-up has no row either.
+        let rows = rows_to().filter(|_| options.warmup.is_zero());
+        Ok(Plan { rows, ..plan(options, &names, sent.as_deref(), target)? })
+    };
+    answering(addresses, &plan_for, stop)
 }
 
 /// How many sockets a closed loop over datagrams could have open, if it was thinner than asked for because it needed more. Those

@@ -135,6 +135,8 @@ struct Run<'a> {
     generator_limited: bool,
     /// The idle connections; null if none were held.
     held: Option<Held>,
+    /// The rows of the visits in the file of `--visits`; null without one.
+    rows: Option<Rows>,
     /// The thresholds that were given, with what came of them.
     thresholds: &'a [Judged],
     /// What happened when.
@@ -153,6 +155,16 @@ struct Held {
     closed: usize,
     /// Those that were reset meanwhile.
     reset: usize,
+}
+
+/// Rows in a file.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Rows {
+    /// Rows that were written.
+    written: u64,
+    /// Visits without a row: there was no room for it, or it could not be written.
+    missing: u64,
 }
 
 /// Numbers of datagrams.
@@ -256,6 +268,7 @@ impl<'a> Run<'a> {
             generator_ceiling: ceiling,
             generator_limited: ceiling::limited(measured, ceiling),
             held: findings.held.map(held),
+            rows: findings.rows.map(|rows| Rows { written: rows.rows, missing: rows.dropped }),
             thresholds: findings.thresholds,
             timeline: &measured.timeline,
             net: measured.net,

@@ -5,6 +5,7 @@ use crate::figures::percentile::Percentile;
 use crate::generator::idle::Left;
 use crate::report::about::About;
 use crate::report::thresholds::Judged;
+use crate::system::rows::Written;
 
 /// A run with what is known beside its figures.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +25,8 @@ pub(crate) struct Findings<'a> {
     pub(crate) count: Option<u64>,
     /// How many idle connections were held, and those that ended meanwhile.
     pub(crate) held: Option<(usize, Left)>,
+    /// What became of the rows of the visits, if there is a file of them.
+    pub(crate) rows: Option<&'a Written>,
     /// Whether a signal ended it early.
     pub(crate) interrupted: bool,
     /// The thresholds, with what came of them.
@@ -42,6 +45,7 @@ impl<'a> Findings<'a> {
             thinned_to: None,
             count: None,
             held: None,
+            rows: None,
             interrupted: false,
             thresholds: &[],
         }

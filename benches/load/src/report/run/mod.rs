@@ -17,6 +17,7 @@ use crate::report::run::findings::Findings;
 use crate::report::run::times::{latencies, parts};
 use crate::report::table::{lost, net, rate, table};
 use crate::system::clock::Nanos;
+use crate::system::rows::Written;
 
 /// The run in tables.
 impl fmt::Display for Measured {
@@ -124,6 +125,14 @@ fn beside(findings: &Findings<'_>) -> String {
         lines.push(format!(
             "{opened} connections were opened. The server closed {closed_early} of them before their last request."
         ));
+    }
+    if let Some(Written { rows, dropped, .. }) = findings.rows {
+        lines.push(match dropped {
+            0 => format!("{rows} visits have a row in the file of --visits."),
+            _ => format!(
+                "{rows} visits have a row in the file of --visits. {dropped} are missing: it could not be written as fast, or at all."
+            ),
+        });
     }
     if let Some((asked, Left { closed, reset })) = held {
         let left = closed + reset;
