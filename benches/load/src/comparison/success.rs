@@ -16,7 +16,9 @@ pub(crate) fn succeeded(tally: &Tally) -> io::Result<()> {
         Some((count, name)) => {
             let first = tally.first_other.filter(|_| name == Failure::Other.name());
             let first = first.map_or_else(String::new, |errno| format!(": {}", io::Error::from(errno)));
-            Err(io::Error::other(format!("no visit succeeded: {count} {name}{first}")))
+            let wrong = tally.first_wrong.as_ref().filter(|wrong| wrong.class == name);
+            let wrong = wrong.map_or_else(String::new, |wrong| format!("; {}", wrong.brief()));
+            Err(io::Error::other(format!("no visit succeeded: {count} {name}{first}{wrong}")))
         }
         None => Ok(()),
     }

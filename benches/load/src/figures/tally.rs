@@ -23,7 +23,7 @@ const USUAL_FOR: u64 = 4096;
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Connections {
-    /// Connections that were opened.
+    /// Connections that were begun, those that failed among them.
     pub(crate) opened: u64,
     /// Those of them that the server closed, or said that it would, behind a whole answer and before the last request.
     pub(crate) closed_early: u64,

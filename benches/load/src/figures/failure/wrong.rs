@@ -54,6 +54,19 @@ impl Wrong {
     }
 }
 
+impl Wrong {
+    /// Its beginning, for one line.
+    pub(crate) fn brief(&self) -> String {
+        const SHOWN_MAX_CHARS: usize = 80;
+        let shown: String = self.text.chars().take(SHOWN_MAX_CHARS).collect();
+        let more = if shown.len() < self.text.len() { "..." } else { "" };
+        match self.bytes {
+            0 => "the first had no bytes".to_owned(),
+            bytes => format!("the first had {bytes} bytes: {shown}{more}"),
+        }
+    }
+}
+
 /// In two lines, or in one if nothing came.
 impl Display for Wrong {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -85,6 +98,8 @@ mod tests {
         let long = of(&[b'x'; 10_000]);
         assert_eq!((long.bytes, long.text.len(), long.hex.len()), (10_000, 256, 256 * 3 - 1));
         assert!(long.to_string().contains("had 10000 bytes, of which the first 256 are: xxx"), "{long}");
+        assert_eq!(long.brief(), format!("the first had 10000 bytes: {}...", "x".repeat(80)));
+        assert_eq!(of(b"no\n").brief(), "the first had 3 bytes: no\\n");
         assert_eq!(of(b"").to_string(), "The first wrong answer (wrong reply) had no bytes.");
         assert_eq!(Wrong::of(Failure::ReplyTimeout, b"wel", 3), None);
     }

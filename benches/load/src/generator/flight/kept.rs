@@ -44,10 +44,11 @@ impl Kept {
         expected: Vec<u8>,
         timing: Timing,
     ) -> Result<Flight, (Failure, Errno)> {
-        match self.take() {
-            Some((kept, stray)) => Ok(kept.again(manners, request, expected, timing, &stray)),
-            None => Flight::begin(manners, source, request, expected, timing),
+        if let Some((kept, stray)) = self.take() {
+            return Ok(kept.again(manners, request, expected, timing, &stray));
         }
+        self.counts.opened += 1;
+        Flight::begin(manners, source, request, expected, timing)
     }
 
     /// Takes the connection that was kept last, if there is one, with the bytes that no request has asked for.
@@ -58,7 +59,6 @@ impl Kept {
                 Standing::Open(stray) => return Some((flight, stray)),
             }
         }
-        self.counts.opened += 1;
         None
     }
 
