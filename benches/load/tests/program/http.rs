@@ -2,13 +2,14 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::Ordering;
 
 use serde_json::Value;
 
 use crate::any_server::{load, server};
+use crate::comparison_cut_short::welcomed;
 use crate::machine::{PROGRAM, run, text, until};
 
 /// A server's process, which ends with the test.
@@ -117,6 +118,8 @@ fn nginx_is_loaded_and_both_sides_count_the_same() {
             "{url}"
         );
         before = logged.len();
+        // The generator's own limit is that of other visits.
+        assert!(run["generator_ceiling"].is_null(), "{url}");
         if more.contains(&"--requests") {
             assert_eq!(run["connections"]["opened"], connections, "{url}");
             let early = if more.contains(&"100") { 30 } else { 0 };
@@ -316,16 +319,6 @@ fn late(mut client: TcpStream, more: &[u8]) {
     if !more.is_empty() {
         let _ = client.read(&mut [0; 1024]);
     }
-}
-
-/// The server of this project, with its status. It is built beside this package's program where the whole workspace is.
-fn welcomed() -> Option<PathBuf> {
-    let program = Path::new(PROGRAM).with_file_name("welcomed");
-    if !program.is_file() {
-        assert!(std::env::var_os("CI").is_none(), "CI builds welcomed");
-        let _ = writeln!(std::io::stderr(), "NOT TESTED: welcomed is not built");
-    }
-    program.is_file().then_some(program)
 }
 
 #[test]

@@ -291,6 +291,12 @@ impl Options {
             .or_else(name)
     }
 
+    /// Whether visits send names, and read to the end of input.
+    pub(crate) fn sends_names(&self) -> bool {
+        let is_page = self.connect.as_ref().is_some_and(|to| to.page().is_some());
+        !is_page && !self.asked.is_of_any_server() && self.asked.until.is_none()
+    }
+
     /// The name of every client, if they have but one.
     pub(crate) fn every_name(&self) -> &str {
         self.name.as_deref().unwrap_or("Rafatul")

@@ -211,13 +211,14 @@ fn plan(options: &Options, names: &[Vec<u8>], sent: Option<&[u8]>, target: &Targ
 }
 
 /// The table on standard output, and the files that were asked for. All this comes before the generator's own ceiling is
-/// measured, and again where that adds something.
+/// measured, and again where that adds something. The ceiling is of visits that send a name, over TCP.
 fn show(options: &Options, findings: &Findings<'_>, stop: &AtomicBool) -> io::Result<()> {
     let mut findings = *findings;
     let mut output = Output::with_json(options.json.as_deref());
     output.say(&report::run(&findings));
     write_files(options, &findings, &mut output);
-    if findings.measured.kind == Kind::Tcp && !stop.load(Ordering::Relaxed) {
+    let has_ceiling = findings.measured.kind == Kind::Tcp && options.sends_names();
+    if has_ceiling && !stop.load(Ordering::Relaxed) {
         progress(&"measuring the generator's own ceiling");
         let ceiling = ceiling::measure(64, Duration::from_millis(500), None, stop);
         progress(&"");
