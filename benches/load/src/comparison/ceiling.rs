@@ -33,9 +33,11 @@ pub(crate) fn was_reached(rate: f64, busy: f64, ceiling: Option<f64>) -> bool {
     busy > BUSY || ceiling.is_some_and(|ceiling| rate > ceiling * BUSY)
 }
 
-/// The same of one run.
+/// The same of one run. Of several threads one that is at its limit is enough.
 pub(crate) fn limited(measured: &Measured, ceiling: Option<f64>) -> bool {
-    was_reached(measured.rate(), measured.busy(), ceiling)
+    let busiest =
+        measured.contributions.iter().map(|generator| generator.busy).fold(measured.busy(), f64::max);
+    was_reached(measured.rate(), busiest, ceiling)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 
 use hdrhistogram::Histogram;
 
-use crate::figures::distribution::{add, histogram, record};
+use crate::figures::distribution::{add, histogram, record, small};
 use crate::system::clock::Nanos;
 
 /// The pauses between one visit's end and the next, while some were in flight.
@@ -17,6 +17,11 @@ pub(crate) struct Stalls {
 impl Stalls {
     pub(crate) fn new() -> Stalls {
         Stalls { pauses: histogram() }
+    }
+
+    /// None, without room for any.
+    pub(crate) fn none() -> Stalls {
+        Stalls { pauses: small() }
     }
 
     /// Notes that from the moment at which the last end was read nothing came for so long.

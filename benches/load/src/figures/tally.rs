@@ -120,6 +120,23 @@ impl Tally {
         }
     }
 
+    /// The counts and the server's times, which is what is shown of a run while it goes on. It is settled.
+    pub(crate) fn glimpse(&self) -> Tally {
+        let none = Distribution::none;
+        Tally {
+            failures: self.failures.clone(),
+            latency: self.latency.without_culprits(),
+            corrected: none(),
+            uncorrected: none(),
+            parts: Part::ALL.map(|_| none().times),
+            stalls: Stalls::none(),
+            first_wrong: self.first_wrong.clone(),
+            named: None,
+            batch: Vec::new(),
+            ..*self
+        }
+    }
+
     /// Notes the times of a visit that is over, however it ended, and in a closed loop how long none had ended before. Gives
     /// the server's time of it.
     pub(crate) fn over(&mut self, moments: &Moments, evidence: Evidence, stall: Option<Nanos>) -> Nanos {

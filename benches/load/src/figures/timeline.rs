@@ -58,8 +58,7 @@ impl Timeline {
     pub(crate) fn note(&mut self, at: Nanos, what: Slice) {
         let mut index = self.index(at);
         while index >= SLICES {
-            self.slices = self.slices.chunks(2).map(Slice::sum).collect();
-            self.width *= 2;
+            self.widen();
             index = self.index(at);
         }
         if self.slices.len() <= index {
@@ -67,6 +66,29 @@ impl Timeline {
         }
         if let Some(slice) = self.slices.get_mut(index) {
             slice.add(what);
+        }
+    }
+
+    /// Makes one slice of two neighbours.
+    fn widen(&mut self) {
+        self.slices = self.slices.chunks(2).map(Slice::sum).collect();
+        self.width *= 2;
+    }
+
+    /// Adds what happened in another run, as long after its beginning.
+    pub(crate) fn add(&mut self, other: &Timeline) {
+        let mut other = other.clone();
+        while self.width < other.width {
+            self.widen();
+        }
+        while other.width < self.width {
+            other.widen();
+        }
+        if self.slices.len() < other.slices.len() {
+            self.slices.resize(other.slices.len(), Slice::default());
+        }
+        for (sum, slice) in self.slices.iter_mut().zip(&other.slices) {
+            sum.add(*slice);
         }
     }
 
@@ -103,6 +125,31 @@ mod tests {
         assert_eq!(timeline.slices.iter().map(|slice| slice.done).sum::<u64>(), 1000);
         assert!(timeline.slices.is_sorted_by_key(|slice| slice.worst), "each is in its place");
         assert_eq!(timeline.slices.last().unwrap().worst, 999);
+    }
+
+    #[test]
+    fn timelines_of_any_width_are_added_moment_by_moment() {
+        use super::{Slice, Timeline};
+        let of = |seconds: std::ops::Range<u64>| {
+            let mut timeline = Timeline::new();
+            for at in seconds {
+                timeline.note(at * 1_000_000_000, Slice { done: 1, failed: 2, worst: 500 - at });
+            }
+            timeline
+        };
+        let (short, long) = (of(0..2), of(0..300));
+        let [mut one, mut other] = [short.clone(), long.clone()];
+        one.add(&long);
+        other.add(&short);
+        assert_eq!((one.width, &one.slices), (other.width, &other.slices));
+        assert_eq!(
+            one.slices
+                .iter()
+                .map(|slice| (slice.done, slice.failed))
+                .fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1)),
+            (302, 604)
+        );
+        assert_eq!((one.width, one.slices[0].done), (long.width, long.slices[0].done + 2));
     }
 
     #[test]

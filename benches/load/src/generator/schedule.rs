@@ -1,6 +1,7 @@
 //! Which visit is due when, and whether it may begin.
 
 use std::collections::VecDeque;
+use std::sync::OnceLock;
 
 use crate::figures::measured::Window;
 use crate::plan::arrivals::Arrivals;
@@ -46,10 +47,10 @@ pub(super) struct Schedule {
 }
 
 impl Schedule {
-    /// The schedule of a run that begins now.
-    pub(super) fn new(plan: &Plan) -> Schedule {
+    /// The schedule of a run that begins now. If another thread of it is there already, it has begun with that.
+    pub(super) fn new(plan: &Plan, began: &OnceLock<Nanos>) -> Schedule {
         let arrivals = plan.arrivals();
-        let began = now();
+        let began = *began.get_or_init(now);
         Schedule {
             load: plan.load,
             arrivals,
@@ -176,7 +177,7 @@ mod tests {
     fn schedule(load: Load) -> Schedule {
         let target = std::net::SocketAddr::from(([127, 0, 0, 1], 9));
         let plan = Plan::plain(target, load, Duration::from_secs(1)).unwrap();
-        let mut schedule = Schedule::new(&plan);
+        let mut schedule = Schedule::new(&plan, &OnceLock::new());
         schedule.began = now() - SECOND / 2;
         schedule.free_since = schedule.began;
         schedule

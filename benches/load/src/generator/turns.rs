@@ -6,6 +6,7 @@ mod rows;
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -78,12 +79,12 @@ pub(super) struct Generator<'a> {
 }
 
 impl<'a> Generator<'a> {
-    pub(super) fn new(plan: &'a Plan) -> io::Result<Generator<'a>> {
+    pub(super) fn new(plan: &'a Plan, began: &OnceLock<Nanos>) -> io::Result<Generator<'a>> {
         let poll = Poll::new()?;
         let timer = Timer::new(poll.registry(), TIMER)?;
         let (system, mut tally, timeline) = (System::new(), Tally::new(), Timeline::new());
         // Last, for the run begins with it.
-        let schedule = Schedule::new(plan);
+        let schedule = Schedule::new(plan, began);
         let began = schedule.began;
         Ok(Generator {
             plan,
@@ -163,8 +164,9 @@ impl<'a> Generator<'a> {
 
     fn begin(&mut self, mut timing: Timing) {
         let serial = self.schedule.begun - 1;
-        let source = self.plan.source(serial);
-        let (request, expected) = self.plan.names.visit(serial);
+        let number = self.plan.share.number(serial);
+        let source = self.plan.source(number);
+        let (request, expected) = self.plan.names.visit(number);
         let begun = timing.moments.started;
         if self.flights.is_empty() {
             self.nothing_since = begun;

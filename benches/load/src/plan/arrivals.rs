@@ -49,6 +49,8 @@ pub(crate) struct Arrivals {
     /// The next arrival, in 2⁻³² ns since the start.
     next: u128,
     random: Xoshiro256PlusPlus,
+    /// How far the next but one is behind the next one, in arrivals.
+    step: u64,
 }
 
 impl Arrivals {
@@ -65,13 +67,22 @@ impl Arrivals {
             (end, stage.gap())
         });
         let random = Xoshiro256PlusPlus::seed_from_u64(seed);
-        let mut arrivals = Arrivals { spacing, stages: stages.collect(), next: 0, random };
+        let mut arrivals = Arrivals { spacing, stages: stages.collect(), next: 0, random, step: 1 };
         match spacing {
             Spacing::Poisson => arrivals.advance(),
             // From the middle of the first gap, so that in n gaps there are n arrivals.
             Spacing::Uniform => arrivals.go_on(arrivals.gap() / 2),
         }
         arrivals
+    }
+
+    /// Of these arrivals the one behind the first so many, and every `step`-th from there on.
+    pub(crate) fn every(mut self, first: u64, step: u64) -> Arrivals {
+        for _ in 0..first {
+            self.advance();
+        }
+        self.step = step;
+        self
     }
 
     /// The next arrival, in nanoseconds since the start.
@@ -81,14 +92,16 @@ impl Arrivals {
 
     /// Goes on to the arrival behind it.
     pub(crate) fn advance(&mut self) {
-        let gap = match self.spacing {
-            Spacing::Uniform => self.gap(),
-            Spacing::Poisson => self.exponential(),
-        };
-        self.go_on(gap);
+        for _ in 0..self.step {
+            let gap = match self.spacing {
+                Spacing::Uniform => self.gap(),
+                Spacing::Poisson => self.exponential(),
+            };
+            self.go_on(gap);
+        }
     }
 
-    /// The mean gap of the present stage in nanoseconds.
+    /// The mean gap of the present stage in nanoseconds, between an arrival and the next of all of them.
     pub(crate) fn mean_gap(&self) -> u64 {
         u64::try_from(self.gap() >> 32).unwrap_or(u64::MAX)
     }
@@ -105,7 +118,7 @@ impl Arrivals {
             sum += until.saturating_sub(from) as f64 / *gap as f64;
             from = from.max(until);
         }
-        sum as u64
+        (sum / self.step as f64) as u64
     }
 
     /// The mean gap of the present stage.

@@ -3,6 +3,8 @@
 pub(crate) mod arrivals;
 pub(crate) mod exchange;
 pub(crate) mod manners;
+pub(crate) mod share;
+mod shares;
 pub(crate) mod target;
 pub(crate) mod welcome;
 
@@ -13,6 +15,7 @@ use std::time::Duration;
 use crate::plan::arrivals::{Arrivals, Spacing, Stage};
 use crate::plan::exchange::Exchange;
 use crate::plan::manners::Manners;
+use crate::plan::share::Share;
 use crate::plan::target::Target;
 use crate::plan::welcome::{Names, Terminator, Welcome};
 use crate::system::rows::RowSender;
@@ -62,6 +65,10 @@ pub struct Plan {
     pub(crate) rows: Option<RowSender>,
     /// The process that serves, if its processor time is to be measured.
     pub server: Option<u32>,
+    /// How many threads make the visits, at least 1, and of a closed loop at most as many as there are at a time. All
+    /// else is of the whole run: its visits at a time, its rate, its count.
+    pub threads: usize,
+    pub(crate) share: Share,
 }
 
 impl Plan {
@@ -87,6 +94,8 @@ impl Plan {
             stages: Vec::new(),
             rows: None,
             server: None,
+            threads: 1,
+            share: Share::WHOLE,
         })
     }
 
@@ -121,19 +130,22 @@ impl Plan {
 
     /// The arrivals of an open loop; a closed one has none.
     pub(crate) fn arrivals(&self) -> Option<Arrivals> {
-        match self.load {
-            Load::Closed(_) => None,
-            Load::Open(rate, spacing) if self.stages.is_empty() => {
-                Some(Arrivals::new(spacing, rate, self.seed))
-            }
-            Load::Open(_, spacing) => Some(Arrivals::staged(spacing, &self.stages, self.seed)),
-        }
+        let all = match self.load {
+            Load::Closed(_) => return None,
+            Load::Open(rate, spacing) if self.stages.is_empty() => Arrivals::new(spacing, rate, self.seed),
+            Load::Open(_, spacing) => Arrivals::staged(spacing, &self.stages, self.seed),
+        };
+        Some(all.every(self.share.first, self.share.every))
     }
 
-    /// Fails with [`ErrorKind::InvalidInput`] if the load is none.
+    /// Fails with [`ErrorKind::InvalidInput`] if the load is none, or cannot be divided among the threads.
     pub(crate) fn check(&self) -> io::Result<()> {
         let why = match self.load {
+            _ if self.threads == 0 => "a run has at least 1 thread",
             Load::Closed(0) => "a closed loop has at least 1 visit at a time",
+            Load::Closed(places) if places < self.threads => {
+                "a closed loop has at least 1 visit at a time for each thread"
+            }
             Load::Open(rate, _) if !rates(rate, &self.stages).all(|rate| (0.001..=1e9).contains(&rate)) => {
                 "an open loop has from 0.001 to 1e9 visits a second"
             }

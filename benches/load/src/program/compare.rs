@@ -27,8 +27,14 @@ pub(super) fn compare(options: &Options, setup: &Setup<'_>) -> io::Result<Outcom
     let baselines = setup.folder.join("baselines");
     // Read first: a missing baseline is reported before the comparison and not after it.
     let before = options.baseline.as_ref().map(|name| Baseline::read(&baselines, name)).transpose()?;
-    let needs =
-        Needs { sockets: scale.held as u64, in_flight: 64, rate: 0.0, sources: 1, has_sources: false };
+    let needs = Needs {
+        sockets: scale.held as u64,
+        in_flight: 64,
+        rate: 0.0,
+        threads: 1,
+        sources: 1,
+        has_sources: false,
+    };
     preflight::complain(&needs);
     let about = About::now(None);
     let (comparison, ended) = comparison::compare(setup, scale, &mut |text| progress(&text));

@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::program::progress::progress;
-use crate::system::processes::descriptor_limit;
+use crate::system::processes::{descriptor_limit, processors};
 
 /// What a load needs.
 #[derive(Clone, Copy, Debug)]
@@ -14,6 +14,8 @@ pub(crate) struct Needs {
     pub(crate) in_flight: u64,
     /// Visits a second; 0 where that is not known.
     pub(crate) rate: f64,
+    /// Threads that make the visits.
+    pub(crate) threads: u64,
     /// Local addresses that the visits come from.
     pub(crate) sources: u64,
     /// Whether visits could come from more addresses of this host, because the server is at one of them.
@@ -30,6 +32,8 @@ pub(crate) struct Limits {
     somaxconn: u64,
     /// The most connections that are kept in `TIME_WAIT`.
     time_wait: u64,
+    /// The processors that this process may use.
+    processors: u64,
 }
 
 /// The descriptors that are needed for other things than visits.
@@ -59,6 +63,7 @@ impl Limits {
             ports,
             somaxconn: number("/proc/sys/net/core/somaxconn"),
             time_wait: number("/proc/sys/net/ipv4/tcp_max_tw_buckets"),
+            processors: processors().len() as u64,
         }
     }
 
@@ -97,6 +102,12 @@ impl Limits {
                 self.time_wait
             ));
         }
+        if self.processors < needs.threads {
+            complaints.push(format!(
+                "{} threads have {} processors, so that they keep each other waiting: --threads {}",
+                needs.threads, self.processors, self.processors
+            ));
+        }
         complaints
     }
 }
@@ -114,22 +125,31 @@ mod tests {
     #[test]
     fn each_limit_that_is_too_small_is_shown_with_its_cure() {
         use super::{Limits, Needs};
-        let ample = Limits { descriptors: 20_000, ports: 28_232, somaxconn: 4096, time_wait: 131_072 };
-        let modest =
-            Needs { sockets: 10_000, in_flight: 10_000, rate: 2_000.0, sources: 1, has_sources: true };
+        let ample =
+            Limits { descriptors: 20_000, ports: 28_232, somaxconn: 4096, time_wait: 131_072, processors: 2 };
+        let modest = Needs {
+            sockets: 10_000,
+            in_flight: 10_000,
+            rate: 2_000.0,
+            threads: 2,
+            sources: 1,
+            has_sources: true,
+        };
         assert_eq!(ample.complaints(&modest), [""; 0]);
-        let scarce = Limits { descriptors: 1024, ports: 5_000, somaxconn: 128, time_wait: 1_000 };
+        let scarce =
+            Limits { descriptors: 1024, ports: 5_000, somaxconn: 128, time_wait: 1_000, processors: 1 };
         let complaints = scarce.complaints(&modest);
-        assert_eq!(complaints.len(), 4);
+        assert_eq!(complaints.len(), 5);
         for (complaint, cure) in complaints.iter().zip([
             "ulimit -n 10064",
             "--sources 2",
             "sysctl -w net.core.somaxconn=4096",
             "sysctl -w net.ipv4.tcp_max_tw_buckets=120000",
+            "--threads 1",
         ]) {
             assert!(complaint.contains(cure), "{complaint}");
         }
-        assert_eq!(scarce.complaints(&Needs { sources: 2, ..modest }).len(), 3, "more sources, more ports");
+        assert_eq!(scarce.complaints(&Needs { sources: 2, ..modest }).len(), 4, "more sources, more ports");
         let far = scarce.complaints(&Needs { has_sources: false, ..modest });
         assert!(far.iter().all(|complaint| !complaint.contains("--sources")), "{far:?}");
     }

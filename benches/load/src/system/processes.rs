@@ -8,8 +8,11 @@ use std::time::Duration;
 use nix::time::clock_getcpuclockid;
 use rustix::process::Pid;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 pub(crate) use welcomed::kernel::mio::{descriptor_limit, raise_descriptor_limit};
+
+use crate::system::clock::nanos;
 
 /// What a process has used so far, all its threads together, those that have ended among them.
 #[derive(Clone, Copy, Default, Debug)]
@@ -25,6 +28,12 @@ impl Usage {
     /// The usage of `pid` so far. Nothing of a process that is gone.
     pub(crate) fn of(pid: u32) -> Usage {
         Usage { cpu: cpu(pid).unwrap_or(0), switches: switches(pid) }
+    }
+
+    /// What the calling thread has used so far, without its switches (`CLOCK_THREAD_CPUTIME_ID`, `clock_gettime(2)`).
+    pub(crate) fn of_thread() -> Usage {
+        let time = Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default();
+        Usage { cpu: nanos(time), switches: None }
     }
 
     /// What was used since `before`.

@@ -15,4 +15,5 @@ mod limits;
 mod live;
 mod results;
 mod rows;
+mod threads;
 mod wire;

@@ -75,6 +75,16 @@ impl Distribution {
         Distribution { times: histogram(), tail: Tail::default(), with_lag, given_up: Nanos::MAX }
     }
 
+    /// None, without room for any. It gets room when there are some.
+    pub(crate) fn none() -> Distribution {
+        Distribution { times: small(), tail: Tail::default(), with_lag: true, given_up: Nanos::MAX }
+    }
+
+    /// The times alone.
+    pub(crate) fn without_culprits(&self) -> Distribution {
+        Distribution { times: self.times.clone(), tail: Tail::default(), ..*self }
+    }
+
     /// Notes the time of a visit, which was `given_up` or came to its end.
     pub(crate) fn note(&mut self, time: Nanos, given_up: bool) {
         record(&mut self.times, time);
@@ -142,7 +152,16 @@ impl Distribution {
 
 /// Times in three digits. It has room for 100 s, and gets more when a longer one comes.
 pub(crate) fn histogram() -> Histogram<u64> {
-    let mut times = Histogram::new_with_bounds(1, 100 * SECOND, 3)
+    with_room(100 * SECOND)
+}
+
+/// The same, with hardly any room at first.
+pub(crate) fn small() -> Histogram<u64> {
+    with_room(2)
+}
+
+fn with_room(longest: Nanos) -> Histogram<u64> {
+    let mut times = Histogram::new_with_bounds(1, longest, 3)
         .unwrap_or_else(|error| unreachable!("fixed bounds: {error}"));
     times.auto(true);
     times

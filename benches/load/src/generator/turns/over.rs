@@ -9,7 +9,7 @@ use crate::plan::Load;
 use crate::system::clock::Nanos;
 
 impl Generator<'_> {
-    /// Notes the times of visit number `serial`, which is over, and what came of it. Gives the server's time of it.
+    /// Notes the times of its own visit number `serial`, which is over, and what came of it. Gives the server's time of it.
     pub(super) fn over(
         &mut self,
         serial: u64,
@@ -24,7 +24,7 @@ impl Generator<'_> {
         self.nothing_since = moments.ended;
         let worst = self.tally.over(moments, evidence, stall);
         if let Some(rows) = &mut self.rows {
-            rows.note(serial, timing, outcome);
+            rows.note(self.plan.share.number(serial), timing, outcome);
             rows.hand_over(&mut self.tally);
         }
         worst

@@ -19,7 +19,7 @@ use crate::program::options::asked::Asked;
 use crate::program::options::destination::Destination;
 use crate::program::options::values::{
     Generated, baseline_name, count, count_or_zero, duration, duration_or_zero, figure_files, json_file,
-    page_file, program, rate, seed, sources, stage,
+    page_file, program, rate, seed, sources, stage, threads,
 };
 use crate::program::say::is_standard_output;
 use crate::report::thresholds::Threshold;
@@ -58,6 +58,10 @@ pub(crate) struct Options {
     /// Closed loop: so many visits at a time [default: 64]
     #[arg(long, value_name = "N", value_parser = count, conflicts_with = "rate", requires = "connect")]
     pub(crate) connections: Option<u64>,
+
+    /// Make the visits in so many threads, each with a processor to use; all other options are of the whole run
+    #[arg(long, value_name = "N", default_value = "1", value_parser = threads, requires = "connect")]
+    pub(crate) threads: u16,
 
     /// Open loop: so many visits a second
     #[arg(long, value_name = "R", value_parser = rate, requires = "connect")]
@@ -263,6 +267,12 @@ impl Options {
                 "--fail-if: a closed loop asks for no rate that a part of could be reached".to_owned(),
             );
         }
+        if let Some(few) = self.at_a_time().filter(|few| *few < usize::from(self.threads)) {
+            return Some(format!(
+                "--threads: {few} visits at a time (--connections) are too few for {} threads",
+                self.threads
+            ));
+        }
         let to = self.connect.as_ref()?;
         let kind = to.kind();
         let semantics = kind.semantics();
@@ -355,6 +365,8 @@ mod tests {
             ("load -c unix://@a --sources 2", "--sources"),
             ("load -c unixpacket://@a --terminator lf", "--terminator"),
             ("load -c unixgram://@a --slow 30", "--slow"),
+            ("load -c unix://@a --threads 65", "--threads"),
+            ("load -c unix://@a --threads 2 --connections 1", "--threads"),
         ] {
             let why = why(line).unwrap();
             assert!(why.contains(what) && !why.contains('\n'), "{line}: {why}");
@@ -363,6 +375,8 @@ mod tests {
             "load -c 127.0.0.1:1 --rst --slow 30 --sources 2",
             "load -c udp://127.0.0.1:1 --sources 2",
             "load -c unix://@a --slow 30",
+            "load -c unix://@a --threads 64",
+            "load -c unix://@a --threads 100 --rate 5",
         ] {
             assert_eq!(why(line), None, "{line}");
         }

@@ -65,6 +65,12 @@ pub(super) fn sources(text: &str) -> Result<u8, String> {
     u8::try_from(count).map_err(|error| error.to_string())
 }
 
+/// A number of threads. Each takes some megabytes, so there is an end to it.
+pub(super) fn threads(text: &str) -> Result<u16, String> {
+    let count = welcomed::command_line::count(text, 1..=1000)?;
+    u16::try_from(count).map_err(|error| error.to_string())
+}
+
 pub(super) fn seed(text: &str) -> Result<u64, String> {
     let number = text.parse().ok().filter(|_| !text.starts_with('+'));
     number.ok_or_else(|| format!("accepted are whole numbers from 0 to {}", u64::MAX))

@@ -27,7 +27,7 @@ pub(super) fn answering(
         for address in addresses {
             let plan = plan_for(&Target::new(address)?)?;
             let (load, stages) = (Load::Closed(1), Vec::new());
-            let once = Plan { load, stages, count: 1, duration: Duration::MAX, ..plan.clone() };
+            let once = Plan { load, stages, count: 1, threads: 1, duration: Duration::MAX, ..plan.clone() };
             let visit = generator::run(&once, stop, &mut |_| {})?;
             if is_there(&visit) {
                 return Ok((Plan { count: plan.count.saturating_sub(1), ..plan }, Some(visit)));

@@ -54,7 +54,7 @@ pub(super) fn run(
         Err(error) if error.kind() == ErrorKind::Interrupted => return Err(nothing_measured()),
         held => held?,
     };
-    plan.in_flight_max = plan.in_flight_max.saturating_sub(held.len()).max(1);
+    plan.in_flight_max = plan.in_flight_max.saturating_sub(held.len()).max(plan.threads);
     if !options.warmup.is_zero() {
         let warmup = Plan { duration: options.warmup, count: u64::MAX, ..plan.clone() };
         generator::run(&warmup, stop, &mut |_| progress(&"warming up"))?;
@@ -157,7 +157,8 @@ fn measure(plan: &Plan, first: Option<Measured>, stop: &AtomicBool) -> io::Resul
 /// says so.
 fn enough_descriptors(options: &Options) -> io::Result<()> {
     let at_a_time = options.at_a_time().unwrap_or(1) as u64;
-    let (needed, allowed) = (options.hold + at_a_time + OTHER_DESCRIPTORS, descriptor_limit() as u64);
+    let (needed, allowed) =
+        (options.hold + at_a_time + other_descriptors(options), descriptor_limit() as u64);
     if needed <= allowed {
         return Ok(());
     }
@@ -168,10 +169,16 @@ fn enough_descriptors(options: &Options) -> io::Result<()> {
     )))
 }
 
+/// The descriptors that are needed for other things than visits and idle connections. Each thread waits for events and for a timer.
+fn other_descriptors(options: &Options) -> u64 {
+    OTHER_DESCRIPTORS + 3 * u64::from(options.threads - 1)
+}
+
 fn needs(options: &Options, has_sources: bool) -> Needs {
     let in_flight = options.at_a_time().unwrap_or(64) as u64;
     let rates = options.stages.iter().map(|stage| stage.rate);
     Needs {
+        threads: u64::from(options.threads),
         sockets: options.hold + in_flight,
         in_flight,
         rate: rates.fold(options.rate.unwrap_or(0.0), f64::max),
@@ -196,7 +203,10 @@ fn plan(options: &Options, names: &[Vec<u8>], sent: Option<&[u8]>, target: &Targ
     let mut plan = Plan {
         count: options.count.unwrap_or(u64::MAX),
         timeout: options.timeout_of_a_visit(),
-        in_flight_max: descriptor_limit().saturating_sub(64),
+        in_flight_max: descriptor_limit()
+            .saturating_sub(usize::try_from(other_descriptors(options)).unwrap_or(usize::MAX))
+            .max(usize::from(options.threads)),
+        threads: usize::from(options.threads),
         sources: options.source_addresses(),
         pause: options.slow.map_or(Duration::ZERO, |bytes| Duration::from_secs_f64(1.0 / bytes)),
         seed: options.seed,
@@ -217,7 +227,7 @@ fn show(options: &Options, findings: &Findings<'_>, stop: &AtomicBool) -> io::Re
     let mut output = Output::with_json(options.json.as_deref());
     output.say(&report::run(&findings));
     write_files(options, &findings, &mut output);
-    let has_ceiling = findings.measured.kind == Kind::Tcp && options.sends_names();
+    let has_ceiling = findings.measured.kind == Kind::Tcp && options.sends_names() && options.threads == 1;
     if has_ceiling && !stop.load(Ordering::Relaxed) {
         progress(&"measuring the generator's own ceiling");
         let ceiling = ceiling::measure(64, Duration::from_millis(500), None, stop);

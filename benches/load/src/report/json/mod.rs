@@ -13,6 +13,7 @@ use crate::figures::distribution::PercentileTime;
 use crate::figures::failure::Reason;
 use crate::figures::failure::wrong::Wrong;
 use crate::figures::measured::Measured;
+use crate::figures::measured::contribution::Contribution;
 use crate::figures::parts::Part;
 use crate::figures::tally::{Connections, Tally};
 use crate::figures::timeline::Timeline;
@@ -127,7 +128,11 @@ struct Run<'a> {
     in_flight: f64,
     /// Visits that began late because as many as there may be were in flight.
     held_back: u64,
-    /// Seconds of processor time that the generator used.
+    /// How many threads made the visits, each a generator of its own.
+    threads: usize,
+    /// Of several, what each has contributed.
+    contributions: &'a [Contribution],
+    /// Seconds of processor time that the generator used, all threads together.
     generator_cpu_seconds: f64,
     /// Visits a second that the generator reaches against a server that does next to nothing; null if not measured.
     generator_ceiling: Option<f64>,
@@ -264,6 +269,8 @@ impl<'a> Run<'a> {
             clock_set: measured.clock_set,
             in_flight: measured.in_flight,
             held_back: measured.held_back,
+            threads: measured.generators,
+            contributions: &measured.contributions,
             generator_cpu_seconds: measured.generator.cpu as f64 / 1e9,
             generator_ceiling: ceiling,
             generator_limited: ceiling::limited(measured, ceiling),

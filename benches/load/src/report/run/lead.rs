@@ -140,7 +140,8 @@ pub(super) fn stalls(measured: &Measured) -> String {
         String::new()
     };
     format!(
-        "A closed loop hides stalls: the longest time in which no visit ended was {}.{more}\n",
+        "A closed loop hides stalls: the longest time in which no visit{} ended was {}.{more}\n",
+        if measured.generators > 1 { " of one thread" } else { "" },
         span(longest)
     )
 }

@@ -1,6 +1,7 @@
 //! One run in tables.
 
 pub(crate) mod findings;
+mod generators;
 mod lead;
 mod times;
 
@@ -39,8 +40,7 @@ pub(crate) fn run(findings: &Findings<'_>) -> String {
     let wrong = tally.first_wrong.as_ref().map_or_else(String::new, |wrong| format!("\n{wrong}"));
     format!(
         "{}\n{}\n{}{resets}{wrong}\n\n{datagrams}{}\n{}\n\n{}{}{}\n\
-         {} visits were held back by the limit in flight.\n\
-         The generator used {:.0}% of a processor.\n{}{}{}\n",
+         {} visits were held back by the limit in flight.\n{}{}{}{}\n",
         lead::lead(measured),
         visits(measured),
         errors(tally),
@@ -50,7 +50,7 @@ pub(crate) fn run(findings: &Findings<'_>) -> String {
         lead::untold(measured),
         in_flight(findings),
         measured.held_back,
-        measured.busy() * 100.0,
+        generators::generators(measured),
         limit(findings),
         beside(findings),
         match measured.kind {

@@ -19,10 +19,6 @@ pub(super) fn latencies(findings: &Findings<'_>) -> String {
     let judged = |times: &Distribution| -> Vec<PercentileTime> {
         findings.percentiles.iter().map(|one| times.percentile(*one, tally.not_begun)).collect()
     };
-    let cell = |one: &PercentileTime| {
-        let mark = if one.is_valid() || one.nanos.is_none() { "" } else { " *" };
-        shown(one.nanos, |nanos| format!("{}{mark}", at_least(nanos, one.at_least)))
-    };
     let rows = all.iter().map(|(name, times)| {
         let percentiles = judged(times).iter().map(cell).collect();
         let max = shown(max(&times.times), |max| at_least(max, times.max_is_at_least()));
@@ -31,6 +27,12 @@ pub(super) fn latencies(findings: &Findings<'_>) -> String {
     let table = in_columns(findings, "us", rows);
     let invalid = all.map(|(name, times)| lead::invalid(name, &judged(times), tally.not_begun)).concat();
     format!("{table}\n{}{invalid}", too_few(findings))
+}
+
+/// A percentile in microseconds, with a star if it is not valid.
+pub(super) fn cell(one: &PercentileTime) -> String {
+    let mark = if one.is_valid() || one.nanos.is_none() { "" } else { " *" };
+    shown(one.nanos, |nanos| format!("{}{mark}", at_least(nanos, one.at_least)))
 }
 
 /// The percentiles for which there were too few visits.

@@ -1,10 +1,14 @@
 //! What came of a run.
 
+pub(crate) mod contribution;
+mod together;
+
 use std::time::Duration;
 
 use welcomed::net::Kind;
 
 use crate::figures::failure::Failure;
+use crate::figures::measured::contribution::Contribution;
 use crate::figures::tally::Tally;
 use crate::figures::timeline::Timeline;
 use crate::plan::Load;
@@ -54,6 +58,12 @@ pub struct Measured {
     pub(crate) in_flight: f64,
     /// Visits that began late because as many as there may be were in flight.
     pub(crate) held_back: u64,
+    /// How many generators have made it: threads, each with a processor to use.
+    pub(crate) generators: usize,
+    /// The times of all generators, one behind the other, from the first visit's beginning to the last one's end.
+    pub(crate) watched: Nanos,
+    /// What each of several generators has contributed.
+    pub(crate) contributions: Vec<Contribution>,
 }
 
 impl Measured {
@@ -111,12 +121,12 @@ impl Measured {
         }
     }
 
-    /// Of a closed loop, the longest time in which no visit ended. And how long clients of their own would have waited for the
+    /// Of a closed loop, the longest time in which no visit of a generator ended. And how long clients of their own would have waited for the
     /// end of such a time, the 99th percentile.
     pub(crate) fn stalls(&self) -> Option<(Nanos, Nanos)> {
         let Load::Closed(_) = self.load else { return None };
         let stalls = &self.tally.stalls;
-        Some((stalls.longest(), stalls.wait(0.99, self.window.length + self.window.tail)))
+        Some((stalls.longest(), stalls.wait(0.99, self.watched)))
     }
 
     /// Visits due a second.
@@ -174,11 +184,12 @@ impl Measured {
         self.tally.is_spoiled()
     }
 
-    /// How much of a processor the generator used, from 0 to 1. Near 1, the rate is its own and not the server's.
+    /// How much of a processor the generator used, from 0 to 1, and each of several threads on average. Near 1, the rate is
+    /// its own and not the server's.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
     pub fn busy(&self) -> f64 {
-        self.generator.cpu as f64 / 1e9 / self.seconds
+        self.generator.cpu as f64 / 1e9 / self.seconds / self.generators as f64
     }
 
     /// The processor time that the server used, if [`Plan::server`](crate::Plan::server) says which process it is.
