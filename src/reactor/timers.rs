@@ -10,7 +10,7 @@ use super::service::{TIMERS, Timer, Wait};
 const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A loop that reads what came is not later than this for a timer, unless the process stands still: a kernel's wait is exact to a
-/// millisecond (epoll_wait(2)).
+/// millisecond (`epoll_wait(2)`).
 const LATE: u64 = 2_000_000;
 
 /// No wait at all.

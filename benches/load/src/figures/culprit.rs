@@ -1,12 +1,12 @@
 //! What made a visit slow.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::figures::parts::{Part, Parts};
 use crate::system::clock::{Nanos, SECOND};
 
 /// What made a visit slow, or that it was none: the part of its time that was longest beyond what is usual in this run.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) enum Culprit {

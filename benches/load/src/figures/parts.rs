@@ -1,6 +1,6 @@
 //! What a visit's time was spent on: its moments, and the parts between them.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::system::clock::Nanos;
 
@@ -30,7 +30,7 @@ pub(crate) struct Moments {
 }
 
 /// What a part of a visit's time was spent on.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) enum Part {

@@ -4,13 +4,17 @@
 //! is, and percentiles hide it. A client that comes on its own waits in it.
 
 use hdrhistogram::Histogram;
+use serde::{Deserialize, Serialize};
 
-use crate::figures::distribution::{add, histogram, record, small};
+use crate::figures::distribution::stored;
+use crate::figures::distribution::times::{add, histogram, record, small};
 use crate::system::clock::Nanos;
 
 /// The pauses between one visit's end and the next, while some were in flight.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Stalls {
+    #[serde(with = "stored")]
     pauses: Histogram<u64>,
 }
 

@@ -2,10 +2,11 @@
 
 use hdrhistogram::Histogram;
 use rustix::io::Errno;
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::figures::culprit::{Culprit, Evidence};
-use crate::figures::distribution::{Distribution, PercentileTime, Verdict, add, histogram, record};
+use crate::figures::distribution::times::{add, histogram, record};
+use crate::figures::distribution::{Distribution, PercentileTime, Verdict, stored};
 use crate::figures::failure::wrong::Wrong;
 use crate::figures::failure::{Detail, Failure, Failures};
 use crate::figures::parts::{Moments, Part, Parts};
@@ -20,7 +21,8 @@ const BATCH: usize = 64;
 const USUAL_FOR: u64 = 4096;
 
 /// What became of connections that could be kept for more requests than one.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Connections {
     /// Connections that were begun, those that failed among them.
@@ -47,7 +49,8 @@ struct Over {
 }
 
 /// The counts and times of the visits of one window.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Tally {
     /// Visits that went as they should.
     pub(crate) welcomed: u64,
@@ -55,8 +58,10 @@ pub(crate) struct Tally {
     pub(crate) resets: u64,
     pub(crate) failures: Failures,
     /// The first error without a class of its own.
+    #[serde(skip)]
     pub(crate) first_other: Option<Errno>,
     /// The first answer that was not the right one.
+    #[serde(skip)]
     pub(crate) first_wrong: Option<Box<Wrong>>,
     /// What became of the connections, if they could be kept.
     pub(crate) connections: Option<Connections>,
@@ -80,15 +85,28 @@ pub(crate) struct Tally {
     pub(crate) corrected: Distribution,
     /// From the beginning to the end.
     pub(crate) uncorrected: Distribution,
+    #[serde(serialize_with = "store_parts", deserialize_with = "stored_parts")]
     parts: [Histogram<u64>; Part::ALL.len()],
     pub(crate) stalls: Stalls,
+    #[serde(skip)]
     usual: Parts,
     /// How many visits had been over when that was looked up.
+    #[serde(skip)]
     usual_of: u64,
     /// The culprit of each visit, in the order in which they ended, if they are wanted. They are to be taken out now and then.
+    #[serde(skip)]
     pub(crate) named: Option<Vec<Culprit>>,
     /// Visits that are not in the distributions yet.
+    #[serde(skip)]
     batch: Vec<Over>,
+}
+
+fn store_parts<S: Serializer>(parts: &[Histogram<u64>], to: S) -> Result<S::Ok, S::Error> {
+    stored::serialize_all(&Part::ALL, parts, to)
+}
+
+fn stored_parts<'de, D: Deserializer<'de>>(from: D) -> Result<[Histogram<u64>; Part::ALL.len()], D::Error> {
+    stored::deserialize_all(Part::ALL, from)
 }
 
 impl Tally {
@@ -242,7 +260,7 @@ impl Tally {
 
     /// Whether the 99th percentile of the server's time says more about the generator than about the server.
     pub(crate) fn is_spoiled(&self) -> bool {
-        self.percentile(Percentile::P99).verdict == Verdict::OwnLag
+        matches!(self.percentile(Percentile::P99).verdict, Verdict::OwnLag | Verdict::OfGenerator)
     }
 
     /// Adds the visits of another run, which is settled.
@@ -268,6 +286,25 @@ impl Tally {
         for (sum, times) in self.parts.iter_mut().zip(&other.parts) {
             add(sum, times);
         }
+    }
+
+    /// Whether every visit is in every distribution, and counted as what has come of it.
+    pub(crate) fn is_whole(&self) -> bool {
+        let all = self.latency.times.len();
+        let times = [&self.latency, &self.corrected, &self.uncorrected];
+        // Saturating, for counts can come from a file.
+        let failed = self.failures.total();
+        let counts = [self.welcomed, self.resets, self.lost, failed];
+        counts.into_iter().fold(0, u64::saturating_add) == all
+            && times.into_iter().all(|times| times.is_whole(all))
+            && self.parts.iter().all(|times| times.len() == all)
+    }
+
+    /// Lets this be judged by the times of each of several generators too.
+    pub(crate) fn judge_by(&mut self, generator: &str, one: &Tally) {
+        self.latency.judge_by(generator, &one.latency, one.not_begun);
+        self.corrected.judge_by(generator, &one.corrected, one.not_begun);
+        self.uncorrected.judge_by(generator, &one.uncorrected, one.not_begun);
     }
 
     /// Datagrams that were sent: those with a right answer, with a wrong one, and with none.

@@ -1,7 +1,7 @@
 //! What happened when, in slices of time. There are never more than so many slices: when a run goes on
 //! beyond the last, two neighbours become one.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::system::clock::{Nanos, SECOND};
 
@@ -12,7 +12,7 @@ const SLICES: usize = 120;
 const WIDTH: Nanos = SECOND / 50;
 
 /// What happened in one slice.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Slice {
     /// Visits that went as they should, those that were reset on purpose among them.
@@ -25,8 +25,8 @@ pub(crate) struct Slice {
 
 impl Slice {
     fn add(&mut self, other: Slice) {
-        self.done += other.done;
-        self.failed += other.failed;
+        self.done = self.done.saturating_add(other.done);
+        self.failed = self.failed.saturating_add(other.failed);
         self.worst = self.worst.max(other.worst);
     }
 
@@ -40,7 +40,7 @@ impl Slice {
 }
 
 /// What happened when, in slices of time.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Timeline {
     /// How long each slice is, in nanoseconds.
@@ -73,6 +73,12 @@ impl Timeline {
     fn widen(&mut self) {
         self.slices = self.slices.chunks(2).map(Slice::sum).collect();
         self.width *= 2;
+    }
+
+    /// Whether it is one that can be added to others.
+    pub(crate) fn is_whole(&self) -> bool {
+        let doublings = self.width / WIDTH;
+        self.width == doublings * WIDTH && doublings.is_power_of_two() && self.slices.len() <= SLICES
     }
 
     /// Adds what happened in another run, as long after its beginning.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::net::RecvFlags;
+use serde::{Deserialize, Serialize};
 
 use crate::plan::target::Target;
 
@@ -40,7 +41,8 @@ pub(crate) fn idle_connections(
 }
 
 /// Idle connections that are not there any more.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Left {
     /// The server has closed them.
     pub(crate) closed: usize,

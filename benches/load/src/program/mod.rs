@@ -29,7 +29,9 @@ use crate::program::find_welcomed::find_welcomed;
 use crate::program::generate::generate;
 use crate::program::name::name;
 use crate::program::options::Options;
+use crate::program::options::merge::Command;
 use crate::program::outcome::{Outcome, ended};
+use crate::program::run::merge::merge;
 use crate::program::say::say;
 use crate::report;
 use crate::system::files::writable;
@@ -59,6 +61,9 @@ pub fn main(welcomed: Option<&Path>, folder: &Path) -> ExitCode {
         Ok(options) => options,
         Err(code) => return code,
     };
+    if let Some(Command::Merge(options)) = &options.command {
+        return merge(options);
+    }
     if let Some(why) = options.unfit() {
         return command_line::fail(name(), &why, ExitCode::from(2));
     }

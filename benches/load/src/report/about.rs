@@ -4,14 +4,14 @@ use std::env;
 use std::fs;
 
 use rustix::system::uname;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use welcomed::text::Escaped;
 
 use crate::system::clock::date;
 use crate::system::processes::processors;
 
 /// What a report is about.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct About {
     /// The server that was loaded; null in a comparison, which starts its own.
@@ -21,7 +21,7 @@ pub(crate) struct About {
     /// The machine that the load came from.
     pub(crate) machine: String,
     /// The version of the load test.
-    pub(crate) version: &'static str,
+    pub(crate) version: String,
     /// When it began, in UTC (RFC 3339).
     pub(crate) began: String,
 }
@@ -32,7 +32,7 @@ impl About {
         // Cargo's own word says nothing.
         let words = env::args_os().skip(1).filter(|word| word != "--bench");
         let options: Vec<String> = words.map(|word| quoted(word.as_encoded_bytes())).collect();
-        let version = welcomed::command_line::version();
+        let version = welcomed::command_line::version().to_owned();
         About { target, options: options.join(" "), machine: machine(), version, began: date() }
     }
 
@@ -42,7 +42,7 @@ impl About {
         let rest = [
             ("options", options),
             ("machine", &self.machine),
-            ("version", self.version),
+            ("version", &self.version),
             ("began (UTC)", &self.began),
         ];
         self.target.iter().map(|target| ("target", target.as_str())).chain(rest).collect()

@@ -3,9 +3,11 @@
 pub(crate) mod about;
 mod comparison;
 mod cost;
+pub(crate) mod export;
 pub(crate) mod json;
 mod page;
 mod picture;
+pub(crate) mod raw;
 mod run;
 mod table;
 pub(crate) mod thresholds;

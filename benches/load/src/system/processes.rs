@@ -9,7 +9,7 @@ use nix::time::clock_getcpuclockid;
 use rustix::process::Pid;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use rustix::time::{ClockId, clock_gettime};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 pub(crate) use welcomed::kernel::mio::{descriptor_limit, raise_descriptor_limit};
 
 use crate::system::clock::nanos;
@@ -104,7 +104,7 @@ pub(crate) fn processors() -> Vec<usize> {
 }
 
 /// Counters of the kernel that show an overload (`/proc/net/netstat`, `TcpExt`; `/proc/net/snmp`, `Udp`).
-#[derive(Clone, Copy, Default, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct NetCounters {
@@ -137,15 +137,27 @@ impl NetCounters {
         }
     }
 
+    /// Which network namespace these are of: the machine, since when it runs, and the namespace. Not known without `/proc`.
+    pub(crate) fn namespace() -> Option<String> {
+        let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+        let namespace = fs::read_link("/proc/self/ns/net").ok()?;
+        Some(format!("{} {}", boot.trim(), namespace.display()))
+    }
+
+    /// Each counter by itself: what `of` makes of it and the other's.
+    pub(crate) fn with(self, other: NetCounters, of: impl Fn(u64, u64) -> u64) -> NetCounters {
+        NetCounters {
+            listen_overflows: of(self.listen_overflows, other.listen_overflows),
+            listen_drops: of(self.listen_drops, other.listen_drops),
+            syn_retrans: of(self.syn_retrans, other.syn_retrans),
+            time_wait_overflow: of(self.time_wait_overflow, other.time_wait_overflow),
+            udp_rcvbuf_errors: of(self.udp_rcvbuf_errors, other.udp_rcvbuf_errors),
+        }
+    }
+
     /// What was counted since `before`.
     pub(crate) fn since(self, before: NetCounters) -> NetCounters {
-        NetCounters {
-            listen_overflows: self.listen_overflows.saturating_sub(before.listen_overflows),
-            listen_drops: self.listen_drops.saturating_sub(before.listen_drops),
-            syn_retrans: self.syn_retrans.saturating_sub(before.syn_retrans),
-            time_wait_overflow: self.time_wait_overflow.saturating_sub(before.time_wait_overflow),
-            udp_rcvbuf_errors: self.udp_rcvbuf_errors.saturating_sub(before.udp_rcvbuf_errors),
-        }
+        self.with(before, u64::saturating_sub)
     }
 }
 

@@ -13,6 +13,7 @@ mod http;
 mod installed;
 mod limits;
 mod live;
+mod merging;
 mod results;
 mod rows;
 mod threads;

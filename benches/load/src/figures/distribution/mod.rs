@@ -1,12 +1,15 @@
 //! How a time is spread over the visits, and what each of its percentiles is worth.
 
+pub(crate) mod stored;
 mod tail;
+pub(crate) mod times;
 
 use hdrhistogram::Histogram;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::figures::culprit::Culprit;
 use crate::figures::distribution::tail::{Tail, Visits};
+use crate::figures::distribution::times::{add, histogram, record, small};
 use crate::figures::parts::Parts;
 use crate::figures::percentile::Percentile;
 use crate::system::clock::{Nanos, SECOND};
@@ -21,14 +24,27 @@ const WITHIN: u64 = 10;
 const WITHOUT: u64 = 2;
 
 /// Times of visits, in nanoseconds. They take the same room whatever the number of visits.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Distribution {
+    #[serde(with = "stored")]
     pub(crate) times: Histogram<u64>,
     tail: Tail,
     /// Whether the generator's lag is within these times.
     with_lag: bool,
     /// The shortest time of a visit that was given up. It would have lasted longer.
-    given_up: Nanos,
+    given_up: Option<Nanos>,
+    /// Those of each of several generators whose files were merged: a time is not valid if it is not so for one of them.
+    #[serde(skip)]
+    each: Vec<Each>,
+}
+
+/// The times of one of several generators.
+#[derive(Clone, Debug)]
+struct Each {
+    generator: String,
+    times: Distribution,
+    not_begun: u64,
 }
 
 /// What a percentile is worth.
@@ -42,6 +58,8 @@ pub(crate) enum Verdict {
     OwnLag,
     /// As many visits as are above it were due and did not begin.
     NotBegun,
+    /// It is not valid for one of several generators by itself.
+    OfGenerator,
     /// There were too few visits for it, so that it has no time.
     TooFew,
 }
@@ -72,24 +90,30 @@ impl PercentileTime {
 impl Distribution {
     /// No times yet, of visits with the generator's lag or without.
     pub(crate) fn new(with_lag: bool) -> Distribution {
-        Distribution { times: histogram(), tail: Tail::default(), with_lag, given_up: Nanos::MAX }
+        Distribution { times: histogram(), tail: Tail::default(), with_lag, given_up: None, each: Vec::new() }
     }
 
     /// None, without room for any. It gets room when there are some.
     pub(crate) fn none() -> Distribution {
-        Distribution { times: small(), tail: Tail::default(), with_lag: true, given_up: Nanos::MAX }
+        Distribution {
+            times: small(),
+            tail: Tail::default(),
+            with_lag: true,
+            given_up: None,
+            each: Vec::new(),
+        }
     }
 
     /// The times alone.
     pub(crate) fn without_culprits(&self) -> Distribution {
-        Distribution { times: self.times.clone(), tail: Tail::default(), ..*self }
+        Distribution { times: self.times.clone(), tail: Tail::default(), each: Vec::new(), ..*self }
     }
 
     /// Notes the time of a visit, which was `given_up` or came to its end.
     pub(crate) fn note(&mut self, time: Nanos, given_up: bool) {
         record(&mut self.times, time);
         if given_up {
-            self.given_up = self.given_up.min(time);
+            self.given_up = Some(self.given_up.map_or(time, |least| least.min(time)));
         }
     }
 
@@ -102,7 +126,22 @@ impl Distribution {
     pub(crate) fn add(&mut self, other: &Distribution) {
         add(&mut self.times, &other.times);
         self.tail.add(&other.tail);
-        self.given_up = self.given_up.min(other.given_up);
+        self.given_up = self.given_up.into_iter().chain(other.given_up).min();
+    }
+
+    /// Keeps the times that one of several generators has contributed, to judge by them.
+    pub(crate) fn judge_by(&mut self, generator: &str, times: &Distribution, not_begun: u64) {
+        let times = Distribution { each: Vec::new(), ..times.clone() };
+        self.each.push(Each { generator: generator.to_owned(), times, not_begun });
+    }
+
+    /// The generators for which a percentile is not valid by itself.
+    pub(crate) fn invalid_by_itself(&self, percentile: Percentile) -> impl Iterator<Item = &str> {
+        let is_invalid = move |each: &&Each| {
+            let verdict = each.times.percentile(percentile, each.not_begun).verdict;
+            matches!(verdict, Verdict::OwnLag | Verdict::NotBegun)
+        };
+        self.each.iter().filter(is_invalid).map(|each| each.generator.as_str())
     }
 
     /// The time that a part `quantile` of the visits did not exceed.
@@ -137,44 +176,24 @@ impl Distribution {
             Verdict::NotBegun
         } else if own_lag_nanos > SLIGHT_LAG && lag > visits.time / share {
             Verdict::OwnLag
+        } else if self.invalid_by_itself(percentile).next().is_some() {
+            Verdict::OfGenerator
         } else {
             Verdict::Valid
         };
-        let at_least = nanos.is_some_and(|nanos| nanos >= self.given_up);
+        let at_least = nanos.zip(self.given_up).is_some_and(|(nanos, given_up)| nanos >= given_up);
         PercentileTime { per_cent: percentile.number(), nanos, at_least, verdict, own_lag_nanos }
+    }
+
+    /// Whether so many visits are in it, with their culprits.
+    pub(crate) fn is_whole(&self, visits: u64) -> bool {
+        self.times.len() == visits && self.tail.from(0).count == visits
     }
 
     /// Whether the longest time is that of a visit that was given up, or longer than one.
     pub(crate) fn max_is_at_least(&self) -> bool {
-        self.given_up != Nanos::MAX
+        self.given_up.is_some()
     }
-}
-
-/// Times in three digits. It has room for 100 s, and gets more when a longer one comes.
-pub(crate) fn histogram() -> Histogram<u64> {
-    with_room(100 * SECOND)
-}
-
-/// The same, with hardly any room at first.
-pub(crate) fn small() -> Histogram<u64> {
-    with_room(2)
-}
-
-fn with_room(longest: Nanos) -> Histogram<u64> {
-    let mut times = Histogram::new_with_bounds(1, longest, 3)
-        .unwrap_or_else(|error| unreachable!("fixed bounds: {error}"));
-    times.auto(true);
-    times
-}
-
-/// Records a time of any length.
-pub(crate) fn record(times: &mut Histogram<u64>, time: Nanos) {
-    times.record(time).unwrap_or_else(|error| unreachable!("it gets room: {error}"));
-}
-
-/// Adds the times of another histogram.
-pub(crate) fn add(sum: &mut Histogram<u64>, times: &Histogram<u64>) {
-    sum.add(times).unwrap_or_else(|error| unreachable!("it gets room: {error}"));
 }
 
 #[cfg(test)]

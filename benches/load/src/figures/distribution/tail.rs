@@ -1,5 +1,9 @@
 //! The visits that took so long or longer, summed up: how late the generator was in them, and what made them slow.
 
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
 use crate::figures::culprit::Culprit;
 use crate::figures::parts::{Part, Parts};
 use crate::system::clock::Nanos;
@@ -31,12 +35,13 @@ impl Visits {
     }
 
     fn add(&mut self, other: &Visits) {
-        self.count += other.count;
-        self.time += other.time;
-        self.start_lag += other.start_lag;
-        self.reading_lag += other.reading_lag;
+        // Saturating, for they can come from a file.
+        self.count = self.count.saturating_add(other.count);
+        self.time = self.time.saturating_add(other.time);
+        self.start_lag = self.start_lag.saturating_add(other.start_lag);
+        self.reading_lag = self.reading_lag.saturating_add(other.reading_lag);
         for (sum, count) in self.culprits.iter_mut().zip(other.culprits) {
-            *sum += count;
+            *sum = sum.saturating_add(count);
         }
     }
 
@@ -49,9 +54,58 @@ impl Visits {
 }
 
 /// Visits by their time, in steps. It takes the same room whatever their number.
-#[derive(Clone, Default, Debug)]
+#[derive(Clone, Default, Debug, Serialize, Deserialize)]
+#[serde(into = "Vec<Step>", try_from = "Vec<Step>")]
 pub(crate) struct Tail {
     steps: Vec<Visits>,
+}
+
+/// The visits of one step, as they are stored.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Step {
+    /// Which step, from 0.
+    #[serde(rename = "step")]
+    place: usize,
+    count: u64,
+    time: Nanos,
+    start_lag: Nanos,
+    reading_lag: Nanos,
+    culprits: BTreeMap<Culprit, u64>,
+}
+
+impl From<Tail> for Vec<Step> {
+    fn from(tail: Tail) -> Vec<Step> {
+        let stored = |(place, visits): (usize, Visits)| {
+            let culprits = visits.culprits().into_iter().collect();
+            let Visits { count, time, start_lag, reading_lag, .. } = visits;
+            Step { place, count, time, start_lag, reading_lag, culprits }
+        };
+        tail.steps.into_iter().enumerate().filter(|(_, visits)| visits.count > 0).map(stored).collect()
+    }
+}
+
+impl TryFrom<Vec<Step>> for Tail {
+    type Error = String;
+
+    fn try_from(stored: Vec<Step>) -> Result<Tail, String> {
+        let mut tail = Tail::default();
+        for Step { place, count, time, start_lag, reading_lag, culprits } in stored {
+            if place > step(Nanos::MAX)
+                || culprits.values().fold(0, |sum: u64, count| sum.saturating_add(*count)) != count
+            {
+                return Err(format!("no visits of step {place}"));
+            }
+            if tail.steps.len() <= place {
+                tail.steps.resize(place + 1, Visits::default());
+            }
+            let counts = Culprit::ALL.map(|culprit| culprits.get(&culprit).copied().unwrap_or(0));
+            if let Some(visits) = tail.steps.get_mut(place) {
+                *visits = Visits { count, time, start_lag, reading_lag, culprits: counts };
+            }
+        }
+        Ok(tail)
+    }
 }
 
 /// The step of a time: those below `STEPS` have one each, and then each doubling has `STEPS`.

@@ -5,10 +5,10 @@ pub(crate) mod wrong;
 use std::collections::BTreeMap;
 
 use rustix::io::Errno;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Why a visit failed.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Failure {
@@ -120,7 +120,8 @@ pub(crate) enum Detail {
 }
 
 /// How often visits failed in each way, and with which error of a system call.
-#[derive(Clone, Default, Debug)]
+#[derive(Clone, Default, Debug, Serialize, Deserialize)]
+#[serde(into = "Vec<(Failure, Option<i32>, u64)>", from = "Vec<(Failure, Option<i32>, u64)>")]
 pub(crate) struct Failures {
     /// Without an error where the visit failed by what came, or did not come. That of [`Failure::Status`] is the status.
     reasons: BTreeMap<(Failure, Option<i32>), u64>,
@@ -140,6 +141,20 @@ pub(crate) struct Reason {
     pub(crate) status: Option<i32>,
     /// How many visits.
     pub(crate) count: u64,
+}
+
+impl From<Failures> for Vec<(Failure, Option<i32>, u64)> {
+    fn from(failures: Failures) -> Self {
+        failures.reasons.into_iter().map(|((class, errno), count)| (class, errno, count)).collect()
+    }
+}
+
+impl From<Vec<(Failure, Option<i32>, u64)>> for Failures {
+    fn from(stored: Vec<(Failure, Option<i32>, u64)>) -> Failures {
+        Failures {
+            reasons: stored.into_iter().map(|(class, errno, count)| ((class, errno), count)).collect(),
+        }
+    }
 }
 
 impl Failures {
@@ -166,7 +181,7 @@ impl Failures {
 
     /// How many failed.
     pub(crate) fn total(&self) -> u64 {
-        self.reasons.values().sum()
+        self.reasons.values().fold(0, |sum, count| sum.saturating_add(*count))
     }
 
     /// Each class and error that occurred, in the order of a visit.

@@ -5,6 +5,7 @@ mod together;
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use welcomed::net::Kind;
 
 use crate::figures::failure::Failure;
@@ -16,7 +17,8 @@ use crate::system::clock::Nanos;
 use crate::system::processes::{NetCounters, Usage};
 
 /// The time in which visits were due.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Window {
     /// How long it was. What is counted in it makes the rates.
     pub(crate) length: Nanos,
@@ -62,6 +64,8 @@ pub struct Measured {
     pub(crate) generators: usize,
     /// The times of all generators, one behind the other, from the first visit's beginning to the last one's end.
     pub(crate) watched: Nanos,
+    /// Of runs that were merged, the sums of their rates, each in its own time: visits due a second, and welcomed.
+    pub(crate) rates: Option<(f64, f64)>,
     /// What each of several generators has contributed.
     pub(crate) contributions: Vec<Contribution>,
 }
@@ -111,6 +115,9 @@ impl Measured {
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
     pub fn rate(&self) -> f64 {
+        if let Some((_, welcomed)) = self.rates {
+            return welcomed;
+        }
         let of = |visits: u64, time: Nanos| visits as f64 * 1e9 / time as f64;
         let Window { length, tail, .. } = self.window;
         match self.load {
@@ -133,7 +140,7 @@ impl Measured {
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
     pub fn rate_due(&self) -> f64 {
-        self.window.due as f64 * 1e9 / self.window.length as f64
+        self.rates.map_or(self.window.due as f64 * 1e9 / self.window.length as f64, |(due, _)| due)
     }
 
     /// Visits that failed in this way.

@@ -41,6 +41,32 @@ impl Measured {
         Measured { contributions, ..whole }
     }
 
+    /// Runs that were made by generators of these names, at any time and anywhere, as one. Their visits are added exactly, and
+    /// their rates, each in its own time. A percentile that is not valid for one of them is not so for all.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub(crate) fn merged(runs: &[(String, Measured)]) -> Measured {
+        let contributions = runs.iter().map(|(name, run)| Contribution::of(name.clone(), run)).collect();
+        let sum = |rate: fn(&Measured) -> f64| runs.iter().map(|(_, run)| rate(run)).sum();
+        let rates = Some((sum(Measured::rate_due), sum(Measured::rate)));
+        let whole = runs.iter().map(|(_, run)| run.clone()).reduce(|mut whole, run| {
+            whole.add_beside(&run);
+            whole.net = whole.net.with(run.net, u64::saturating_add);
+            whole.is_stamped &= run.is_stamped;
+            whole.load = match (whole.load, run.load) {
+                (Load::Open(rate, spacing), Load::Open(more, _)) => Load::Open(rate + more, spacing),
+                (load, _) => load,
+            };
+            whole
+        });
+        let mut whole = whole.unwrap_or_else(|| unreachable!("there is a run"));
+        for (name, run) in runs {
+            whole.tally.judge_by(name, &run.tally);
+        }
+        Measured { rates, contributions, ..whole }
+    }
+
     /// Adds a run that was made at the same time, so that the times of the two are one.
     pub(super) fn add_beside(&mut self, other: &Measured) {
         let in_flight = self.in_flight * self.seconds + other.in_flight * other.seconds;

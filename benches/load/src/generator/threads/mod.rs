@@ -73,6 +73,7 @@ pub(super) fn alone(
         in_flight: generator.in_flight_nanos / passed,
         held_back: generator.schedule.held_back,
         generators: 1,
+        rates: None,
         watched: window.length + window.tail,
         contributions: Vec::new(),
     })

@@ -60,6 +60,11 @@ impl Url {
         Ok(Url { text: text.to_owned(), endpoint, host: authority.as_str().to_owned(), path })
     }
 
+    /// Its path at the server, with a query if it has one.
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
     /// The request for it. `last`: the server is asked to close behind its response.
     pub(crate) fn request(&self, last: bool) -> Vec<u8> {
         let Url { host, path, .. } = self;

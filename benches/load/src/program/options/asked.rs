@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::Args;
+use welcomed::text::Escaped;
 
 use crate::plan::Plan;
 use crate::plan::exchange::escapes::unescaped;
@@ -162,5 +163,21 @@ impl Asked {
                 plan.manners.exchange = self.until.is_some().then_some(exchange);
             }
         }
+    }
+
+    /// What makes a visit what it is, by the names of the options. A file goes by its name.
+    pub(super) fn of_a_visit(&self) -> Vec<(&'static str, String)> {
+        let Asked { send, send_file, until, requests, expect_status, expect } = self;
+        let or = |given: Option<String>, usual: &str| given.unwrap_or_else(|| usual.to_owned());
+        let quoted = |bytes: &[u8]| format!("'{}'", Escaped(bytes));
+        let statuses: Vec<String> = expect_status.iter().map(|statuses| format!("{statuses:?}")).collect();
+        vec![
+            ("expect", or(expect.as_ref().map(|expect| quoted(expect.text.as_bytes())), "the usual answer")),
+            ("send", or(send.as_ref().map(|Sent(bytes)| quoted(bytes)), "none")),
+            ("send-file", or(send_file.as_ref().map(|file| format!("'{}'", file.display())), "none")),
+            ("until", or(until.as_ref().map(|until| format!("{until:?}")), "end")),
+            ("requests", requests.unwrap_or(1).to_string()),
+            ("expect-status", if statuses.is_empty() { "2xx".to_owned() } else { statuses.join(",") }),
+        ]
     }
 }

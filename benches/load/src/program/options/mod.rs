@@ -2,10 +2,12 @@
 
 pub(crate) mod asked;
 pub(crate) mod destination;
+mod files;
+pub(crate) mod merge;
 pub(crate) mod values;
+mod visit;
 
-use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
@@ -17,13 +19,12 @@ use crate::plan::welcome::{Terminator, check};
 use crate::program::name::{command, name};
 use crate::program::options::asked::Asked;
 use crate::program::options::destination::Destination;
+use crate::program::options::merge::Command;
 use crate::program::options::values::{
-    Generated, baseline_name, count, count_or_zero, duration, duration_or_zero, figure_files, json_file,
-    page_file, program, rate, seed, sources, stage, threads,
+    Generated, baseline_name, count, count_or_zero, duration, duration_or_zero, figure_files, histogram_file,
+    json_file, page_file, program, rate, seed, sources, stage, threads,
 };
-use crate::program::say::is_standard_output;
 use crate::report::thresholds::Threshold;
-use crate::system::files::are_one;
 
 const EXAMPLES: &str = "
   (nothing)                        welcomed beside its peers, about 90 s
@@ -48,9 +49,12 @@ fn examples() -> String {
 /// the measurement is invalid. With --fail-if: 6 too many failures, 7 the rate was not reached, 8 too few visits to judge by. A
 /// first signal ends the run with what there is, a second one at once: 130 interrupted, 143 terminated, 129 hung up.
 #[derive(Parser, Debug)]
-#[command(name = name(), bin_name = command(), version = welcomed::command_line::version(), allow_negative_numbers = true, max_term_width = 100, after_help = examples(), after_long_help = examples())]
+#[command(name = name(), bin_name = command(), version = welcomed::command_line::version(), allow_negative_numbers = true, max_term_width = 100, args_conflicts_with_subcommands = true, disable_help_subcommand = true, after_help = examples(), after_long_help = examples())]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub(crate) struct Options {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+
     /// The server to load, HOST:PORT, an endpoint of another kind, or a page as in the examples; without it, the comparison
     #[arg(short, long, value_name = "ENDPOINT", value_parser = Destination::parse)]
     pub(crate) connect: Option<Destination>,
@@ -163,6 +167,14 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE", value_parser = page_file, requires = "connect", conflicts_with = "find_knee")]
     pub(crate) html: Option<PathBuf>,
 
+    /// Where to write all that was measured, for `merge` to add it exactly to other runs; - is standard output
+    #[arg(long, value_name = "FILE", value_parser = json_file, requires = "connect", conflicts_with = "find_knee")]
+    pub(crate) raw: Option<PathBuf>,
+
+    /// Where to write the histograms, in the format of the ending: .hgrm, .hlog or .csv; may be given several times
+    #[arg(long, value_name = "FILE", value_parser = histogram_file, requires = "connect", conflicts_with = "find_knee")]
+    pub(crate) histogram: Vec<PathBuf>,
+
     /// Where to write the figures of the cost beside the peers, FILES.json, and their chart, FILES.svg
     #[arg(long, value_name = "FILES", value_parser = figure_files, conflicts_with_all = ["connect", "prove"])]
     pub(crate) figures: Option<PathBuf>,
@@ -188,7 +200,7 @@ pub(crate) struct Options {
     pub(crate) prove: bool,
 
     /// Given by `cargo bench`; it only changes what the program is called
-    #[arg(long, hide = true)]
+    #[arg(long, hide = true, global = true)]
     pub(crate) bench: bool,
 
     /// Print the manual page, or the completions of a shell
@@ -201,36 +213,6 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// The files that will be written. Those of the comparison are in `folder`, unless they are asked for elsewhere; a folder
-    /// that is not there yet is made later.
-    pub(crate) fn files(&self, folder: &Path) -> Vec<PathBuf> {
-        let mut files: Vec<PathBuf> =
-            self.json.iter().chain(&self.html).chain(&self.visits).cloned().collect();
-        if self.connect.is_none() && !self.prove {
-            let usual = folder.join("report.json");
-            let json = self.json.as_ref().filter(|json| !is_standard_output(json)).unwrap_or(&usual);
-            if folder.is_dir() || json != &usual {
-                files.push(json.with_extension("html"));
-            }
-        }
-        let figures = self.figures.iter();
-        files.extend(figures.flat_map(|files| [files.with_extension("json"), files.with_extension("svg")]));
-        files.retain(|file| !is_standard_output(file));
-        files
-    }
-
-    /// What is given twice, where each needs a file of its own.
-    fn file_given_twice(&self) -> Option<String> {
-        // Where a folder is missing, that is reported as such.
-        let mut files = self.files(Path::new("."));
-        files.extend(self.names.iter().chain(&self.asked.send_file).cloned());
-        let twice = files
-            .iter()
-            .enumerate()
-            .find_map(|(index, file)| files.get(index + 1..)?.iter().find(|other| are_one(file, other)));
-        twice.map(|file| format!("{}: the file is asked for twice", file.display()))
-    }
-
     /// How many visits a closed loop has at a time; an open one has none.
     pub(crate) fn at_a_time(&self) -> Option<usize> {
         let is_open = self.rate.is_some() || !self.stages.is_empty() || self.find_knee;
@@ -299,44 +281,6 @@ impl Options {
             .or_else(|| self.unfit_for_a_page())
             .or_else(|| self.asked.unfit(to, self.terminator, self.rst))
             .or_else(name)
-    }
-
-    /// Whether visits send names, and read to the end of input.
-    pub(crate) fn sends_names(&self) -> bool {
-        let is_page = self.connect.as_ref().is_some_and(|to| to.page().is_some());
-        !is_page && !self.asked.is_of_any_server() && self.asked.until.is_none()
-    }
-
-    /// The name of every client, if they have but one.
-    pub(crate) fn every_name(&self) -> &str {
-        self.name.as_deref().unwrap_or("Rafatul")
-    }
-
-    /// An option that says what is sent, or where an answer ends, where a page is got: HTTP says both.
-    fn unfit_for_a_page(&self) -> Option<String> {
-        self.connect.as_ref()?.page()?;
-        let asked = &self.asked;
-        let given = [
-            (self.name.is_some(), "--name"),
-            (self.names.is_some(), "--names"),
-            (self.terminator.is_some(), "--terminator"),
-            (asked.send.is_some(), "--send"),
-            (asked.send_file.is_some(), "--send-file"),
-            (asked.until.is_some(), "--until"),
-        ];
-        let (_, option) = given.into_iter().find(|(given, _)| *given)?;
-        Some(format!("{option}: of a page HTTP says what is sent, and where an answer ends"))
-    }
-
-    /// How long a visit may last, and a datagram's answer is waited for.
-    pub(crate) fn timeout_of_a_visit(&self) -> Duration {
-        let has_connections = self.connect.as_ref().is_none_or(|to| to.kind().semantics().connections);
-        self.timeout.unwrap_or(Duration::from_secs(if has_connections { 5 } else { 1 }))
-    }
-
-    /// The local addresses to come from.
-    pub(crate) fn source_addresses(&self) -> Vec<IpAddr> {
-        (1..=self.sources.unwrap_or(0)).map(|last| IpAddr::from([127, 0, 0, last])).collect()
     }
 }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::plan::arrivals::Stage;
+use crate::report::export::ENDINGS;
 
 /// What can be made of the options.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
@@ -115,6 +116,17 @@ pub(super) fn count(text: &str) -> Result<u64, String> {
 pub(super) fn stage(text: &str) -> Result<Stage, String> {
     let (per_second, length) = text.split_once(':').ok_or("accepted are stages such as 1k:10s,5k:30s")?;
     Ok(Stage { rate: rate(per_second)?, duration: duration(length)? })
+}
+
+/// A file for histograms, whose ending is that of a format.
+pub(super) fn histogram_file(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    let ending = path.extension().and_then(|ending| ending.to_str());
+    if ending.is_some_and(|ending| ENDINGS.contains(&ending)) {
+        Ok(path)
+    } else {
+        Err("accepted are names that end in .hgrm, .hlog or .csv".into())
+    }
 }
 
 /// A file for a page, which standard output is not.

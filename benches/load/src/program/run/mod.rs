@@ -2,11 +2,13 @@
 
 mod answering;
 mod knee;
+pub(super) mod merge;
 mod names;
 mod search;
 mod thresholds;
 
 use std::io::{self, ErrorKind};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -30,6 +32,8 @@ use crate::program::run::names::names_in;
 use crate::program::run::search::find_knee;
 use crate::program::say::{Output, is_standard_output};
 use crate::report::about::About;
+use crate::report::export::histograms;
+use crate::report::raw::{Asked, RawFile, RawRun};
 use crate::report::{self, Findings, Report};
 use crate::system::processes::descriptor_limit;
 use crate::system::rows::{RowFile, RowSender};
@@ -92,7 +96,8 @@ pub(super) fn run(
     if is_invalid {
         say_invalid();
     }
-    Ok(thresholds::outcome(options, &thresholds, is_invalid || thinned_to.is_some()))
+    let is_invalid = is_invalid || thinned_to.is_some();
+    Ok(thresholds::outcome(&thresholds::all(options), options.target_p99.is_some(), &thresholds, is_invalid))
 }
 
 /// The plan that the options give, and the first visit if that is made by now.
@@ -224,7 +229,9 @@ fn plan(options: &Options, names: &[Vec<u8>], sent: Option<&[u8]>, target: &Targ
 /// measured, and again where that adds something. The ceiling is of visits that send a name, over TCP.
 fn show(options: &Options, findings: &Findings<'_>, stop: &AtomicBool) -> io::Result<()> {
     let mut findings = *findings;
-    let mut output = Output::with_json(options.json.as_deref());
+    let is_printed = |file: &&PathBuf| is_standard_output(file);
+    let printed = options.json.iter().chain(&options.raw).find(is_printed);
+    let mut output = Output::with_json(printed.map(PathBuf::as_path));
     output.say(&report::run(&findings));
     write_files(options, &findings, &mut output);
     let has_ceiling = findings.measured.kind == Kind::Tcp && options.sends_names() && options.threads == 1;
@@ -248,6 +255,9 @@ fn show(options: &Options, findings: &Findings<'_>, stop: &AtomicBool) -> io::Re
     if let Some(json) = options.json.as_ref().filter(|json| is_standard_output(json)) {
         output.write(json, &Report::of_run(&findings).json());
     }
+    if let Some(raw) = options.raw.as_ref().filter(|raw| is_standard_output(raw)) {
+        output.write(raw, &raw_file(options, &findings));
+    }
     output.done()
 }
 
@@ -258,4 +268,20 @@ fn write_files(options: &Options, findings: &Findings<'_>, output: &mut Output) 
     if let Some(html) = &options.html {
         output.write(html, &report::run_page(findings));
     }
+    if let Some(raw) = options.raw.as_ref().filter(|raw| !is_standard_output(raw)) {
+        output.write(raw, &raw_file(options, findings));
+    }
+    for file in &options.histogram {
+        output.write(file, &histograms(file, findings));
+    }
+}
+
+/// All that was measured, for it to be merged.
+fn raw_file(options: &Options, findings: &Findings<'_>) -> String {
+    let asked = Asked {
+        visits: options.of_a_visit().into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+        rate: options.rate_on_average(),
+        count: options.count,
+    };
+    RawFile::of(RawRun::of(findings, asked).into_iter().collect()).json()
 }

@@ -132,6 +132,8 @@ struct Run<'a> {
     threads: usize,
     /// Of several, what each has contributed.
     contributions: &'a [Contribution],
+    /// Of runs that were merged, what each is about.
+    merged: Vec<Origin<'a>>,
     /// Seconds of processor time that the generator used, all threads together.
     generator_cpu_seconds: f64,
     /// Visits a second that the generator reaches against a server that does next to nothing; null if not measured.
@@ -148,6 +150,16 @@ struct Run<'a> {
     timeline: &'a Timeline,
     /// What the kernel counted meanwhile, in the network namespace of the generator.
     net: NetCounters,
+}
+
+/// What a run is about that was merged with others.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Origin<'a> {
+    /// The generator, as in `contributions`.
+    generator: &'a str,
+    /// Its run.
+    about: &'a About,
 }
 
 /// Idle connections beside the visits.
@@ -271,6 +283,7 @@ impl<'a> Run<'a> {
             held_back: measured.held_back,
             threads: measured.generators,
             contributions: &measured.contributions,
+            merged: findings.merged.iter().map(|(generator, about)| Origin { generator, about }).collect(),
             generator_cpu_seconds: measured.generator.cpu as f64 / 1e9,
             generator_ceiling: ceiling,
             generator_limited: ceiling::limited(measured, ceiling),

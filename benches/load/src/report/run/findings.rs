@@ -29,6 +29,8 @@ pub(crate) struct Findings<'a> {
     pub(crate) rows: Option<&'a Written>,
     /// Whether a signal ended it early.
     pub(crate) interrupted: bool,
+    /// Of runs that were merged, the name of each generator and what its run is about.
+    pub(crate) merged: &'a [(String, About)],
     /// The thresholds, with what came of them.
     pub(crate) thresholds: &'a [Judged],
 }
@@ -47,6 +49,7 @@ impl<'a> Findings<'a> {
             held: None,
             rows: None,
             interrupted: false,
+            merged: &[],
             thresholds: &[],
         }
     }

@@ -3,14 +3,16 @@
 use std::fmt::Write as _;
 
 use crate::figures::distribution::Verdict;
-use crate::figures::measured::Measured;
 use crate::figures::measured::contribution::Contribution;
+use crate::report::about::About;
+use crate::report::run::findings::Findings;
 use crate::report::run::lead::span;
 use crate::report::run::times::cell;
 use crate::report::table::{rate, table};
 
 /// What the generators used. Of several there is a table, and those that were late are named.
-pub(super) fn generators(measured: &Measured) -> String {
+pub(super) fn generators(findings: &Findings<'_>) -> String {
+    let measured = findings.measured;
     let all = &measured.contributions;
     if all.is_empty() {
         return format!("The generator used {:.0}% of a processor.\n", measured.busy() * 100.0);
@@ -41,7 +43,22 @@ pub(super) fn generators(measured: &Measured) -> String {
     ];
     let table = table(columns, rows);
     let late: String = all.iter().map(late).collect();
-    format!("{} threads made the visits.\n\n{table}\n{late}\n", measured.generators)
+    let who = match (measured.rates, measured.generators) {
+        (Some(_), 1) => "1 generator made the visits.".to_owned(),
+        (Some(_), threads) => {
+            format!("{} generators made the visits, with {threads} threads in all.", all.len())
+        }
+        (None, threads) => format!("{threads} threads made the visits."),
+    };
+    let origins: String = findings.merged.iter().map(origin).collect();
+    format!("{who}\n\n{table}\n{late}{origins}\n")
+}
+
+/// Where one of the merged runs comes from.
+fn origin((generator, about): &(String, About)) -> String {
+    let lines = about.lines();
+    let lines: Vec<String> = lines.iter().map(|(name, what)| format!("{name} {what}")).collect();
+    format!("* {generator}: {}\n", lines.join("; "))
 }
 
 /// How one of several generators was late, if it was.
@@ -51,7 +68,7 @@ fn late(one: &Contribution) -> String {
         [("the server's time", &one.latency_p99), ("from due, with own lag", &one.corrected_p99)]
     {
         let why = match p99.verdict {
-            Verdict::Valid | Verdict::TooFew => continue,
+            Verdict::Valid | Verdict::TooFew | Verdict::OfGenerator => continue,
             Verdict::OwnLag => {
                 format!(
                     "in the visits at and above it this generator was {} late on average",

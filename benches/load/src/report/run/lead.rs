@@ -1,5 +1,6 @@
 //! What a report leads with: how slow the slow visits were, and why.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use crate::figures::culprit::Culprit;
@@ -100,16 +101,21 @@ pub(super) fn span(nanos: Nanos) -> String {
 
 /// The percentiles of a time that are not valid, with their reasons; nothing if all are. Those of too few visits have no time,
 /// and stand in another line.
-pub(super) fn invalid(name: &str, percentiles: &[PercentileTime], not_begun: u64) -> String {
+pub(super) fn invalid(
+    name: &str,
+    times: &Distribution,
+    percentiles: &[(Percentile, PercentileTime)],
+    not_begun: u64,
+) -> String {
     let mut text = String::new();
-    for verdict in [Verdict::OwnLag, Verdict::NotBegun] {
-        let such: Vec<&PercentileTime> =
-            percentiles.iter().filter(|percentile| percentile.verdict == verdict).collect();
+    for verdict in [Verdict::OwnLag, Verdict::NotBegun, Verdict::OfGenerator] {
+        let such: Vec<_> =
+            percentiles.iter().filter(|(_, percentile)| percentile.verdict == verdict).collect();
         if such.is_empty() {
             continue;
         }
         let each = |show: &dyn Fn(&PercentileTime) -> String| {
-            such.iter().map(|percentile| show(percentile)).collect::<Vec<_>>().join(", ")
+            such.iter().map(|(_, percentile)| show(percentile)).collect::<Vec<_>>().join(", ")
         };
         let why = match verdict {
             Verdict::Valid | Verdict::TooFew => continue,
@@ -118,6 +124,11 @@ pub(super) fn invalid(name: &str, percentiles: &[PercentileTime], not_begun: u64
                 format!("in the visits at and above it the generator was {lags} late on average")
             }
             Verdict::NotBegun => format!("{not_begun} visits that were due did not begin"),
+            Verdict::OfGenerator => {
+                let which: BTreeSet<&str> =
+                    such.iter().flat_map(|(percentile, _)| times.invalid_by_itself(*percentile)).collect();
+                format!("it is so by itself of {}", which.into_iter().collect::<Vec<_>>().join(", "))
+            }
         };
         let which = each(&|percentile| format!("p{}", percentile.per_cent));
         let _ = writeln!(text, "* {name}, {which}: INVALID, because {why}.");
@@ -141,7 +152,11 @@ pub(super) fn stalls(measured: &Measured) -> String {
     };
     format!(
         "A closed loop hides stalls: the longest time in which no visit{} ended was {}.{more}\n",
-        if measured.generators > 1 { " of one thread" } else { "" },
+        match (measured.generators, measured.rates) {
+            (_, Some(_)) => " of one generator",
+            (1, None) => "",
+            (_, None) => " of one thread",
+        },
         span(longest)
     )
 }

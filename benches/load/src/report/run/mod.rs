@@ -50,7 +50,7 @@ pub(crate) fn run(findings: &Findings<'_>) -> String {
         lead::untold(measured),
         in_flight(findings),
         measured.held_back,
-        generators::generators(measured),
+        generators::generators(findings),
         limit(findings),
         beside(findings),
         match measured.kind {
@@ -83,12 +83,17 @@ fn visits(measured: &Measured) -> String {
     let Measured { tally, window, .. } = measured;
     let seconds = |nanos: Nanos| nanos as f64 / 1e9;
     format!(
-        "{} visits{} welcomed, {} a second in the {:.1} s in which visits were due{}\n\
+        "{} visits{} welcomed, {} a second in the {:.1} s in which visits were due{}{}\n\
          {} due, {} a second; {} begun, {} done, {} failed{}, {} not begun",
         tally.welcomed,
         if measured.kind == Kind::Tcp { String::new() } else { format!(" over {}", measured.kind) },
         rate(measured.rate()),
         seconds(window.length),
+        if measured.rates.is_some() {
+            ", each generator in its own time and this is the longest"
+        } else {
+            ""
+        },
         if window.tail > 0 {
             format!("; the last ended {} later", lead::span(window.tail))
         } else {

@@ -3,6 +3,7 @@
 use hdrhistogram::Histogram;
 
 use crate::figures::distribution::{Distribution, PercentileTime};
+use crate::figures::percentile::Percentile;
 use crate::report::run::findings::Findings;
 use crate::report::run::lead;
 use crate::report::table::{shown, table};
@@ -16,16 +17,17 @@ pub(super) fn latencies(findings: &Findings<'_>) -> String {
         ("from due, with own lag", &tally.corrected),
         ("from begun, with own lag", &tally.uncorrected),
     ];
-    let judged = |times: &Distribution| -> Vec<PercentileTime> {
-        findings.percentiles.iter().map(|one| times.percentile(*one, tally.not_begun)).collect()
+    let judged = |times: &Distribution| -> Vec<(Percentile, PercentileTime)> {
+        findings.percentiles.iter().map(|one| (*one, times.percentile(*one, tally.not_begun))).collect()
     };
     let rows = all.iter().map(|(name, times)| {
-        let percentiles = judged(times).iter().map(cell).collect();
+        let percentiles = judged(times).iter().map(|(_, one)| cell(one)).collect();
         let max = shown(max(&times.times), |max| at_least(max, times.max_is_at_least()));
         [vec![(*name).to_owned()], percentiles, vec![max]].concat()
     });
     let table = in_columns(findings, "us", rows);
-    let invalid = all.map(|(name, times)| lead::invalid(name, &judged(times), tally.not_begun)).concat();
+    let invalid =
+        all.map(|(name, times)| lead::invalid(name, times, &judged(times), tally.not_begun)).concat();
     format!("{table}\n{}{invalid}", too_few(findings))
 }
 
