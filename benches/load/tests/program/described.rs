@@ -35,6 +35,8 @@ fn breach_at(place: &str, root: &Value, schema: &Value, value: &Value) -> Option
                     None => Some(format!("{place}/{name} is not described")),
                 });
             }
+            // `properties` is that strict already.
+            "additionalProperties" if says == false => true,
             "additionalProperties" => return members().find_map(|(name, member)| part(name, says, member)),
             "items" => return items().find_map(|(item, index)| part(&index, says, item)),
             "prefixItems" => {

@@ -15,7 +15,7 @@ use crate::program::live::stage::Stage;
 use crate::program::progress::is_terminal;
 use crate::system::clock::{Nanos, SECOND};
 
-/// How often there is a line where there is no terminal.
+/// How often there is a line where there is no terminal. The first comes at once.
 const LINE_EVERY: Nanos = 10 * SECOND;
 
 /// The live view of one run.
@@ -24,14 +24,14 @@ pub(super) struct Live {
     style: Option<Style>,
     /// How many lines the last picture had.
     drawn: usize,
-    /// When the last line was written, after the beginning of the run.
-    written: Nanos,
+    /// When the next line is due, after the beginning of the run.
+    due: Nanos,
 }
 
 impl Live {
     /// The view that suits standard error.
     pub(super) fn new() -> Live {
-        Live { style: is_terminal().then(style), drawn: 0, written: 0 }
+        Live { style: is_terminal().then(style), drawn: 0, due: 0 }
     }
 
     /// Shows how the run goes. If standard error is gone, the run goes on.
@@ -39,8 +39,8 @@ impl Live {
         let stage = Stage::of(plan, glimpse);
         let mut out = std::io::stderr().lock();
         let Some(style) = self.style else {
-            if glimpse.passed >= self.written + LINE_EVERY {
-                self.written = glimpse.passed;
+            if glimpse.passed >= self.due {
+                self.due = glimpse.passed + LINE_EVERY;
                 let _ = writeln!(out, "{}", picture::line(glimpse, stage));
             }
             return;
