@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use socket2::Socket;
 use welcomed::kernel::{Mio, mio::raise_descriptor_limit};
-use welcomed::reactor::{ListenError, Server, Streams};
+use welcomed::net::Address;
+use welcomed::reactor::{ListenAt, ListenError, Server, Streams};
 
 use crate::chatter::Chatter;
 use crate::chatter::table::{Event, Outcome, State};
@@ -134,7 +135,11 @@ fn a_service_that_is_not_there_cannot_listen() {
     for service in [2, 3, 63, 64, 255] {
         let refused = stage.server.listen_for(service, &"127.0.0.1:0".parse().unwrap());
         assert!(matches!(refused, Err(ListenError::NotServedBy(..))), "{service}: {refused:?}");
-        let address = "127.0.0.1:0".parse::<std::net::SocketAddr>().unwrap().into();
+        let address: Address = "127.0.0.1:0".parse::<std::net::SocketAddr>().unwrap().into();
         assert!(stage.server.listen_at(service, &address).is_err(), "{service}");
+        let endpoint = "127.0.0.1:0".parse().unwrap();
+        let all = vec![ListenAt { service: Some(service), endpoint, addresses: vec![address] }];
+        let refused = stage.server.listen_at_all(all);
+        assert!(matches!(refused, Err(ListenError::NotServedBy(..))), "{service}: {refused:?}");
     }
 }
