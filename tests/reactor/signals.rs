@@ -7,7 +7,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, getpid, kill_process};
 use welcomed::kernel::Mio;
 use welcomed::reactor::{Server, Settings, Streams};
 
@@ -71,6 +71,15 @@ fn a_child_plays_its_role() {
             drop(Mio::with_signals().unwrap());
             Mio::with_signals().unwrap()
         }
+        "kept" => {
+            drop(Mio::with_signals().unwrap().keeping_signals());
+            assert_eq!(Mio::with_signals().err().unwrap().kind(), ErrorKind::ResourceBusy);
+            for sent in [Signal::TERM, Signal::INT, Signal::USR1] {
+                kill_process(getpid(), sent).unwrap();
+            }
+            println!("ready");
+            return;
+        }
         other => panic!("no role {other}"),
     };
     let mut server = Server::new(kernel, Streams::new(Echo(Mistake::None), 8), Settings::default());
@@ -103,6 +112,11 @@ fn a_kernel_that_is_gone_has_given_the_signals_back() {
         signal(&child, sent);
         assert_eq!(end(child).signal(), Some(number));
     }
+}
+
+#[test]
+fn a_kernel_that_keeps_the_signals_has_them_for_good() {
+    assert_eq!(end(child("kept")).code(), Some(0));
 }
 
 #[test]
