@@ -72,6 +72,9 @@ fn an_address_that_two_endpoints_have_is_served_once_and_said() {
     let said =
         format!("cannot listen on tcp://0.0.0.0:{port}: it is given twice, also as tcp://127.0.0.1:{port}\n");
     server.wait_for_log(&said);
+    for host in ["127.0.0.1", "[::]"] {
+        server.wait_for_log(&format!("waiting for connections on tcp://{host}:{port}"));
+    }
 }
 
 #[test]
