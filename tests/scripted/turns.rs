@@ -147,6 +147,23 @@ fn a_client_whose_time_is_over_takes_no_turn_of_another() {
 }
 
 #[test]
+fn a_client_in_the_place_of_another_has_one_turn() {
+    let mut scene = sends(&[b'x'; 1000]);
+    scene.turn().unwrap();
+    scene.comes(Script::sends(&b"!x".repeat(500)));
+    // The first one goes on in this turn, and in the same turn its time is over, and the other one gets its place.
+    scene.stands_still(HOUR);
+    scene.turn().unwrap();
+    assert!(scene.client(0, |client| client.closed_at().is_some()));
+    let before = taken(&scene);
+    while taken(&scene) < before + 500 {
+        let before = taken(&scene);
+        scene.turn().unwrap();
+        assert!(taken(&scene) <= before + READS, "{} bytes in one turn", taken(&scene) - before);
+    }
+}
+
+#[test]
 fn a_command_that_is_answered_and_not_yet_taken_does_not_spin() {
     let mut scene = sends(b"r");
     by_turns(&mut scene, 200, written);
