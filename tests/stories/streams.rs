@@ -54,6 +54,34 @@ connection 1 from 127.0.0.1:40000 at tcp://127.0.0.1:9999: welcomed
 }
 
 #[test]
+fn what_calls_take_is_time_in_the_loop() {
+    let steps = [Step::Send(b"Rafa".to_vec()), Step::Pause(ms(20)), Step::Send(b"tul\n".to_vec())];
+    let mut stage = clients([Script::new("in pieces", steps.into())]);
+    stage.scene.answers(Call::Read, 0, [Some(Fault::Leap(ms(5)))]);
+    stage.scene.answers(Call::Write, 0, [Some(Fault::Leap(ms(7)))]);
+    tells(
+        &stage.played(),
+        r#"
+connection 1 from 127.0.0.1:40000 at tcp://127.0.0.1:9999: welcomed
+
+         at       after
+       0 µs              accepted
+       0 µs        0 µs  4 bytes came: "Rafa"
+   5.000 ms    5.000 ms  waits for input
+  20.000 ms   15.000 ms  woken by input
+  20.000 ms        0 µs  4 bytes came: "tul\n"; reading name -> writing welcome (line end)
+  20.000 ms        0 µs  14 bytes sent; writing welcome -> closed (welcome sent): welcomed
+  27.000 ms    7.000 ms  closed; open -> closed (over)
+
+  15.000 ms  waiting for input
+       0 µs  waiting for room
+  12.000 ms  in the loop
+  27.000 ms  as a whole
+"#,
+    );
+}
+
+#[test]
 fn a_name_that_ends_in_silence() {
     tells(
         &clients([Script::sends(b"Rafatul")]).played(),
