@@ -274,3 +274,42 @@ fn stale(directory: &Directory, path: &Path) -> io::Result<Option<Found>> {
         Err(error) => Err(error.into()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prepared_socket_is_beside_its_place_in_a_path_that_fits() {
+        for directory in 1..UNIX_NAME_MAX_BYTES {
+            let directory = format!("/{}/", "d".repeat(directory));
+            for name in ["x".to_owned(), "x".repeat(40), "x".repeat(200)] {
+                let place = PathBuf::from(directory.clone() + &name);
+                let prepared = beside(&place);
+                assert!(prepared.as_bytes().starts_with(b"x") && is_beside(&prepared, &place), "{place:?}");
+                let path = place.with_file_name(&prepared).as_os_str().len();
+                let shortest = directory.len() + 1 + MARK.len() + DIGITS;
+                assert!(path <= UNIX_NAME_MAX_BYTES.max(shortest + SHORT_STEM_BYTES - 1), "{place:?}");
+                assert!(path <= UNIX_NAME_MAX_BYTES || shortest > UNIX_NAME_MAX_BYTES, "{place:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_datagram_socket_has_the_longest_path_as_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let name = "x".repeat(UNIX_NAME_MAX_BYTES - folder.path().as_os_str().len() - 1);
+        let place = folder.path().join(name);
+        let socket =
+            rustix::net::socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)
+                .unwrap();
+        let file = SocketFile::prepare(socket.as_fd(), &place, false, 0o600).unwrap();
+        let named = SocketAddrUnix::try_from(rustix::net::getsockname(&socket).unwrap()).unwrap();
+        assert_eq!(
+            named.path_bytes().map(|path| path.strip_suffix(b"\0").unwrap_or(path)),
+            Some(place.as_os_str().as_bytes())
+        );
+        drop(file);
+        assert!(!place.exists());
+    }
+}

@@ -198,10 +198,44 @@ fn a_file_that_comes_where_no_name_can_be_given_is_kept() {
     fs::write(&path, "precious").unwrap();
     let ended = server.wait();
     assert_eq!(ended.status.code(), Some(1), "{}", ended.log);
+    let line = ended.log.lines().find(|line| line.starts_with("welcomed: cannot listen")).unwrap();
+    assert!(line.contains("there is something that is no socket, and it stays untouched"), "{line}");
     assert_eq!(
         (fs::read_to_string(path).unwrap(), folder.names()),
         ("precious".to_owned(), vec!["socket".to_owned()])
     );
+}
+
+#[test]
+fn an_error_of_the_file_system_is_named_as_the_cause() {
+    if traced(&[], &[]).is_none() {
+        return;
+    }
+    let folder = Folder::new();
+    let inject = ["inject=renameat2:error=EINVAL", "inject=/^link:error=ENOSPC"];
+    let ended = replaces_a_stale_socket(&folder, Kind::Unix, &inject).wait();
+    assert_eq!(ended.status.code(), Some(1), "{}", ended.log);
+    let line = ended.log.lines().find(|line| line.starts_with("welcomed: cannot listen")).unwrap();
+    assert!(line.contains(&words(Errno::NOSPC)), "{line}");
+    assert_eq!(folder.names(), [""; 0]);
+}
+
+#[test]
+fn a_stale_socket_that_is_removed_meanwhile_is_no_hindrance() {
+    if traced(&[], &[]).is_none() {
+        return;
+    }
+    let folder = Folder::new();
+    // strace holds the server up before it puts the stale socket aside.
+    let inject = "inject=/^rename:delay_enter=300000";
+    let server = replaces_a_stale_socket(&folder, Kind::UnixGram, &[inject]);
+    until("it has found the stale socket", || server.log().contains("rename"));
+    fs::remove_file(folder.path("socket")).unwrap();
+    let log = server.wait_for_log("waiting for datagrams on unixgram://");
+    assert!(log.contains("ENOENT"), "{log}");
+    server.signal(Signal::TERM);
+    assert_eq!(server.wait().status.code(), Some(0));
+    assert_eq!(folder.names(), [""; 0]);
 }
 
 #[test]
