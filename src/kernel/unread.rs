@@ -144,3 +144,22 @@ fn clock() -> Instant {
 fn processor_time() -> io::Result<Duration> {
     Ok(clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)?.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_is_followed_by_a_pause() {
+        let mut unread = Unread::default();
+        assert!(unread.look(false), "the first look is due");
+        let (next, next_for_new) = (unread.next_look.unwrap(), unread.next_look_for_new.unwrap());
+        assert!(next_for_new < next, "it is looked sooner for one that is new");
+        // Longer than this test takes, however slow the machine is.
+        let far = clock() + Duration::from_secs(3600);
+        (unread.next_look, unread.next_look_for_new) = (Some(far), Some(far));
+        assert!(!unread.look(false) && !unread.look(true));
+        unread.next_look_for_new = Some(clock());
+        assert!(unread.look(true) && unread.next_look < Some(far));
+    }
+}

@@ -170,7 +170,7 @@ impl Crowd {
     /// What always is so.
     fn check(&self) {
         let charged: usize = self.held.accounts.values().map(|account| account.charged).sum();
-        assert!(charged <= self.buffer().held);
+        assert!(charged <= self.buffer().held && (charged == self.held.charged || charged == 0));
         assert!(self.held.accounts.values().all(|account| account.charged <= account.sent));
         assert!(self.held.accounts.len() <= ADDRESSES_MAX);
     }

@@ -132,6 +132,57 @@ fn an_answer_counts_also_if_another_client_reads_meanwhile() {
 }
 
 #[test]
+fn what_only_seems_to_be_read_counts_again() {
+    for (has_unread, sent, expected) in
+        [(Some(false), 1, 2), (Some(false), 0, 1), (Some(true), 1, 1), (None, 1, 1)]
+    {
+        let mut held = Held::default();
+        let at = Crowd::new().now;
+        let buffer = |datagrams| SendBuffer { held: datagrams * DATAGRAM, size: SIZE };
+        let id = SocketId { inode: 1, cookie: [0; 2] };
+        held.opinion(&name(1), Some(1), buffer(100));
+        held.sent(&name(1), Some(1), Sent { bytes: 8, at, after: buffer(101), has_unread: None });
+        assert_eq!(held.in_doubt(&name(1)), None);
+        held.see(&Shown { id, name: &key(&name(1)), user: Some(1), has_unread: false });
+        assert_eq!((held.accounts[&key(&name(1))].sent, held.in_doubt(&name(1))), (0, Some(id)));
+        held.sent(&name(1), Some(1), Sent { bytes: 8, at, after: buffer(101 + sent), has_unread });
+        let account = &held.accounts[&key(&name(1))];
+        assert_eq!(account.sent, expected * DATAGRAM, "{has_unread:?} {sent}");
+        assert_eq!((account.reads == Reads::Late, held.in_doubt(&name(1))), (expected == 2, None));
+        held.look_begins();
+        held.see(&Shown { id, name: &key(&name(1)), user: Some(1), has_unread: false });
+        assert_eq!(held.accounts[&key(&name(1))].reads, Reads::Promptly, "in the end it has read all");
+    }
+}
+
+#[test]
+fn what_is_reserved_is_shared_as_a_half_a_third_and_so_on() {
+    let size = RESERVED_PART * (420 + 280 + 210 + 168 + 140 + 120 + 105);
+    assert_eq!((reserved(size, 0), reserved(size, 1)), (size / RESERVED_PART, size / RESERVED_PART));
+    for place in 1..SHARING_USERS {
+        let share = reserved(size, place) - reserved(size, place + 1);
+        assert_eq!(share * (place + 1), 840, "behind place {place}");
+    }
+    assert_eq!(reserved(size, SHARING_USERS), 0);
+}
+
+#[test]
+fn a_user_has_its_place_behind_all_who_hold_as_much() {
+    let mut held = Held::default();
+    let at = Crowd::new().now;
+    let buffer = |datagrams| SendBuffer { held: datagrams * DATAGRAM, size: SIZE };
+    held.opinion(&name(1), Some(2), buffer(100));
+    for address in [1, 2] {
+        let after = buffer(100 + 5 * usize::try_from(address).unwrap());
+        held.sent(&name(address), Some(2), Sent { bytes: 8, at, after, has_unread: None });
+    }
+    for (own, place) in [(7, 2), (10, 2), (11, 1)] {
+        assert_eq!(held.place(Some(1), own * DATAGRAM), place, "{own}");
+    }
+    assert_eq!(held.place(Some(2), 0), 1, "what it holds itself is not before it");
+}
+
+#[test]
 fn silent_users_leave_room_for_others_however_many_addresses() {
     for users in 1..=10 {
         for mut crowd in [Crowd::new(), Crowd::without_looks()] {
