@@ -187,6 +187,17 @@ mod tests {
     }
 
     #[test]
+    fn a_message_of_another_kind_is_passed_over() {
+        let kind = u16::try_from(libc::NLMSG_NOOP).unwrap();
+        let mut bytes = with_header(kind, &[]);
+        bytes.extend(with_header(kind, message(&[]).get(HEADER_BYTES..).unwrap()));
+        bytes.extend(with_header(kind, b"odd."));
+        bytes.extend(message(&[]));
+        let (list, all) = decoded(&bytes);
+        assert_eq!((list.unwrap(), all), (List::Unfinished, vec![(Vec::new(), None, false)]));
+    }
+
+    #[test]
     fn a_message_that_is_cut_is_an_error() {
         let whole = message(&[(NAME, b"/a"), (QUEUES, &[1; 8])]);
         for bytes in 1..whole.len() {
@@ -213,6 +224,22 @@ mod tests {
             changed[place] = byte;
             let _ = decoded(&changed);
         }
+    }
+
+    #[test]
+    fn no_other_program_can_answer_for_the_kernel() {
+        use rustix::net::netlink::{SOCK_DIAG, SocketAddrNetlink};
+        use rustix::net::{
+            AddressFamily, SendFlags, SocketFlags, SocketType, getsockname, sendto, socket_with,
+        };
+
+        let Diag(asked) = Diag::open().unwrap();
+        let address = SocketAddrNetlink::try_from(getsockname(&asked).unwrap()).unwrap();
+        let other =
+            socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, Some(SOCK_DIAG))
+                .unwrap();
+        assert!(sendto(&other, &with_header(3, &[0; 4]), SendFlags::empty(), &address).is_err());
+        assert!(netlink::receive(&asked).is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock));
     }
 
     /// What the kernel says of the socket with this name.
