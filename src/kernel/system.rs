@@ -264,6 +264,30 @@ mod tests {
     }
 
     #[test]
+    fn the_present_is_when_it_is_asked() {
+        let now = || Duration::try_from(clock_gettime(ClockId::Realtime)).unwrap();
+        let (before, present, after) = (now(), SystemReader::open().read([]).present.unwrap(), now());
+        // The clock can be set meanwhile, but hardly by a minute.
+        let close = Duration::from_secs(60);
+        assert!(before <= present + close && present <= after + close, "{before:?} {present:?} {after:?}");
+    }
+
+    #[test]
+    fn a_file_is_read_whole_and_no_more_than_it_has() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        for bytes in [0, 1, FILE_MAX_BYTES - 1, FILE_MAX_BYTES] {
+            let text = "x".repeat(bytes);
+            fs::write(&path, &text).unwrap();
+            let file = File::open(&path).unwrap();
+            for _ in 0..2 {
+                assert_eq!(text_of(Some(&file)).unwrap(), text);
+            }
+        }
+        assert_eq!(text_of(None), None);
+    }
+
+    #[test]
     fn a_program_can_have_any_name() {
         let stat = "7 (a) b (c)) S 1 1 1 0 -1 4194304 1 0 0 0 1 2 0 0 20 0 1 0 250 9 9 9";
         assert_eq!(since_boot(stat), Some(Duration::from_millis(2500)));
