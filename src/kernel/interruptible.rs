@@ -90,6 +90,18 @@ mod tests {
     }
 
     #[test]
+    fn of_a_request_to_report_beside_the_result_nothing_is_left() {
+        let mut kernel = Mio::new().unwrap();
+        for _ in 0..200 {
+            let handle = kernel.handle();
+            assert_eq!(kernel.unless_stopped(move || handle.report().is_ok()).unwrap(), Some(true));
+            let mut ready = Vec::new();
+            kernel.wait(&mut ready, Some(Duration::ZERO)).unwrap();
+            assert_eq!(ready, [], "it is forgotten, and so is what wakes the loop");
+        }
+    }
+
+    #[test]
     fn work_that_panics_is_an_error() {
         assert!(
             Mio::new()
