@@ -144,6 +144,10 @@ pub(crate) fn wait<'a>(
 
 #[cfg(test)]
 mod tests {
+    use std::net::UdpSocket;
+    use std::os::linux::net::SocketAddrExt as _;
+    use std::os::unix::net::UnixDatagram;
+
     use super::*;
     use crate::net::{Kind, UnixName};
 
@@ -160,6 +164,25 @@ mod tests {
         for _ in 0..2 {
             let refused = socket.connect(Duration::from_secs(1)).unwrap_err();
             assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+        }
+        let free = std::os::unix::net::SocketAddr::from_abstract_name(&own).unwrap();
+        UnixDatagram::bind_addr(&free).expect("the name is free again");
+    }
+
+    #[test]
+    fn an_empty_datagram_is_received_as_one() {
+        let server = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let address = Address { kind: Kind::Udp, name: Name::Inet(server.local_addr().unwrap()) };
+        let mut socket = BlockingSocket::open(&address).unwrap();
+        let bound = Duration::from_secs(20);
+        socket.connect(bound).unwrap();
+        socket.send(b"Ada", bound).unwrap();
+        let (_, client) = server.recv_from(&mut [0; 10]).unwrap();
+        assert!(!wait([&socket].into_iter(), Duration::from_millis(10)).unwrap(), "nothing has come");
+        for answer in [&b""[..], b"welcome "] {
+            server.send_to(answer, client).unwrap();
+            assert!(wait([&socket].into_iter(), bound).unwrap());
+            assert_eq!(socket.receive(&mut [0; 10]).unwrap(), answer.len());
         }
     }
 }

@@ -6,11 +6,15 @@ use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::thread;
 
 use socket2::{Domain, SockAddr, Socket, Type};
+use welcomed::net::Kind;
 
 use super::client_program::{error_line, visit};
 use super::folder::{Folder, unique_name};
 use super::sandbox::without;
-use crate::process::{Server, not_tested, run};
+use super::socket_client::serve;
+use super::tracer::spelt;
+use crate::process::{Server, is_here, not_tested, run};
+use crate::tied::tied;
 
 #[test]
 fn the_client_is_welcomed_over_every_kind_of_socket() {
@@ -165,6 +169,23 @@ fn a_path_without_the_right_to_write_is_one_line_with_the_cure() {
         assert!(line.starts_with(&format!("{endpoint}: Permission denied")), "{line}");
         assert!(line.ends_with("; it takes the right to write to the socket"), "{line}");
     }
+}
+
+#[test]
+fn a_record_that_comes_with_the_end_of_input_is_received() {
+    if !is_here("strace") {
+        return;
+    }
+    let Some((server, address)) = serve(Kind::UnixPacket, &[]) else { return };
+    // As Linux does at times: it says that the input is at its end, and has a record all the same.
+    let receive = spelt("recvfrom");
+    let (trace, inject) = (format!("trace={receive}"), format!("inject={receive}:retval=0:when=1"));
+    let mut command = tied("strace");
+    command.args(["-e", &trace, "-e", &inject, env!("CARGO_BIN_EXE_welcome")]);
+    let (code, out, err) = run(command.args(["-c", &address.to_string(), "Ada"]), b"");
+    assert_eq!((code, out.as_str()), (0, "welcome "), "{err}");
+    assert!(err.contains("(INJECTED)"), "{err}");
+    server.stop();
 }
 
 #[test]
