@@ -154,9 +154,6 @@ impl Kernel for Mio {
                 }
                 zone::is_said(inet)?;
                 rustix::net::bind(&*socket, inet)?;
-                if *kind == Kind::Raw {
-                    socket::forget_strays(socket);
-                }
                 let real = SocketAddr::try_from(rustix::net::getsockname(&*socket)?)?;
                 if let (Kind::Raw, SocketAddr::V4(bound)) = (*kind, real) {
                     *only_for = Some(*bound.ip()).filter(|host| !host.is_unspecified());
