@@ -39,14 +39,10 @@ impl Printed {
     ///
     /// Fails as read(2) does.
     pub fn take(&mut self, text: &mut Vec<u8>) -> io::Result<()> {
-        loop {
-            text.reserve(Self::MAX_BYTES);
-            let room = text.capacity() - text.len();
-            match rustix::io::retry_on_intr(|| rustix::io::read(&self.end, spare_capacity(text))) {
-                Ok(bytes) if bytes == room => {}
-                Ok(_) | Err(rustix::io::Errno::AGAIN) => return Ok(()),
-                Err(error) => return Err(error.into()),
-            }
+        text.reserve(Self::MAX_BYTES);
+        match rustix::io::retry_on_intr(|| rustix::io::read(&self.end, spare_capacity(text))) {
+            Ok(_) | Err(rustix::io::Errno::AGAIN) => Ok(()),
+            Err(error) => Err(error.into()),
         }
     }
 }
