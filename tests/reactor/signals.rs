@@ -2,12 +2,14 @@
 //!
 //! What a signal does to a process is seen on a process: the test runs itself as one.
 
+use std::fs::File;
 use std::io::{BufRead as _, BufReader, ErrorKind};
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, getpid, kill_process};
+use rustix::io::Errno;
+use rustix::process::{Pid, Resource, Rlimit, Signal, getpid, kill_process, setrlimit};
 use welcomed::kernel::Mio;
 use welcomed::reactor::{Server, Settings, Streams};
 
@@ -71,6 +73,18 @@ fn a_child_plays_its_role() {
             drop(Mio::with_signals().unwrap());
             Mio::with_signals().unwrap()
         }
+        "taken at last" => {
+            let few = Rlimit { current: Some(64), maximum: Some(64) };
+            setrlimit(Resource::Nofile, few).unwrap();
+            let mut held: Vec<File> = std::iter::from_fn(|| File::open("/dev/null").ok()).collect();
+            loop {
+                match Mio::with_signals() {
+                    Ok(kernel) => break kernel,
+                    Err(error) => assert_eq!(error.raw_os_error(), Some(Errno::MFILE.raw_os_error())),
+                }
+                held.pop().unwrap();
+            }
+        }
         "kept" => {
             drop(Mio::with_signals().unwrap().keeping_signals());
             assert_eq!(Mio::with_signals().err().unwrap().kind(), ErrorKind::ResourceBusy);
@@ -122,6 +136,13 @@ fn a_kernel_that_keeps_the_signals_has_them_for_good() {
 #[test]
 fn signals_that_were_given_back_can_be_taken_again() {
     let child = child("taken again");
+    signal(&child, Signal::TERM);
+    assert_eq!(end(child).code(), Some(0));
+}
+
+#[test]
+fn signals_that_could_not_be_taken_can_be_taken_later() {
+    let child = child("taken at last");
     signal(&child, Signal::TERM);
     assert_eq!(end(child).code(), Some(0));
 }
