@@ -311,6 +311,26 @@ mod tests {
     use crate::net::Endpoint;
 
     #[test]
+    fn a_socket_shows_its_arrows_and_is_shut_if_it_cannot_listen() {
+        let mut kernel = Mio::new().unwrap();
+        let mut address = "tcp://127.0.0.1:0".parse::<Endpoint>().unwrap().resolve().unwrap().remove(0);
+        let mut sockets = Vec::new();
+        // Both are bound to one port, where only one can listen.
+        for _ in 0..2 {
+            let socket = Listener::bind(&mut kernel, &address, 0, &Settings::default()).unwrap();
+            address = socket.address().clone();
+            sockets.push(socket);
+        }
+        for (index, last) in [(0, Event::Listen), (1, Event::Failed)] {
+            let socket = sockets.get_mut(index).unwrap();
+            let listening = socket.listen(&mut kernel, index, &Settings::default(), Duration::ZERO);
+            let events: Vec<_> = socket.view().taken.iter().map(|arrow| arrow.event).collect();
+            assert_eq!(events, [Event::Bind, last]);
+            assert_eq!((listening.is_err(), socket.is_shut()), (index == 1, index == 1));
+        }
+    }
+
+    #[test]
     fn a_stopped_server_answers_what_had_come_up_to_a_limit() {
         let address = "udp://127.0.0.1:0".parse::<Endpoint>().unwrap().resolve().unwrap().remove(0);
         let mut kernel = Mio::new().unwrap();
