@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use welcomed::kernel::Signal;
-use welcomed::net::Kind;
+use welcomed::net::{ErrorCode, Kind};
 use welcomed::schedules::Welcoming;
 use welcomed::services::welcome::tables::connection::Outcome;
-use welcomed::simulation::Fault::Leap;
+use welcomed::simulation::Fault::{Error, Leap};
 use welcomed::simulation::{Call, Schedule, Script, Step};
 
 use crate::stage::{Stage, accepted_at, got, ms, plain, schedule, stayed, stopped, streams, welcomed};
@@ -39,6 +39,17 @@ fn as_many_silent_clients_give_way_as_there_wait() {
     assert_eq!((stayed(&scene, 0), stayed(&scene, 1)), (HALF, 2 * HALF), "one place is enough");
     let gave_way = [0, 1, 2, 3].map(|client| scene.client(client, |client| client.gave_way()));
     assert_eq!(gave_way, [true, false, false, false], "as the simulation judges it");
+}
+
+#[test]
+fn a_silent_client_gives_way_also_where_descriptors_are_wanting() {
+    let mut scene = stops(3, vec![Script::silent(), Script::silent(), Script::sends(b"Ada\n")]);
+    // Accepting pauses for 100 ms after each, until the middle of the stop.
+    let out_of_descriptors = Some(Error(ErrorCode::MFile));
+    scene.answers(Call::Accept, 0, [vec![None; 2], vec![out_of_descriptors; 26]].concat());
+    let scene = stopped(scene);
+    assert_eq!((got(&scene, 2), stayed(&scene, 0)), (b"welcome ".to_vec(), HALF));
+    assert_eq!(given_up(&scene), 2, "the other one at the end");
 }
 
 /// From when a client has taken the place of another one, until it gives way itself at the latest.

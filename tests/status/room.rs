@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use welcomed::net::Kind;
+use welcomed::net::{ErrorCode, Kind};
 use welcomed::schedules::Welcoming;
-use welcomed::simulation::{End, Scene, Schedule, Script, ServerSocket};
+use welcomed::simulation::{Call, End, Fault, Scene, Schedule, Script, ServerSocket};
 
 use crate::beside::{Beside, STATUS};
 use crate::shown::get;
@@ -27,6 +27,15 @@ fn asks(path: &str) -> Script {
 
 /// These clients come to a status that gives way, and so much time passes.
 fn played(scripts: impl IntoIterator<Item = Script>, until: Duration) -> Scene<Beside> {
+    let mut scene = begun(scripts, until);
+    while scene.now() < until {
+        scene.turn().unwrap();
+    }
+    scene
+}
+
+/// The same before the first turn.
+fn begun(scripts: impl IntoIterator<Item = Script>, until: Duration) -> Scene<Beside> {
     let sockets = [
         Welcoming::socket(Kind::Tcp),
         ServerSocket::new(Kind::Tcp, STATUS),
@@ -37,9 +46,6 @@ fn played(scripts: impl IntoIterator<Item = Script>, until: Duration) -> Scene<B
     let mut scene = Schedule { places: vec![2, 2, PLACES], ..calm }.begin();
     // The last turn is that of a client of the welcome.
     scene.comes(Script::silent().arriving(until));
-    while scene.now() < until {
-        scene.turn().unwrap();
-    }
     scene
 }
 
@@ -75,6 +81,20 @@ fn one_idle_client_gives_way_to_one_that_waits() {
         let accepted = scene.client(PLACES, |client| client.accepted_at().unwrap());
         assert!(accepted <= ms(600), "{accepted:?}");
     }
+}
+
+#[test]
+fn none_gives_way_in_a_pause_while_there_are_places() {
+    let until = ms(1000);
+    let mut scene = begun([asks("/ready"), asks("/ready").arriving(ms(300))], until);
+    // Those that are kept back do not help either.
+    let out_of_descriptors = Some(Fault::Error(ErrorCode::MFile));
+    scene.answers(Call::Accept, TCP, [vec![None, None], vec![out_of_descriptors; 8]].concat());
+    while scene.now() < until {
+        scene.turn().unwrap();
+    }
+    assert_eq!(closed(&scene, 2), [0; 0]);
+    assert!(scene.client(1, |client| client.accepted_at().unwrap()) > ms(400), "there was a pause");
 }
 
 #[test]
