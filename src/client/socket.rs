@@ -76,8 +76,8 @@ impl Socket {
         if self.kind().semantics().names != Names::Protocol {
             return Ok(received);
         }
-        // The kernel can queue a packet that it had matched before the socket was connected, even behind what
-        // `BlockingSocket::open` threw away: only the server's count.
+        // Until the socket was connected it received every packet of its protocol, and the kernel can queue one that it had
+        // matched before even later: only the server's count.
         let server = self.socket.address().inet().map(|server| server.ip());
         let is_the_servers =
             |packet: &&[u8]| ipv4::addresses(packet).is_some_and(|(source, _)| server == Some(source.into()));

@@ -37,7 +37,6 @@ impl BlockingSocket {
         if let (Names::Protocol, Some(server)) = (semantics.names, address.inet()) {
             // Until it is connected it receives every packet of its protocol. If that fails, sending reports it.
             let _ = rustix::net::connect(&descriptor, &server);
-            socket::forget_strays(&descriptor);
         }
         Ok(BlockingSocket { descriptor, address: address.clone() })
     }

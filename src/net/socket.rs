@@ -4,12 +4,9 @@ use std::io;
 use std::num::NonZeroU32;
 use std::os::fd::OwnedFd;
 
-use rustix::net::{AddressFamily, Protocol, RecvFlags, SocketAddrUnix, SocketFlags, SocketType};
+use rustix::net::{AddressFamily, Protocol, SocketAddrUnix, SocketFlags, SocketType};
 
 use super::{Address, Kind, Name, UnixName};
-
-/// More packets than a receive buffer has room for (socket(7), `rmem_default`: 212,992 bytes).
-const STRAYS_MAX: usize = 4096;
 
 /// socket(2): a socket of the kind that `address` needs.
 pub(crate) fn open(address: &Address, flags: SocketFlags) -> io::Result<OwnedFd> {
@@ -36,14 +33,4 @@ pub(crate) fn unix_address(name: &UnixName) -> io::Result<SocketAddrUnix> {
         UnixName::Path(path) => SocketAddrUnix::new(path.as_os_str())?,
         UnixName::Abstract(name) => SocketAddrUnix::new_abstract_name(name)?,
     })
-}
-
-/// Discards the packets that a raw socket has received so far. Until it is bound or connected, it receives every
-/// packet of its protocol that comes to this machine.
-pub(crate) fn forget_strays(socket: &OwnedFd) {
-    for _ in 0..STRAYS_MAX {
-        if rustix::net::recv(socket, &mut [0; 0], RecvFlags::DONTWAIT).is_err() {
-            return;
-        }
-    }
 }
