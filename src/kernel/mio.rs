@@ -318,6 +318,7 @@ fn inet_peer(address: Option<SocketAddrAny>) -> Peer {
 mod tests {
     use std::net::TcpStream;
 
+    use super::super::seam::Signal;
     use super::*;
 
     /// What an accepted connection has as its user timeout, where an output may take so long.
@@ -344,6 +345,20 @@ mod tests {
             (Duration::MAX, 0),
         ] {
             assert_eq!(user_timeout(output_timeout), expected, "{output_timeout:?}");
+        }
+    }
+
+    #[test]
+    fn a_handle_asks_for_what_it_was_told_each_time() {
+        let mut kernel = Mio::new().unwrap();
+        let handle = kernel.handle();
+        for asked in [Signal::Report, Signal::Stop] {
+            for _ in 0..2 {
+                if asked == Signal::Stop { handle.stop() } else { handle.report() }.unwrap();
+            }
+            let mut ready = Vec::new();
+            kernel.wait(&mut ready, Some(Duration::ZERO)).unwrap();
+            assert_eq!(ready, [Ready::Signal(asked), Ready::Signal(asked)]);
         }
     }
 }

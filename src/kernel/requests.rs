@@ -147,26 +147,3 @@ impl Handle {
         reports.chain(std::iter::repeat_n(Signal::Stop, take(&self.0.stops)))
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::super::mio::Mio;
-    use super::super::seam::{Kernel as _, Ready};
-    use super::*;
-
-    #[test]
-    fn a_handle_asks_for_what_it_was_told_each_time() {
-        let mut kernel = Mio::new().unwrap();
-        let handle = kernel.handle();
-        for asked in [Signal::Report, Signal::Stop] {
-            for _ in 0..2 {
-                if asked == Signal::Stop { handle.stop() } else { handle.report() }.unwrap();
-            }
-            let mut ready = Vec::new();
-            kernel.wait(&mut ready, Some(Duration::ZERO)).unwrap();
-            assert_eq!(ready, [Ready::Signal(asked), Ready::Signal(asked)]);
-        }
-    }
-}

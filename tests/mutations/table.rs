@@ -153,8 +153,16 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
     Mutation {
         bug: "no wait is longer on a long way",
         file: "reactor/expiring.rs",
-        line: "if due.is_postponed || !self.goes_on_for_the_way(due, turn) {",
-        instead: "if true || !self.goes_on_for_the_way(due, turn) {",
+        line: "            Some(at_least.rest(round_trip, length))",
+        instead: "            Some(at_least.rest(round_trip, length)).filter(|_| false)",
+        suite: Suite::Welcome,
+        breaks: &["Welcome"],
+    },
+    Mutation {
+        bug: "a deadline does not wait for what came late",
+        file: "reactor/expiring.rs",
+        line: "let Some((wait, expires)) = self.timers.begun_late(due) else {",
+        instead: "let Some((wait, expires)) = self.timers.begun_late(due).filter(|_| false) else {",
         suite: Suite::Welcome,
         breaks: &["Welcome"],
     },
