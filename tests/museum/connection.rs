@@ -13,6 +13,9 @@ use super::exhibits::Bug;
 
 const LINGER: Duration = Duration::from_secs(2);
 
+/// A loop that is awake is not later than this.
+const LATE: Duration = Duration::from_millis(2);
+
 /// A stream and its conversation.
 pub(crate) struct Connection {
     pub(crate) stream: SimStream,
@@ -211,7 +214,12 @@ impl Connection {
         if phase != Phase::Reading {
             self.gap = None;
         } else if grew {
-            self.gap = Some(now + settings.name_gap);
+            let gap = now + settings.name_gap;
+            self.gap = Some(gap);
+            // What is read behind the deadline came before it: the process stood still. The deadline waits for the gap.
+            if self.due.is_some_and(|(_, at)| at + LATE < now) {
+                self.due = Some((phase, gap + Duration::from_nanos(1)));
+            }
         }
     }
 }
