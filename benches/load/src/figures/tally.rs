@@ -260,7 +260,18 @@ impl Tally {
 
     /// Whether the 99th percentile of the server's time says more about the generator than about the server.
     pub(crate) fn is_spoiled(&self) -> bool {
-        matches!(self.percentile(Percentile::P99).verdict, Verdict::OwnLag | Verdict::OfGenerator)
+        match self.percentile(Percentile::P99).verdict {
+            Verdict::OwnLag => true,
+            Verdict::OfGenerator => self.latency.is_late_by_itself(Percentile::P99),
+            Verdict::Valid | Verdict::NotBegun | Verdict::TooFew => false,
+        }
+    }
+
+    /// The largest of the counts that nothing else limits.
+    pub(crate) fn most(&self) -> u64 {
+        let Tally { waited, late, duplicates, foreign, unstamped, connections, .. } = *self;
+        let Connections { opened, closed_early } = connections.unwrap_or_default();
+        [waited, late, duplicates, foreign, unstamped, opened, closed_early].into_iter().fold(0, u64::max)
     }
 
     /// Adds the visits of another run, which is settled.

@@ -30,8 +30,8 @@ impl Plan {
                     u64::try_from(part).unwrap_or(u64::MAX)
                 };
                 let (from, until) = (until(thread), until(thread + 1));
-                let first = if self.count == u64::MAX { thread } else { from };
-                (Load::Closed(part(places)), self.count_of(until - from), Share { first, every: 1 })
+                let share = if self.count == u64::MAX { turn } else { Share { first: from, every: 1 } };
+                (Load::Closed(part(places)), self.count_of(until - from), share)
             }
         };
         Plan { threads: 1, load, count, share, in_flight_max, ..self.clone() }

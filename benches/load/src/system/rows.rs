@@ -46,6 +46,8 @@ struct Shared {
     written: AtomicU64,
     /// Whether the file is to take its place.
     keeps: AtomicBool,
+    /// Whether all rows are written, and the disk has to take them.
+    is_whole: AtomicBool,
 }
 
 /// Where the measuring thread hands rows over. It never waits: a row that finds no room is dropped, and counted.
@@ -144,6 +146,8 @@ impl RowFile {
             match self.done.recv_timeout(PATIENCE) {
                 Ok(failed) => break failed,
                 Err(RecvTimeoutError::Timeout) if written() > before => before = written(),
+                // A disk can take long, and no reader keeps it waiting.
+                Err(RecvTimeoutError::Timeout) if self.shared.is_whole.load(Ordering::Relaxed) => {}
                 Err(RecvTimeoutError::Timeout) => {
                     break Some(io::Error::new(io::ErrorKind::TimedOut, "the reader takes no more rows"));
                 }
@@ -178,6 +182,7 @@ fn write(place: &Path, rows: &Receiver<Vec<Row>>, shared: &Shared) -> io::Result
     }
     file.flush()?;
     drop(file);
+    shared.is_whole.store(true, Ordering::Relaxed);
     if shared.keeps.load(Ordering::Relaxed) { growing.done() } else { Ok(()) }
 }
 

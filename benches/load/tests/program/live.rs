@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::described::breach;
 use crate::machine::{PROGRAM, run, server, text};
 
 /// What a run of two seconds shows on a terminal of so many columns, with this environment. Standard output is elsewhere.
@@ -79,6 +80,7 @@ fn a_knee_has_an_interval_and_its_steps_in_json() {
     assert_eq!(output.status.code(), Some(3), "{output:?}");
     let report: Value =
         serde_json::from_str(&fs::read_to_string(folder.path().join("knee.json")).unwrap()).unwrap();
+    assert_eq!(breach(&report), None);
     let knee = &report["knee"];
     assert!(knee["rate"].is_null() && knee["upper"].is_null() && report["run"].is_null(), "{report:#}");
     assert_eq!(knee["target_p99"], 2_000_000);

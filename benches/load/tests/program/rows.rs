@@ -23,6 +23,22 @@ fn report(folder: &Path) -> Value {
     report
 }
 
+/// Whatever ends the run, and whichever thread made a visit.
+#[test]
+fn no_two_visits_have_one_number() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = crate::machine::server().to_string();
+    for how in [&["--duration", "300ms"][..], &["--count", "301"], &["--duration", "300ms", "--rate", "1k"]] {
+        let load = ["-c", &server, "--threads", "3", "--json", "run.json", "--visits", "visits.csv"];
+        let output = run(Path::new(PROGRAM), folder.path(), &[&load[..], how].concat());
+        assert!(output.status.code().is_some_and(|code| code == 0 || code == 5), "{output:?}");
+        let (_, rows) = rows(&folder.path().join("visits.csv"));
+        let numbers: std::collections::BTreeSet<&str> = rows.iter().map(|row| &*row[0]).collect();
+        assert!(numbers.len() == rows.len() && rows.len() > 3, "{how:?}: {} rows", rows.len());
+        assert_eq!(report(folder.path())["run"]["begun"], rows.len());
+    }
+}
+
 #[test]
 fn each_visit_has_a_row_and_they_say_what_the_report_says() {
     let folder = tempfile::tempdir().unwrap();

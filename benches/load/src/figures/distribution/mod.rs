@@ -144,6 +144,12 @@ impl Distribution {
         self.each.iter().filter(is_invalid).map(|each| each.generator.as_str())
     }
 
+    /// Whether one of several generators was too late by itself for a percentile to be the server's.
+    pub(crate) fn is_late_by_itself(&self, percentile: Percentile) -> bool {
+        let verdict = |each: &Each| each.times.percentile(percentile, each.not_begun).verdict;
+        self.each.iter().any(|each| verdict(each) == Verdict::OwnLag)
+    }
+
     /// The time that a part `quantile` of the visits did not exceed.
     pub(crate) fn at(&self, quantile: f64) -> Nanos {
         self.times.value_at_quantile(quantile)

@@ -82,9 +82,12 @@ impl Response {
         0
     }
 
-    /// Holds bytes until the part that they belong to is whole. Gives those behind it.
+    /// Holds a line until the part that it belongs to is whole. Gives what is behind it. No more is held than that, so that a response
+    /// of many small chunks costs no more than its bytes.
     fn hold<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
-        self.held.extend_from_slice(bytes);
+        let end = bytes.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |end| end + 1);
+        let (line, rest) = bytes.split_at(end);
+        self.held.extend_from_slice(line);
         let part = match self.next {
             Next::Head => self.head(),
             Next::ChunkLength => self.chunk_length(),
@@ -94,16 +97,14 @@ impl Response {
                 Some((0, self.next))
             }
         };
-        let (length, next) = match part {
-            Some((length, next)) if length <= HEAD_MAX_BYTES => (length, next),
-            None if self.held.len() <= HEAD_MAX_BYTES => return &[],
-            Some(_) | None => (self.held.len(), Next::Malformed),
+        // Each part ends with a line.
+        self.next = match part {
+            Some((length, next)) if length == self.held.len() && length <= HEAD_MAX_BYTES => next,
+            None if self.held.len() <= HEAD_MAX_BYTES => return rest,
+            Some(_) | None => Next::Malformed,
         };
-        self.next = next;
-        // What was held before was no whole part, so what is behind this one is the end of `bytes`.
-        let behind = self.held.len() - length;
         self.held.clear();
-        bytes.get(bytes.len().saturating_sub(behind)..).unwrap_or_default()
+        rest
     }
 
     fn head(&mut self) -> Part {

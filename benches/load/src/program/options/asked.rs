@@ -22,6 +22,9 @@ use crate::system::files::at;
 /// The most bytes that a visit sends.
 const SEND_MAX_BYTES: u64 = 1024 * 1024;
 
+/// How much of what is sent says which visit it is.
+const SENT_SHOWN_BYTES: usize = 256;
+
 /// The answer that is right.
 #[derive(Clone, Debug)]
 pub(crate) struct Expect {
@@ -95,6 +98,11 @@ impl Asked {
                 r"--requests: it takes --until bytes:N or text:TEXT to know where an answer ends".to_owned(),
             );
         }
+        if self.requests.is_some() && terminator == Some(Terminator::Eof) {
+            return Some(
+                "--terminator eof: a side that is shut sends no more requests (--requests)".to_owned(),
+            );
+        }
         if self.requests.is_some() && resets {
             return Some("--rst: a connection that is reset has one request".to_owned());
         }
@@ -165,19 +173,33 @@ impl Asked {
         }
     }
 
-    /// What makes a visit what it is, by the names of the options. A file goes by its name.
-    pub(super) fn of_a_visit(&self) -> Vec<(&'static str, String)> {
-        let Asked { send, send_file, until, requests, expect_status, expect } = self;
-        let or = |given: Option<String>, usual: &str| given.unwrap_or_else(|| usual.to_owned());
+    /// What makes a visit what it is, by the names of the options: what holds, whether it was given or not.
+    pub(super) fn of_a_visit(&self, is_page: bool) -> Vec<(&'static str, String)> {
         let quoted = |bytes: &[u8]| format!("'{}'", Escaped(bytes));
-        let statuses: Vec<String> = expect_status.iter().map(|statuses| format!("{statuses:?}")).collect();
+        let sends = is_page || self.is_of_any_server();
+        let expected = self.expect.as_ref().map(|expect| quoted(expect.text.as_bytes()));
+        let usual = if sends { "any answer but an empty one" } else { "'welcome '" };
+        let sent = match self.sent() {
+            Ok(Some(bytes)) => {
+                let beginning = bytes.get(..SENT_SHOWN_BYTES).unwrap_or(&bytes);
+                format!("{} ({} bytes)", quoted(beginning), bytes.len())
+            }
+            Ok(None) => "a name".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        let until = match self.until.as_ref().unwrap_or(&Until::End) {
+            Until::End => "end".to_owned(),
+            Until::Bytes(bytes) => format!("bytes:{bytes}"),
+            Until::Text(text) => format!("text:{}", quoted(text)),
+        };
+        let success = [Statuses::SUCCESS];
+        let statuses = if self.expect_status.is_empty() { &success[..] } else { &self.expect_status };
         vec![
-            ("expect", or(expect.as_ref().map(|expect| quoted(expect.text.as_bytes())), "the usual answer")),
-            ("send", or(send.as_ref().map(|Sent(bytes)| quoted(bytes)), "none")),
-            ("send-file", or(send_file.as_ref().map(|file| format!("'{}'", file.display())), "none")),
-            ("until", or(until.as_ref().map(|until| format!("{until:?}")), "end")),
-            ("requests", requests.unwrap_or(1).to_string()),
-            ("expect-status", if statuses.is_empty() { "2xx".to_owned() } else { statuses.join(",") }),
+            ("expect", expected.unwrap_or_else(|| usual.to_owned())),
+            ("send", sent),
+            ("until", until),
+            ("requests", self.requests.unwrap_or(1).to_string()),
+            ("expect-status", format!("{statuses:?}")),
         ]
     }
 }

@@ -3,6 +3,9 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use welcomed::net::Kind;
+
+use crate::plan::welcome::Terminator;
 use crate::program::options::Options;
 use crate::program::options::destination::Destination;
 
@@ -47,9 +50,10 @@ impl Options {
         let is_open = self.at_a_time().is_none();
         let or = |given: Option<String>, usual: &str| given.unwrap_or_else(|| usual.to_owned());
         let page = connect.as_ref().and_then(Destination::page);
+        let usual = Terminator::usual(connect.as_ref().map_or(Kind::Tcp, Destination::kind));
         let all = [
             ("timeout", format!("{:?}", self.timeout_of_a_visit())),
-            ("terminator", or(terminator.map(|how| format!("{how:?}").to_lowercase()), "the usual one")),
+            ("terminator", format!("{:?}", terminator.unwrap_or(usual)).to_lowercase()),
             ("slow", or(slow.map(|bytes| bytes.to_string()), "off")),
             ("rst", if *rst { "on" } else { "off" }.to_owned()),
             (
@@ -58,7 +62,7 @@ impl Options {
             ),
             ("page", or(page.map(|page| format!("'{}'", page.path())), "none")),
         ];
-        all.into_iter().chain(asked.of_a_visit()).collect()
+        all.into_iter().chain(asked.of_a_visit(page.is_some())).collect()
     }
 
     /// The local addresses to come from.

@@ -27,10 +27,20 @@ pub(super) fn answering(
         for address in addresses {
             let plan = plan_for(&Target::new(address)?)?;
             let (load, stages) = (Load::Closed(1), Vec::new());
-            let once = Plan { load, stages, count: 1, threads: 1, duration: Duration::MAX, ..plan.clone() };
+            // It can be one of several that find no server, so it has no row.
+            let once = Plan {
+                load,
+                stages,
+                count: 1,
+                threads: 1,
+                duration: Duration::MAX,
+                rows: None,
+                ..plan.clone()
+            };
             let visit = generator::run(&once, stop, &mut |_| {})?;
             if is_there(&visit) {
-                return Ok((Plan { count: plan.count.saturating_sub(1), ..plan }, Some(visit)));
+                let count = if plan.count == u64::MAX { u64::MAX } else { plan.count.saturating_sub(1) };
+                return Ok((Plan { count, ..plan }, Some(visit)));
             }
         }
     }

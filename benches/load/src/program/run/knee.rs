@@ -30,8 +30,8 @@ pub(crate) enum Knee {
 pub(crate) struct Interval {
     /// The highest rate up to which each measurement was good.
     pub(crate) lower: f64,
-    /// The lowest rate from which on none was.
-    pub(crate) upper: f64,
+    /// The lowest rate from which on none was; `None` if at the highest that was measured one was good.
+    pub(crate) upper: Option<f64>,
 }
 
 /// A rate, and what its measurements said.
@@ -78,7 +78,7 @@ impl Search<'_> {
         let last_good = all(|rate| rate.good > 0).map(|rate| rate.rate).fold(0.0, f64::max);
         let lower = all(|rate| rate.bad == 0).map(|rate| rate.rate).filter(|rate| *rate < first_bad);
         let upper = all(|rate| rate.good == 0).map(|rate| rate.rate).filter(|rate| *rate > last_good);
-        Interval { lower: lower.fold(0.0, f64::max).min(knee), upper: upper.fold(f64::INFINITY, f64::min) }
+        Interval { lower: lower.fold(0.0, f64::max).min(knee), upper: upper.reduce(f64::min) }
     }
 }
 
@@ -137,8 +137,9 @@ mod tests {
                 rate <= true_knee && rate >= true_knee * (1.0 - PRECISION) - 1e-9,
                 "{rate} of {true_knee}"
             );
-            assert!(interval.lower == rate && interval.upper > true_knee, "{interval:?}");
-            assert!(interval.upper <= rate * (1.0 + PRECISION) + 1e-9, "{interval:?}");
+            let upper = interval.upper.unwrap();
+            assert!(interval.lower == rate && upper > true_knee, "{interval:?}");
+            assert!(upper <= rate * (1.0 + PRECISION) + 1e-9, "{interval:?}");
             assert_eq!(measured.iter().filter(|tried| **tried == rate).count(), 2, "measured twice");
             assert!(measured.len() < 50, "{} measurements", measured.len());
         }
@@ -155,7 +156,10 @@ mod tests {
             });
             let Knee::At(rate, interval) = knee.unwrap() else { panic!("spoiled {spoiled}: no knee") };
             assert!((900.0 * (1.0 - PRECISION)..=900.0).contains(&rate), "spoiled {spoiled}: {rate}");
-            assert!(interval.lower <= rate && interval.upper > 900.0, "spoiled {spoiled}: {interval:?}");
+            assert!(
+                interval.lower <= rate && interval.upper.unwrap() > 900.0,
+                "spoiled {spoiled}: {interval:?}"
+            );
         }
     }
 
@@ -168,8 +172,9 @@ mod tests {
             Ok(rate < 700.0 || rate < 1000.0 && count % 2 == 0)
         };
         let Knee::At(rate, interval) = search(100.0, &mut moody).unwrap() else { panic!("no knee") };
-        assert!(interval.lower < 700.0 && interval.upper >= 700.0, "{rate} {interval:?}");
-        assert!(interval.lower <= rate && rate < interval.upper, "{rate} {interval:?}");
+        let upper = interval.upper.unwrap();
+        assert!(interval.lower < 700.0 && (700.0..1100.0).contains(&upper), "{rate} {interval:?}");
+        assert!(interval.lower <= rate && rate < upper, "{rate} {interval:?}");
     }
 
     #[test]
@@ -188,7 +193,19 @@ mod tests {
         };
         let Knee::At(rate, interval) = search(100.0, &mut moody).unwrap() else { panic!("no knee") };
         assert!((560.0..=600.0).contains(&rate), "{rate}");
-        assert!(interval.upper > 600.0, "{interval:?}");
+        assert!(interval.upper.unwrap() > 600.0, "{interval:?}");
+    }
+
+    #[test]
+    fn a_knee_without_an_upper_end_has_none() {
+        // The highest rate that was measured is good once, and bad twice.
+        let mut at_the_top = 0;
+        let mut moody = |rate: f64| {
+            at_the_top += u32::from(rate > 170.0);
+            Ok(rate < 130.0 || rate > 170.0 && at_the_top == 2)
+        };
+        let Knee::At(rate, interval) = search(111.0, &mut moody).unwrap() else { panic!("no knee") };
+        assert!(rate < 130.0 && interval.upper.is_none(), "{rate} {interval:?}");
     }
 
     #[test]

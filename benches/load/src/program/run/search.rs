@@ -84,7 +84,7 @@ pub(super) fn find_knee(
             Some(Knee::Above(_) | Knee::Below(_)) | None => (None, None),
         };
         let (lower, upper) =
-            (interval.map(|interval| interval.lower), interval.map(|interval| interval.upper));
+            (interval.map(|interval| interval.lower), interval.and_then(|interval| interval.upper));
         let found = json::knee::Knee { target_p99: nanos(target), rate, lower, upper, steps };
         output.write(json, &Report::of_knee(&found, about).json());
     }
@@ -148,7 +148,10 @@ fn step(rate: f64, measured: &Measured, found: &Step) -> KneeStep {
 
 /// What encloses the knee: every measurement up to the one rate was good, and none from the other on.
 fn between(Interval { lower, upper }: Interval) -> String {
-    format!(" (between {} and {})", shown(lower), shown(upper))
+    match upper {
+        Some(upper) => format!(" (between {} and {})", shown(lower), shown(upper)),
+        None => format!(" (at least {}, and no rate above was too much each time)", shown(lower)),
+    }
 }
 
 /// What a step has shown. An error tells without a sample.

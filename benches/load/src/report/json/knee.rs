@@ -12,7 +12,7 @@ pub(crate) struct Knee {
     pub(crate) rate: Option<f64>,
     /// The highest rate up to which each step was good; null as above.
     pub(crate) lower: Option<f64>,
-    /// The lowest rate from which on no step was good; null as above.
+    /// The lowest rate from which on no step was good; null as above, and if a step at the highest rate was good.
     pub(crate) upper: Option<f64>,
     /// The steps, in their order.
     pub(crate) steps: Vec<KneeStep>,

@@ -20,6 +20,9 @@ use crate::system::processes::{NetCounters, Usage};
 /// The most visits of a run. So sums of a million files have room.
 const VISITS_MAX: u64 = 1 << 43;
 
+/// The most nanoseconds of one run: a hundred days.
+const NANOS_MAX: u64 = 1 << 53;
+
 /// What a run was asked for, beside what its figures have of it.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -111,7 +114,11 @@ impl RawRun {
             && length.checked_add(tail).is_some()
             && (1..=1000).contains(&self.threads)
             && self.welcomed_in_window <= begun
-            && due <= VISITS_MAX;
+            && due <= VISITS_MAX
+            && length.saturating_add(tail).max(self.watched_nanos).max(self.cpu_nanos) <= NANOS_MAX
+            && self.held_back.max(self.clock_set).max(self.tally.most()) <= VISITS_MAX
+            && self.places.is_none_or(|places| places as u64 <= VISITS_MAX)
+            && self.asked.count.is_none_or(|count| count <= VISITS_MAX || count == u64::MAX);
         if !whole || !is_possible || !self.tally.is_whole() || !self.timeline.is_whole() {
             return Err("its figures contradict each other".to_owned());
         }
