@@ -113,17 +113,24 @@ impl Welcoming {
         if gap.is_some_and(|gap| complete >= gap) && client.was_denied() {
             return None;
         }
-        // A process that went on at the very deadline is taken for one that was awake.
-        let deadline = |at| client.is_in_time(at, Duration::ZERO, client.limits().input);
-        let at_deadline =
-            |at: Duration| !deadline(at) && deadline(at.saturating_sub(Duration::from_millis(3)));
-        let went_on_at_deadline = client.went_on_at().is_some_and(at_deadline);
-        let slept = client
-            .read_at_standstill()
-            .is_some_and(|read| (read > 0 || went_on_at_deadline) && read < name.taken);
+        // A deadline waits once for what came late.
+        let covered = !client.stood_still_again() && !self.went_on_near_the_deadline(client);
+        let slept =
+            client.read_at_standstill().is_some_and(|read| (read > 0 || !covered) && read < name.taken);
         let denied_early = client.was_denied() && name_gap.is_zero();
         let ends_early = denied_early || (slept && name.ending == Ending::Silence);
         (!ends_early).then_some((name, complete))
+    }
+
+    /// Whether the process went on shortly before the deadline of a client, so that a gap which began then ends behind it. At the
+    /// very deadline it is taken for a process that was awake.
+    fn went_on_near_the_deadline(&self, client: &Transcript<'_>) -> bool {
+        let far = if client.round_trip().is_zero() { Duration::ZERO } else { Duration::from_millis(250) };
+        let gap = self.gap_of(client) + client.round_trip() + far;
+        let is_before = |at| client.is_in_time(at, Duration::ZERO, client.limits().input);
+        let is_near =
+            |at: Duration| !is_before(at + gap) && is_before(at.saturating_sub(Duration::from_millis(3)));
+        client.went_on_at().is_some_and(is_near)
     }
 
     /// Whether what a client got is a part of its welcome, or the `whole`, by as much of its name as the server took.

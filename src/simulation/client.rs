@@ -167,8 +167,8 @@ pub(super) struct Client {
     /// that had to wait. And whether one waits.
     pub(super) told: usize,
     pub(super) output_waits: bool,
-    /// How much had been read when the process first stood still, if it did, and when it last went on.
-    pub(super) standstill: Option<(usize, Duration)>,
+    /// How much had been read when the process first stood still, if it did, when it last went on, and whether it did more than once.
+    pub(super) standstill: Option<(usize, Duration, bool)>,
 }
 
 impl Client {

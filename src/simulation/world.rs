@@ -350,7 +350,8 @@ impl World {
             if client.stage == Stage::Output || self.stopped_at.is_some() {
                 client.excuse("the server stood still while it wrote");
             }
-            client.standstill.get_or_insert((client.bytes_read, self.now)).1 = self.now;
+            let first = client.standstill.map_or(client.bytes_read, |(read, ..)| read);
+            client.standstill = Some((first, self.now, client.standstill.is_some()));
         }
         self.deliver();
     }
