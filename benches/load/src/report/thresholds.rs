@@ -74,6 +74,10 @@ impl Threshold {
         Threshold { figure: Figure::Failures(0.0), text: "failures>0".to_owned() }
     }
 
+    /// Why one that is about the rate that was asked for is none of a closed loop.
+    pub(crate) const NO_RATE_ASKED: &str =
+        "--fail-if: a closed loop asks for no rate that a part of could be reached";
+
     /// Whether it is about the rate that was asked for.
     pub(crate) fn is_of_a_rate_asked(&self) -> bool {
         matches!(self.figure, Figure::RatePerCent(_))

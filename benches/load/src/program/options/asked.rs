@@ -174,18 +174,14 @@ impl Asked {
     }
 
     /// What makes a visit what it is, by the names of the options: what holds, whether it was given or not.
-    pub(super) fn of_a_visit(&self, is_page: bool) -> Vec<(&'static str, String)> {
+    pub(super) fn of_a_visit(&self, is_page: bool, sent: Option<&[u8]>) -> Vec<(&'static str, String)> {
         let quoted = |bytes: &[u8]| format!("'{}'", Escaped(bytes));
         let sends = is_page || self.is_of_any_server();
         let expected = self.expect.as_ref().map(|expect| quoted(expect.text.as_bytes()));
         let usual = if sends { "any answer but an empty one" } else { "'welcome '" };
-        let sent = match self.sent() {
-            Ok(Some(bytes)) => {
-                let beginning = bytes.get(..SENT_SHOWN_BYTES).unwrap_or(&bytes);
-                format!("{} ({} bytes)", quoted(beginning), bytes.len())
-            }
-            Ok(None) => "a name".to_owned(),
-            Err(error) => error.to_string(),
+        let shown = |bytes: &[u8]| {
+            let beginning = bytes.get(..SENT_SHOWN_BYTES).unwrap_or(bytes);
+            format!("{} ({} bytes)", quoted(beginning), bytes.len())
         };
         let until = match self.until.as_ref().unwrap_or(&Until::End) {
             Until::End => "end".to_owned(),
@@ -196,7 +192,7 @@ impl Asked {
         let statuses = if self.expect_status.is_empty() { &success[..] } else { &self.expect_status };
         vec![
             ("expect", expected.unwrap_or_else(|| usual.to_owned())),
-            ("send", sent),
+            ("send", sent.map_or_else(|| "a name".to_owned(), shown)),
             ("until", until),
             ("requests", self.requests.unwrap_or(1).to_string()),
             ("expect-status", format!("{statuses:?}")),

@@ -245,9 +245,7 @@ impl Options {
             return Some(twice);
         }
         if self.at_a_time().is_some() && self.fail_if.iter().any(Threshold::is_of_a_rate_asked) {
-            return Some(
-                "--fail-if: a closed loop asks for no rate that a part of could be reached".to_owned(),
-            );
+            return Some(Threshold::NO_RATE_ASKED.to_owned());
         }
         if let Some(few) = self.at_a_time().filter(|few| *few < usize::from(self.threads)) {
             return Some(format!(

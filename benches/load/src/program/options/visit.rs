@@ -45,7 +45,8 @@ impl Options {
 
     /// What makes a visit what it is, by the names of the options: runs of different visits are not merged. What says how many
     /// there are, when and from where is not among these, nor are the names, which each machine can have of its own.
-    pub(crate) fn of_a_visit(&self) -> Vec<(&'static str, String)> {
+    /// `sent` is what each visit sends, if that is no name.
+    pub(crate) fn of_a_visit(&self, sent: Option<&[u8]>) -> Vec<(&'static str, String)> {
         let Options { asked, connect, terminator, slow, rst, arrivals, .. } = self;
         let is_open = self.at_a_time().is_none();
         let or = |given: Option<String>, usual: &str| given.unwrap_or_else(|| usual.to_owned());
@@ -62,7 +63,7 @@ impl Options {
             ),
             ("page", or(page.map(|page| format!("'{}'", page.path())), "none")),
         ];
-        all.into_iter().chain(asked.of_a_visit(page.is_some())).collect()
+        all.into_iter().chain(asked.of_a_visit(page.is_some(), sent)).collect()
     }
 
     /// The local addresses to come from.

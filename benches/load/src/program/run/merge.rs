@@ -10,13 +10,14 @@ use crate::figures::measured::Measured;
 use crate::generator::idle::Left;
 use crate::program::name::name;
 use crate::program::options::merge::Merge;
-use crate::program::outcome::{Outcome, ended, say_invalid};
+use crate::program::outcome::{Outcome, ended};
+use crate::program::run::reports::Reports;
 use crate::program::run::thresholds;
-use crate::program::say::{Output, is_standard_output};
+use crate::program::say::is_standard_output;
 use crate::report::about::About;
-use crate::report::export::histograms;
 use crate::report::raw::{RawFile, RawRun, Unfit, read};
-use crate::report::{self, Findings, Report};
+use crate::report::thresholds::Threshold;
+use crate::report::{self, Findings};
 use crate::system::files::writable;
 
 /// Merges the runs of all files. Files that do not belong together are a matter of usage.
@@ -30,8 +31,8 @@ pub(in crate::program) fn merge(options: &Merge) -> ExitCode {
         Err(Unfit(why)) => return unfit(&why),
     };
     let asked: Option<f64> = runs.iter().map(|(_, run, _)| run.asked.rate).sum();
-    if asked.is_none() && options.fail_if.iter().any(report::thresholds::Threshold::is_of_a_rate_asked) {
-        return unfit("--fail-if: a closed loop asks for no rate that a part of could be reached");
+    if asked.is_none() && options.fail_if.iter().any(Threshold::is_of_a_rate_asked) {
+        return unfit(Threshold::NO_RATE_ASKED);
     }
     ended(merged(options, runs, asked), None)
 }
@@ -62,12 +63,20 @@ fn merged(options: &Merge, runs: Vec<(String, RawRun, Measured)>, asked: Option<
         thresholds: &thresholds,
         ..Findings::of(&measured)
     };
-    show(options, &findings, runs.clone())?;
-    let is_invalid = measured.load.is_open() && measured.welcomed() > 0 && measured.is_spoiled();
-    if is_invalid {
-        say_invalid();
-    }
-    Ok(thresholds::outcome(&options.fail_if, false, &thresholds, is_invalid || !thin.is_empty()))
+    let reports = Reports {
+        json: options.json.as_deref(),
+        html: options.html.as_deref(),
+        raw: options.raw.as_deref(),
+        histogram: &options.histogram,
+    };
+    let mut output = reports.output();
+    output.say(&report::run(&findings));
+    reports.write_figures(&findings, &mut output);
+    reports.write_values(&findings, || RawFile::of(runs.clone()), &mut output);
+    reports.print_figures(&findings, &mut output);
+    output.done()?;
+    let is_invalid = thresholds::is_invalid(&measured) || !thin.is_empty();
+    Ok(thresholds::outcome(&options.fail_if, false, &thresholds, is_invalid))
 }
 
 /// The targets of all runs, each once.
@@ -84,25 +93,4 @@ fn held(runs: &[RawRun]) -> Option<(usize, Left)> {
         let left = Left { closed: left.closed + other.closed, reset: left.reset + other.reset };
         (sum + more, left)
     })
-}
-
-/// The table on standard output, and the files that were asked for.
-fn show(options: &Merge, findings: &Findings<'_>, runs: Vec<RawRun>) -> io::Result<()> {
-    let is_printed = |file: &Option<std::path::PathBuf>| file.as_deref().is_some_and(is_standard_output);
-    let printed = if is_printed(&options.raw) { &options.raw } else { &options.json };
-    let mut output = Output::with_json(printed.as_deref());
-    output.say(&report::run(findings));
-    if let Some(html) = &options.html {
-        output.write(html, &report::run_page(findings));
-    }
-    for file in &options.histogram {
-        output.write(file, &histograms(file, findings));
-    }
-    if let Some(json) = &options.json {
-        output.write(json, &Report::of_run(findings).json());
-    }
-    if let Some(raw) = &options.raw {
-        output.write(raw, &RawFile::of(runs).json());
-    }
-    output.done()
 }

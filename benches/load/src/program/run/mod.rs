@@ -4,11 +4,11 @@ mod answering;
 mod knee;
 pub(super) mod merge;
 mod names;
+mod reports;
 mod search;
 mod thresholds;
 
 use std::io::{self, ErrorKind};
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -24,17 +24,16 @@ use crate::plan::{Load, Plan};
 use crate::program::live::Live;
 use crate::program::options::Options;
 use crate::program::options::destination::Destination;
-use crate::program::outcome::{Outcome, nothing_measured, say_invalid};
+use crate::program::outcome::{Outcome, nothing_measured};
 use crate::program::preflight::{self, Needs, OTHER_DESCRIPTORS};
 use crate::program::progress::progress;
 use crate::program::run::answering::answering;
 use crate::program::run::names::names_in;
+use crate::program::run::reports::Reports;
 use crate::program::run::search::find_knee;
-use crate::program::say::{Output, is_standard_output};
 use crate::report::about::About;
-use crate::report::export::histograms;
 use crate::report::raw::{Asked, RawFile, RawRun};
-use crate::report::{self, Findings, Report};
+use crate::report::{self, Findings};
 use crate::system::processes::descriptor_limit;
 use crate::system::rows::{RowFile, RowSender};
 
@@ -49,7 +48,8 @@ pub(super) fn run(
     let rows = options.visits.as_deref().map(RowFile::begin).transpose()?;
     let about = About::now(Some(to.to_string()));
     let rows_to = || rows.as_ref().and_then(RowFile::sender);
-    let (mut plan, first) = planned(options, to, addresses, &rows_to, stop)?;
+    let sent = options.asked.sent()?;
+    let (mut plan, first) = planned(options, (to, addresses), sent.as_deref(), &rows_to, stop)?;
     let target = plan.manners.target.clone();
     let has_sources = target.is_beside_sources();
     preflight::complain(&needs(options, has_sources));
@@ -88,23 +88,19 @@ pub(super) fn run(
         rows: rows.as_ref(),
         ..Findings::of(&measured)
     };
-    show(options, &findings, stop)?;
+    show(options, &findings, sent.as_deref(), stop)?;
     if let Some(failed) = rows.and_then(|rows| rows.failed) {
         return Err(failed);
     }
-    let is_invalid = plan.load.is_open() && measured.welcomed() > 0 && measured.is_spoiled();
-    if is_invalid {
-        say_invalid();
-    }
-    let is_invalid = is_invalid || thinned_to.is_some();
+    let is_invalid = thresholds::is_invalid(&measured) || thinned_to.is_some();
     Ok(thresholds::outcome(&thresholds::all(options), options.target_p99.is_some(), &thresholds, is_invalid))
 }
 
 /// The plan that the options give, and the first visit if that is made by now.
 fn planned(
     options: &Options,
-    to: &Destination,
-    addresses: &[Address],
+    (to, addresses): (&Destination, &[Address]),
+    sent: Option<&[u8]>,
     rows_to: &dyn Fn() -> Option<RowSender>,
     stop: &AtomicBool,
 ) -> io::Result<(Plan, Option<Measured>)> {
@@ -112,11 +108,10 @@ fn planned(
         None => vec![options.every_name().as_bytes().to_vec()],
         Some(file) => names_in(file, to.kind())?,
     };
-    let sent = options.asked.sent()?;
     let plan_for = |target: &Target| {
         // A visit before the warm-up has no row either.
         let rows = rows_to().filter(|_| options.warmup.is_zero());
-        Ok(Plan { rows, ..plan(options, &names, sent.as_deref(), target)? })
+        Ok(Plan { rows, ..plan(options, &names, sent, target)? })
     };
     answering(addresses, &plan_for, stop)
 }
@@ -227,13 +222,23 @@ fn plan(options: &Options, names: &[Vec<u8>], sent: Option<&[u8]>, target: &Targ
 
 /// The table on standard output, and the files that were asked for. All this comes before the generator's own ceiling is
 /// measured, and again where that adds something. The ceiling is of visits that send a name, over TCP.
-fn show(options: &Options, findings: &Findings<'_>, stop: &AtomicBool) -> io::Result<()> {
+fn show(
+    options: &Options,
+    findings: &Findings<'_>,
+    sent: Option<&[u8]>,
+    stop: &AtomicBool,
+) -> io::Result<()> {
     let mut findings = *findings;
-    let is_printed = |file: &&PathBuf| is_standard_output(file);
-    let printed = options.json.iter().chain(&options.raw).find(is_printed);
-    let mut output = Output::with_json(printed.map(PathBuf::as_path));
+    let reports = Reports {
+        json: options.json.as_deref(),
+        html: options.html.as_deref(),
+        raw: options.raw.as_deref(),
+        histogram: &options.histogram,
+    };
+    let mut output = reports.output();
     output.say(&report::run(&findings));
-    write_files(options, &findings, &mut output);
+    reports.write_figures(&findings, &mut output);
+    reports.write_values(&findings, || raw_file(options, sent, &findings), &mut output);
     let has_ceiling = findings.measured.kind == Kind::Tcp && options.sends_names() && options.threads == 1;
     if has_ceiling && !stop.load(Ordering::Relaxed) {
         progress(&"measuring the generator's own ceiling");
@@ -243,7 +248,7 @@ fn show(options: &Options, findings: &Findings<'_>, stop: &AtomicBool) -> io::Re
             Ok(Some(ceiling)) => {
                 findings.ceiling = Some(ceiling);
                 output.say(&report::limit(&findings).trim_end());
-                write_files(options, &findings, &mut output);
+                reports.write_figures(&findings, &mut output);
             }
             Ok(None) => {}
             Err(error) => {
@@ -251,37 +256,13 @@ fn show(options: &Options, findings: &Findings<'_>, stop: &AtomicBool) -> io::Re
             }
         }
     }
-    // Standard output takes it once.
-    if let Some(json) = options.json.as_ref().filter(|json| is_standard_output(json)) {
-        output.write(json, &Report::of_run(&findings).json());
-    }
-    if let Some(raw) = options.raw.as_ref().filter(|raw| is_standard_output(raw)) {
-        output.write(raw, &raw_file(options, &findings));
-    }
+    reports.print_figures(&findings, &mut output);
     output.done()
 }
 
-fn write_files(options: &Options, findings: &Findings<'_>, output: &mut Output) {
-    if let Some(json) = options.json.as_ref().filter(|json| !is_standard_output(json)) {
-        output.write(json, &Report::of_run(findings).json());
-    }
-    if let Some(html) = &options.html {
-        output.write(html, &report::run_page(findings));
-    }
-    if let Some(raw) = options.raw.as_ref().filter(|raw| !is_standard_output(raw)) {
-        output.write(raw, &raw_file(options, findings));
-    }
-    for file in &options.histogram {
-        output.write(file, &histograms(file, findings));
-    }
-}
-
 /// All that was measured, for it to be merged.
-fn raw_file(options: &Options, findings: &Findings<'_>) -> String {
-    let asked = Asked {
-        visits: options.of_a_visit().into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
-        rate: options.rate_on_average(),
-        count: options.count,
-    };
-    RawFile::of(RawRun::of(findings, asked).into_iter().collect()).json()
+fn raw_file(options: &Options, sent: Option<&[u8]>, findings: &Findings<'_>) -> RawFile {
+    let visits = options.of_a_visit(sent).into_iter().map(|(name, value)| (name.to_owned(), value));
+    let asked = Asked { visits: visits.collect(), rate: options.rate_on_average(), count: options.count };
+    RawFile::of(RawRun::of(findings, asked).into_iter().collect())
 }

@@ -3,7 +3,7 @@
 use crate::figures::measured::Measured;
 use crate::figures::percentile::Percentile;
 use crate::program::options::Options;
-use crate::program::outcome::Outcome;
+use crate::program::outcome::{Outcome, say_invalid};
 use crate::report::thresholds::{Figure, Judged, Threshold, Verdict};
 
 /// What the options have as thresholds: those of `--target-p99` first.
@@ -16,6 +16,15 @@ pub(super) fn all(options: &Options) -> Vec<Threshold> {
 /// What has come of each.
 pub(super) fn judge(options: &Options, run: &Measured) -> Vec<Judged> {
     all(options).iter().map(|threshold| threshold.judge(run, options.rate_on_average())).collect()
+}
+
+/// Whether a run says more about this machine than about the server. Then that is said, too.
+pub(super) fn is_invalid(run: &Measured) -> bool {
+    let is_invalid = run.load.is_open() && run.welcomed() > 0 && run.is_spoiled();
+    if is_invalid {
+        say_invalid();
+    }
+    is_invalid
 }
 
 /// How the program ends: by the first threshold that is missed, in the order in which they were given.
