@@ -4,6 +4,7 @@ use std::os::fd::OwnedFd;
 
 use nix::sys::socket::GetSockOpt as _;
 use nix::{getsockopt_impl, sockopt_impl};
+use welcomed::net::Kind;
 
 use crate::system::clock::Nanos;
 
@@ -39,8 +40,11 @@ pub(super) struct Known {
     pub(super) sent_again: u32,
 }
 
-/// What is known of `socket`, if it is one of TCP.
-pub(super) fn known(socket: &OwnedFd) -> Option<Known> {
+/// What is known of `socket`, which is of this kind: nothing, unless that is TCP.
+pub(super) fn known(kind: Kind, socket: &OwnedFd) -> Option<Known> {
+    if kind != Kind::Tcp {
+        return None;
+    }
     let words = TcpInfo.get(socket).ok()?;
     let word = |index: usize| words.get(index).copied().unwrap_or(0);
     Some(Known {
@@ -63,7 +67,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (mut server, _) = listener.accept().unwrap();
-        let fresh = known(&client.try_clone().unwrap().into()).unwrap();
+        let fresh = known(Kind::Tcp, &client.try_clone().unwrap().into()).unwrap();
         assert!(fresh.round_trip > 0 && fresh.round_trip < 100_000_000, "{fresh:?}");
         assert_eq!(fresh.sent_again, 0);
         server.write_all(b"welcome ").unwrap();
@@ -71,7 +75,7 @@ mod tests {
         drop(server);
         std::thread::park_timeout(Duration::from_millis(30));
         client.read_to_end(&mut Vec::new()).unwrap();
-        let ended = known(&client.into()).unwrap();
+        let ended = known(Kind::Tcp, &client.into()).unwrap();
         // The FIN came, and not the data, 30 ms ago or, on a busy machine, longer.
         assert!(ended.last_segment_ago + TICK >= 30_000_000, "{ended:?}");
         assert!(ended.last_segment_ago < 90_000_000, "{ended:?}");

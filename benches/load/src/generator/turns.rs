@@ -36,7 +36,7 @@ const EVENTS_PER_WAIT: usize = 256;
 const BEGIN_PER_TURN: usize = 64;
 
 /// How often `tell` is called.
-const TELL_EVERY: Nanos = SECOND / 4;
+pub(super) const TELL_EVERY: Nanos = SECOND / 4;
 
 /// A visit whose name the generator sent late by more than such a part of the timeout has its time anew.
 const LATE_PART: u64 = 10;

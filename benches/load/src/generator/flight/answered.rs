@@ -1,7 +1,6 @@
 //! A visit whose answer is none of the welcome protocol: it ends where the plan says, and can be of any length.
 
 use rustix::io::Errno;
-use welcomed::net::Kind;
 
 use super::{Flight, Progress, System};
 use crate::figures::failure::wrong::Wrong;
@@ -32,9 +31,7 @@ impl Flight {
             return Ok(());
         }
         if received.bytes == 0 && has_connections {
-            let socket = &self.socket;
-            let known = || (manners.target.kind() == Kind::Tcp).then(|| evidence::known(socket)).flatten();
-            self.timing.end(known, clock);
+            self.timing.end(|| evidence::known(manners.target.kind(), &self.socket), clock);
             answer.end_of_input();
             self.visit.end(Event::EndOfInput);
             return Ok(());

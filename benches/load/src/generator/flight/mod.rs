@@ -12,7 +12,6 @@ use std::time::Duration;
 use mio::{Interest, Registry, Token};
 use rustix::io::Errno;
 use rustix::net::{Shutdown, sockopt};
-use welcomed::net::Kind;
 
 use crate::figures::culprit::Evidence;
 use crate::figures::failure::Failure;
@@ -177,7 +176,7 @@ impl Flight {
 
     /// What the kernel knows of its connection, over TCP.
     fn known(&self, manners: &Manners) -> Option<Known> {
-        (manners.target.kind() == Kind::Tcp).then(|| evidence::known(&self.socket)).flatten()
+        evidence::known(manners.target.kind(), &self.socket)
     }
 
     /// What shows why it was slow, once it is over.
@@ -332,9 +331,7 @@ impl Flight {
         match manners.target.receive(&self.socket, buffer, along) {
             Ok(received) if !received.is_of_server => self.foreign += 1,
             Ok(received) if received.bytes == 0 && has_connections => {
-                let known =
-                    || (manners.target.kind() == Kind::Tcp).then(|| evidence::known(&self.socket)).flatten();
-                self.timing.end(known, clock);
+                self.timing.end(|| evidence::known(manners.target.kind(), &self.socket), clock);
                 self.visit.end(Event::EndOfInput);
             }
             Ok(received) => {

@@ -15,14 +15,11 @@ use std::time::Duration;
 
 use crate::figures::measured::{Glimpse, Measured};
 use crate::figures::tally::Tally;
-use crate::generator::turns::Generator;
+use crate::generator::turns::{Generator, TELL_EVERY};
 use crate::plan::Plan;
 use crate::plan::share::Share;
-use crate::system::clock::{Nanos, SECOND, now};
+use crate::system::clock::{Nanos, now};
 use crate::system::processes::{NetCounters, Usage};
-
-/// How often the counts of all threads are told.
-const TELL_EVERY: Nanos = SECOND / 4;
 
 /// How often it is looked whether the run is to stop.
 const LOOK_EVERY: Duration = Duration::from_millis(20);

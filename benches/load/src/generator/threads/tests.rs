@@ -11,6 +11,7 @@ use crate::generator::run;
 use crate::plan::arrivals::{Spacing, Stage};
 use crate::plan::welcome::{Terminator, Welcome};
 use crate::plan::{Load, Plan};
+use crate::system::clock::SECOND;
 
 /// How often each name came from each address.
 type Seen = Arc<Mutex<BTreeMap<(IpAddr, String), u64>>>;
