@@ -6,7 +6,7 @@ use std::io;
 use std::time::Duration;
 
 use super::script::{Script, Step};
-use super::weather::Weather;
+use super::weather::{Standstill, Weather};
 use crate::kernel::{Closing, Interest};
 use crate::net::kind::Names;
 use crate::net::{Cause, ErrorCode, Kind};
@@ -167,8 +167,8 @@ pub(super) struct Client {
     /// that had to wait. And whether one waits.
     pub(super) told: usize,
     pub(super) output_waits: bool,
-    /// How much had been read when the process first stood still, if it did, when it last went on, and whether it did more than once.
-    pub(super) standstill: Option<(usize, Duration, bool)>,
+    /// How the process stood still, if it did.
+    pub(super) standstill: Option<Standstill>,
 }
 
 impl Client {

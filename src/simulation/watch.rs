@@ -207,7 +207,7 @@ impl World {
 /// when it goes on can begin another wait, and that may run out first.
 fn due(client: &Client, limits: &Limits) -> Option<Duration> {
     let due = client.stage.due(client.since, limits)?;
-    let went_on = client.standstill.map(|(_, went_on, _)| went_on);
+    let went_on = client.standstill.map(|standstill| standstill.went_on);
     let late = went_on.filter(|went_on| client.stage == Stage::Input && *went_on >= due);
     Some(late.map_or(due, |went_on| went_on.saturating_add(limits.input)))
 }
