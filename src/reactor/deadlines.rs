@@ -80,12 +80,6 @@ impl Deadlines {
         self.first_postponed = self.first_postponed.min(expires);
     }
 
-    /// When `key` was armed and when it expires, if it will, and was not postponed.
-    pub(crate) fn runs(&self, key: usize) -> Option<(u64, u64)> {
-        let Node { previous, expires, .. } = self.node(index(key));
-        (expires != NEVER && previous != POSTPONED).then(|| (expires.saturating_sub(self.after), expires))
-    }
-
     /// Takes out the key that was postponed and expires first, if its moment is not after `now`.
     pub(crate) fn expire_postponed(&mut self, now: u64) -> Option<usize> {
         if self.first_postponed > now {

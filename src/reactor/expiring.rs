@@ -18,25 +18,13 @@ impl<S: StreamService, K: Kernel> Streams<S, K> {
         let before = timer(self);
         self.drive_slot(slot, turn);
         let Some(timer) = timer(self).filter(|timer| Some(*timer) == before) else { return };
-        let goes_on = !due.is_postponed && {
-            let rest = self.rest_for_what_came(due, turn).max(self.rest_for_the_way(due.key, due.wait, turn));
-            if !rest.is_zero() {
-                self.timers.postpone(due, rest);
-            }
-            !rest.is_zero()
-        };
-        if !goes_on {
+        let rest = if due.is_postponed { Duration::ZERO } else { self.rest_for_the_way(slot, wait, turn) };
+        if rest.is_zero() {
             self.with(slot, turn, |connection, shared| connection.elapsed(timer, shared));
             self.drive_slot(slot, turn);
+        } else {
+            self.timers.postpone(due, rest);
         }
-    }
-
-    /// How long a timer that has run out goes on, because the loop was late to read what came before: until the timer that this
-    /// has begun has run out. A name that no line end follows is over then, although the process stood still at its deadline.
-    fn rest_for_what_came(&self, due: Due, turn: &Turn<K>) -> Duration {
-        let Some((wait, expires)) = self.timers.begun_late(due) else { return Duration::ZERO };
-        let rest = Duration::from_nanos(expires.saturating_sub(due.at) + 1);
-        rest + self.rest_for_the_way(due.key, wait, turn)
     }
 
     /// How long a timer over this wait goes on when it has run out, because its client is too far away for the wait.

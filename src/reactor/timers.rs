@@ -9,10 +9,6 @@ use super::service::{TIMERS, Timer, Wait};
 /// How long a connection may linger, in all.
 const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A loop that reads what came is not later than this for a timer, unless the process stands still: a kernel's wait is exact to a
-/// millisecond (`epoll_wait(2)`).
-const LATE: u64 = 2_000_000;
-
 /// No wait at all.
 const NONE: Wait = Wait::MAX;
 
@@ -138,17 +134,6 @@ impl Timers {
     /// How long a wait of the service lasts. None for lingering, which is the loop's own.
     pub(crate) fn length(&self, wait: Wait) -> Option<Duration> {
         self.lists.get(usize::from(wait)).map(Deadlines::after)
-    }
-
-    /// A wait of this connection that began after what is due had run out, because the loop was late to read, and when it runs out.
-    pub(crate) fn begun_late(&self, due: Due) -> Option<(Wait, u64)> {
-        let runs = |(list, wait): (&Deadlines, Wait)| {
-            list.runs(due.key).map(|(armed, expires)| (armed, wait, expires))
-        };
-        let all = self.lists.iter().zip(0..).filter(|(_, wait)| *wait != due.wait).filter_map(runs);
-        all.filter(|(armed, ..)| *armed > due.at.saturating_add(LATE))
-            .map(|(_, wait, expires)| (wait, expires))
-            .max_by_key(|(_, expires)| *expires)
     }
 
     /// Lets a timer that has run out go on for so long, from the moment on at which it ran out.

@@ -16,6 +16,7 @@ mod owed;
 use std::time::Duration;
 
 use crate::net::Kind;
+use crate::reactor::service::AtLeast;
 use crate::reactor::{Counts, Datagrams, Streams};
 use crate::services::welcome::tables::{connection, datagram};
 use crate::services::welcome::{Settings, Welcome, WelcomeDatagrams, WelcomeStreams, model};
@@ -28,6 +29,9 @@ pub use self::clients::{bytewise, half_closing, in_two_pieces, long, open, promp
 /// A client that sent a name in time and stayed gets one welcome, whole, and then a clean end of input. A datagram that
 /// came gets one welcome, unless there was no room for it.
 pub const WELCOME: Promise = Promise::Own("Welcome");
+
+/// What silence lasts at least on a long way, so that a second piece is no other name.
+const FAR: AtLeast = AtLeast { round_trips: 2, beside: Duration::from_millis(20) };
 
 /// The kinds of the sockets of a schedule. Streams are what most are served over, and alone in more than half.
 const KINDS: &[&[Kind]] = &[
@@ -146,8 +150,10 @@ impl Subject for Welcoming {
     }
 
     fn limits(&self, _: u8) -> Limits {
-        let Settings { name_timeout, write_timeout, .. } = self.settings();
-        Limits::new(name_timeout, write_timeout).with_most_per_source(self.most_per_source)
+        let Settings { name_gap, name_timeout, write_timeout, .. } = self.settings();
+        Limits::new(name_timeout, write_timeout)
+            .with_rest(name_gap, FAR)
+            .with_most_per_source(self.most_per_source)
     }
 
     fn request(&self, _: u8, _: &mut Dice, number: usize) -> Vec<u8> {

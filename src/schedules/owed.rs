@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{WELCOME, Welcoming};
+use super::{FAR, WELCOME, Welcoming};
 use crate::net::kind::Semantics;
 use crate::services::welcome::model::{self, Ending, Name};
 use crate::simulation::{Answered, Broken, End, Promise, Right, Transcript};
@@ -69,7 +69,11 @@ impl Welcoming {
             return None;
         }
         let welcome = model::reply(self.text, &name.bytes);
-        let in_time = client.is_in_time(complete, Duration::ZERO, client.limits().input);
+        // Silence is waited for behind the deadline, and an end of input until then.
+        let by_silence = matches!(name.ending, Ending::Silence | Ending::EndOfInput);
+        let waits = by_silence && self.name_gap < self.name_timeout;
+        let last = if waits { client.came_at(name.taken)? } else { complete };
+        let in_time = client.is_in_time(last, Duration::ZERO, client.limits().input);
         let keeps_up = boundaries || client.keeps_up(welcome.len());
         let can_be_lost = client.can_lose_output(welcome.len()) && sends_more_than_is_known(client, &name);
         (in_time && keeps_up && !can_be_lost).then_some(welcome)
@@ -81,7 +85,7 @@ impl Welcoming {
         if self.name_gap.is_zero() || round_trip.is_zero() {
             return self.name_gap;
         }
-        self.name_gap.max(2 * round_trip + Duration::from_millis(20))
+        self.name_gap + FAR.rest(round_trip, self.name_gap)
     }
 
     /// The name that a client of a stream has sent, and when it was complete; `None` if the kernel, or the client, may
@@ -113,24 +117,8 @@ impl Welcoming {
         if gap.is_some_and(|gap| complete >= gap) && client.was_denied() {
             return None;
         }
-        // A deadline waits once for what came late.
-        let covered = !client.stood_still_again() && !self.went_on_near_the_deadline(client);
-        let slept =
-            client.read_at_standstill().is_some_and(|read| (read > 0 || !covered) && read < name.taken);
         let denied_early = client.was_denied() && name_gap.is_zero();
-        let ends_early = denied_early || (slept && name.ending == Ending::Silence);
-        (!ends_early).then_some((name, complete))
-    }
-
-    /// Whether the process went on shortly before the deadline of a client, so that a gap which began then ends behind it. At the
-    /// very deadline it is taken for a process that was awake.
-    fn went_on_near_the_deadline(&self, client: &Transcript<'_>) -> bool {
-        let far = if client.round_trip().is_zero() { Duration::ZERO } else { Duration::from_millis(250) };
-        let gap = self.gap_of(client) + client.round_trip() + far;
-        let is_before = |at| client.is_in_time(at, Duration::ZERO, client.limits().input);
-        let is_near =
-            |at: Duration| !is_before(at + gap) && is_before(at.saturating_sub(Duration::from_millis(3)));
-        client.went_on_at().is_some_and(is_near)
+        (!denied_early).then_some((name, complete))
     }
 
     /// Whether what a client got is a part of its welcome, or the `whole`, by as much of its name as the server took.

@@ -5,8 +5,9 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
+use super::lateness::Lateness;
 use super::script::{Script, Step};
-use super::weather::{Standstill, Weather};
+use super::weather::Weather;
 use crate::kernel::{Closing, Interest};
 use crate::net::kind::Names;
 use crate::net::{Cause, ErrorCode, Kind};
@@ -140,8 +141,7 @@ pub(super) struct Client {
     /// Whether its source had all the places that it may have when it was accepted: it is to be reset.
     pub(super) above_share: bool,
     pub(super) closed_at: Option<Duration>,
-    /// In how many turns the loop has left it open that it was due.
-    pub(super) due_turns: usize,
+    pub(super) lateness: Lateness,
     /// Whether clients waited to be accepted by the same service when the loop closed its stream.
     pub(super) gave_way: bool,
     /// How many bytes and records it had sent when the loop closed its stream.
@@ -167,8 +167,6 @@ pub(super) struct Client {
     /// that had to wait. And whether one waits.
     pub(super) told: usize,
     pub(super) output_waits: bool,
-    /// How the process stood still, if it did.
-    pub(super) standstill: Option<Standstill>,
 }
 
 impl Client {
@@ -212,7 +210,7 @@ impl Client {
             accepted_at: None,
             above_share: false,
             closed_at: None,
-            due_turns: 0,
+            lateness: Lateness::default(),
             gave_way: false,
             sent_at_close: None,
             stage: Stage::Input,
@@ -227,7 +225,6 @@ impl Client {
             denied_last: false,
             told: 0,
             output_waits: false,
-            standstill: None,
             script,
         }
     }
@@ -265,6 +262,7 @@ impl Client {
     /// The loop begins something else with the stream.
     pub(super) fn enters(&mut self, stage: Stage, now: Duration) {
         (self.stage, self.entered, self.since) = (stage, now, now);
+        self.lateness.begins_anew();
     }
 
     /// The loop reads. Nothing is read for a conversation that still writes: then it is over, and the loop looks for what

@@ -146,6 +146,7 @@ mod datagrams;
 mod dice;
 mod faults;
 mod kernel;
+mod lateness;
 mod limits;
 pub mod oracle;
 mod play;

@@ -145,24 +145,6 @@ impl<'a> Transcript<'a> {
         self.client().denied
     }
 
-    /// How many bytes had been read when the process stood still for the first time while this client was there.
-    #[must_use]
-    pub fn read_at_standstill(&self) -> Option<usize> {
-        self.client().standstill.map(|standstill| standstill.read)
-    }
-
-    /// Whether the process stood still more than once while this client was there.
-    #[must_use]
-    pub fn stood_still_again(&self) -> bool {
-        self.client().standstill.is_some_and(|standstill| standstill.again)
-    }
-
-    /// When the process last went on after it had stood still while this client was there.
-    #[must_use]
-    pub fn went_on_at(&self) -> Option<Duration> {
-        self.client().standstill.map(|standstill| standstill.went_on)
-    }
-
     /// How many bytes the kernel took of what the loop wrote.
     #[must_use]
     pub fn bytes_written(&self) -> usize {

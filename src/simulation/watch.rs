@@ -118,15 +118,20 @@ impl Watch {
             let how = format!("nobody holds up the stop since {at:?}, and the loop waits {}", told(until));
             broken(Promise::Watching, how);
         }
-        let clients = world.clients.len();
+        let (turns, round_trip) = (world.clients.len() / DUE_PER_TURN, world.weather.round_trip);
         for (index, client) in inside(&mut world.clients) {
             if client.since >= turn_at {
                 client.since = now; // its deadline was set at some moment of this turn
             }
-            let due = due(client, &world.limits[usize::from(client.service)]);
+            let limits = &world.limits[usize::from(client.service)];
+            let over = client.stage.over(client.since, limits);
+            let is_over = over.is_some_and(|over| turn_at >= over);
+            client.lateness.sees(is_over, client.bytes_read + client.records_read, now, turns);
+            let round_trip = if client.is_local() { Duration::ZERO } else { round_trip };
+            let rest = if client.stage == Stage::Input { limits.rest(round_trip) } else { Duration::ZERO };
+            let due = over.map(|over| client.lateness.due(over, rest));
             let is_due = due.is_some_and(|due| turn_at >= due.saturating_add(SLACK));
-            client.due_turns = if is_due { client.due_turns + 1 } else { 0 };
-            if due.is_some_and(waits) || client.due_turns > clients / DUE_PER_TURN {
+            if client.lateness.is_left_open(is_due, turns) || due.is_some_and(waits) {
                 let due = due.unwrap_or_default();
                 let how = format!("client {index} is due at {due:?}, and the loop waits {}", told(until));
                 broken(Promise::Deadline, how);
@@ -203,18 +208,9 @@ impl World {
     }
 }
 
-/// When the stage of a client has to be over; `None` if it may last for ever. Where the process stood still at that moment, what it reads
-/// when it goes on can begin another wait, and that may run out first.
-fn due(client: &Client, limits: &Limits) -> Option<Duration> {
-    let due = client.stage.due(client.since, limits)?;
-    let went_on = client.standstill.map(|standstill| standstill.went_on);
-    let late = went_on.filter(|went_on| client.stage == Stage::Input && *went_on >= due);
-    Some(late.map_or(due, |went_on| went_on.saturating_add(limits.input)))
-}
-
 impl Stage {
     /// When a stage that began at `since` has to be over; `None` if it may last for ever.
-    fn due(self, since: Duration, limits: &Limits) -> Option<Duration> {
+    fn over(self, since: Duration, limits: &Limits) -> Option<Duration> {
         since.checked_add(match self {
             Stage::Input => limits.input,
             Stage::Output => limits.output,

@@ -6,17 +6,6 @@ use std::time::Duration;
 use super::dice::Dice;
 use super::faults::{Call, Fault};
 
-/// How the process stood still, as a client saw it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Standstill {
-    /// How much of the client had been read when it first did.
-    pub(super) read: usize,
-    /// When it last went on.
-    pub(super) went_on: Duration,
-    /// Whether it did more than once.
-    pub(super) again: bool,
-}
-
 /// How the kernel behaves. The calm one does everything at once and refuses nothing.
 #[derive(Clone, Debug)]
 pub struct Weather {

@@ -10,7 +10,7 @@ use super::script::{Reading, Script, Step};
 use super::socket::Socket;
 use super::telling;
 use super::watching::Watching;
-use super::weather::{Standstill, Weather};
+use super::weather::Weather;
 use crate::kernel::{Closing, Interest, Signal};
 use crate::net::{Cause, ErrorCode};
 
@@ -350,9 +350,6 @@ impl World {
             if client.stage == Stage::Output || self.stopped_at.is_some() {
                 client.excuse("the server stood still while it wrote");
             }
-            let read = client.standstill.map_or(client.bytes_read, |before| before.read);
-            let again = client.standstill.is_some();
-            client.standstill = Some(Standstill { read, went_on: self.now, again });
         }
         self.deliver();
     }

@@ -13,9 +13,6 @@ use super::exhibits::Bug;
 
 const LINGER: Duration = Duration::from_secs(2);
 
-/// A loop that is awake is not later than this.
-const LATE: Duration = Duration::from_millis(2);
-
 /// A stream and its conversation.
 pub(crate) struct Connection {
     pub(crate) stream: SimStream,
@@ -214,12 +211,14 @@ impl Connection {
         if phase != Phase::Reading {
             self.gap = None;
         } else if grew {
-            let gap = now + settings.name_gap;
-            self.gap = Some(gap);
-            // What is read behind the deadline came before it: the process stood still. The deadline waits for the gap.
-            if self.due.is_some_and(|(_, at)| at + LATE < now) {
-                self.due = Some((phase, gap + Duration::from_nanos(1)));
-            }
+            self.gap = Some(now + settings.name_gap);
         }
+    }
+
+    /// Its time is over. Gives whether it is to be closed: what has come of a name is waited for until it is silent.
+    pub(crate) fn is_late(&mut self, welcome: &mut WelcomeStreams, now: Instant) -> bool {
+        let Some(gap) = self.gap.filter(|_| self.conversation.is_late(welcome, now)) else { return true };
+        self.due = Some((Phase::Reading, gap + Duration::from_nanos(1)));
+        false
     }
 }

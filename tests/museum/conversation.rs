@@ -86,6 +86,12 @@ impl Conversation {
         let _ = welcome.on(&mut self.session, Input::Elapsed(1), now);
     }
 
+    /// The time of its name is over, which is the first of the service's waits. Gives whether the name can still end by silence.
+    pub(crate) fn is_late(&mut self, welcome: &mut WelcomeStreams, now: Instant) -> bool {
+        let _ = welcome.on(&mut self.session, Input::Elapsed(0), now);
+        self.session.state() == State::ReadingName
+    }
+
     pub(crate) fn ends(&mut self) {
         self.is_over = true;
     }

@@ -92,8 +92,56 @@ fn a_spurious_event_does_not_extend_the_gap() {
 fn no_byte_extends_the_deadline_on_the_name() {
     let subject = Welcoming { name_timeout: Duration::from_secs(5), ..plain() };
     let scene = served(client(&subject, dripping(ms(49), 1000)));
-    assert_eq!(stayed(&scene, 0), Duration::from_secs(5));
+    // Behind it the next byte is the end.
+    assert_eq!(stayed(&scene, 0), ms(103 * 49));
     assert_eq!((got(&scene, 0), timed_out(&scene)), (vec![], 1));
+}
+
+/// Serves a name in these pieces, at these moments, where a name has 100 ms. Gives what came back, and when.
+fn within_100_ms(name_gap: Duration, pieces: &[(u64, &str)]) -> (Vec<u8>, Duration) {
+    let subject = Welcoming { name_timeout: ms(100), name_gap, text: "{name}", ..plain() };
+    let mut before = 0;
+    let steps = pieces.iter().flat_map(|(at, piece)| {
+        let pause = at - std::mem::replace(&mut before, *at);
+        [Step::Pause(ms(pause)), Step::Send(piece.as_bytes().to_vec())]
+    });
+    let scene = served(client(&subject, Script::new("in pieces", steps.collect())));
+    (got(&scene, 0), stayed(&scene, 0))
+}
+
+#[test]
+fn a_name_that_silence_ends_is_in_time_if_its_last_byte_is() {
+    let gap = ms(50);
+    assert_eq!(within_100_ms(gap, &[(49, "Ada")]), (b"Ada".to_vec(), ms(99)));
+    assert_eq!(within_100_ms(gap, &[(51, "Ada")]), (b"Ada".to_vec(), ms(101)));
+    assert_eq!(within_100_ms(gap, &[(60, "A"), (99, "da")]), (b"Ada".to_vec(), ms(149)));
+    assert_eq!(within_100_ms(gap, &[(101, "Ada")]), (vec![], ms(100)));
+    // Behind the deadline only silence or an end makes a name of it.
+    assert_eq!(within_100_ms(gap, &[(99, "A"), (110, "da")]), (vec![], ms(110)));
+    assert_eq!(within_100_ms(gap, &[(99, "A"), (110, "da\n")]), (b"Ada".to_vec(), ms(110)));
+}
+
+#[test]
+fn where_the_gap_is_as_long_as_the_time_silence_ends_no_name() {
+    assert_eq!(within_100_ms(ms(100), &[(0, "Ada")]), (vec![], ms(100)));
+    assert_eq!(within_100_ms(ms(100), &[(60, "Ada")]), (vec![], ms(100)));
+    assert_eq!(within_100_ms(ms(100), &[(60, "Ada\n")]), (b"Ada".to_vec(), ms(60)));
+}
+
+#[test]
+fn a_name_that_silence_ends_outlives_two_standstills() {
+    let subject = Welcoming { name_timeout: ms(100), ..plain() };
+    let mut scene = client(&subject, Script::silent());
+    scene.turn().unwrap();
+    scene.stands_still(ms(20));
+    scene.does(0, Step::Send(b"Ra".to_vec()));
+    // It goes on less than a gap before the deadline, and stands still once more over it.
+    scene.stands_still(ms(60));
+    scene.turn().unwrap();
+    scene.does(0, Step::Send(b"fatul".to_vec()));
+    scene.stands_still(ms(900));
+    let scene = served(scene);
+    assert_eq!((got(&scene, 0), timed_out(&scene)), (b"welcome ".to_vec(), 0));
 }
 
 #[test]
@@ -217,22 +265,18 @@ fn a_name_that_silence_ends_is_welcomed_after_a_standstill() {
 }
 
 #[test]
-fn a_deadline_that_waits_for_what_came_late_does_so_once() {
+fn behind_the_deadline_of_a_name_the_next_byte_is_the_end() {
     let mut scene = clients([Script::silent()]);
     scene.turn().unwrap();
     scene.does(0, Step::Send(b"Ra".to_vec()));
     scene.stands_still(HOUR);
     scene.answers(Call::Wait, 0, [INTERRUPTED]);
     scene.turn().unwrap();
-    // It goes on to drip behind its deadline.
-    for _ in 0..2 {
-        scene.does(0, Step::Send(b"f".to_vec()));
-        scene.stands_still(ms(30));
-        scene.turn().unwrap();
-    }
+    scene.stands_still(ms(30));
+    scene.does(0, Step::Send(b"f".to_vec()));
     let scene = served(scene);
     assert_eq!((got(&scene, 0), timed_out(&scene)), (Vec::new(), 1));
-    assert_eq!(stayed(&scene, 0), HOUR + ms(60));
+    assert_eq!(stayed(&scene, 0), HOUR + ms(30));
 }
 
 #[test]

@@ -43,7 +43,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true, default_value = "50ms", value_parser = duration_or_zero)]
     pub(crate) name_gap: Duration,
 
-    /// Close clients whose name has not ended by then, without a welcome
+    /// Close clients whose name has not come by then, without a welcome
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true, default_value = "60s", value_parser = positive_duration)]
     pub(crate) name_timeout: Duration,
 

@@ -44,7 +44,8 @@ pub struct Session {
     machine: Machine,
     /// Whether the name was a record that had to be cut.
     cut: bool,
-    /// The length of the name, once it has ended: [`NAME_MAX_BYTES`] at most.
+    /// The length of the name, once it has ended: [`NAME_MAX_BYTES`] at most. While it has not, how much of it had come when
+    /// its time was over, and nothing before.
     name_bytes: u16,
     /// The name, and once it has ended its welcome behind it, unless that is the welcome for all. One buffer for both: an
     /// idle connection is 16 bytes smaller.
@@ -93,7 +94,8 @@ impl Session {
         }
         self.append(bytes);
         if self.text.len() < NAME_MAX_BYTES {
-            return Step::took(bytes.len());
+            let moved = if self.is_late() { self.over(Event::Deadline) } else { Ok(None) };
+            return Step { taken: bytes.len(), moved };
         }
         // Its line feed may be on its way.
         if self.text.last() == Some(&b'\r') {
@@ -102,6 +104,24 @@ impl Session {
         // A name that has to be cut has more behind it as a rule, perhaps still on its way. The loop lingers for a client
         // of which not all was taken: so the last byte is left to it.
         Step { taken: bytes.len().saturating_sub(1), moved: self.name_ended(Event::NameFull, welcome) }
+    }
+
+    /// Whether the time of a name that has not ended is over.
+    fn is_late(&self) -> bool {
+        self.name_bytes > 0
+    }
+
+    /// The time of the name is over. What has come of it was in time: if nothing more comes for the gap, that is the name.
+    fn time_is_over(&mut self, ends_by_silence: bool) -> Moved<Machine> {
+        if self.text.is_empty() || !ends_by_silence {
+            return self.over(Event::Deadline);
+        }
+        self.name_bytes = self.length();
+        Ok(None)
+    }
+
+    fn length(&self) -> u16 {
+        u16::try_from(self.text.len()).unwrap_or(u16::MAX)
     }
 
     /// A name that comes whole, as most do, is allocated at its size.
@@ -116,7 +136,7 @@ impl Session {
 
     #[inline]
     fn name_ended(&mut self, event: Event, welcome: &Welcome) -> Moved<Machine> {
-        self.name_bytes = u16::try_from(self.text.len()).unwrap_or(u16::MAX);
+        self.name_bytes = self.length();
         if welcome.for_all().is_none() {
             self.text.extend_from_slice(&welcome.to(&self.text));
         }
@@ -182,9 +202,12 @@ impl StreamService for WelcomeStreams {
         match session.state() {
             State::ReadingName => {
                 // A name that grows starts the gap anew.
-                let bytes = u32::try_from(session.text.len()).unwrap_or(u32::MAX);
-                let gap = (bytes > 0).then_some(Timer { wait: GAP, generation: bytes });
-                [Some(Timer { wait: NAME, generation: 0 }), gap]
+                let gap = Timer { wait: GAP, generation: session.length().into() };
+                let is_running = !session.is_late();
+                [
+                    is_running.then_some(Timer { wait: NAME, generation: 0 }),
+                    (gap.generation > 0).then_some(gap),
+                ]
             }
             State::WritingWelcome => [Some(Timer { wait: WRITE, generation: 0 }), None],
             State::Closed => [None; TIMERS],
@@ -205,6 +228,7 @@ impl StreamService for WelcomeStreams {
             Input::End(_) if session.text.is_empty() => session.over(Event::NoName),
             Input::End(_) => session.name_ended(Event::EndOfInput, welcome),
             Input::Elapsed(GAP) => session.name_ended(Event::Silence, welcome),
+            Input::Elapsed(NAME) => session.time_is_over(self.settings.silence_ends_names()),
             Input::Elapsed(_) => session.over(Event::Deadline),
             Input::Sent => session.over(Event::WelcomeSent),
             Input::Stopping if session.has_sent_nothing() => session.over(Event::Stopped),
