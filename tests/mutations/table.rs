@@ -162,9 +162,17 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
         bug: "a deadline does not wait for the silence behind a name",
         file: "services/welcome/session.rs",
         line: "if self.text.is_empty() || !ends_by_silence {",
-        instead: "if !self.text.is_empty() || !ends_by_silence {",
+        instead: "if self.text.is_empty() || ends_by_silence {",
         suite: Suite::Welcome,
         breaks: &["Welcome"],
+    },
+    Mutation {
+        bug: "a name that drips behind its deadline is waited for",
+        file: "services/welcome/session.rs",
+        line: "let moved = if self.is_late() { self.over(Event::Deadline) } else { Ok(None) };",
+        instead: "let moved = Ok(None);",
+        suite: Suite::Welcome,
+        breaks: &["Deadline"],
     },
     Mutation {
         bug: "a stream that cannot be watched is not closed",
