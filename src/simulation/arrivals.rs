@@ -98,13 +98,15 @@ impl World {
     }
 
     /// A client of this socket is given to the loop. Another socket of the same service whose client has waited since
-    /// before the last one from here should have had its turn.
+    /// before the last one from here should have had its turn. At a stop one that has been served as often as clients can wait
+    /// there has had its turns: those that come behind wait until no more are let in.
     pub(super) fn serve_next(&mut self, socket: usize) -> Option<usize> {
         let index = self.sockets[socket].queue.pop_front()?;
         let Socket { service, served, .. } = self.sockets[socket];
         for (other, waiting) in self.sockets.iter().enumerate() {
-            let since =
-                waiting.waits_since.filter(|_| waiting.service == service && !waiting.queue.is_empty());
+            let waits = waiting.service == service && !waiting.queue.is_empty();
+            let has_turns = waits && waiting.served_at_stop < self.backlog;
+            let since = waiting.waits_since.filter(|_| has_turns);
             if other != socket && since.is_some_and(|since| since.max(waiting.served) < served) {
                 let how = format!("socket {socket} is served twice, and a client waits at socket {other}");
                 broken(Promise::Fairness, how);
@@ -113,6 +115,7 @@ impl World {
         self.served.push(index);
         self.sockets[socket].served = self.served.len();
         self.sockets[socket].errors = 0;
+        self.sockets[socket].served_at_stop += usize::from(self.stopped_at.is_some());
         if self.sockets[socket].queue.is_empty() {
             self.sockets[socket].waits_since = None;
         }

@@ -14,7 +14,8 @@ pub enum Promise {
     /// With a free place and a client in the accept queue, accept follows within the back-off; a datagram needs no
     /// place; and no client that is ready is forgotten.
     NoStall,
-    /// While a client waits at a socket and the loop has been told, no other socket of the same service is served twice.
+    /// While a client waits at a socket and the loop has been told, no other socket of the same service is served twice. At a
+    /// stop a socket has as many turns as clients can wait there, and those that come behind are served when no more are let in.
     Fairness,
     /// A client that had connected when the server was told to stop is accepted, and a datagram that had come is received.
     /// That holds while the handshake is on its way, too, for as long as the loop waits for it. Only a second request and

@@ -34,7 +34,9 @@ pub(super) struct Socket {
     pub(super) denials: usize,
     /// How many clients the loop had been given, of all sockets, when it was last given one of this socket.
     pub(super) served: usize,
-    /// The same number when it was told that a client waits here, or asked for one in vain.
+    /// How many clients of this socket it was given since it was told to stop.
+    pub(super) served_at_stop: usize,
+    /// As `served`, when it was told that a client waits here, or asked for one in vain.
     pub(super) waits_since: Option<usize>,
     /// Whether a call denied a client that waits here, since the last event.
     pub(super) denied: bool,
@@ -59,6 +61,7 @@ impl Socket {
             since,
             denials: 0,
             served: 0,
+            served_at_stop: 0,
             waits_since: None,
             denied: false,
             unsent: 0,
