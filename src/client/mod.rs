@@ -119,6 +119,9 @@ pub fn visit(endpoint: &Endpoint, name: &[u8], options: &Options) -> Result<Answ
 /// The addresses of `endpoint`. A name server can take longer than the visit may, so it is asked on a thread, which is left to itself
 /// then.
 fn resolve(endpoint: &Endpoint, clock: Clock) -> Result<Vec<Address>, Error> {
+    if !endpoint.has_name() {
+        return endpoint.resolve().map_err(Error::Unresolved);
+    }
     let (done, is_done) = mpsc::channel();
     let endpoint = endpoint.clone();
     let resolving = thread::Builder::new().spawn(move || done.send(endpoint.resolve()));

@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::io;
-use std::net::Ipv6Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -74,6 +74,26 @@ impl Endpoint {
             Place::Host { .. } | Place::Unix(_) => return Ok(endpoint),
         };
         Err(BadEndpoint { what, kind: Some(endpoint.kind) })
+    }
+
+    /// Whether its host is a name, so that [`resolve`](Endpoint::resolve) may have to ask a name server.
+    ///
+    /// ```
+    /// use welcomed::net::Endpoint;
+    ///
+    /// let has_name = |text: &str| text.parse::<Endpoint>().unwrap().has_name();
+    /// assert!(has_name("localhost:9999"));
+    /// assert!(!has_name("127.0.0.1:9999") && !has_name("[::1]:9999") && !has_name("*:9999") && !has_name("unix://@w"));
+    /// ```
+    #[must_use]
+    pub fn has_name(&self) -> bool {
+        match &self.place {
+            Place::Unix(_) => false,
+            // A name has no colon, and an IPv6 address has.
+            Place::Host { host, .. } => {
+                host != host::EVERY_ADDRESS && !host.contains(':') && host.parse::<Ipv4Addr>().is_err()
+            }
+        }
     }
 
     /// The addresses of the endpoint, each once, in the resolver's order. A raw socket has IPv4 addresses only.

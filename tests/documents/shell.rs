@@ -101,6 +101,11 @@ impl Shell {
             command.args(["--net", "bash"]);
         }
         command.args(["-c", &format!("{before}{LOOP}")]).env("PATH", path).env("folder", folder.path());
+        // Programs for another platform are in a folder that it names, below that of all.
+        let above = programs.parent().unwrap();
+        if let Some(target) = above.file_name().filter(|_| !above.join(".rustc_info.json").exists()) {
+            command.env("CARGO_BUILD_TARGET", target);
+        }
         command.env("programs", programs).env("cargo", env!("CARGO")).env("root", env!("CARGO_MANIFEST_DIR"));
         command.current_dir(copy_of_the_root(folder.path()));
         command.env("TMPDIR", folder.path()).env("LC_ALL", "C").env_remove("RUST_LOG").env_remove("NO_COLOR");

@@ -188,6 +188,21 @@ fn a_record_that_comes_with_the_end_of_input_is_received() {
     server.stop();
 }
 
+/// Only a name server can take long. Where threads are few, as under a limit of processes, an address needs none.
+#[test]
+fn a_client_of_an_address_starts_no_thread() {
+    if !is_here("strace") {
+        return;
+    }
+    let server = Server::start(&[]);
+    let mut command = tied("strace");
+    command.args(["-f", "-e", "trace=clone,clone3", "-e", "inject=clone,clone3:error=EAGAIN"]);
+    command.args([env!("CARGO_BIN_EXE_welcome"), "-c", &server.address.to_string(), "Ada"]);
+    let (code, out, err) = run(&mut command, b"");
+    assert_eq!((code, out.as_str()), (0, "welcome "), "{err}");
+    server.stop();
+}
+
 #[test]
 fn a_unix_server_that_never_accepts_or_answers_is_a_timeout() {
     for kind in [Type::STREAM, Type::SEQPACKET] {
