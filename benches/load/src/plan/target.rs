@@ -34,9 +34,10 @@ const TRY_AGAIN: Duration = Duration::from_millis(1);
 pub(crate) struct Along(Vec<u8>);
 
 impl Along {
-    /// Room for one time stamp.
+    /// Room for one time stamp. On systems of 32 bits musl adds the same stamp with words of 64, and without room for it says that
+    /// the message was cut.
     pub(crate) fn new() -> Along {
-        Along(cmsg_space!(TimeSpec))
+        Along(cmsg_space!(TimeSpec, [u64; 2]))
     }
 }
 
