@@ -101,10 +101,12 @@ impl Shell {
             command.args(["--net", "bash"]);
         }
         command.args(["-c", &format!("{before}{LOOP}")]).env("PATH", path).env("folder", folder.path());
-        // Programs for another platform are in a folder that it names, below that of all.
-        let above = programs.parent().unwrap();
-        if let Some(target) = above.file_name().filter(|_| !above.join(".rustc_info.json").exists()) {
-            command.env("CARGO_BUILD_TARGET", target);
+        // What a document builds is built like the programs. Those for another platform are in a folder that it names.
+        let is_of_all = |folder: &&Path| folder.join(".rustc_info.json").exists();
+        let target = programs.ancestors().find(is_of_all).unwrap();
+        command.env("CARGO_TARGET_DIR", target);
+        if programs.parent() != Some(target) {
+            command.env("CARGO_BUILD_TARGET", programs.parent().and_then(Path::file_name).unwrap());
         }
         command.env("programs", programs).env("cargo", env!("CARGO")).env("root", env!("CARGO_MANIFEST_DIR"));
         command.current_dir(copy_of_the_root(folder.path()));
