@@ -5,6 +5,8 @@
 
 #![expect(clippy::print_stdout, clippy::indexing_slicing, reason = "an endpoint has an address")]
 
+use std::time::Instant;
+
 use welcomed::kernel::{Mio, System, SystemReader};
 use welcomed::reactor::{Server, Settings, Streams, Watched};
 use welcomed::services::status::numbers::Log;
@@ -31,8 +33,8 @@ impl Outside for Greeter {
         "1.0"
     }
 
-    fn system(&mut self, sockets: &[String]) -> System {
-        self.system.read(sockets.iter().map(String::as_str))
+    fn system(&mut self, sockets: &[String], now: Instant) -> System {
+        self.system.read(sockets.iter().map(String::as_str), now)
     }
 
     fn log(&self) -> Option<Log> {

@@ -6,7 +6,7 @@
 use std::fs::{self, File};
 use std::net::SocketAddr;
 use std::os::unix::fs::FileExt as _;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::resource::{Resource, UsageWho, getrlimit, getrusage};
 use nix::sys::time::TimeVal;
@@ -37,7 +37,7 @@ pub struct System {
     pub cpu_system: Option<Duration>,
     /// When the process started, since 1970, as the clock stood when the reader was opened.
     pub started: Option<Duration>,
-    /// The present, since 1970, as the clock of the machine stands. It is only shown: the clock can be set.
+    /// The moment for which it was asked, since 1970, as the clock of the machine stands. It is only shown: the clock can be set.
     pub present: Option<Duration>,
     /// The sockets that were asked for and found, in their order.
     pub sockets: Vec<SocketNumbers>,
@@ -98,9 +98,10 @@ impl SystemReader {
     }
 
     /// Asks the system, and for the sockets at these addresses, such as `tcp://127.0.0.1:9999`. It tells nothing of kinds other
-    /// than TCP and UDP.
+    /// than TCP and UDP. `now` is a moment not long ago, and the present is told for it.
     #[must_use]
-    pub fn read<'a>(&self, addresses: impl IntoIterator<Item = &'a str>) -> System {
+    pub fn read<'a>(&self, addresses: impl IntoIterator<Item = &'a str>, now: Instant) -> System {
+        let present = present_at(now);
         let usage = getrusage(UsageWho::RUSAGE_SELF).ok();
         System {
             open_descriptors: open_descriptors(),
@@ -109,7 +110,7 @@ impl SystemReader {
             cpu_user: usage.and_then(|usage| duration(usage.user_time())),
             cpu_system: usage.and_then(|usage| duration(usage.system_time())),
             started: self.started,
-            present: present(),
+            present,
             sockets: addresses.into_iter().filter_map(|address| self.socket(address)).collect(),
             network: self.network(),
         }
@@ -183,9 +184,11 @@ fn duration(time: TimeVal) -> Option<Duration> {
     Some(Duration::from_secs(seconds) + Duration::from_micros(u64::try_from(time.tv_usec()).ok()?))
 }
 
-/// The present, since 1970, as the clock stands now.
-fn present() -> Option<Duration> {
-    Duration::try_from(clock_gettime(ClockId::Realtime)).ok()
+/// A moment not long ago, since 1970, as the clock stands now.
+#[expect(clippy::disallowed_methods, reason = "two clocks are compared")]
+fn present_at(moment: Instant) -> Option<Duration> {
+    let present = Duration::try_from(clock_gettime(ClockId::Realtime)).ok()?;
+    present.checked_sub(moment.elapsed())
 }
 
 /// When the process started, as the clock stands now.
@@ -218,9 +221,14 @@ mod tests {
 
     use super::*;
 
+    #[expect(clippy::disallowed_methods, reason = "a kernel takes descriptors, and here there are none left")]
+    fn now() -> Instant {
+        Instant::now()
+    }
+
     #[test]
     fn the_system_tells_of_this_process() {
-        let system = SystemReader::open().read([]);
+        let system = SystemReader::open().read([], now());
         let open = system.open_descriptors.unwrap();
         assert!(open > 3 && open < system.descriptor_limit.unwrap(), "{system:?}");
         assert!((1 << 20..1 << 40).contains(&system.resident_bytes.unwrap()), "{system:?}");
@@ -234,10 +242,11 @@ mod tests {
     #[test]
     fn the_start_is_in_the_past_and_stays() {
         let reader = SystemReader::open();
-        let now = Duration::try_from(clock_gettime(ClockId::Realtime)).unwrap();
-        let started = reader.read([]).started.unwrap();
-        assert!(started < now && now < started + Duration::from_secs(86_400), "{started:?} {now:?}");
-        assert_eq!(reader.read([]).started, Some(started));
+        let present = Duration::try_from(clock_gettime(ClockId::Realtime)).unwrap();
+        let started = reader.read([], now()).started.unwrap();
+        let latest = started + Duration::from_secs(86_400);
+        assert!(started < present && present < latest, "{started:?} {present:?}");
+        assert_eq!(reader.read([], now()).started, Some(started));
     }
 
     /// The limit of descriptors is of a process, so another one plays this test.
@@ -256,7 +265,7 @@ mod tests {
         let reader = SystemReader::open();
         nix::sys::resource::setrlimit(Resource::RLIMIT_NOFILE, 100, 100).unwrap();
         let held: Vec<File> = std::iter::from_fn(|| File::open("/dev/null").ok()).collect();
-        let system = reader.read([address.as_str()]);
+        let system = reader.read([address.as_str()], now());
         drop(held);
         assert!(system.open_descriptors.is_none_or(|open| open >= 100), "{system:?}");
         assert!(system.resident_bytes.is_some() && system.network.listen_drops.is_some(), "{system:?}");
@@ -265,11 +274,14 @@ mod tests {
 
     #[test]
     fn the_present_is_when_it_is_asked() {
-        let now = || Duration::try_from(clock_gettime(ClockId::Realtime)).unwrap();
-        let (before, present, after) = (now(), SystemReader::open().read([]).present.unwrap(), now());
-        // The clock can be set meanwhile, but hardly by a minute.
-        let close = Duration::from_secs(60);
-        assert!(before <= present + close && present <= after + close, "{before:?} {present:?} {after:?}");
+        // What is read of the system takes a while, and so does the turn in which it is asked.
+        let turn = Duration::from_secs(5);
+        let before = Duration::try_from(clock_gettime(ClockId::Realtime)).unwrap();
+        let asked = now().checked_sub(turn).unwrap();
+        let present = SystemReader::open().read([], asked).present.unwrap();
+        // The clock can be set meanwhile, but hardly by so little.
+        let apart = (present + turn).abs_diff(before);
+        assert!(apart < Duration::from_secs(1) || apart > Duration::from_secs(60), "{apart:?}");
     }
 
     #[test]
@@ -315,7 +327,7 @@ mod tests {
             "raw://127.0.0.1?protocol=253".to_owned(),
             format!("udp://{}", udp.local_addr().unwrap()),
         ];
-        let found = SystemReader::open().read(addresses.iter().map(String::as_str)).sockets;
+        let found = SystemReader::open().read(addresses.iter().map(String::as_str), now()).sockets;
         assert_eq!(
             found.iter().map(|socket| &socket.address).collect::<Vec<_>>(),
             [&addresses[0], &addresses[3]]

@@ -181,8 +181,12 @@ fn without_those_given_twice(endpoints: Vec<ListenAt>) -> Result<Vec<Given>, Lis
         for address in addresses {
             let has_it = |before: &&Given| before.once.iter().any(|each| each.overlaps(&address));
             match all.iter().find(has_it) {
-                Some(Given { endpoint, .. }) => {
-                    let why = format!("it is given twice, also as {endpoint}");
+                Some(Given { endpoint: other, .. }) => {
+                    let why = if *other == given.endpoint {
+                        "it is given twice".to_owned()
+                    } else {
+                        format!("{other} is given as well, and has it already")
+                    };
                     given.twice.push((address, io::Error::new(io::ErrorKind::InvalidInput, why)));
                 }
                 None => given.once.push(address),

@@ -214,7 +214,7 @@ fn beside_a_full_status_each_place_that_was_announced_is_served() {
         let log = server.log();
         let behind =
             |words: &str| log.split(words).nth(1).unwrap().split(['\n', '/']).next().unwrap().to_owned();
-        let places: usize = log.split(" places").next().unwrap().rsplit(' ').next().unwrap().parse().unwrap();
+        let places: usize = log.split(" place").next().unwrap().rsplit(' ').next().unwrap().parse().unwrap();
         let (status, address) = (behind("the status is at http://"), behind("connections on tcp://"));
         let watchers: Vec<TcpStream> = (0..32)
             .map(|number| {

@@ -15,7 +15,7 @@ use welcomed::services::status::numbers::{Log, Numbers, Told};
 use welcomed::services::welcome::tables::connection;
 
 use super::folder::Folder;
-use crate::process::{BOUND, Process, is_here, run};
+use crate::process::{BOUND, Process, is_here, now, run};
 use crate::tied::tied;
 
 const RULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/alerts.yml");
@@ -44,7 +44,7 @@ fn served(system: &SystemReader, clients: u64) -> String {
     let log = Log { lines_dropped: 0, queued_bytes: 110 };
     let numbers = Numbers::of(
         &view,
-        &system.read([]),
+        &system.read([], now()),
         Told { name: "welcomed", version: "0.2.0", log: Some(log), ..Told::default() },
     );
     let (machine, from) = ("connection", "reading name");

@@ -58,7 +58,13 @@ fn an_endpoint_given_twice_is_refused_before_any_is_bound() {
         (&path("unix", "s"), &path("unixgram", "link/s"), &path("unixgram", "link/s")),
     ] {
         let first_shown: Endpoint = first.parse().unwrap();
-        let why = format!("welcomed: cannot listen on {refused}: it is given twice, also as {first_shown}");
+        let second_shown: Endpoint = second.parse().unwrap();
+        let twice = if first_shown == second_shown {
+            "it is given twice".to_owned()
+        } else {
+            format!("{first_shown} is given as well, and has it already")
+        };
+        let why = format!("welcomed: cannot listen on {refused}: {twice}");
         assert_eq!(command_lines::refused(&["-l", first, "-l", second]), (1, why));
         assert_eq!(fs::read_dir(folder.path("")).unwrap().count(), 1, "the link alone");
     }
@@ -69,8 +75,9 @@ fn an_address_that_two_endpoints_have_is_served_once_and_said() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let endpoints = [format!("127.0.0.1:{port}"), format!("*:{port}")];
     let server = Process::start(welcomed().args(["-l", &endpoints[0], "-l", &endpoints[1]]));
-    let said =
-        format!("cannot listen on tcp://0.0.0.0:{port}: it is given twice, also as tcp://127.0.0.1:{port}\n");
+    let said = format!(
+        "cannot listen on tcp://0.0.0.0:{port}: tcp://127.0.0.1:{port} is given as well, and has it already\n"
+    );
     server.wait_for_log(&said);
     for host in ["127.0.0.1", "[::]"] {
         server.wait_for_log(&format!("waiting for connections on tcp://{host}:{port}"));

@@ -1,6 +1,6 @@
 //! The status beside the welcome in one loop, as the program has them: the welcome is recorded, and `Watched` shows it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use welcomed::kernel::{Signal, System};
 use welcomed::machine::Table;
@@ -76,7 +76,7 @@ impl Outside for Quiet {
         "0.0.0"
     }
 
-    fn system(&mut self, _: &[String]) -> System {
+    fn system(&mut self, _: &[String], _: Instant) -> System {
         System::default()
     }
 

@@ -127,9 +127,18 @@ pub(crate) enum Switch {
     Off,
 }
 
+/// The fewest bytes of a record that is one. A prompt visit takes some 40, and a story of many steps hundreds.
+const RECORD_MIN_BYTES: u32 = 1024;
+
 /// The bytes of the record. A look goes over all of it while the loop waits.
 fn record(text: &str) -> Result<u32, String> {
-    command_line::count(text, 0..=u32::try_from(RECORD_MAX_BYTES).unwrap_or(u32::MAX))
+    let bytes = command_line::count(text, 0..=u32::try_from(RECORD_MAX_BYTES).unwrap_or(u32::MAX))?;
+    if (1..RECORD_MIN_BYTES).contains(&bytes) {
+        return Err(format!(
+            "it has no room for a story; accepted is 0 for none, or {RECORD_MIN_BYTES} and more"
+        ));
+    }
+    Ok(bytes)
 }
 
 /// Where the status is served: over streams, since HTTP needs them.

@@ -63,7 +63,7 @@ impl Places {
         };
         let of_one_source = options
             .max_per_source
-            .map_or(all.div_ceil(2), |most| usize::try_from(most).unwrap_or(usize::MAX));
+            .map_or(all.div_ceil(2), |most| usize::try_from(most).unwrap_or(usize::MAX).min(all));
         Ok(Places { all, of_one_source, of_status })
     }
 }
@@ -71,7 +71,7 @@ impl Places {
 /// What holds for connections.
 impl fmt::Display for Places {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} places", self.all)?;
+        write!(f, "{} place{}", self.all, if self.all == 1 { "" } else { "s" })?;
         match self.of_one_source {
             0 => Ok(()),
             most => write!(f, ", {most} for one source"),

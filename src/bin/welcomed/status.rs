@@ -1,5 +1,7 @@
 //! The status of the server: what is recorded, and the service that shows it.
 
+use std::time::Instant;
+
 use welcomed::command_line;
 use welcomed::kernel::{Mio, System, SystemReader};
 use welcomed::logging::Observer;
@@ -60,8 +62,8 @@ impl Outside for Program {
         command_line::version()
     }
 
-    fn system(&mut self, sockets: &[String]) -> System {
-        self.reader.read(sockets.iter().map(String::as_str))
+    fn system(&mut self, sockets: &[String], now: Instant) -> System {
+        self.reader.read(sockets.iter().map(String::as_str), now)
     }
 
     fn log(&self) -> Option<Log> {

@@ -65,8 +65,9 @@ pub trait Outside {
     /// The version of the program.
     fn version(&self) -> &str;
 
-    /// What the system says, also of the sockets at these addresses. It is asked once a second at most.
-    fn system(&mut self, sockets: &[String]) -> System;
+    /// What the system says, also of the sockets at these addresses. It is asked once a second at most. `now` is the moment at which
+    /// the turn began, and the present is to be told for it.
+    fn system(&mut self, sockets: &[String], now: Instant) -> System;
 
     /// How the log does, if there is one.
     fn log(&self) -> Option<Log>;
@@ -79,6 +80,8 @@ pub trait Outside {
 /// welcome stands for the service:
 ///
 /// ```
+/// use std::time::Instant;
+///
 /// use welcomed::kernel::{Mio, System, SystemReader};
 /// use welcomed::reactor::{Server, Settings, Streams, Watched};
 /// use welcomed::services::status::numbers::Log;
@@ -98,8 +101,8 @@ pub trait Outside {
 ///         env!("CARGO_PKG_VERSION")
 ///     }
 ///
-///     fn system(&mut self, sockets: &[String]) -> System {
-///         self.0.read(sockets.iter().map(String::as_str))
+///     fn system(&mut self, sockets: &[String], now: Instant) -> System {
+///         self.0.read(sockets.iter().map(String::as_str), now)
 ///     }
 ///
 ///     fn log(&self) -> Option<Log> {
@@ -164,7 +167,7 @@ impl<O: Outside> Shown<O> {
         let asks = self.system.as_ref().is_none_or(is_old);
         if asks {
             let addresses = self.addresses();
-            self.system = Some((now, self.outside.system(&addresses)));
+            self.system = Some((now, self.outside.system(&addresses, now)));
         }
         asks
     }

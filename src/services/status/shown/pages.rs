@@ -16,9 +16,11 @@ pub(super) const NOTHING_RECORDED: &str =
 
 /// A list as text, under its title. Without a record it says so.
 pub(super) fn listed(title: &str, list: &Conversations, records: bool) -> String {
+    // These two are not looked for more than once a second.
+    let age = if matches!(title, "slowest" | "failed") { ", up to a second old" } else { "" };
     match records {
-        true if list.conversations.is_empty() => format!("\n{title} conversations\n  there is none\n"),
-        true => format!("\n{title} conversations\n{list}"),
+        true if list.conversations.is_empty() => format!("\n{title} conversations{age}\n  there is none\n"),
+        true => format!("\n{title} conversations{age}\n{list}"),
         false => NOTHING_RECORDED.to_owned(),
     }
 }

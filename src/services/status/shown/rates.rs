@@ -16,7 +16,7 @@ impl Outside for Dropping {
         "0"
     }
 
-    fn system(&mut self, _: &[String]) -> System {
+    fn system(&mut self, _: &[String], _: Instant) -> System {
         self.0 += 100;
         System { network: Network { listen_drops: Some(self.0), ..Network::default() }, ..System::default() }
     }

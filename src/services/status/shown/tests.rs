@@ -34,7 +34,7 @@ impl Outside for Fake {
         "0.2.0"
     }
 
-    fn system(&mut self, sockets: &[String]) -> System {
+    fn system(&mut self, sockets: &[String], _: Instant) -> System {
         assert_eq!(sockets[0], "tcp://127.0.0.1:9999");
         self.asked.set(self.asked.get() + 1);
         sample::system()
