@@ -6,7 +6,8 @@
 use std::collections::VecDeque;
 
 use crate::figures::tally::Tally;
-use crate::generator::flight::{Flight, Leftover};
+use crate::generator::flight::Flight;
+use crate::generator::flight::leftover::Leftover;
 use crate::plan::target::{Along, Target};
 use crate::system::clock::{Nanos, SECOND};
 

@@ -14,6 +14,8 @@ use crate::figures::measured::Measured;
 use crate::figures::parts::Part;
 use crate::figures::percentile::Percentile;
 use crate::plan::arrivals::Spacing;
+use crate::plan::exchange::until::Until;
+use crate::plan::exchange::{Ends, Exchange};
 use crate::plan::welcome::{Terminator, Welcome};
 use crate::plan::{Load, Plan};
 use crate::system::clock::nanos;
@@ -306,4 +308,35 @@ fn a_visit_of_a_run_before_is_due_and_begun_as_well() {
     let tally = &measured.tally;
     assert_eq!((measured.due(), measured.begun(), measured.not_begun()), (21, 21, 0), "{measured}");
     assert_eq!((tally.ended(), tally.latency.times.len()), (21, 21));
+}
+
+#[test]
+fn a_server_that_sends_for_ever_keeps_no_other_visit_waiting() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let target = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for (mut client, number) in listener.incoming().flatten().zip(0..) {
+            thread::spawn(move || {
+                let _ = client.read(&mut [0; 64]);
+                let _ = client.write_all(b"welcome ");
+                // For longer than the run, should its visit never end.
+                let until = crate::system::clock::now() + nanos(4 * SECOND);
+                while number % 200 == 3
+                    && crate::system::clock::now() < until
+                    && client.write_all(&[b'x'; 1 << 16]).is_ok()
+                {}
+            });
+        }
+    });
+    for exchange in [None, Some(Ends::Until(Until::End))] {
+        let load = Load::Open(200.0, Spacing::Uniform);
+        let mut plan = Plan { timeout: SECOND / 2, ..Plan::plain(target, load, SECOND).unwrap() };
+        plan.manners.exchange =
+            exchange.map(|ends| Exchange { ends, takes_any: false, requests: 1, last_request: None });
+        let measured = run_and(&plan, &mut || {});
+        let late = measured.tally.part(Part::StartLag);
+        assert!(late.value_at_quantile(0.9) < 50_000_000, "{measured}");
+        assert!(measured.seconds() < 3.0 && measured.not_begun() == 0, "{measured}");
+        assert!(measured.welcomed() >= 190, "{measured}");
+    }
 }

@@ -21,6 +21,8 @@ pub(super) struct Timing {
     again_before: u32,
     /// Whether a reply came without a stamp that could be believed.
     pub(super) is_unstamped: bool,
+    /// Whether what came last has one.
+    is_stamped: bool,
 }
 
 /// A handshake over loopback takes less than this.
@@ -35,15 +37,15 @@ impl Timing {
     /// A visit that begins now. It should have begun when it was `scheduled`, and could since it was `possible`.
     pub(super) fn begin(scheduled: Nanos, possible: Nanos) -> Timing {
         let moments = Moments { scheduled, possible, started: now(), ..Moments::default() };
-        let (was_connected, was_answered, is_unstamped) = (false, false, false);
         Timing {
             moments,
             blocked: 0,
             syn_again: 0,
-            was_connected,
-            was_answered,
+            was_connected: false,
+            was_answered: false,
             again_before: 0,
-            is_unstamped,
+            is_unstamped: false,
+            is_stamped: false,
         }
     }
 
@@ -103,11 +105,17 @@ impl Timing {
         let now = now();
         let stamped = stamp.and_then(|stamp| clock.moment(stamp, self.moments.sending, now));
         self.is_unstamped |= is_stamped && stamped.is_none();
+        self.is_stamped = stamped.is_some();
         self.moments.last_data = stamped.unwrap_or_else(|| self.seen(clock, now));
         if self.moments.first_byte == 0 {
             self.moments.first_byte = self.moments.last_data;
         }
         self.blocked = 0;
+    }
+
+    /// Whether the kernel has stamped what was received last, and with a moment before this one.
+    pub(super) fn has_stamp_before(&self, moment: Nanos) -> bool {
+        self.is_stamped && self.moments.last_data < moment
     }
 
     /// Its end of input was read. Without a wait before, it came with the last data. `known` is asked where that is too

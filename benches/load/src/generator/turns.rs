@@ -38,9 +38,6 @@ const BEGIN_PER_TURN: usize = 64;
 /// How often `tell` is called.
 pub(super) const TELL_EVERY: Nanos = SECOND / 4;
 
-/// A visit whose name the generator sent late by more than such a part of the timeout has its time anew.
-const LATE_PART: u64 = 10;
-
 /// How often a visit that waits for room tries again, if nothing else happens.
 const TRY_AGAIN: Nanos = SECOND / 1000;
 
@@ -199,7 +196,11 @@ impl<'a> Generator<'a> {
                         self.waiting.push_back((key, serial));
                     }
                     Progress::Failed(_) => self.schedule.rest(now()),
-                    Progress::Waits | Progress::Welcomed | Progress::Reset | Progress::Lost => {}
+                    Progress::Waits
+                    | Progress::GoesOn
+                    | Progress::Welcomed
+                    | Progress::Reset
+                    | Progress::Lost => {}
                 }
             }
         }
@@ -216,7 +217,7 @@ impl<'a> Generator<'a> {
     /// Notes what a flight has come to.
     fn came_to(&mut self, key: usize, progress: Progress) {
         let Some((serial, flight)) = self.flights.get_mut(key) else { return };
-        if let Progress::Waits | Progress::NoRoom = progress {
+        if let Progress::Waits | Progress::GoesOn | Progress::NoRoom = progress {
             return;
         }
         // What was read late can have come too late as well.
@@ -230,6 +231,7 @@ impl<'a> Generator<'a> {
                 Progress::Lost
             }
             Progress::Waits
+            | Progress::GoesOn
             | Progress::NoRoom
             | Progress::Welcomed
             | Progress::Reset
@@ -243,7 +245,7 @@ impl<'a> Generator<'a> {
         self.land(key, progress == Progress::Lost);
         let worst = self.over(serial, &timing, evidence, (progress, detail));
         match progress {
-            Progress::Waits | Progress::NoRoom => {}
+            Progress::Waits | Progress::GoesOn | Progress::NoRoom => {}
             Progress::Welcomed => {
                 self.tally.welcomed += 1;
                 self.welcomed_in_window += u64::from(self.schedule.may_begin(self.at));
@@ -305,32 +307,6 @@ impl<'a> Generator<'a> {
 
     fn note(&mut self, what: Slice) {
         self.timeline.note(self.nothing_since.saturating_sub(self.schedule.began), what);
-    }
-
-    /// Ends the flights that have lasted too long.
-    fn expire(&mut self) {
-        while let Some((at, key, serial)) = self.deadlines.front().copied()
-            && (at <= self.at || self.flights.get(key).is_none_or(|(flying, _)| *flying != serial))
-        {
-            self.deadlines.pop_front();
-            if self.flights.get(key).is_none_or(|(flying, _)| *flying != serial) {
-                continue;
-            }
-            // The generator may just not have read what is there.
-            if !matches!(self.drive(key), Progress::Waits | Progress::NoRoom) {
-                continue;
-            }
-            let Some((_, flight)) = self.flights.get_mut(key) else { continue };
-            let late = flight.timing.late_sending();
-            let had_less = at < flight.timing.moments.started.saturating_add(self.timeout + late);
-            if late > self.timeout / LATE_PART && had_less {
-                // The server had much less time than the visit has lasted.
-                self.deadlines.push_back((self.at.saturating_add(self.timeout), key, serial));
-            } else {
-                let progress = flight.timed_out(&self.plan.manners, at);
-                self.came_to(key, progress);
-            }
-        }
     }
 
     /// Waits for a flight or for the next moment at which something is to be done.

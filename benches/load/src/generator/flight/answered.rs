@@ -14,27 +14,27 @@ use crate::plan::welcome::Event;
 const BUFFER_BYTES: usize = 64 * 1024;
 
 impl Flight {
-    /// Reads some of the answer: bytes, a record, or the one datagram that it is.
-    pub(super) fn read_answer(&mut self, manners: &Manners, system: &mut System) -> Result<(), Errno> {
+    /// Reads some of the answer: bytes, a record, or the one datagram that it is. Gives how many bytes.
+    pub(super) fn read_answer(&mut self, manners: &Manners, system: &mut System) -> Result<usize, Errno> {
         let System { clock, along, buffer } = system;
-        let Some(answer) = &mut self.answer else { return Ok(()) };
+        let Some(answer) = &mut self.answer else { return Ok(0) };
         if buffer.len() < BUFFER_BYTES {
             buffer.resize(BUFFER_BYTES, 0);
         }
         let has_connections = manners.target.semantics().connections;
         let received = match manners.target.receive(&self.socket, buffer, along) {
-            Err(Errno::INTR) => return Ok(()),
+            Err(Errno::INTR) => return Ok(0),
             received => received?,
         };
         if !received.is_of_server {
             self.foreign += 1;
-            return Ok(());
+            return Ok(received.bytes);
         }
         if received.bytes == 0 && has_connections {
             self.timing.end(|| evidence::known(manners.target.kind(), &self.socket), clock);
             answer.end_of_input();
             self.visit.end(Event::EndOfInput);
-            return Ok(());
+            return Ok(0);
         }
         self.timing.receive(received.stamp, manners.target.is_stamped(), clock);
         self.records += usize::from(manners.target.semantics().boundaries);
@@ -49,7 +49,7 @@ impl Flight {
             self.timing.end_with_data();
             self.visit.end(Event::EndOfInput);
         }
-        Ok(())
+        Ok(received.bytes)
     }
 
     /// The outcome of a visit whose answer has ended.

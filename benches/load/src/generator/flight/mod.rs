@@ -3,6 +3,9 @@
 mod answered;
 mod class;
 pub(crate) mod kept;
+pub(crate) mod leftover;
+#[cfg(test)]
+mod tests;
 mod watched;
 
 use std::net::IpAddr;
@@ -21,7 +24,7 @@ use crate::generator::kernel_clock::KernelClock;
 use crate::generator::timing::Timing;
 use crate::plan::exchange::answer::Answer;
 use crate::plan::manners::Manners;
-use crate::plan::target::{Along, Target};
+use crate::plan::target::Along;
 use crate::plan::welcome::{Event, State, Terminator, Visit};
 use crate::system::clock::{Nanos, now};
 
@@ -30,6 +33,8 @@ use crate::system::clock::{Nanos, now};
 pub(crate) enum Progress {
     /// It waits for the kernel.
     Waits,
+    /// Its budget is used up. The kernel reports it again at once, if there is more.
+    GoesOn,
     /// The server's accept queue, or a queue for datagrams, is full. The kernel does not report when there is room, so
     /// the visit has to be driven again.
     NoRoom,
@@ -41,17 +46,6 @@ pub(crate) enum Progress {
     Lost,
     /// It went wrong.
     Failed(Failure),
-}
-
-/// What had come to a visit's socket beside the answer that ended it.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
-pub(crate) struct Leftover {
-    /// Answers to a visit that was given up.
-    pub(crate) late: u64,
-    /// Answers to a visit that was answered.
-    pub(crate) duplicates: u64,
-    /// Datagrams that are not from the server.
-    pub(crate) foreign: u64,
 }
 
 /// What all visits use of the system.
@@ -67,8 +61,12 @@ impl System {
     }
 }
 
-/// The most datagrams that one socket is emptied of.
-const LEFTOVER_MAX: usize = 1000;
+/// A visit that has moved so many bytes in one drive goes on in the next turn of the loop. Else a server that sends for ever, or
+/// fast, would keep the others from being begun and read in time.
+const BYTES_PER_DRIVE: usize = 64 * 1024;
+
+/// What a call counts for at least, however little it moves: at most so many of them fit into a drive.
+const CALL_BYTES_MIN: usize = BYTES_PER_DRIVE / 64;
 
 /// A visit on its way.
 pub(crate) struct Flight {
@@ -135,7 +133,7 @@ impl Flight {
         self.visit.outgoing().len() > 1
     }
 
-    /// Goes on until it would block or is over.
+    /// Goes on until it would block, its budget is used up, or it is over.
     pub(crate) fn drive(
         &mut self,
         manners: &Manners,
@@ -143,28 +141,27 @@ impl Flight {
         registry: &Registry,
         token: Token,
     ) -> Progress {
-        match self.go_on(manners, system) {
-            Ok(()) if manners.reset => Progress::Reset,
-            Ok(()) => self.verdict(),
+        let watched = match self.go_on(manners, system) {
+            Ok(true) if manners.reset => return Progress::Reset,
+            Ok(true) => return self.verdict(),
+            Ok(false) => self.watch_anew(registry, token).map(|()| Progress::GoesOn),
             Err(Errno::AGAIN) => {
                 self.timing.block();
                 if self.lacks_room(manners) {
                     return Progress::NoRoom;
                 }
-                match self.watch(registry, token) {
-                    Ok(()) => Progress::Waits,
-                    Err(error) => {
-                        let errno = error.raw_os_error().map_or(Errno::IO, Errno::from_raw_os_error);
-                        self.fail(errno, Failure::Other, &system.clock)
-                    }
-                }
+                self.watch(registry, token).map(|()| Progress::Waits)
             }
             Err(errno) => {
                 let (came, whole) = self.reply_so_far();
                 let failure = self.of_kept(class(errno, self.visit.state(), came, whole));
-                self.fail(errno, failure, &system.clock)
+                return self.fail(errno, failure, &system.clock);
             }
-        }
+        };
+        watched.unwrap_or_else(|error| {
+            let errno = error.raw_os_error().map_or(Errno::IO, Errno::from_raw_os_error);
+            self.fail(errno, Failure::Other, &system.clock)
+        })
     }
 
     fn fail(&mut self, errno: Errno, failure: Failure, clock: &KernelClock) -> Progress {
@@ -186,7 +183,9 @@ impl Flight {
             Progress::Failed(failure) => {
                 (!matches!(failure, Failure::ConnectTimeout | Failure::Refused), failure.is_timeout())
             }
-            Progress::Waits | Progress::NoRoom | Progress::Welcomed | Progress::Reset => (true, false),
+            Progress::Waits | Progress::GoesOn | Progress::NoRoom | Progress::Welcomed | Progress::Reset => {
+                (true, false)
+            }
         };
         let (mut sent_again, timing) = (self.sent_again, self.timing);
         let known = || self.known(manners).inspect(|known| sent_again = known.sent_again);
@@ -220,6 +219,7 @@ impl Flight {
                 }
                 Progress::Failed(failure) => Progress::Failed(failure),
                 Progress::Waits
+                | Progress::GoesOn
                 | Progress::NoRoom
                 | Progress::Welcomed
                 | Progress::Reset
@@ -230,37 +230,28 @@ impl Flight {
         end
     }
 
-    /// Empties the socket of a datagram's visit that is over.
-    pub(crate) fn leftover(&self, target: &Target, along: &mut Along) -> Leftover {
-        let mut left = Leftover { foreign: self.foreign, ..Leftover::default() };
-        for _ in 0..LEFTOVER_MAX {
-            match target.receive(&self.socket, &mut [0; 1], along) {
-                Err(_) => break,
-                Ok(received) if !received.is_of_server => left.foreign += 1,
-                Ok(_) if self.records > 0 || left.late > 0 => left.duplicates += 1,
-                Ok(_) => left.late += 1,
-            }
-        }
-        left
-    }
-
-    fn go_on(&mut self, manners: &Manners, system: &mut System) -> Result<(), Errno> {
-        loop {
-            match self.visit.state() {
-                State::Closed => return Ok(()),
+    /// Goes on. Gives whether it is over, and not at the end of its budget.
+    fn go_on(&mut self, manners: &Manners, system: &mut System) -> Result<bool, Errno> {
+        let mut moved = 0;
+        while moved < BYTES_PER_DRIVE {
+            let bytes = match self.visit.state() {
+                State::Closed => return Ok(true),
                 State::Created => {
                     manners.target.connect(&self.socket)?;
                     self.visit.connect();
+                    0
                 }
                 State::Connecting => self.connected(manners, &system.clock)?,
                 State::SendingName => self.send(manners)?,
                 State::ReadingWelcome => self.read(manners, system)?,
-            }
+            };
+            moved += bytes.max(CALL_BYTES_MIN);
         }
+        Ok(self.visit.state() == State::Closed)
     }
 
     /// Whether the connection stands: a first write shows it without a call for the peer's address.
-    fn connected(&mut self, manners: &Manners, clock: &KernelClock) -> Result<(), Errno> {
+    fn connected(&mut self, manners: &Manners, clock: &KernelClock) -> Result<usize, Errno> {
         // What is known has to be asked before something else is sent. It tells nothing new of a connection that stood at once.
         let at = now();
         let known = if self.timing.stood_at_once(at) { None } else { self.known(manners) };
@@ -270,14 +261,14 @@ impl Flight {
             Ok(bytes) => {
                 self.timing.connect(at, known, clock);
                 self.visit.connected();
-                self.sent(bytes, manners)
+                self.sent(bytes, manners).map(|()| bytes)
             }
         }
     }
 
-    fn send(&mut self, manners: &Manners) -> Result<(), Errno> {
+    fn send(&mut self, manners: &Manners) -> Result<usize, Errno> {
         let bytes = self.send_some(manners)?;
-        self.sent(bytes, manners)
+        self.sent(bytes, manners).map(|()| bytes)
     }
 
     /// Notes what was sent, and ends the name as the run's manners have it.
@@ -317,8 +308,8 @@ impl Flight {
         self.visit.welcome() == self.visit.request() && manners.target.is_name_of(&self.socket)
     }
 
-    /// Reads some of the reply: bytes, a record, or the one datagram that it is.
-    fn read(&mut self, manners: &Manners, system: &mut System) -> Result<(), Errno> {
+    /// Reads some of the reply: bytes, a record, or the one datagram that it is. Gives how many bytes.
+    fn read(&mut self, manners: &Manners, system: &mut System) -> Result<usize, Errno> {
         if self.answer.is_some() {
             return self.read_answer(manners, system);
         }
@@ -328,17 +319,21 @@ impl Flight {
             buffer.resize(self.expected.len() + 1, 0);
         }
         let has_connections = manners.target.semantics().connections;
-        match manners.target.receive(&self.socket, buffer, along) {
-            Ok(received) if !received.is_of_server => self.foreign += 1,
-            Ok(received) if received.bytes == 0 && has_connections => {
+        let received = match manners.target.receive(&self.socket, buffer, along) {
+            Err(Errno::INTR) => return Ok(0),
+            received => received?,
+        };
+        match received.bytes {
+            _ if !received.is_of_server => self.foreign += 1,
+            0 if has_connections => {
                 self.timing.end(|| evidence::known(manners.target.kind(), &self.socket), clock);
                 self.visit.end(Event::EndOfInput);
             }
-            Ok(received) => {
+            bytes => {
                 self.timing.receive(received.stamp, manners.target.is_stamped(), clock);
                 self.records += usize::from(manners.target.semantics().boundaries);
                 // What does not fit is more than was expected, which shows already.
-                let _ = self.visit.receive(buffer.get(..received.bytes).unwrap_or_default());
+                let _ = self.visit.receive(buffer.get(..bytes).unwrap_or_default());
                 if self.is_its_own_server(manners) {
                     return Err(Errno::CONNREFUSED);
                 }
@@ -347,10 +342,8 @@ impl Flight {
                     self.visit.end(Event::EndOfInput);
                 }
             }
-            Err(Errno::INTR) => {}
-            Err(errno) => return Err(errno),
         }
-        Ok(())
+        Ok(received.bytes)
     }
 
     /// The outcome of a visit that the server has closed.
@@ -368,26 +361,5 @@ impl Flight {
         } else {
             Progress::Failed(Failure::WrongReply)
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn what_this_machine_lacks_is_not_counted_as_the_server_s() {
-        use super::{Failure, Flight, Manners, State, Terminator, Timing, class};
-        use rustix::io::Errno;
-        let lacks = |errno| class(errno, State::Connecting, 0, 8);
-        assert_eq!(lacks(Errno::MFILE), Failure::OutOfDescriptors);
-        assert_eq!(lacks(Errno::NFILE), Failure::OutOfDescriptors);
-        assert_eq!(lacks(Errno::ADDRINUSE), Failure::OutOfPorts);
-        // The kernel has no free port at an address that is not ours either.
-        let target = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let manners =
-            Manners { target: target.into(), terminator: Terminator::Lf, reset: false, exchange: None };
-        let foreign = "192.0.2.1".parse().ok();
-        let (request, expected) = (b"Ada\n".to_vec(), b"welcome ".to_vec());
-        let begun = Flight::begin(&manners, foreign, request, expected, Timing::begin(0, 0));
-        assert_eq!(begun.err(), Some((Failure::OutOfPorts, Errno::ADDRNOTAVAIL)));
     }
 }

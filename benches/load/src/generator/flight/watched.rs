@@ -29,4 +29,16 @@ impl Flight {
             Some(_) => Ok(()),
         }
     }
+
+    /// Lets the kernel report at once what is there by now, though it was reported before: watching again raises the edge anew.
+    pub(super) fn watch_anew(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        let registered = self.registered;
+        self.watch(registry, token)?;
+        match self.registered {
+            Some((token, wanted)) if self.registered == registered => {
+                registry.reregister(&mut SourceFd(&self.socket.as_raw_fd()), token, wanted)
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
 }

@@ -68,6 +68,6 @@ fn word(progress: Progress) -> &'static str {
         Progress::Reset => "reset on purpose",
         Progress::Lost => "lost",
         Progress::Failed(failure) => failure.name(),
-        Progress::Waits | Progress::NoRoom => "not over",
+        Progress::Waits | Progress::GoesOn | Progress::NoRoom => "not over",
     }
 }
