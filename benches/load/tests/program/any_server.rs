@@ -79,6 +79,32 @@ fn an_answer_ends_where_it_is_said_to() {
 }
 
 #[test]
+fn braces_that_are_expected_of_any_server_are_braces() {
+    let (address, _) = server(|mut client, _| {
+        let _ = client.read(&mut [0; 64]);
+        let _ = client.write_all(b"hi {user}{{");
+    });
+    let to = address.to_string();
+    for expected in ["hi {user}{{", "hi {user}", "{"] {
+        let (code, report, last) = load(&[
+            "-c",
+            &to,
+            "--count",
+            "5",
+            "--send",
+            "x",
+            "--expect",
+            expected,
+            "--fail-if",
+            "failures>0",
+        ]);
+        let welcomed = if expected.ends_with("{{") { 5 } else { 0 };
+        assert_eq!(report["run"]["welcomed"].as_u64().unwrap_or(0), welcomed, "{expected}: {last}");
+        assert_eq!(code, Some(i32::from(welcomed == 0)), "{expected}: {last}");
+    }
+}
+
+#[test]
 fn what_is_sent_can_be_a_file_and_answers_can_be_long() {
     // It answers with as many bytes again, once the client has shut its side.
     let (address, _) = server(|mut client, _| {
@@ -139,6 +165,7 @@ fn what_cannot_be_asked_for_is_one_line() {
         (&["-c", "127.0.0.1:1", "--until", "8"], 2, "accepted are end, bytes:8 and text:"),
         (&["-c", "127.0.0.1:1", "--send", r"\q"], 2, "a backslash begins "),
         (&["-c", "127.0.0.1:1", "--send", "x", "--expect", r"\xg0"], 2, "--expect: a backslash begins "),
+        (&["-c", "127.0.0.1:1", "--expect", "hi {user}"], 2, "--expect: "),
         (&["-c", "127.0.0.1:1", "--send", "x", "--name", "y"], 2, "--name"),
         (&["-c", "127.0.0.1:1", "--send", "x", "--send-file", "y"], 2, "--send-file"),
         (&["-c", "127.0.0.1:1", "--send", "x", "--terminator", "lf"], 2, "--terminator"),

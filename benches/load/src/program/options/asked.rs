@@ -1,5 +1,6 @@
 //! The options of what a visit sends, and of what an answer is.
 
+use std::convert::Infallible;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::PathBuf;
@@ -29,15 +30,15 @@ const SENT_SHOWN_BYTES: usize = 256;
 #[derive(Clone, Debug)]
 pub(crate) struct Expect {
     text: String,
-    /// The same for clients with names.
-    pub(crate) welcome: Welcome,
+    /// The same for clients with names, or why it is none for them: braces stand for themselves elsewhere.
+    welcome: Result<Welcome, String>,
 }
 
 impl FromStr for Expect {
-    type Err = <Welcome as FromStr>::Err;
+    type Err = Infallible;
 
-    fn from_str(text: &str) -> Result<Expect, Self::Err> {
-        Ok(Expect { text: text.to_owned(), welcome: text.parse()? })
+    fn from_str(text: &str) -> Result<Expect, Infallible> {
+        Ok(Expect { text: text.to_owned(), welcome: Welcome::from_str(text).map_err(|why| why.to_string()) })
     }
 }
 
@@ -115,7 +116,8 @@ impl Asked {
             return Some(format!("--until: over {kind}:// an answer is what arrives in one piece"));
         }
         if !self.is_of_any_server() && !is_page {
-            return None;
+            let why = self.expect.as_ref()?.welcome.as_ref().err()?;
+            return Some(format!("--expect: {why}"));
         }
         if terminator == Some(Terminator::Lf) {
             return Some(r"--terminator: what is sent ends as --send says, such as with \n".to_owned());
@@ -138,7 +140,7 @@ impl Asked {
 
     /// The welcome that is right.
     pub(crate) fn welcome(&self) -> Welcome {
-        self.expect.as_ref().map_or_else(Welcome::default, |expect| expect.welcome.clone())
+        self.expect.as_ref().and_then(|expect| expect.welcome.clone().ok()).unwrap_or_default()
     }
 
     /// Lets the visits of a plan end as the options say, and get a page, or send what is `sent`, instead of names.
