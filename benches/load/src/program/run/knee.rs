@@ -19,6 +19,8 @@ const AGREE: u32 = 2;
 pub(crate) enum Knee {
     /// The first rate was too high already.
     Below(f64),
+    /// From the first rate on, steps were good at first, and none held.
+    Unsteady(f64),
     /// The highest good rate, and what encloses the knee.
     At(f64, Interval),
     /// No rate was too high.
@@ -111,7 +113,7 @@ pub(crate) fn search(from: f64, good: &mut dyn FnMut(f64) -> io::Result<bool>) -
     while !search.is_good(low, AGREE)? {
         low *= 1.0 - PRECISION;
         if low < from {
-            return Ok(Knee::Below(from));
+            return Ok(Knee::Unsteady(from));
         }
     }
     Ok(Knee::At(low, search.interval(low)))
@@ -206,6 +208,16 @@ mod tests {
         };
         let Knee::At(rate, interval) = search(111.0, &mut moody).unwrap() else { panic!("no knee") };
         assert!(rate < 130.0 && interval.upper.is_none(), "{rate} {interval:?}");
+    }
+
+    #[test]
+    fn a_first_rate_that_was_good_once_is_not_said_to_be_too_high() {
+        let mut calls = 0;
+        let mut tired = |_| {
+            calls += 1;
+            Ok(calls < 2)
+        };
+        assert_eq!(search(100.0, &mut tired).unwrap(), Knee::Unsteady(100.0));
     }
 
     #[test]

@@ -81,7 +81,7 @@ pub(super) fn find_knee(
     if let Some(json) = &options.json {
         let (rate, interval) = match found {
             Some(Knee::At(rate, interval)) => (Some(rate), Some(interval)),
-            Some(Knee::Above(_) | Knee::Below(_)) | None => (None, None),
+            Some(Knee::Above(_) | Knee::Below(_) | Knee::Unsteady(_)) | None => (None, None),
         };
         let (lower, upper) =
             (interval.map(|interval| interval.lower), interval.and_then(|interval| interval.upper));
@@ -122,6 +122,13 @@ fn say_found(
         }
         Some(Knee::Below(rate)) => {
             output.say(&format_args!("Already {} visits a second are too much.", shown(rate)));
+            true
+        }
+        Some(Knee::Unsteady(rate)) => {
+            output.say(&format_args!(
+                "No knee from {} visits a second on: steps that were good at first were too much when they were made again.",
+                shown(rate)
+            ));
             true
         }
     };
