@@ -3,6 +3,7 @@
 mod afterwards;
 mod evidence;
 mod flight;
+mod halt;
 pub(crate) mod idle;
 mod kernel_clock;
 mod schedule;
@@ -17,6 +18,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
 
 use crate::figures::measured::{Glimpse, Measured};
+use crate::generator::halt::or_error;
 use crate::generator::threads::{alone, together};
 use crate::plan::Plan;
 use crate::system::processes::{NetCounters, Usage};
@@ -35,7 +37,7 @@ pub fn run(plan: &Plan, stop: &AtomicBool, tell: &mut dyn FnMut(&Glimpse<'_>)) -
     }
     let server = || plan.server.map(Usage::of).unwrap_or_default();
     let (net, before) = (NetCounters::read(), server());
-    let mut measured = Measured::of_threads(together(plan, stop, tell)?);
+    let mut measured = Measured::of_threads(or_error(|| together(plan, stop, tell))?);
     measured.server = server().since(before);
     measured.net = NetCounters::read().since(net);
     Ok(measured)

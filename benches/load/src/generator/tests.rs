@@ -19,6 +19,7 @@ use crate::plan::exchange::{Ends, Exchange};
 use crate::plan::welcome::{Terminator, Welcome};
 use crate::plan::{Load, Plan};
 use crate::system::clock::nanos;
+use crate::system::rows::RowFile;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -323,7 +324,7 @@ fn a_server_that_sends_for_ever_keeps_no_other_visit_waiting() {
                 let until = crate::system::clock::now() + nanos(4 * SECOND);
                 while number % 200 == 3
                     && crate::system::clock::now() < until
-                    && client.write_all(&[b'x'; 1 << 16]).is_ok()
+                    && client.write_all(&vec![b'x'; 1 << 16]).is_ok()
                 {}
             });
         }
@@ -339,4 +340,21 @@ fn a_server_that_sends_for_ever_keeps_no_other_visit_waiting() {
         assert!(measured.seconds() < 3.0 && measured.not_begun() == 0, "{measured}");
         assert!(measured.welcomed() >= 190, "{measured}");
     }
+}
+
+#[test]
+fn a_panic_of_one_thread_ends_the_run_with_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows = RowFile::begin(&folder.path().join("rows")).unwrap();
+    let (count, half) = (1 << 40, 1 << 39);
+    // The numbers of the second thread begin at a half, and behind some more there are none left.
+    let sender = rows.sender().unwrap().after(u64::MAX - half - 100);
+    let load = Load::Closed(2);
+    let plan = Plan { count, threads: 2, ..Plan::plain(server(AT_ONCE), load, 100 * SECOND).unwrap() };
+    let plan = Plan { rows: Some(sender), ..plan };
+    let began = crate::system::clock::now();
+    let error = run(&plan, &AtomicBool::new(false), &mut |_| {}).unwrap_err();
+    assert!(crate::system::clock::now() - began < nanos(20 * SECOND), "the others went on");
+    let said = error.to_string();
+    assert!(said.starts_with("a generator has panicked, and nothing is measured: attempt to add"), "{said}");
 }

@@ -21,8 +21,8 @@ pub(super) struct Timing {
     again_before: u32,
     /// Whether a reply came without a stamp that could be believed.
     pub(super) is_unstamped: bool,
-    /// Whether what came last has one.
-    is_stamped: bool,
+    /// That of what came last; 0 if it had none.
+    stamped: Nanos,
 }
 
 /// A handshake over loopback takes less than this.
@@ -45,7 +45,7 @@ impl Timing {
             was_answered: false,
             again_before: 0,
             is_unstamped: false,
-            is_stamped: false,
+            stamped: 0,
         }
     }
 
@@ -105,7 +105,7 @@ impl Timing {
         let now = now();
         let stamped = stamp.and_then(|stamp| clock.moment(stamp, self.moments.sending, now));
         self.is_unstamped |= is_stamped && stamped.is_none();
-        self.is_stamped = stamped.is_some();
+        self.stamped = stamped.unwrap_or(0);
         self.moments.last_data = stamped.unwrap_or_else(|| self.seen(clock, now));
         if self.moments.first_byte == 0 {
             self.moments.first_byte = self.moments.last_data;
@@ -115,7 +115,7 @@ impl Timing {
 
     /// Whether the kernel has stamped what was received last, and with a moment before this one.
     pub(super) fn has_stamp_before(&self, moment: Nanos) -> bool {
-        self.is_stamped && self.moments.last_data < moment
+        self.stamped > 0 && self.stamped < moment
     }
 
     /// Its end of input was read. Without a wait before, it came with the last data. `known` is asked where that is too

@@ -20,6 +20,7 @@ use crate::figures::tally::Tally;
 use crate::figures::timeline::{Slice, Timeline};
 use crate::generator::afterwards::Afterwards;
 use crate::generator::flight::{Flight, Progress, System, kept::Kept};
+use crate::generator::halt::HaltOnPanic;
 use crate::generator::schedule::Schedule;
 use crate::generator::timing::Timing;
 use crate::generator::turns::rows::Rows;
@@ -112,6 +113,7 @@ impl<'a> Generator<'a> {
 
     pub(super) fn go(&mut self, stop: &AtomicBool, tell: &mut dyn FnMut(&Glimpse<'_>)) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS_PER_WAIT);
+        let _others = HaltOnPanic(stop);
         loop {
             self.at = now();
             if stop.load(Ordering::Relaxed) {
