@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::figures::culprit::{Culprit, Evidence};
 use crate::figures::distribution::times::{add, histogram, record};
 use crate::figures::distribution::{Distribution, PercentileTime, Verdict, stored};
-use crate::figures::failure::wrong::Wrong;
+use crate::figures::failure::wrong::{self, Wrong};
 use crate::figures::failure::{Detail, Failure, Failures};
 use crate::figures::parts::{Moments, Part, Parts};
 use crate::figures::percentile::Percentile;
@@ -61,7 +61,7 @@ pub(crate) struct Tally {
     #[serde(skip)]
     pub(crate) first_other: Option<Errno>,
     /// The first answer that was not the right one.
-    #[serde(skip)]
+    #[serde(with = "wrong")]
     pub(crate) first_wrong: Option<Box<Wrong>>,
     /// What became of the connections, if they could be kept.
     pub(crate) connections: Option<Connections>,
@@ -138,12 +138,12 @@ impl Tally {
         }
     }
 
-    /// The counts and the server's times, which is what is shown of a run while it goes on. It is settled.
+    /// The counts and the server's times with their culprits, which is what is shown of a run while it goes on. It is settled.
     pub(crate) fn glimpse(&self) -> Tally {
         let none = Distribution::none;
         Tally {
             failures: self.failures.clone(),
-            latency: self.latency.without_culprits(),
+            latency: self.latency.clone(),
             corrected: none(),
             uncorrected: none(),
             parts: Part::ALL.map(|_| none().times),

@@ -4,14 +4,14 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::described::breach;
-use crate::machine::{PROGRAM, run, server, text};
+use crate::machine::{PROGRAM, run, server, text, until};
 
 /// What a run of two seconds shows on a terminal of so many columns, with this environment. Standard output is elsewhere.
 fn shown(server: &str, columns: usize, environment: &str) -> String {
@@ -57,6 +57,32 @@ fn without_a_terminal_a_run_is_seldom_told_of() {
     let said = text(&output.stderr);
     assert!(said.matches(" left\n").count() == 1 && !said.contains('\u{1b}'), "{said:?}");
     assert!(!said.contains("\n\n"), "{said:?}");
+}
+
+/// Nobody reads what it says, as on a terminal that was stopped (Ctrl-S).
+#[test]
+fn a_reader_that_has_stopped_keeps_no_visit_waiting() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut reader, mut writer) = std::io::pipe().unwrap();
+    rustix::fs::fcntl_setfl(&writer, rustix::fs::OFlags::NONBLOCK).unwrap();
+    while writer.write(b"a line\n").is_ok() {}
+    rustix::fs::fcntl_setfl(&writer, rustix::fs::OFlags::empty()).unwrap();
+    let mut load = Command::new(PROGRAM);
+    let server = server().to_string();
+    load.args(["-c", &server, "--rate", "100", "--duration", "1s", "--json", "run.json"]);
+    let running = load.current_dir(folder.path()).stdout(Stdio::piped()).stderr(writer).spawn().unwrap();
+    // It holds the other end as well.
+    drop(load);
+    let file = folder.path().join("run.json");
+    until(|| file.exists());
+    let report: Value = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
+    let run = &report["run"];
+    assert_eq!((&run["not_begun"], run["begun"] == run["due"]), (&0.into(), true), "{run:#}");
+    assert!(run["corrected"]["max_nanos"].as_u64().unwrap() < 500_000_000, "{run:#}");
+    let mut said = String::new();
+    reader.read_to_string(&mut said).unwrap();
+    let output = running.wait_with_output().unwrap();
+    assert!(text(&output.stdout).contains("visits welcomed") && output.status.success(), "{output:?} {said}");
 }
 
 #[test]

@@ -34,7 +34,7 @@ const REFUSED: &[(&str, &str)] = &[
     ("binary.json a.json", "binary.json: stream did not contain valid UTF-8"),
     ("a.json report.json", "report.json: this is no raw file"),
     ("a.json none.json", "none.json: this is no raw file of the load test (--raw): there is no run"),
-    ("a.json next.json", "next.json: it is of version 2 of the format, and this program reads version 1"),
+    ("a.json next.json", "next.json: it is of version 3 of the format, and this program reads version 2"),
     ("a.json more.json", "more.json: its figures contradict each other"),
     ("a.json huge.json", "huge.json: its figures contradict each other"),
     ("a.json other.json", "other.json: this is no raw file of the load test (--raw): unknown field `place`"),
@@ -76,11 +76,11 @@ fn files(there: &Path) -> String {
     let spoil = |name: &str, text: String| fs::write(there.join(name), text).unwrap();
     spoil("truncated.json", a[..a.len() / 2].to_owned());
     spoil("empty.json", String::new());
-    spoil("next.json", a.replacen("\"version\": 1,", "\"version\": 2,", 1));
+    spoil("next.json", a.replacen("\"version\": 2,", "\"version\": 3,", 1));
     spoil("more.json", a.replace("\"welcomed\": 20", "\"welcomed\": 21"));
     spoil("huge.json", a.replace("\"welcomed\": 20", &format!("\"welcomed\": {}", u64::MAX)));
     spoil("other.json", a.replacen("\"namespace\"", "\"place\"", 1));
-    spoil("none.json", "{\"format\": \"welcomed-load raw\", \"version\": 1, \"runs\": []}".to_owned());
+    spoil("none.json", "{\"format\": \"welcomed-load raw\", \"version\": 2, \"runs\": []}".to_owned());
     let mut copy: Value = serde_json::from_str(&a).unwrap();
     copy["runs"][0]["name"] = "another".into();
     spoil("copy.json", copy.to_string());
@@ -112,6 +112,56 @@ fn files_that_do_not_belong_together_are_refused() {
     // What is merged can be merged again, and a run is known wherever it is.
     let output = run(Path::new(PROGRAM), there, &["merge", "ab.json", "b.json"]);
     assert!(text(&output.stderr).ends_with("b.json: it is the same run as ab.json: b.json\n"), "{output:?}");
+}
+
+#[test]
+fn a_run_in_which_nothing_succeeded_is_one_of_many() {
+    let folder = tempfile::tempdir().unwrap();
+    let there = folder.path();
+    measure(there, "--count 20 --raw good.json");
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let load = ["-c", &nobody, "--count", "30", "--raw", "bad.json", "--json", "run.json"];
+    let output = run(Path::new(PROGRAM), there, &load);
+    assert_eq!((output.status.code(), text(&output.stdout)), (Some(1), ""), "{output:?}");
+    assert!(text(&output.stderr).ends_with("welcomed-load: no visit succeeded: 30 refused\n"), "{output:?}");
+    assert!(!there.join("run.json").exists(), "a report without a figure is none");
+    let output = run(Path::new(PROGRAM), there, &["merge", "good.json", "bad.json"]);
+    let said = text(&output.stdout);
+    assert!(output.status.success() && said.contains("50 begun, 20 done, 30 failed"), "{output:?}");
+    // Of nothing but failures there is no report.
+    let output = run(Path::new(PROGRAM), there, &["merge", "bad.json"]);
+    assert_eq!((output.status.code(), text(&output.stdout)), (Some(1), ""), "{output:?}");
+}
+
+#[test]
+fn the_first_wrong_answer_is_in_the_report_of_many() {
+    let folder = tempfile::tempdir().unwrap();
+    let there = folder.path();
+    measure(there, "--count 20 --raw good.json");
+    let (address, _) = crate::any_server::server(|mut client, number| {
+        use std::io::{Read as _, Write as _};
+        let _ = client.read(&mut [0; 64]);
+        let answer: &[u8] = if number == 2 { b"go \x1b[31maway\xff\n" } else { b"welcome " };
+        let _ = client.write_all(answer);
+    });
+    let to = address.to_string();
+    let load = ["-c", &to, "--connections", "1", "--count", "5", "--raw", "bad.json", "--json", "bad.report"];
+    let output = run(Path::new(PROGRAM), there, &load);
+    let shown = "The first wrong answer (wrong reply) had 14 bytes: go \\u{1b}[31maway\u{fffd}\\n\n\
+                 in hexadecimal: 67 6f 20 1b 5b 33 31 6d 61 77 61 79 ff 0a\n";
+    assert!(text(&output.stdout).contains(shown), "{output:?}");
+    let merge = ["merge", "good.json", "bad.json", "--raw", "both.json", "--json", "both.report"];
+    let output = run(Path::new(PROGRAM), there, &merge);
+    assert!(output.status.success() && text(&output.stdout).contains(shown), "{output:?}");
+    let wrong = |name: &str| json(&there.join(name))["run"]["first_wrong"].clone();
+    assert_eq!(wrong("both.report"), wrong("bad.report"));
+    let output = run(Path::new(PROGRAM), there, &["merge", "both.json"]);
+    assert!(text(&output.stdout).contains(shown), "{output:?}");
+    let spoilt = fs::read_to_string(there.join("bad.json")).unwrap().replace("67 6f 20 1b", "67 6f 20 xx");
+    fs::write(there.join("spoilt.json"), spoilt).unwrap();
+    let output = run(Path::new(PROGRAM), there, &["merge", "spoilt.json"]);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(text(&output.stderr).contains("no wrong answer"), "{output:?}");
 }
 
 #[test]

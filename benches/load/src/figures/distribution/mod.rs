@@ -104,11 +104,6 @@ impl Distribution {
         }
     }
 
-    /// The times alone.
-    pub(crate) fn without_culprits(&self) -> Distribution {
-        Distribution { times: self.times.clone(), tail: Tail::default(), each: Vec::new(), ..*self }
-    }
-
     /// Notes the time of a visit, which was `given_up` or came to its end.
     pub(crate) fn note(&mut self, time: Nanos, given_up: bool) {
         record(&mut self.times, time);

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display};
 
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use welcomed::text::Escaped;
 
 use crate::figures::failure::Failure;
@@ -52,6 +52,35 @@ impl Wrong {
             hex: hex.join(" "),
         })
     }
+}
+
+/// A wrong answer as it is stored.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stored {
+    class: Failure,
+    bytes: u64,
+    hex: String,
+}
+
+/// Stores it, if there is one.
+#[expect(clippy::ref_option, reason = "serde gives it so")]
+pub(crate) fn serialize<S: Serializer>(wrong: &Option<Box<Wrong>>, to: S) -> Result<S::Ok, S::Error> {
+    let class = |wrong: &Wrong| Failure::ALL.into_iter().find(|class| class.name() == wrong.class);
+    let stored = wrong
+        .as_deref()
+        .and_then(|wrong| Some(Stored { class: class(wrong)?, bytes: wrong.bytes, hex: wrong.hex.clone() }));
+    stored.serialize(to)
+}
+
+/// What is stored is shown as it would have been: its bytes are looked at anew.
+pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Box<Wrong>>, D::Error> {
+    let Some(Stored { class, bytes, hex }) = Option::deserialize(from)? else { return Ok(None) };
+    let pairs = hex.split_ascii_whitespace();
+    let sample: Option<Vec<u8>> = pairs.map(|pair| u8::from_str_radix(pair, 16).ok()).collect();
+    let wrong = sample.filter(|sample| sample.len() as u64 <= bytes && sample.len() <= SHOWN_MAX_BYTES);
+    let wrong = wrong.and_then(|sample| Wrong::of(class, &sample, bytes));
+    wrong.map(|wrong| Some(Box::new(wrong))).ok_or_else(|| serde::de::Error::custom("no wrong answer"))
 }
 
 impl Wrong {

@@ -1,6 +1,7 @@
 //! What came of a run.
 
 pub(crate) mod contribution;
+pub(crate) mod sight;
 mod together;
 
 use std::time::Duration;

@@ -5,44 +5,88 @@ mod stage;
 
 use std::env;
 use std::io::Write as _;
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::thread;
+use std::time::Duration;
 
 use rustix::termios::tcgetwinsize;
 
 use crate::figures::measured::Glimpse;
+use crate::figures::measured::sight::Sight;
 use crate::plan::Plan;
 use crate::program::live::picture::{Style, picture};
-use crate::program::live::stage::Stage;
+use crate::program::live::stage::{Length, Stage};
 use crate::program::progress::is_terminal;
 use crate::system::clock::{Nanos, SECOND};
 
 /// How often there is a line where there is no terminal. The first comes at once.
 const LINE_EVERY: Nanos = 10 * SECOND;
 
-/// The live view of one run.
+/// How long a terminal that takes nothing is waited for when the run is over.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// The live view of one run. A thread of its own draws it: drawing takes time, and a terminal that is stopped takes nothing, for as long
+/// as it is. What measures hands over a copy of its figures, which is dropped if the one before is still drawn.
 pub(super) struct Live {
+    to: Option<SyncSender<Sight>>,
+    /// The thread ends when this has no other end any more.
+    done: Receiver<()>,
+    /// When the next picture is due, after the beginning of the run, and how often one is.
+    due: Nanos,
+    every: Nanos,
+}
+
+impl Live {
+    /// The view that suits standard error, of a run of this plan. Where there can be no thread, there is no view.
+    pub(super) fn new(plan: &Plan) -> Live {
+        let style = is_terminal().then(style);
+        let every = if style.is_some() { 0 } else { LINE_EVERY };
+        let (to, sights) = sync_channel::<Sight>(1);
+        let (tell, done) = channel();
+        let mut view = View { style, drawn: 0, length: Length::of(plan) };
+        let thread = thread::Builder::new().name("live view".to_owned()).spawn(move || {
+            for sight in sights {
+                view.show(&sight.glimpse());
+            }
+            view.end();
+            drop::<Sender<()>>(tell);
+        });
+        Live { to: thread.is_ok().then_some(to), done, due: 0, every }
+    }
+
+    /// Shows how the run goes.
+    pub(super) fn show(&mut self, glimpse: &Glimpse<'_>) {
+        if let Some(to) = &self.to
+            && glimpse.passed >= self.due
+        {
+            self.due = glimpse.passed + self.every;
+            let _ = to.try_send(Sight::of(glimpse));
+        }
+    }
+
+    /// Removes the picture.
+    pub(super) fn end(&mut self) {
+        self.to = None;
+        let _ = self.done.recv_timeout(PATIENCE);
+    }
+}
+
+/// What is drawn, by the thread that does.
+struct View {
     /// `None` where there is no terminal.
     style: Option<Style>,
     /// How many lines the last picture had.
     drawn: usize,
-    /// When the next line is due, after the beginning of the run.
-    due: Nanos,
+    length: Length,
 }
 
-impl Live {
-    /// The view that suits standard error.
-    pub(super) fn new() -> Live {
-        Live { style: is_terminal().then(style), drawn: 0, due: 0 }
-    }
-
-    /// Shows how the run goes. If standard error is gone, the run goes on.
-    pub(super) fn show(&mut self, glimpse: &Glimpse<'_>, plan: &Plan) {
-        let stage = Stage::of(plan, glimpse);
+impl View {
+    /// Draws the run as it is. If standard error is gone, the run goes on.
+    fn show(&mut self, glimpse: &Glimpse<'_>) {
+        let stage = Stage::of(self.length, glimpse);
         let mut out = std::io::stderr().lock();
         let Some(style) = self.style else {
-            if glimpse.passed >= self.due {
-                self.due = glimpse.passed + LINE_EVERY;
-                let _ = writeln!(out, "{}", picture::line(glimpse, stage));
-            }
+            let _ = writeln!(out, "{}", picture::line(glimpse, stage));
             return;
         };
         let (columns, rows) = size();
@@ -58,7 +102,7 @@ impl Live {
     }
 
     /// Removes the picture.
-    pub(super) fn end(&mut self) {
+    fn end(&mut self) {
         let text = self.erased();
         self.drawn = 0;
         let _ = std::io::stderr().lock().write_all(text.as_bytes());

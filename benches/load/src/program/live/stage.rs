@@ -20,16 +20,30 @@ pub(super) enum Left {
     Visits(u64),
 }
 
+/// How long a run is meant to be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Length {
+    duration: Duration,
+    count: u64,
+}
+
+impl Length {
+    /// That of a plan.
+    pub(super) fn of(plan: &Plan) -> Length {
+        Length { duration: plan.duration, count: plan.count }
+    }
+}
+
 impl Stage {
     #[expect(clippy::cast_precision_loss, reason = "a part of a bar")]
-    pub(super) fn of(plan: &Plan, glimpse: &Glimpse<'_>) -> Stage {
+    pub(super) fn of(length: Length, glimpse: &Glimpse<'_>) -> Stage {
         let passed = Duration::from_nanos(glimpse.passed);
-        if plan.duration == Duration::MAX {
-            let (ended, count) = (glimpse.tally.ended(), plan.count);
+        if length.duration == Duration::MAX {
+            let (ended, count) = (glimpse.tally.ended(), length.count);
             let left = Left::Visits(count.saturating_sub(ended));
             return Stage { done: ended as f64 / count.max(1) as f64, left };
         }
-        let done = passed.as_secs_f64() / plan.duration.as_secs_f64();
-        Stage { done, left: Left::Time(plan.duration.saturating_sub(passed)) }
+        let done = passed.as_secs_f64() / length.duration.as_secs_f64();
+        Stage { done, left: Left::Time(length.duration.saturating_sub(passed)) }
     }
 }

@@ -59,10 +59,7 @@ pub(super) fn run(
         held => held?,
     };
     plan.in_flight_max = plan.in_flight_max.saturating_sub(held.len()).max(plan.threads);
-    if !options.warmup.is_zero() {
-        let warmup = Plan { duration: options.warmup, count: u64::MAX, ..plan.clone() };
-        generator::run(&warmup, stop, &mut |_| progress(&"warming up"))?;
-    }
+    warm_up(options, &plan, stop)?;
     if options.find_knee {
         return find_knee(options, plan, &about, stop);
     }
@@ -71,7 +68,9 @@ pub(super) fn run(
     plan.rows = rows_to().map(|rows| rows.after(first.as_ref().map_or(0, Measured::begun)));
     let measured = measure(&plan, first, stop)?;
     plan.rows = None;
-    let rows = rows.map(RowFile::finish);
+    let failed = succeeded(&measured.tally).err();
+    // Without a success an earlier file of rows stays, too.
+    let rows = rows.filter(|_| failed.is_none()).map(RowFile::finish);
     let thinned_to = thinned_to(&plan, &measured);
     let left = (asked > 0).then(|| (asked, idle::left(&held)));
     drop(held);
@@ -88,12 +87,24 @@ pub(super) fn run(
         rows: rows.as_ref(),
         ..Findings::of(&measured)
     };
+    if let Some(failed) = failed {
+        return raw_alone(options, &findings, sent.as_deref()).and(Err(failed));
+    }
     show(options, &findings, sent.as_deref(), stop)?;
     if let Some(failed) = rows.and_then(|rows| rows.failed) {
         return Err(failed);
     }
     let is_invalid = thresholds::is_invalid(&measured) || thinned_to.is_some();
     Ok(thresholds::outcome(&thresholds::all(options), options.target_p99.is_some(), &thresholds, is_invalid))
+}
+
+/// Makes the visits that come before those that are measured.
+fn warm_up(options: &Options, plan: &Plan, stop: &AtomicBool) -> io::Result<()> {
+    if options.warmup.is_zero() {
+        return Ok(());
+    }
+    let warmup = Plan { duration: options.warmup, count: u64::MAX, ..plan.clone() };
+    generator::run(&warmup, stop, &mut |_| progress(&"warming up")).map(drop)
 }
 
 /// The plan that the options give, and the first visit if that is made by now.
@@ -136,8 +147,8 @@ fn measure(plan: &Plan, first: Option<Measured>, stop: &AtomicBool) -> io::Resul
     let measured = match first {
         Some(first) if plan.count == 0 => first,
         first => {
-            let mut live = Live::new();
-            let measured = generator::run(plan, stop, &mut |glimpse| live.show(glimpse, plan));
+            let mut live = Live::new(plan);
+            let measured = generator::run(plan, stop, &mut |glimpse| live.show(glimpse));
             live.end();
             let mut measured = measured?;
             if let Some(first) = &first {
@@ -149,7 +160,6 @@ fn measure(plan: &Plan, first: Option<Measured>, stop: &AtomicBool) -> io::Resul
     if stop.load(Ordering::Relaxed) && measured.tally.ended() == 0 {
         return Err(nothing_measured());
     }
-    succeeded(&measured.tally)?;
     Ok(measured)
 }
 
@@ -257,6 +267,15 @@ fn show(
         }
     }
     reports.print_figures(&findings, &mut output);
+    output.done()
+}
+
+/// Writes what was measured of a run in which nothing succeeded: its figures say nothing of a server, and yet its failures are
+/// some of those of all runs that it is merged with.
+fn raw_alone(options: &Options, findings: &Findings<'_>, sent: Option<&[u8]>) -> io::Result<()> {
+    let reports = Reports { json: None, html: None, raw: options.raw.as_deref(), histogram: &[] };
+    let mut output = reports.output();
+    reports.write_values(findings, || raw_file(options, sent, findings), &mut output);
     output.done()
 }
 

@@ -8,7 +8,7 @@ use crate::report::raw::run::RawRun;
 pub(super) const FORMAT: &str = "welcomed-load raw";
 
 /// The version of the format. It goes up when a member changes its meaning, comes or goes.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 
 /// A file: the runs of one generator, or of several that were merged.
 #[derive(Clone, Debug, Serialize, Deserialize)]
