@@ -59,7 +59,7 @@ fn without_a_terminal_a_run_is_seldom_told_of() {
     assert!(!said.contains("\n\n"), "{said:?}");
 }
 
-/// Nobody reads what it says, as on a terminal that was stopped (Ctrl-S).
+/// What it says is not read, as on a terminal that was stopped (Ctrl-S).
 #[test]
 fn a_reader_that_has_stopped_keeps_no_visit_waiting() {
     let folder = tempfile::tempdir().unwrap();

@@ -270,7 +270,7 @@ fn show(
     output.done()
 }
 
-/// Writes what was measured of a run in which nothing succeeded: its figures say nothing of a server, and yet its failures are
+/// Writes what was measured of a run in which nothing succeeded. Its figures say nothing of a server, and yet its failures are
 /// some of those of all runs that it is merged with.
 fn raw_alone(options: &Options, findings: &Findings<'_>, sent: Option<&[u8]>) -> io::Result<()> {
     let reports = Reports { json: None, html: None, raw: options.raw.as_deref(), histogram: &[] };
