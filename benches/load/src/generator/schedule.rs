@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::OnceLock;
 
 use crate::figures::measured::Window;
+use crate::figures::tally::stage::{self, StageTally};
 use crate::plan::arrivals::Arrivals;
 use crate::plan::{Load, Plan};
 use crate::system::clock::{Nanos, SECOND, nanos, now};
@@ -44,6 +45,8 @@ pub(super) struct Schedule {
     last_due: Nanos,
     /// When the run was stopped.
     stopped: Option<Nanos>,
+    /// What was found when it was over.
+    window: Option<Window>,
 }
 
 impl Schedule {
@@ -63,6 +66,7 @@ impl Schedule {
             resting: VecDeque::new(),
             last_due: began,
             stopped: None,
+            window: None,
         }
     }
 
@@ -138,6 +142,11 @@ impl Schedule {
 
     /// The time in which visits were due, of a run that is over `at` this moment, and how many of them did not begin.
     pub(super) fn window(&mut self, at: Nanos) -> Window {
+        self.window.unwrap_or_else(|| self.end_stages(at, &mut []))
+    }
+
+    /// The same. How long each stage was, and which of its visits did not begin, is noted in `stages`.
+    pub(super) fn end_stages(&mut self, at: Nanos, stages: &mut [StageTally]) -> Window {
         let whole = at.saturating_sub(self.began).max(1);
         let cut = self
             .stopped
@@ -149,21 +158,43 @@ impl Schedule {
             None => whole,
         };
         let length = length.clamp(1, whole.max(1));
-        Window { length, tail: whole - length, due: self.begun + self.not_begun(cut), begun: self.begun }
+        let due = self.begun + self.not_begun(cut, stages);
+        let mut from: Nanos = 0;
+        for stage in stages {
+            stage.length = length.saturating_sub(from).min(stage.duration);
+            from = from.saturating_add(stage.duration);
+        }
+        *self.window.insert(Window { length, tail: whole - length, due, begun: self.begun })
     }
 
     /// How many visits were due before `end` and did not begin.
-    fn not_begun(&mut self, end: Nanos) -> u64 {
+    fn not_begun(&mut self, end: Nanos, stages: &mut [StageTally]) -> u64 {
         let Some(arrivals) = &mut self.arrivals else { return 0 };
         let (mut count, most) = (0, self.most - self.begun);
         while arrivals.next() < end && count < most {
             if count == DRAWN_MAX {
-                return (count + arrivals.expected_until(end)).min(most);
+                let rest = arrivals.expected_until(end).min(most - count);
+                share(rest, end, arrivals, stages);
+                return count + rest;
             }
             count += 1;
+            if let Some(stage) = stage::at(stages, arrivals.next()) {
+                stage.not_begun += 1;
+            }
             arrivals.advance();
         }
         count
+    }
+}
+
+/// Notes in which stages so many visits were due before `end`, by the means of these.
+fn share(visits: u64, end: Nanos, arrivals: &Arrivals, stages: &mut [StageTally]) {
+    let (mut until, mut noted): (Nanos, u64) = (0, 0);
+    for stage in stages {
+        until = until.saturating_add(stage.duration).min(end);
+        let expected = arrivals.expected_until(until).min(visits);
+        stage.not_begun += expected.saturating_sub(noted);
+        noted = noted.max(expected);
     }
 }
 
@@ -197,12 +228,18 @@ mod tests {
     fn so_many_that_each_cannot_be_drawn_are_counted_by_their_mean() {
         let mut open = schedule(Load::Open(1e9, Spacing::Poisson));
         let window = open.window(open.began + 2 * SECOND);
+        open.window = None;
         assert!(window.due.abs_diff(1_000_000_000) < 100_000, "{window:?}");
         // Each stage has a mean of its own.
         let stage = |rate| Stage { rate, duration: Duration::from_millis(250) };
         open.arrivals = Some(Arrivals::staged(Spacing::Poisson, &[stage(1e9), stage(1e6)], 1));
-        let window = open.window(open.began + 2 * SECOND);
+        let mut stages =
+            [(1e9, 1), (1e6, 3)].map(|(rate, quarters)| StageTally::new(rate, quarters * SECOND / 4));
+        let window = open.end_stages(open.began + 2 * SECOND, &mut stages);
         assert!(window.due.abs_diff(250_750_000) < 100_000, "{window:?}");
+        assert_eq!(window, open.window(open.began + 2 * SECOND), "it is looked up once");
+        let left = stages.map(|stage| stage.not_begun);
+        assert!(left[1].abs_diff(750_000) < 10_000 && left[0] + left[1] == window.due, "{left:?}");
     }
 
     #[test]

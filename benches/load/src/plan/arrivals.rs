@@ -19,6 +19,9 @@ pub enum Spacing {
     Uniform,
 }
 
+/// The most stages of a run: each has a histogram of its own.
+pub(crate) const STAGES_MAX: usize = 256;
+
 /// So many arrivals a second for so long.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Stage {

@@ -12,7 +12,7 @@ use std::io::{self, ErrorKind};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::plan::arrivals::{Arrivals, Spacing, Stage};
+use crate::plan::arrivals::{Arrivals, STAGES_MAX, Spacing, Stage};
 use crate::plan::exchange::Exchange;
 use crate::plan::manners::Manners;
 use crate::plan::share::Share;
@@ -146,6 +146,7 @@ impl Plan {
             Load::Closed(places) if places < self.threads => {
                 "a closed loop has at least 1 visit at a time for each thread"
             }
+            Load::Open(..) if self.stages.len() > STAGES_MAX => "an open loop has at most 256 stages",
             Load::Open(rate, _) if !rates(rate, &self.stages).all(|rate| (0.001..=1e9).contains(&rate)) => {
                 "an open loop has from 0.001 to 1e9 visits a second"
             }

@@ -16,5 +16,6 @@ mod live;
 mod merging;
 mod results;
 mod rows;
+mod stages;
 mod threads;
 mod wire;

@@ -94,14 +94,8 @@ impl Distribution {
     }
 
     /// None, without room for any. It gets room when there are some.
-    pub(crate) fn none() -> Distribution {
-        Distribution {
-            times: small(),
-            tail: Tail::default(),
-            with_lag: true,
-            given_up: None,
-            each: Vec::new(),
-        }
+    pub(crate) fn none(with_lag: bool) -> Distribution {
+        Distribution { times: small(), tail: Tail::default(), with_lag, given_up: None, each: Vec::new() }
     }
 
     /// Notes the time of a visit, which was `given_up` or came to its end.

@@ -74,7 +74,9 @@ pub struct Measured {
 impl Measured {
     /// Adds the visits of a run that was made before this one. The times of the run, and what it used, stay its own.
     pub(crate) fn add_visits(&mut self, before: &Measured) {
+        let stages = std::mem::take(&mut self.tally.stages);
         self.tally.add(&before.tally);
+        self.tally.stages = stages;
         self.window.due += before.window.due;
         self.window.begun += before.window.begun;
     }

@@ -64,6 +64,11 @@ impl Measured {
         for (name, run) in runs {
             whole.tally.judge_by(name, &run.tally);
         }
+        for (place, stage) in whole.tally.stages.iter_mut().enumerate() {
+            let each = runs.iter().filter_map(|(_, run)| run.tally.stages.get(place));
+            let rates = each.map(|one| (one.rate_asked(), one.rate().unwrap_or(0.0)));
+            stage.rates = rates.reduce(|(asked, reached), (more, also)| (asked + more, reached + also));
+        }
         Measured { rates, contributions, ..whole }
     }
 

@@ -7,7 +7,7 @@ use rustix::net::RecvFlags;
 
 use super::Flight;
 use crate::figures::failure::Failure;
-use crate::figures::tally::Connections;
+use crate::figures::tally::connections::Connections;
 use crate::generator::timing::Timing;
 use crate::plan::manners::Manners;
 use crate::plan::welcome::{Event, Visit};

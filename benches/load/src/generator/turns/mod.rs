@@ -17,6 +17,7 @@ use crate::figures::culprit::Evidence;
 use crate::figures::failure::{Detail, Failure};
 use crate::figures::measured::Glimpse;
 use crate::figures::tally::Tally;
+use crate::figures::tally::stage::StageTally;
 use crate::figures::timeline::{Slice, Timeline};
 use crate::generator::afterwards::Afterwards;
 use crate::generator::flight::{Flight, Progress, System, kept::Kept};
@@ -84,6 +85,9 @@ impl<'a> Generator<'a> {
         // Last, for the run begins with it.
         let schedule = Schedule::new(plan, began);
         let began = schedule.began;
+        tally.began = began;
+        tally.stages =
+            plan.stages.iter().map(|stage| StageTally::new(stage.rate, nanos(stage.duration))).collect();
         Ok(Generator {
             plan,
             timeout: nanos(plan.timeout),
@@ -121,6 +125,7 @@ impl<'a> Generator<'a> {
             }
             let more = self.begin_due();
             if !self.schedule.may_begin(self.at) && self.flights.is_empty() {
+                self.schedule.end_stages(self.at, &mut self.tally.stages);
                 return Ok(());
             }
             self.wait(&mut events, more)?;

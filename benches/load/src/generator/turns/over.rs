@@ -23,6 +23,14 @@ impl Generator<'_> {
         let stall = closed_loop.then(|| moments.closed.saturating_sub(self.nothing_since));
         self.nothing_since = moments.ended;
         let worst = self.tally.over(moments, evidence, stall);
+        if let Some(stage) = self.tally.stage(moments.scheduled) {
+            match outcome.0 {
+                Progress::Welcomed => stage.welcomed += 1,
+                Progress::Reset => stage.resets += 1,
+                Progress::Lost | Progress::Failed(_) => stage.failed += 1,
+                Progress::Waits | Progress::GoesOn | Progress::NoRoom => {}
+            }
+        }
         if let Some(rows) = &mut self.rows {
             rows.note(self.plan.share.number(serial), timing, outcome);
             rows.hand_over(&mut self.tally);

@@ -14,7 +14,7 @@ use clap::Parser;
 use welcomed::net::Names;
 
 use crate::figures::percentile::Percentile;
-use crate::plan::arrivals::{Spacing, Stage};
+use crate::plan::arrivals::{STAGES_MAX, Spacing, Stage};
 use crate::plan::welcome::{Terminator, check};
 use crate::program::name::{command, name};
 use crate::program::options::asked::Asked;
@@ -251,6 +251,12 @@ impl Options {
             return Some(format!(
                 "--threads: {few} visits at a time (--connections) are too few for {} threads",
                 self.threads
+            ));
+        }
+        if self.stages.len() > STAGES_MAX {
+            return Some(format!(
+                "--stages: {} are too many, and {STAGES_MAX} are accepted",
+                self.stages.len()
             ));
         }
         let to = self.connect.as_ref()?;

@@ -1,6 +1,7 @@
 //! The report for programs.
 
 pub(crate) mod knee;
+mod stages;
 mod times;
 
 use std::collections::BTreeMap;
@@ -15,11 +16,13 @@ use crate::figures::failure::wrong::Wrong;
 use crate::figures::measured::Measured;
 use crate::figures::measured::contribution::Contribution;
 use crate::figures::parts::Part;
-use crate::figures::tally::{Connections, Tally};
+use crate::figures::tally::Tally;
+use crate::figures::tally::connections::Connections;
 use crate::figures::timeline::Timeline;
 use crate::generator::idle::Left;
 use crate::report::about::About;
 use crate::report::json::knee::Knee;
+use crate::report::json::stages::StageFigures;
 use crate::report::json::times::{CulpritCount, PartTimes, Percentiles, Stalled};
 use crate::report::run::findings::Findings;
 use crate::report::thresholds::Judged;
@@ -105,6 +108,8 @@ struct Run<'a> {
     latency: Percentiles,
     /// The percentiles of it that were asked for.
     percentiles: Vec<PercentileTime>,
+    /// Of `--stages`, what came of each; empty without, and where runs of other stages were merged.
+    stages: Vec<StageFigures>,
     /// From the scheduled moment until the end was read.
     corrected: Percentiles,
     /// From the start until the end was read.
@@ -270,6 +275,7 @@ impl<'a> Run<'a> {
                 .iter()
                 .map(|percentile| tally.percentile(*percentile))
                 .collect(),
+            stages: StageFigures::all(&tally.stages, findings.percentiles),
             corrected: Percentiles::of(&tally.corrected, tally.not_begun),
             uncorrected: Percentiles::of(&tally.uncorrected, tally.not_begun),
             parts: Part::ALL.into_iter().map(|part| PartTimes::of(part, tally.part(part))).collect(),

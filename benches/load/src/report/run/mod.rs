@@ -3,6 +3,7 @@
 pub(crate) mod findings;
 mod generators;
 mod lead;
+mod stages;
 mod times;
 
 use std::fmt;
@@ -12,7 +13,8 @@ use welcomed::net::Kind;
 use crate::comparison::ceiling;
 use crate::figures::failure::Reason;
 use crate::figures::measured::Measured;
-use crate::figures::tally::{Connections, Tally};
+use crate::figures::tally::Tally;
+use crate::figures::tally::connections::Connections;
 use crate::generator::idle::Left;
 use crate::report::run::findings::Findings;
 use crate::report::run::times::{latencies, parts};
@@ -39,13 +41,14 @@ pub(crate) fn run(findings: &Findings<'_>) -> String {
     };
     let wrong = tally.first_wrong.as_ref().map_or_else(String::new, |wrong| format!("\n{wrong}"));
     format!(
-        "{}\n{}\n{}{resets}{wrong}\n\n{datagrams}{}\n{}\n\n{}{}{}\n\
+        "{}\n{}\n{}{resets}{wrong}\n\n{datagrams}{}\n{}\n\n{}{}{}{}\n\
          {} visits were held back by the limit in flight.\n{}{}{}{}\n",
         lead::lead(measured),
         visits(measured),
         errors(tally),
         latencies(findings),
         parts(findings),
+        stages::stages(findings),
         lead::stalls(measured),
         lead::untold(measured),
         in_flight(findings),

@@ -1,5 +1,10 @@
 //! What is counted and measured. Nothing here grows with the length of a run.
 
+pub(crate) mod connections;
+pub(crate) mod stage;
+#[cfg(test)]
+mod tests;
+
 use hdrhistogram::Histogram;
 use rustix::io::Errno;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -12,6 +17,9 @@ use crate::figures::failure::{Detail, Failure, Failures};
 use crate::figures::parts::{Moments, Part, Parts};
 use crate::figures::percentile::Percentile;
 use crate::figures::stalls::Stalls;
+use crate::figures::tally::connections::Connections;
+use crate::figures::tally::stage::StageTally;
+use crate::plan::arrivals::STAGES_MAX;
 use crate::system::clock::Nanos;
 
 /// How many visits are noted at a time. Times are spread over much memory, which a visit alone would have to fetch anew.
@@ -20,27 +28,11 @@ const BATCH: usize = 64;
 /// What is usual is looked up anew whenever there are twice as many visits, and after so many at the latest.
 const USUAL_FOR: u64 = 4096;
 
-/// What became of connections that could be kept for more requests than one.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub(crate) struct Connections {
-    /// Connections that were begun, those that failed among them.
-    pub(crate) opened: u64,
-    /// Those of them that the server closed, or said that it would, behind a whole answer and before the last request.
-    pub(crate) closed_early: u64,
-}
-
-impl Connections {
-    fn add(self, other: Connections) -> Connections {
-        let closed_early = self.closed_early + other.closed_early;
-        Connections { opened: self.opened + other.opened, closed_early }
-    }
-}
-
 /// A visit that is over.
 #[derive(Clone, Copy, Debug)]
 struct Over {
+    /// When it was due.
+    due: Nanos,
     parts: Parts,
     uncorrected: Nanos,
     evidence: Evidence,
@@ -88,6 +80,11 @@ pub(crate) struct Tally {
     #[serde(serialize_with = "store_parts", deserialize_with = "stored_parts")]
     parts: [Histogram<u64>; Part::ALL.len()],
     pub(crate) stalls: Stalls,
+    /// What came of the visits of each stage; empty without stages.
+    pub(crate) stages: Vec<StageTally>,
+    /// When the run began.
+    #[serde(skip)]
+    pub(crate) began: Nanos,
     #[serde(skip)]
     usual: Parts,
     /// How many visits had been over when that was looked up.
@@ -131,6 +128,8 @@ impl Tally {
             uncorrected: Distribution::new(true),
             parts: Part::ALL.map(|_| histogram.clone()),
             stalls: Stalls::new(),
+            stages: Vec::new(),
+            began: 0,
             usual: Parts::default(),
             usual_of: 0,
             named: None,
@@ -140,7 +139,7 @@ impl Tally {
 
     /// The counts and the server's times with their culprits, which is what is shown of a run while it goes on. It is settled.
     pub(crate) fn glimpse(&self) -> Tally {
-        let none = Distribution::none;
+        let none = || Distribution::none(true);
         Tally {
             failures: self.failures.clone(),
             latency: self.latency.clone(),
@@ -148,6 +147,7 @@ impl Tally {
             uncorrected: none(),
             parts: Part::ALL.map(|_| none().times),
             stalls: Stalls::none(),
+            stages: Vec::new(),
             first_wrong: self.first_wrong.clone(),
             named: None,
             batch: Vec::new(),
@@ -159,7 +159,8 @@ impl Tally {
     /// the server's time of it.
     pub(crate) fn over(&mut self, moments: &Moments, evidence: Evidence, stall: Option<Nanos>) -> Nanos {
         let parts = moments.parts();
-        self.batch.push(Over { parts, uncorrected: moments.uncorrected(), evidence, stall });
+        let (due, uncorrected) = (moments.scheduled, moments.uncorrected());
+        self.batch.push(Over { due, parts, uncorrected, evidence, stall });
         if self.batch.len() >= BATCH {
             self.settle();
         }
@@ -184,7 +185,7 @@ impl Tally {
     }
 
     fn note(&mut self, over: &Over) {
-        let Over { parts, uncorrected, evidence, stall } = over;
+        let Over { due, parts, uncorrected, evidence, stall } = over;
         self.latency.note(parts.server(), evidence.timed_out);
         self.corrected.note(parts.whole(), evidence.timed_out);
         self.uncorrected.note(*uncorrected, evidence.timed_out);
@@ -194,6 +195,14 @@ impl Tally {
         if let Some(stall) = stall {
             self.stalls.note(*stall);
         }
+        if let Some(stage) = self.stage(*due) {
+            stage.latency.note(parts.server(), evidence.timed_out);
+        }
+    }
+
+    /// The stage of a visit that was due at this moment, if there are stages.
+    pub(crate) fn stage(&mut self, due: Nanos) -> Option<&mut StageTally> {
+        stage::at(&mut self.stages, due.saturating_sub(self.began))
     }
 
     fn look_up_usual(&mut self) {
@@ -204,7 +213,7 @@ impl Tally {
     }
 
     fn name_culprit(&mut self, over: &Over) {
-        let Over { parts, uncorrected, evidence, .. } = over;
+        let Over { due, parts, uncorrected, evidence, .. } = over;
         let culprit = Culprit::of(parts, &self.usual, *evidence);
         let of_server = match culprit {
             Culprit::StartedLate | Culprit::ReadLate => {
@@ -224,6 +233,9 @@ impl Tally {
         self.latency.note_culprit(parts.server(), parts, of_server);
         self.corrected.note_culprit(parts.whole(), parts, culprit);
         self.uncorrected.note_culprit(*uncorrected, parts, culprit);
+        if let Some(stage) = self.stage(*due) {
+            stage.latency.note_culprit(parts.server(), parts, of_server);
+        }
         if let Some(named) = &mut self.named {
             named.push(culprit);
         }
@@ -294,6 +306,7 @@ impl Tally {
         self.corrected.add(&other.corrected);
         self.uncorrected.add(&other.uncorrected);
         self.stalls.add(&other.stalls);
+        stage::add(&mut self.stages, &other.stages);
         for (sum, times) in self.parts.iter_mut().zip(&other.parts) {
             add(sum, times);
         }
@@ -309,6 +322,16 @@ impl Tally {
         counts.into_iter().fold(0, u64::saturating_add) == all
             && times.into_iter().all(|times| times.is_whole(all))
             && self.parts.iter().all(|times| times.len() == all)
+            && self.are_stages_whole(all)
+    }
+
+    /// Whether the stages have no more visits than there are.
+    fn are_stages_whole(&self, all: u64) -> bool {
+        let sum = |count: fn(&StageTally) -> u64| self.stages.iter().map(count).fold(0, u64::saturating_add);
+        self.stages.len() <= STAGES_MAX
+            && self.stages.iter().all(StageTally::is_whole)
+            && sum(StageTally::begun) <= all
+            && sum(|stage| stage.not_begun) <= self.not_begun
     }
 
     /// Lets this be judged by the times of each of several generators too.
@@ -337,61 +360,5 @@ impl Tally {
     /// How many visits failed in each way, and its name.
     pub(crate) fn failures_by_name(&self) -> impl Iterator<Item = (u64, &'static str)> {
         Failure::ALL.into_iter().map(|failure| (self.count(failure), failure.name()))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A visit that took `waiting` at the server and began so late.
-    fn visit(waiting: Nanos, start_lag: Nanos) -> Moments {
-        let started = 1 + start_lag;
-        let came = started + 10 + waiting;
-        Moments {
-            scheduled: 1,
-            possible: 1,
-            started,
-            connected: started + 10,
-            sending: started + 10,
-            sent: started + 10,
-            first_byte: came,
-            last_data: came,
-            closed: came,
-            ended: came + 5,
-        }
-    }
-
-    #[test]
-    fn the_first_visits_have_culprits_as_the_later_ones_do() {
-        for count in [20, 1000] {
-            let mut tally = Tally::new();
-            for number in 0..count {
-                let stall = if number % 10 == 0 { 50_000_000 } else { 0 };
-                tally.over(&visit(1_000_000 + stall, 0), Evidence::default(), None);
-                tally.welcomed += 1;
-            }
-            tally.settle();
-            let slow = tally.latency.visits_from(0.95);
-            assert_eq!(slow.culprits(), [(Culprit::Waiting, count / 10)]);
-            assert_eq!(tally.latency.visits_from(0.0).count, count);
-        }
-    }
-
-    #[test]
-    fn every_visit_is_in_every_distribution() {
-        let mut tally = Tally::new();
-        for number in 0..100 {
-            let moments = visit(1_000_000, number * 1000);
-            tally.over(&moments, Evidence { timed_out: number == 7, ..Evidence::default() }, Some(1));
-        }
-        tally.settle();
-        for times in [&tally.latency, &tally.corrected, &tally.uncorrected] {
-            assert_eq!(times.times.len(), 100);
-        }
-        let near = |nanos: Nanos, exact: Nanos| nanos.abs_diff(exact) * 1000 <= exact;
-        assert!(near(tally.latency.at(1.0), 1_000_010), "without the lag");
-        assert!(near(tally.corrected.at(1.0), 1_099_015), "with it");
-        assert!(near(tally.uncorrected.at(1.0), 1_000_015), "from the beginning");
     }
 }
