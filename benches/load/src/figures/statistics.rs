@@ -1,4 +1,7 @@
-//! Medians, spreads and verdicts: pure arithmetic over figures of rounds.
+//! Medians, spreads, intervals and verdicts: pure arithmetic over figures of rounds and of blocks.
+
+use rand_xoshiro::Xoshiro256PlusPlus;
+use rand_xoshiro::rand_core::{Rng as _, SeedableRng as _};
 
 /// The middle of some figures and how far they spread.
 #[derive(Clone, Copy, PartialEq, Debug, serde::Serialize, serde::Deserialize)]
@@ -88,15 +91,137 @@ pub(crate) fn mean_log(costs: &[f64]) -> Estimate {
     let mean = logs.iter().sum::<f64>() / count;
     let off: Vec<f64> = logs.iter().map(|log| log - mean).collect();
     let squares = off.iter().map(|off| off * off).sum::<f64>();
-    let neighbours = off.iter().zip(off.iter().skip(1)).map(|(one, next)| one * next).sum::<f64>();
-    // Of a few rounds the likeness is found too small, by about this.
-    let likeness = if squares > 0.0 { (neighbours / squares + 1.0 / count).clamp(0.0, 0.9) } else { 0.0 };
+    let likeness = likeness(&logs);
     let tell = (count * (1.0 - likeness) / (1.0 + likeness)).max(count.min(2.0));
     Estimate { mean, error: (squares / (count - 1.0) / tell).sqrt(), freedom: tell - 1.0 }
 }
 
+/// How often a bootstrap draws: enough for the ends of an interval of 95 %.
+const DRAWS: usize = 1000;
+
+/// Fewer groups of blocks than this tell nothing of how far a quantile can be off.
+const GROUPS_MIN: usize = 8;
+
+/// The values of one block, counted: of each step, how many values are at or below it.
+#[derive(Clone, Debug)]
+pub(crate) struct Counts(Vec<u64>);
+
+impl Counts {
+    /// Those of a block with so many values of each step.
+    pub(crate) fn of(counts: &[u32]) -> Counts {
+        let mut sum = 0;
+        let below = counts.iter().map(|count| {
+            sum += u64::from(*count);
+            sum
+        });
+        Counts(below.collect())
+    }
+
+    /// How many values are at or below a step.
+    fn up_to(&self, step: usize) -> u64 {
+        self.0.get(step).copied().unwrap_or_else(|| self.all())
+    }
+
+    fn all(&self) -> u64 {
+        self.0.last().copied().unwrap_or(0)
+    }
+}
+
+/// The interval of 95 % around the quantile `q` of values that came in blocks of time, one behind the other: its first step and its
+/// last one. `None` if neighbouring blocks resemble each other too much to tell.
+///
+/// It is what a bootstrap over blocks finds (Künsch 1989): blocks are drawn with replacement, and the quantile is looked up in each
+/// draw. Where neighbours resemble each other, groups of so many neighbours are drawn that groups do so less. Of a few groups the
+/// percentiles of the draws are too narrow, so that they are taken further out, by Student's t (Hesterberg 2014, 5.2).
+#[expect(clippy::cast_precision_loss, reason = "a few blocks")]
+pub(crate) fn quantile_interval(blocks: &[Counts], q: f64) -> Option<(usize, usize)> {
+    let once = vec![1; blocks.len()];
+    let likeness = likeness(&shares_beyond(blocks, step_at(blocks, &once, q)));
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "1 to 19")]
+    let group = ((1.0 + likeness) / (1.0 - likeness)).round() as usize;
+    let groups = blocks.len() / group;
+    if groups < GROUPS_MIN {
+        return None;
+    }
+    let mut random = Xoshiro256PlusPlus::seed_from_u64(1);
+    let draws = (0..DRAWS).map(|_| step_at(blocks, &drawn(blocks.len(), group, &mut random), q));
+    let mut found: Vec<usize> = draws.collect();
+    found.sort_unstable();
+    let student = STUDENT.get(groups - 2).copied().unwrap_or(1.96);
+    let out = student * (groups as f64 / (groups - 1) as f64).sqrt();
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a place in the draws")]
+    let place = (normal_beyond(out) * DRAWS as f64) as usize;
+    Some((*found.get(place)?, *found.get(DRAWS - 1 - place)?))
+}
+
+/// How often each block is drawn: groups of neighbours. The first block follows the last one.
+fn drawn(blocks: usize, group: usize, random: &mut Xoshiro256PlusPlus) -> Vec<u64> {
+    let mut times = vec![0; blocks];
+    for number in 0..blocks.div_ceil(group) {
+        let from = usize::try_from(random.next_u64() % blocks as u64).unwrap_or(0);
+        for place in from..from + group.min(blocks - number * group) {
+            if let Some(times) = times.get_mut(place % blocks) {
+                *times += 1;
+            }
+        }
+    }
+    times
+}
+
+/// The step of the quantile `q` of blocks that are there so many times.
+#[expect(clippy::cast_precision_loss, reason = "numbers of visits")]
+fn step_at(blocks: &[Counts], times: &[u64], q: f64) -> usize {
+    let sum = |count: &dyn Fn(&Counts) -> u64| -> u64 {
+        blocks.iter().zip(times).map(|(block, times)| count(block) * times).sum()
+    };
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of visits")]
+    let rank = ((sum(&Counts::all) as f64 * q).ceil() as u64).max(1);
+    let (mut low, mut high) = (0, blocks.iter().map(|block| block.0.len()).max().unwrap_or(0));
+    while low < high {
+        let middle = low.midpoint(high);
+        if sum(&|block| block.up_to(middle)) >= rank { high = middle } else { low = middle + 1 }
+    }
+    low
+}
+
+/// Which part of the values of each block is beyond a step. One without values has what is usual.
+#[expect(clippy::cast_precision_loss, reason = "numbers of visits")]
+fn shares_beyond(blocks: &[Counts], step: usize) -> Vec<f64> {
+    let beyond = |block: &Counts| block.all() - block.up_to(step);
+    let all: u64 = blocks.iter().map(Counts::all).sum();
+    let usual = blocks.iter().map(beyond).sum::<u64>() as f64 / all.max(1) as f64;
+    let share = |block: &Counts| match block.all() {
+        0 => usual,
+        all => beyond(block) as f64 / all as f64,
+    };
+    blocks.iter().map(share).collect()
+}
+
+/// What of the deviation of a figure the next one has, from 0 to 0.9.
+#[expect(clippy::cast_precision_loss, reason = "a few figures")]
+fn likeness(figures: &[f64]) -> f64 {
+    let count = figures.len() as f64;
+    let mean = figures.iter().sum::<f64>() / count;
+    let off: Vec<f64> = figures.iter().map(|figure| figure - mean).collect();
+    let squares = off.iter().map(|off| off * off).sum::<f64>();
+    let neighbours = off.iter().zip(off.iter().skip(1)).map(|(one, next)| one * next).sum::<f64>();
+    // Of a few it is found too small, by about this.
+    if squares > 0.0 { (neighbours / squares + 1.0 / count).clamp(0.0, 0.9) } else { 0.0 }
+}
+
+/// Which part of the normal distribution is beyond so many standard deviations, on one side (Abramowitz and Stegun, 26.2.17).
+fn normal_beyond(deviations: f64) -> f64 {
+    let t = 1.0 / (1.0 + 0.231_641_9 * deviations);
+    let series = [0.319_381_530, -0.356_563_782, 1.781_477_937, -1.821_255_978, 1.330_274_429];
+    let sum = series.iter().rev().fold(0.0, |sum, factor| (sum + factor) * t);
+    sum * (-deviations * deviations / 2.0).exp() / std::f64::consts::TAU.sqrt()
+}
+
 #[cfg(test)]
 mod tests {
+    use rand_xoshiro::Xoshiro256PlusPlus;
+    use rand_xoshiro::rand_core::{Rng as _, SeedableRng as _};
+
     #[test]
     fn the_spread_of_a_known_case() {
         use super::{Spread, spread};
@@ -128,16 +253,17 @@ mod tests {
         assert!(mean_log(&[1.0]).off().is_nan() && mean_log(&[]).off().is_nan(), "one tells nothing");
     }
 
+    /// Twelve numbers from 0 to 1 have a variance of 1 together, and are about normal.
+    fn normal(random: &mut Xoshiro256PlusPlus) -> f64 {
+        (0..12).map(|_| f64::from(random.next_u32()) / f64::from(u32::MAX)).sum::<f64>() - 6.0
+    }
+
     /// How many of 2,000 comparisons of a server with itself claim a change, in rounds each of which has so much of what the one
     /// before was off by.
     fn false_alarms(likeness: f64, rounds: usize) -> u32 {
         use super::mean_log;
-        use rand_xoshiro::Xoshiro256PlusPlus;
-        use rand_xoshiro::rand_core::{Rng as _, SeedableRng as _};
         let mut random = Xoshiro256PlusPlus::seed_from_u64(1);
-        // Twelve numbers from 0 to 1 have a variance of 1 together, and are about normal.
-        let mut normal =
-            || (0..12).map(|_| f64::from(random.next_u32()) / f64::from(u32::MAX)).sum::<f64>() - 6.0;
+        let mut normal = || normal(&mut random);
         let mut costs = || {
             let mut off = normal();
             let mut next = || {
@@ -161,6 +287,14 @@ mod tests {
                 let alarms = false_alarms(likeness, rounds);
                 assert!(alarms <= 100, "{alarms} of 2000 false alarms, {rounds} rounds, likeness {likeness}");
             }
+        }
+    }
+
+    #[test]
+    fn the_normal_distribution_is_known() {
+        use super::normal_beyond;
+        for (deviations, beyond) in [(0.0, 0.5), (1.0, 0.158_655), (1.959_964, 0.025), (3.0, 0.001_35)] {
+            assert!((normal_beyond(deviations) - beyond).abs() < 1e-6, "{deviations}");
         }
     }
 }

@@ -11,6 +11,7 @@ mod comparison;
 mod comparison_cut_short;
 mod http;
 mod installed;
+mod intervals;
 mod limits;
 mod live;
 mod merging;

@@ -1,5 +1,7 @@
 //! How a time is spread over the visits, and what each of its percentiles is worth.
 
+pub(crate) mod blocks;
+mod steps;
 pub(crate) mod stored;
 mod tail;
 pub(crate) mod times;
@@ -8,6 +10,7 @@ use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
 use crate::figures::culprit::Culprit;
+use crate::figures::distribution::blocks::{Blocks, Interval, NoInterval};
 use crate::figures::distribution::tail::{Tail, Visits};
 use crate::figures::distribution::times::{add, histogram, record, small};
 use crate::figures::parts::Parts;
@@ -30,6 +33,7 @@ pub(crate) struct Distribution {
     #[serde(with = "stored")]
     pub(crate) times: Histogram<u64>,
     tail: Tail,
+    blocks: Blocks,
     /// Whether the generator's lag is within these times.
     with_lag: bool,
     /// The shortest time of a visit that was given up. It would have lasted longer.
@@ -72,6 +76,9 @@ pub(crate) struct PercentileTime {
     pub(crate) per_cent: f64,
     /// The time that this part of the visits did not exceed; null of too few visits.
     pub(crate) nanos: Option<Nanos>,
+    /// Its 95 % interval, from a bootstrap over blocks of time; null of too few blocks or visits, where visits were given up within
+    /// it, and of single stages and generators.
+    pub(crate) interval_nanos: Option<Interval>,
     /// Whether it is at least that: visits that were given up are at or below it.
     pub(crate) at_least: bool,
     /// What it is worth.
@@ -90,12 +97,13 @@ impl PercentileTime {
 impl Distribution {
     /// No times yet, of visits with the generator's lag or without.
     pub(crate) fn new(with_lag: bool) -> Distribution {
-        Distribution { times: histogram(), tail: Tail::default(), with_lag, given_up: None, each: Vec::new() }
+        Distribution { times: histogram(), ..Distribution::none(with_lag) }
     }
 
     /// None, without room for any. It gets room when there are some.
     pub(crate) fn none(with_lag: bool) -> Distribution {
-        Distribution { times: small(), tail: Tail::default(), with_lag, given_up: None, each: Vec::new() }
+        let (tail, blocks) = (Tail::default(), Blocks::new());
+        Distribution { times: small(), tail, blocks, with_lag, given_up: None, each: Vec::new() }
     }
 
     /// Notes the time of a visit, which was `given_up` or came to its end.
@@ -111,10 +119,22 @@ impl Distribution {
         self.tail.note(time, parts, culprit);
     }
 
+    /// Notes in which block of time the visit of that time is: it was due so long after the beginning.
+    pub(crate) fn note_block(&mut self, due: Nanos, time: Nanos) {
+        self.blocks.note(due, time);
+    }
+
+    /// What is shown of it while a run goes on: it has no intervals.
+    pub(crate) fn glimpse(&self) -> Distribution {
+        let (times, tail) = (self.times.clone(), self.tail.clone());
+        Distribution { times, tail, blocks: Blocks::new(), each: Vec::new(), ..*self }
+    }
+
     /// Adds the times of another run.
     pub(crate) fn add(&mut self, other: &Distribution) {
         add(&mut self.times, &other.times);
         self.tail.add(&other.tail);
+        self.blocks.add(&other.blocks);
         self.given_up = self.given_up.into_iter().chain(other.given_up).min();
     }
 
@@ -177,12 +197,35 @@ impl Distribution {
             Verdict::Valid
         };
         let at_least = nanos.zip(self.given_up).is_some_and(|(nanos, given_up)| nanos >= given_up);
-        PercentileTime { per_cent: percentile.number(), nanos, at_least, verdict, own_lag_nanos }
+        let per_cent = percentile.number();
+        PercentileTime { per_cent, nanos, interval_nanos: None, at_least, verdict, own_lag_nanos }
+    }
+
+    /// The same with its interval, or why it has none. This takes some milliseconds.
+    pub(crate) fn percentile_and_interval(
+        &self,
+        percentile: Percentile,
+        not_begun: u64,
+    ) -> (PercentileTime, Option<NoInterval>) {
+        let time = self.percentile(percentile, not_begun);
+        let is_given_up = |upper: Nanos| self.given_up.is_some_and(|given_up| upper >= given_up);
+        match self.blocks.interval(percentile) {
+            Ok(Interval { upper, .. }) if time.at_least || is_given_up(upper) => {
+                (time, Some(NoInterval::GivenUp))
+            }
+            Ok(interval) => (PercentileTime { interval_nanos: Some(interval), ..time }, None),
+            Err(why) => (time, Some(why)),
+        }
+    }
+
+    /// How many blocks of time the intervals are from, and how long each is.
+    pub(crate) fn blocks(&self) -> (usize, Nanos) {
+        self.blocks.measure()
     }
 
     /// Whether so many visits are in it, with their culprits.
     pub(crate) fn is_whole(&self, visits: u64) -> bool {
-        self.times.len() == visits && self.tail.from(0).count == visits
+        self.times.len() == visits && self.tail.from(0).count == visits && self.blocks.visits() <= visits
     }
 
     /// Whether the longest time is that of a visit that was given up, or longer than one.

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::figures::culprit::Culprit;
+use crate::figures::distribution::steps;
 use crate::figures::parts::{Part, Parts};
 use crate::system::clock::Nanos;
 
-/// Each doubling of a time is so many steps, of 3 % at most. It is two to the power of `STEP_BITS`.
-const STEPS: usize = 1 << STEP_BITS;
+/// Each doubling of a time has two to the power of this many steps, of 3 % at most.
 const STEP_BITS: u32 = 5;
 
 /// Visits whose time is of one step, or of all from one on.
@@ -108,11 +108,9 @@ impl TryFrom<Vec<Step>> for Tail {
     }
 }
 
-/// The step of a time: those below `STEPS` have one each, and then each doubling has `STEPS`.
+/// The step of a time.
 fn step(time: Nanos) -> usize {
-    let shift = (time | STEPS as u64).ilog2() - STEP_BITS;
-    let within = usize::try_from(time >> shift).unwrap_or(usize::MAX);
-    within + shift as usize * STEPS
+    steps::step(time, STEP_BITS)
 }
 
 impl Tail {
@@ -150,20 +148,6 @@ impl Tail {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn steps_are_narrow_and_in_order() {
-        let mut last = 0;
-        for time in (0..100_000).chain((20..64).map(|bits| 1 << bits)).chain([u64::MAX]) {
-            assert!(step(time) >= last, "{time}");
-            last = step(time);
-        }
-        // Times of one step differ by 3 % at most.
-        for time in [100, 12_345, 1_000_000, 123_456_789, 100_000_000_000] {
-            assert_ne!(step(time), step(time + time / 30 + 1), "{time}");
-        }
-        assert!(last < 2000);
-    }
 
     #[test]
     fn the_visits_from_a_time_on_are_those() {

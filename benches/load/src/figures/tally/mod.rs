@@ -142,7 +142,7 @@ impl Tally {
         let none = || Distribution::none(true);
         Tally {
             failures: self.failures.clone(),
-            latency: self.latency.clone(),
+            latency: self.latency.glimpse(),
             corrected: none(),
             uncorrected: none(),
             parts: Part::ALL.map(|_| none().times),
@@ -189,6 +189,10 @@ impl Tally {
         self.latency.note(parts.server(), evidence.timed_out);
         self.corrected.note(parts.whole(), evidence.timed_out);
         self.uncorrected.note(*uncorrected, evidence.timed_out);
+        let due_after = due.saturating_sub(self.began);
+        self.latency.note_block(due_after, parts.server());
+        self.corrected.note_block(due_after, parts.whole());
+        self.uncorrected.note_block(due_after, *uncorrected);
         for (times, time) in self.parts.iter_mut().zip(parts.0) {
             record(times, time);
         }

@@ -273,7 +273,7 @@ impl<'a> Run<'a> {
             percentiles: findings
                 .percentiles
                 .iter()
-                .map(|percentile| tally.percentile(*percentile))
+                .map(|percentile| tally.latency.percentile_and_interval(*percentile, tally.not_begun).0)
                 .collect(),
             stages: StageFigures::all(&tally.stages, findings.percentiles),
             corrected: Percentiles::of(&tally.corrected, tally.not_begun),

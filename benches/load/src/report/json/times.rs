@@ -71,7 +71,9 @@ impl Percentiles {
     pub(super) fn of(times: &Distribution, not_begun: u64) -> Percentiles {
         let some = !times.times.is_empty();
         Percentiles {
-            at: Percentile::USUAL.map(|percentile| times.percentile(percentile, not_begun)).to_vec(),
+            at: Percentile::USUAL
+                .map(|percentile| times.percentile_and_interval(percentile, not_begun).0)
+                .to_vec(),
             max_nanos: some.then(|| times.times.max()),
             max_at_least: times.max_is_at_least(),
             mean_nanos: some.then(|| times.times.mean()),

@@ -2,6 +2,7 @@
 
 pub(crate) mod findings;
 mod generators;
+mod intervals;
 mod lead;
 mod stages;
 mod times;

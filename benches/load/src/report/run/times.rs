@@ -2,9 +2,10 @@
 
 use hdrhistogram::Histogram;
 
-use crate::figures::distribution::{Distribution, PercentileTime};
-use crate::figures::percentile::Percentile;
+use crate::figures::distribution::PercentileTime;
+use crate::figures::distribution::blocks::Interval;
 use crate::report::run::findings::Findings;
+use crate::report::run::intervals::{Judged, intervals};
 use crate::report::run::lead;
 use crate::report::table::{shown, table};
 use crate::system::clock::Nanos;
@@ -13,28 +14,29 @@ use crate::system::clock::Nanos;
 pub(super) fn latencies(findings: &Findings<'_>) -> String {
     let tally = &findings.measured.tally;
     let all = [
-        ("the server's time", &tally.latency),
-        ("from due, with own lag", &tally.corrected),
-        ("from begun, with own lag", &tally.uncorrected),
+        Judged::of("the server's time", &tally.latency, findings),
+        Judged::of("from due, with own lag", &tally.corrected, findings),
+        Judged::of("from begun, with own lag", &tally.uncorrected, findings),
     ];
-    let judged = |times: &Distribution| -> Vec<(Percentile, PercentileTime)> {
-        findings.percentiles.iter().map(|one| (*one, times.percentile(*one, tally.not_begun))).collect()
-    };
-    let rows = all.iter().map(|(name, times)| {
-        let percentiles = judged(times).iter().map(|(_, one)| cell(one)).collect();
+    let rows = all.iter().map(|Judged { name, times, percentiles, .. }| {
+        let percentiles = percentiles.iter().map(|(_, one)| cell(one)).collect();
         let max = shown(max(&times.times), |max| at_least(max, times.max_is_at_least()));
         [vec![(*name).to_owned()], percentiles, vec![max]].concat()
     });
     let table = in_columns(findings, "us", rows);
-    let invalid =
-        all.map(|(name, times)| lead::invalid(name, times, &judged(times), tally.not_begun)).concat();
-    format!("{table}\n{}{invalid}", too_few(findings))
+    let invalid = |one: &Judged<'_>| lead::invalid(one.name, one.times, &one.percentiles, tally.not_begun);
+    let invalid: String = all.iter().map(invalid).collect();
+    format!("{table}\n{}{}{invalid}", too_few(findings), intervals(&all))
 }
 
-/// A percentile in microseconds, with a star if it is not valid.
+/// A percentile in microseconds with its interval, if it has one, and a star if it is not valid.
 pub(super) fn cell(one: &PercentileTime) -> String {
     let mark = if one.is_valid() || one.nanos.is_none() { "" } else { " *" };
-    shown(one.nanos, |nanos| format!("{}{mark}", at_least(nanos, one.at_least)))
+    let interval = one.interval_nanos.filter(|_| one.nanos.is_some());
+    let interval =
+        interval.map(|Interval { lower, upper }| format!(" [{}-{}]", micros(lower), micros(upper)));
+    let interval = interval.unwrap_or_default();
+    shown(one.nanos, |nanos| format!("{}{interval}{mark}", at_least(nanos, one.at_least)))
 }
 
 /// The percentiles for which there were too few visits.
