@@ -96,6 +96,37 @@ impl Endpoint {
         }
     }
 
+    /// Parses the endpoint at which a status is served: over streams, since HTTP needs them. A bare port is one of 127.0.0.1. Fails
+    /// with what is accepted.
+    ///
+    /// ```
+    /// use welcomed::net::Endpoint;
+    ///
+    /// assert_eq!(Endpoint::of_status("9998").unwrap().to_string(), "tcp://127.0.0.1:9998");
+    /// assert!(Endpoint::of_status("http://127.0.0.1:9998").is_err());
+    /// assert!(Endpoint::of_status("udp://127.0.0.1:9998").is_err());
+    /// ```
+    pub fn of_status(text: &str) -> Result<Endpoint, String> {
+        let is_port = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        if text.starts_with("http://") || text.starts_with("https://") {
+            return Err(
+                "it is an endpoint and no address of a page; accepted is 9998 or 127.0.0.1:9998, for one"
+                    .to_owned(),
+            );
+        }
+        let whole = if is_port { format!("127.0.0.1:{text}") } else { text.to_owned() };
+        let what = |error: BadEndpoint| {
+            format!("{}; accepted is 9998, HOST:PORT, unix:///PATH or unix://@NAME", error.what())
+        };
+        let endpoint: Endpoint = whole.parse().map_err(what)?;
+        match endpoint.kind() {
+            Kind::Tcp | Kind::Unix => Ok(endpoint),
+            other @ (Kind::UnixPacket | Kind::Udp | Kind::UnixGram | Kind::Raw) => Err(format!(
+                "HTTP is served over tcp:// and unix://, not over {other}://; accepted is 9998, for one"
+            )),
+        }
+    }
+
     /// The addresses of the endpoint, each once, in the resolver's order. A raw socket has IPv4 addresses only.
     ///
     /// Fails as getaddrinfo(3) does, and with [`io::ErrorKind::NotFound`] if there is no address. It may block

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{ArgAction, Parser, ValueEnum};
 use welcomed::command_line::{self, Coloring};
-use welcomed::net::{BadEndpoint, Endpoint, Kind};
+use welcomed::net::Endpoint;
 use welcomed::services::status::http::host;
 use welcomed::services::status::stories::record::RECORD_MAX_BYTES;
 use welcomed::services::welcome::Welcome;
@@ -78,7 +78,7 @@ pub(crate) struct Options {
 
     /// Serve a status page, metrics and the stories of connections over HTTP here: HOST:PORT or unix:///PATH. A bare port is
     /// one of 127.0.0.1
-    #[arg(long, value_name = "ENDPOINT", value_parser = status_endpoint)]
+    #[arg(long, value_name = "ENDPOINT", value_parser = Endpoint::of_status)]
     #[expect(clippy::doc_markdown, reason = "it is shown as it stands")]
     pub(crate) status: Option<Endpoint>,
 
@@ -139,28 +139,6 @@ fn record(text: &str) -> Result<u32, String> {
         ));
     }
     Ok(bytes)
-}
-
-/// Where the status is served: over streams, since HTTP needs them.
-fn status_endpoint(text: &str) -> Result<Endpoint, String> {
-    let is_port = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    if text.starts_with("http://") || text.starts_with("https://") {
-        return Err(
-            "it is an endpoint and no address of a page; accepted is 9998 or 127.0.0.1:9998, for one"
-                .to_owned(),
-        );
-    }
-    let whole = if is_port { format!("127.0.0.1:{text}") } else { text.to_owned() };
-    let what = |error: BadEndpoint| {
-        format!("{}; accepted is 9998, HOST:PORT, unix:///PATH or unix://@NAME", error.what())
-    };
-    let endpoint: Endpoint = whole.parse().map_err(what)?;
-    match endpoint.kind() {
-        Kind::Tcp | Kind::Unix => Ok(endpoint),
-        other @ (Kind::UnixPacket | Kind::Udp | Kind::UnixGram | Kind::Raw) => Err(format!(
-            "HTTP is served over tcp:// and unix://, not over {other}://; accepted is 9998, for one"
-        )),
-    }
 }
 
 fn duration_or_zero(text: &str) -> Result<Duration, String> {

@@ -3,9 +3,7 @@
 //! The families are made anew of the [`Numbers`] at each scrape. Names and units are by
 //! [its conventions](https://prometheus.io/docs/practices/naming/), and `process_*` are the names that its client libraries have in common.
 
-mod family;
-
-use prometheus::TextEncoder;
+pub mod family;
 
 use self::family::{Families, Histogram, bounded};
 use super::numbers::{Machine, Numbers, Service};
@@ -68,7 +66,7 @@ pub fn metrics(numbers: &Numbers, by_endpoint: &[EndpointNumbers]) -> Result<Str
     status(&mut families, numbers);
     process(&mut families, numbers);
     network(&mut families, numbers);
-    TextEncoder::new().encode_to_string(&families.all())
+    families.text()
 }
 
 fn server(families: &mut Families, numbers: &Numbers) {

@@ -1,29 +1,43 @@
-//! Families of metrics, put together one sample at a time.
+//! Families of metrics, put together one sample at a time, and as text.
+//!
+//! ```
+//! use welcomed::services::status::metrics::family::Families;
+//!
+//! let mut families = Families::default();
+//! families.counter("visits_total", "Visits so far.").add(&[("outcome", "welcomed")], 3);
+//! assert!(families.text().unwrap().ends_with("visits_total{outcome=\"welcomed\"} 3\n"));
+//! ```
 
+use prometheus::TextEncoder;
 use prometheus::proto::{self, LabelPair, Metric, MetricFamily, MetricType};
 
 use crate::services::status::numbers::TurnBucket;
 
 /// Families, in the order in which they were begun.
-#[derive(Default)]
-pub(super) struct Families(Vec<MetricFamily>);
+#[derive(Default, Debug)]
+pub struct Families(Vec<MetricFamily>);
 
 /// The family that was begun last: samples are added to it.
-pub(super) struct Family<'a> {
+#[derive(Debug)]
+pub struct Family<'a> {
     families: &'a mut Vec<MetricFamily>,
     kind: MetricType,
 }
 
 /// A histogram: each bound with the count of all that are not above it, the sum, and the count.
-#[derive(Clone, Copy)]
-pub(super) struct Histogram<'a> {
-    pub(super) buckets: &'a [(f64, u64)],
-    pub(super) sum: f64,
-    pub(super) count: u64,
+#[derive(Clone, Copy, Debug)]
+pub struct Histogram<'a> {
+    /// Each bound, rising and none infinite, with the count of all that are not above it.
+    pub buckets: &'a [(f64, u64)],
+    /// All together.
+    pub sum: f64,
+    /// How many there are.
+    pub count: u64,
 }
 
 /// What a sample can be. Prometheus keeps floating point numbers.
-pub(super) trait Value {
+pub trait Value {
+    /// As Prometheus has it.
     fn number(self) -> f64;
 }
 
@@ -42,16 +56,17 @@ impl Value for u64 {
 
 impl Families {
     /// A number that goes up alone.
-    pub(super) fn counter(&mut self, name: &str, help: &str) -> Family<'_> {
+    pub fn counter(&mut self, name: &str, help: &str) -> Family<'_> {
         self.begin(MetricType::COUNTER, name, help)
     }
 
     /// A number that goes up and down.
-    pub(super) fn gauge(&mut self, name: &str, help: &str) -> Family<'_> {
+    pub fn gauge(&mut self, name: &str, help: &str) -> Family<'_> {
         self.begin(MetricType::GAUGE, name, help)
     }
 
-    pub(super) fn histogram(&mut self, name: &str, help: &str) -> Family<'_> {
+    /// How many values are how large.
+    pub fn histogram(&mut self, name: &str, help: &str) -> Family<'_> {
         self.begin(MetricType::HISTOGRAM, name, help)
     }
 
@@ -64,8 +79,15 @@ impl Families {
         Family { families: &mut self.0, kind }
     }
 
+    /// In Prometheus' text format ([`TEXT_FORMAT`](super::TEXT_FORMAT)).
+    ///
+    /// Fails where it has no form for a number, as it has for each of these.
+    pub fn text(self) -> Result<String, prometheus::Error> {
+        TextEncoder::new().encode_to_string(&self.all())
+    }
+
     /// All that have a sample: the format has none without.
-    pub(super) fn all(mut self) -> Vec<MetricFamily> {
+    fn all(mut self) -> Vec<MetricFamily> {
         self.0.retain(|family| !family.get_metric().is_empty());
         self.0
     }
@@ -73,7 +95,7 @@ impl Families {
 
 impl Family<'_> {
     /// One more sample. A label without a value is left out: it means the same.
-    pub(super) fn add(&mut self, labels: &[(&str, &str)], value: impl Value) {
+    pub fn add(&mut self, labels: &[(&str, &str)], value: impl Value) {
         let mut metric = labelled(labels);
         if self.kind == MetricType::COUNTER {
             let mut counter = proto::Counter::default();
@@ -88,7 +110,7 @@ impl Family<'_> {
     }
 
     /// A sample without labels, if there is one.
-    pub(super) fn maybe(mut self, value: Option<impl Value>) {
+    pub fn maybe(mut self, value: Option<impl Value>) {
         if let Some(value) = value {
             self.add(&[], value);
         }
@@ -101,7 +123,7 @@ impl Family<'_> {
     }
 
     /// One more histogram.
-    pub(super) fn add_histogram(&mut self, labels: &[(&str, &str)], histogram: Histogram<'_>) {
+    pub fn add_histogram(&mut self, labels: &[(&str, &str)], histogram: Histogram<'_>) {
         let bucket = |(bound, count): &(f64, u64)| {
             let mut bucket = proto::Bucket::default();
             bucket.set_upper_bound(*bound);
