@@ -19,6 +19,9 @@ const GRACE: Nanos = SECOND / 4;
 /// The most arrivals that are drawn to count those that did not begin. Behind these their mean is taken.
 const DRAWN_MAX: u64 = 10_000_000;
 
+/// The same of those that are late while the run goes on: drawing takes the time of the others.
+const OVERDUE_DRAWN_MAX: u64 = 1000;
+
 /// When a visit should begin.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Due {
@@ -140,6 +143,22 @@ impl Schedule {
         arrival.or(self.resting.front().copied()).filter(|_| self.may_begin(at))
     }
 
+    /// How many visits were due before this moment and have not begun yet.
+    pub(super) fn overdue(&self, at: Nanos) -> u64 {
+        let until = at.saturating_sub(self.began).min(self.duration);
+        let late = self.arrivals.as_ref().filter(|arrivals| arrivals.next() < until);
+        let Some(mut arrivals) = late.cloned() else { return 0 };
+        let (mut count, most) = (0, self.most - self.begun);
+        while arrivals.next() < until && count < most {
+            if count == OVERDUE_DRAWN_MAX {
+                return (count + arrivals.expected_until(until)).min(most);
+            }
+            count += 1;
+            arrivals.advance();
+        }
+        count
+    }
+
     /// The time in which visits were due, of a run that is over `at` this moment, and how many of them did not begin.
     pub(super) fn window(&mut self, at: Nanos) -> Window {
         self.window.unwrap_or_else(|| self.end_stages(at, &mut []))
@@ -222,6 +241,21 @@ mod tests {
         let window = open.window(open.began + 2 * SECOND);
         assert_eq!((window.begun, window.length, window.tail), (100, SECOND, SECOND));
         assert_eq!(window.due, 1000);
+    }
+
+    #[test]
+    fn what_is_due_and_has_not_begun_is_known_while_the_run_goes_on() {
+        let mut open = schedule(Load::Open(1000.0, Spacing::Uniform));
+        let at = open.began + SECOND / 2;
+        assert!((0..100).all(|_| open.next(at, 0, true).is_some()));
+        assert_eq!((open.overdue(at), open.overdue(open.began + 2 * SECOND)), (400, 900));
+        assert_eq!(open.overdue(open.began + SECOND / 20), 0, "all of then have begun");
+        open.most = 120;
+        assert_eq!(open.overdue(at), 20);
+        assert_eq!(schedule(Load::Closed(3)).overdue(at), 0);
+        // Of too many to draw it is the mean.
+        let many = schedule(Load::Open(1e6, Spacing::Uniform));
+        assert!(many.overdue(many.began + SECOND / 2).abs_diff(500_000) < 1000);
     }
 
     #[test]

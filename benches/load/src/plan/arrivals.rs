@@ -45,6 +45,7 @@ impl Stage {
 const SECOND: u128 = 1_000_000_000 << 32;
 
 /// An endless schedule of arrivals.
+#[derive(Clone)]
 pub(crate) struct Arrivals {
     spacing: Spacing,
     /// The stages to come: when each ends, in 2⁻³² ns since the start, and its mean gap. The last one has no end.

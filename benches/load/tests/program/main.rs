@@ -18,5 +18,6 @@ mod merging;
 mod results;
 mod rows;
 mod stages;
+mod status;
 mod threads;
 mod wire;

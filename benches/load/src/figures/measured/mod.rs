@@ -81,6 +81,12 @@ impl Measured {
         self.window.begun += before.window.begun;
     }
 
+    /// The run as it is seen when it is over.
+    pub(crate) fn glimpse(&self) -> Glimpse<'_> {
+        let passed = self.window.length + self.window.tail;
+        Glimpse { tally: &self.tally, passed, in_flight: 0 }
+    }
+
     /// Seconds from the first visit's beginning to the last one's end.
     #[must_use]
     pub fn seconds(&self) -> f64 {

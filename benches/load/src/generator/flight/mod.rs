@@ -141,7 +141,7 @@ impl Flight {
         registry: &Registry,
         token: Token,
     ) -> Progress {
-        let watched = match self.go_on(manners, system) {
+        let waits = match self.go_on(manners, system) {
             Ok(true) if manners.reset => return Progress::Reset,
             Ok(true) => return self.verdict(),
             Ok(false) => self.watch_anew(registry, token).map(|()| Progress::GoesOn),
@@ -158,7 +158,7 @@ impl Flight {
                 return self.fail(errno, failure, &system.clock);
             }
         };
-        watched.unwrap_or_else(|error| {
+        waits.unwrap_or_else(|error| {
             let errno = error.raw_os_error().map_or(Errno::IO, Errno::from_raw_os_error);
             self.fail(errno, Failure::Other, &system.clock)
         })

@@ -145,6 +145,7 @@ impl<'a> Generator<'a> {
             if self.at - self.told >= TELL_EVERY {
                 self.told = self.at;
                 self.settle();
+                self.tally.not_begun = self.schedule.overdue(self.at);
                 let (passed, in_flight) = (self.at - self.schedule.began, self.flights.len());
                 tell(&Glimpse { tally: &self.tally, passed, in_flight });
             }

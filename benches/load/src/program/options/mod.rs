@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
-use welcomed::net::Names;
+use welcomed::net::{Endpoint, Names};
 
 use crate::figures::percentile::Percentile;
 use crate::plan::arrivals::{STAGES_MAX, Spacing, Stage};
@@ -162,6 +162,11 @@ pub(crate) struct Options {
     /// Where to write a row for each visit, as CSV: its moments, what came of it, and what made it slow
     #[arg(long, value_name = "FILE", value_parser = page_file, requires = "connect", conflicts_with = "find_knee")]
     pub(crate) visits: Option<PathBuf>,
+
+    /// Serve the figures of the run for Prometheus over HTTP at this endpoint while it goes on, /metrics. A bare port is one of
+    /// 127.0.0.1
+    #[arg(long, value_name = "ENDPOINT", value_parser = Endpoint::of_status, requires = "connect", conflicts_with = "find_knee")]
+    pub(crate) status: Option<Endpoint>,
 
     /// Where to write a page with a picture of the run
     #[arg(long, value_name = "FILE", value_parser = page_file, requires = "connect", conflicts_with = "find_knee")]

@@ -6,6 +6,7 @@ pub(super) mod merge;
 mod names;
 mod reports;
 mod search;
+mod status;
 mod thresholds;
 
 use std::io::{self, ErrorKind};
@@ -31,6 +32,7 @@ use crate::program::run::answering::answering;
 use crate::program::run::names::names_in;
 use crate::program::run::reports::Reports;
 use crate::program::run::search::find_knee;
+use crate::program::run::status::Status;
 use crate::report::about::About;
 use crate::report::raw::{Asked, RawFile, RawRun};
 use crate::report::{self, Findings};
@@ -45,6 +47,7 @@ pub(super) fn run(
     stop: &AtomicBool,
 ) -> io::Result<Outcome> {
     enough_descriptors(options)?;
+    let status = options.status.as_ref().map(Status::begin).transpose()?;
     let rows = options.visits.as_deref().map(RowFile::begin).transpose()?;
     let about = About::now(Some(to.to_string()));
     let rows_to = || rows.as_ref().and_then(RowFile::sender);
@@ -66,7 +69,7 @@ pub(super) fn run(
     // A visit that came before the warm-up is a part of that.
     let first = first.filter(|_| options.warmup.is_zero());
     plan.rows = rows_to().map(|rows| rows.after(first.as_ref().map_or(0, Measured::begun)));
-    let measured = measure(&plan, first, stop)?;
+    let measured = measure(&plan, first, status.as_ref(), stop)?;
     plan.rows = None;
     let failed = succeeded(&measured.tally).err();
     // Without a success an earlier file of rows stays, too.
@@ -143,12 +146,20 @@ fn thinned_to(plan: &Plan, measured: &Measured) -> Option<usize> {
 }
 
 /// The visits, with the first one if that has been made.
-fn measure(plan: &Plan, first: Option<Measured>, stop: &AtomicBool) -> io::Result<Measured> {
+fn measure(
+    plan: &Plan,
+    first: Option<Measured>,
+    status: Option<&Status>,
+    stop: &AtomicBool,
+) -> io::Result<Measured> {
     let measured = match first {
         Some(first) if plan.count == 0 => first,
         first => {
             let mut live = Live::new(plan);
-            let measured = generator::run(plan, stop, &mut |glimpse| live.show(glimpse));
+            let measured = generator::run(plan, stop, &mut |glimpse| {
+                live.show(glimpse);
+                status.inspect(|status| status.show(glimpse));
+            });
             live.end();
             let mut measured = measured?;
             if let Some(first) = &first {
@@ -160,6 +171,7 @@ fn measure(plan: &Plan, first: Option<Measured>, stop: &AtomicBool) -> io::Resul
     if stop.load(Ordering::Relaxed) && measured.tally.ended() == 0 {
         return Err(nothing_measured());
     }
+    status.inspect(|status| status.end(&measured));
     Ok(measured)
 }
 
@@ -181,7 +193,8 @@ fn enough_descriptors(options: &Options) -> io::Result<()> {
 
 /// The descriptors that are needed for other things than visits and idle connections. Each thread waits for events and for a timer.
 fn other_descriptors(options: &Options) -> u64 {
-    OTHER_DESCRIPTORS + 3 * u64::from(options.threads - 1)
+    let status = options.status.as_ref().map_or(0, |_| status::DESCRIPTORS);
+    OTHER_DESCRIPTORS + 3 * u64::from(options.threads - 1) + status
 }
 
 fn needs(options: &Options, has_sources: bool) -> Needs {
