@@ -23,6 +23,8 @@ pub(super) struct Timing {
     pub(super) is_unstamped: bool,
     /// That of what came last; 0 if it had none.
     stamped: Nanos,
+    /// When the end of input came, if the kernel has stamped it.
+    end: Option<Nanos>,
 }
 
 /// A handshake over loopback takes less than this.
@@ -46,6 +48,7 @@ impl Timing {
             again_before: 0,
             is_unstamped: false,
             stamped: 0,
+            end: None,
         }
     }
 
@@ -113,15 +116,25 @@ impl Timing {
         self.blocked = 0;
     }
 
+    /// A reply that was received before is taken, whose stamp is now this one. It is later if the end has come behind it.
+    pub(super) fn taken(&mut self, stamp: Option<Nanos>, clock: &KernelClock) {
+        let stamped = stamp.and_then(|stamp| clock.moment(stamp, self.moments.sending, now()));
+        self.end = stamped.filter(|stamped| self.stamped > 0 && *stamped > self.stamped);
+    }
+
     /// Whether the kernel has stamped what was received last, and with a moment before this one.
     pub(super) fn has_stamp_before(&self, moment: Nanos) -> bool {
         self.stamped > 0 && self.stamped < moment
     }
 
-    /// Its end of input was read. Without a wait before, it came with the last data. `known` is asked where that is too
-    /// long ago to be taken for granted.
+    /// Its end of input was read. Without a stamp and without a wait before, it came with the last data. `known` is asked where
+    /// that is too long ago to be taken for granted.
     pub(super) fn end(&mut self, known: impl Fn() -> Option<Known>, clock: &KernelClock) {
         let now = now();
+        if let Some(end) = self.end {
+            self.finish(end);
+            return;
+        }
         let before = self.moments.last_data.max(self.moments.sending).max(self.blocked);
         let seen = self.seen(clock, now);
         let estimate = if self.was_blocked() || self.moments.last_data == 0 { seen } else { before };

@@ -188,10 +188,10 @@ impl Target {
             }
             _ => {
                 let Semantics { connections, boundaries, .. } = self.semantics();
-                match receive(socket, buffer, along) {
+                match receive(socket, buffer, along, MsgFlags::empty()) {
                     // The kernel can overlook a record that comes together with the end of input.
                     Ok(Received { bytes: 0, .. }) if *connections && *boundaries => {
-                        receive(socket, buffer, along)
+                        receive(socket, buffer, along, MsgFlags::empty())
                     }
                     received => received,
                 }
@@ -289,10 +289,15 @@ fn interrupted(errno: Errno) -> Result<usize, Errno> {
     if errno == Errno::INTR { Ok(0) } else { Err(errno) }
 }
 
+/// What a connection has, which is left there.
+pub(crate) fn look(socket: &OwnedFd, buffer: &mut [u8], along: &mut Along) -> Result<Received, Errno> {
+    receive(socket, buffer, along, MsgFlags::MSG_PEEK).map_err(|errno| Errno::from_raw_os_error(errno as i32))
+}
+
 /// Receives from a socket that is connected.
-fn receive(socket: &OwnedFd, buffer: &mut [u8], along: &mut Along) -> nix::Result<Received> {
+fn receive(socket: &OwnedFd, buffer: &mut [u8], along: &mut Along, flags: MsgFlags) -> nix::Result<Received> {
     let mut parts = [IoSliceMut::new(buffer)];
-    let message = recvmsg::<()>(socket.as_raw_fd(), &mut parts, Some(&mut along.0), MsgFlags::empty())?;
+    let message = recvmsg::<()>(socket.as_raw_fd(), &mut parts, Some(&mut along.0), flags)?;
     Ok(Received { bytes: message.bytes, is_of_server: true, stamp: stamp_of(&message) })
 }
 

@@ -4,6 +4,7 @@ mod answered;
 mod class;
 pub(crate) mod kept;
 pub(crate) mod leftover;
+mod looked;
 #[cfg(test)]
 mod tests;
 mod watched;
@@ -68,6 +69,17 @@ const BYTES_PER_DRIVE: usize = 64 * 1024;
 /// What a call counts for at least, however little it moves: at most so many of them fit into a drive.
 const CALL_BYTES_MIN: usize = BYTES_PER_DRIVE / 64;
 
+/// Whether a welcome is looked at before it is taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Looked {
+    /// Not now: nothing says that the end has yet to come. The kernel reports it only if it comes later.
+    Not,
+    /// It may be: when the kernel reported that something was there, the end was not.
+    May,
+    /// It was.
+    Has,
+}
+
 /// A visit on its way.
 pub(crate) struct Flight {
     socket: OwnedFd,
@@ -83,6 +95,7 @@ pub(crate) struct Flight {
     /// The most bytes of the name that may have been sent by now, when it is sent slowly.
     allowed: usize,
     registered: Option<(Token, Interest)>,
+    looked: Looked,
     /// How many requests its connection has had, this one among them.
     requests: u64,
     /// How many segments of its connection are known to have been sent again.
@@ -115,6 +128,7 @@ impl Flight {
             timing,
             allowed: usize::MAX,
             registered: None,
+            looked: Looked::Not,
             requests: 1,
             sent_again: 0,
             error: None,
@@ -313,6 +327,7 @@ impl Flight {
         if self.answer.is_some() {
             return self.read_answer(manners, system);
         }
+        self.look(manners, system)?;
         let System { clock, along, buffer } = system;
         // One byte more than is right, so that a record that is too long is not cut to the right length.
         if self.expected.len() >= buffer.len() {
@@ -330,7 +345,11 @@ impl Flight {
                 self.visit.end(Event::EndOfInput);
             }
             bytes => {
-                self.timing.receive(received.stamp, manners.target.is_stamped(), clock);
+                if self.looked == Looked::Has && bytes == self.expected.len() {
+                    self.timing.taken(received.stamp, clock);
+                } else {
+                    self.timing.receive(received.stamp, manners.target.is_stamped(), clock);
+                }
                 self.records += usize::from(manners.target.semantics().boundaries);
                 // What does not fit is more than was expected, which shows already.
                 let _ = self.visit.receive(buffer.get(..bytes).unwrap_or_default());

@@ -80,3 +80,39 @@ fn a_drive_ends_with_its_budget_and_the_kernel_reports_the_rest() {
         }
     }
 }
+
+#[test]
+fn an_end_that_is_read_late_came_when_the_server_closed() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let manners = manners(&listener);
+    let (mut poll, mut events) = (Poll::new().unwrap(), mio::Events::with_capacity(8));
+    let (mut system, token) = (System::new(), Token(7));
+    let mut flight = begin(&manners, None).unwrap();
+    assert_eq!(flight.drive(&manners, &mut system, poll.registry(), token), Progress::Waits);
+    let mut turn = |flight: &mut Flight| {
+        poll.poll(&mut events, Some(Duration::from_secs(10))).unwrap();
+        system.clock.wake();
+        assert!(!events.is_empty(), "nothing within 10 s");
+        let closed = events.iter().any(mio::event::Event::is_read_closed);
+        flight.reported(closed);
+        flight.drive(&manners, &mut system, poll.registry(), token)
+    };
+    let (mut client, _) = listener.accept().unwrap();
+    client.read_exact(&mut [0; 4]).unwrap();
+    client.write_all(b"welcome ").unwrap();
+    while flight.timing.moments.first_byte == 0 {
+        assert_eq!(turn(&mut flight), Progress::Waits);
+    }
+    thread::park_timeout(Duration::from_millis(3));
+    let before = now();
+    client.shutdown(std::net::Shutdown::Both).unwrap();
+    let after = now();
+    while now() < after + 6_000_000 {
+        thread::yield_now();
+    }
+    assert_eq!(turn(&mut flight), Progress::Welcomed);
+    let moments = flight.timing.moments;
+    assert!(moments.first_byte == moments.last_data && moments.last_data < before, "{moments:?}");
+    // The two clocks are compared to a tenth of a millisecond.
+    assert!((before - 100_000..after + 100_000).contains(&moments.closed), "{before}, {moments:?}");
+}

@@ -132,7 +132,7 @@ impl<'a> Generator<'a> {
             self.at = self.system.clock.wake();
             for event in &events {
                 if event.token() != TIMER {
-                    self.drive(event.token().0);
+                    self.reported(event.token().0, event.is_read_closed());
                     if let Load::Closed(_) = self.plan.load {
                         self.begin_due(); // when one ends, the next begins
                     }

@@ -11,6 +11,14 @@ const LATE_PART: u64 = 10;
 const LAST_LOOKS: usize = 4;
 
 impl Generator<'_> {
+    /// Drives the flight that the kernel has reported, `closed` by the server or not.
+    pub(super) fn reported(&mut self, key: usize, closed: bool) {
+        if let Some((_, flight)) = self.flights.get_mut(key) {
+            flight.reported(closed);
+        }
+        self.drive(key);
+    }
+
     /// Sends the next byte of every name that is due.
     pub(super) fn drip(&mut self) {
         while let Some((at, key, serial)) = self.drips.front().copied()

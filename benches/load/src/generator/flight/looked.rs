@@ -1,0 +1,49 @@
+//! When the server closed, by a stamp of the kernel.
+//!
+//! An end of input carries no stamp. But Linux joins a FIN to the data before it that is still in the socket, and these have the
+//! stamp of the FIN from then on (`tcp_try_coalesce`). So a welcome that has come without its end is looked at first, for its own
+//! stamp, and taken when the end is there. That needs one call more than to take it and to find that there is no end yet.
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use welcomed::net::Kind;
+
+use super::{Flight, Looked, System};
+use crate::plan::manners::Manners;
+use crate::plan::target::look;
+
+impl Flight {
+    /// The kernel has reported it, and whether the server has closed.
+    pub(crate) fn reported(&mut self, closed: bool) {
+        if self.looked != Looked::Has {
+            self.looked = if closed { Looked::Not } else { Looked::May };
+        }
+    }
+
+    /// Looks at a welcome that may be there, without its end. `EAGAIN`: it is whole, and its end is waited for.
+    pub(super) fn look(&mut self, manners: &Manners, system: &mut System) -> Result<(), Errno> {
+        if self.looked != Looked::May || manners.target.kind() != Kind::Tcp {
+            return Ok(());
+        }
+        self.looked = Looked::Not;
+        let System { clock, along, buffer } = system;
+        let there = match look(&self.socket, buffer, along) {
+            Err(Errno::INTR) => return Ok(()),
+            there => there?,
+        };
+        if there.bytes == 0 || there.bytes != self.expected.len() {
+            return Ok(());
+        }
+        self.looked = Looked::Has;
+        self.timing.receive(there.stamp, manners.target.is_stamped(), clock);
+        // What has come before that look would not be reported again, nor is its stamp another one.
+        if self.has_end() { Ok(()) } else { Err(Errno::AGAIN) }
+    }
+
+    /// Whether the server has closed.
+    fn has_end(&self) -> bool {
+        let mut asked = [PollFd::new(&self.socket, PollFlags::RDHUP)];
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        poll(&mut asked, Some(&now)).is_ok_and(|ready| ready > 0)
+    }
+}
