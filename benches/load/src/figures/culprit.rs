@@ -41,8 +41,8 @@ pub(crate) enum Culprit {
 pub(crate) struct Evidence {
     /// How often a SYN was sent again.
     pub(crate) syn_again: u32,
-    /// How often anything else was.
-    pub(crate) sent_again: u32,
+    /// How long the request was being sent again: until it was for the last time. 0 if it was not.
+    pub(crate) sent_again: Nanos,
     /// Whether the visit was given up.
     pub(crate) timed_out: bool,
 }
@@ -89,7 +89,9 @@ impl Culprit {
             Part::ReadingLag => Culprit::ReadLate,
             Part::Gap => Culprit::OwnGap,
             Part::Connecting if syn_again > 0 => Culprit::SynAgain,
-            Part::Waiting | Part::Transfer | Part::Closing if sent_again > 0 => Culprit::SentAgain,
+            Part::Waiting | Part::Transfer | Part::Closing if sent_again > beyond(&part) / 2 => {
+                Culprit::SentAgain
+            }
             _ if timed_out => Culprit::Timeout,
             Part::Connecting => Culprit::Connecting,
             Part::Waiting => Culprit::Waiting,
@@ -169,12 +171,15 @@ mod tests {
             assert_eq!(of(part, nothing), culprit);
         }
         let syn = Evidence { syn_again: 1, ..nothing };
-        let again = Evidence { sent_again: 1, ..nothing };
+        let again = Evidence { sent_again: 9 * MS, ..nothing };
         let timeout = Evidence { timed_out: true, ..nothing };
         assert_eq!(of(Part::Connecting, syn), Culprit::SynAgain);
         assert_eq!(of(Part::Waiting, again), Culprit::SentAgain);
         assert_eq!(of(Part::Waiting, syn), Culprit::Waiting, "the SYN has not made it slow");
         assert_eq!(of(Part::StartLag, again), Culprit::StartedLate);
+        let soon = Evidence { sent_again: 4 * MS, ..nothing };
+        assert_eq!(of(Part::Waiting, soon), Culprit::Waiting, "it took longer than to send it again");
+        assert_eq!(of(Part::Waiting, Evidence { timed_out: true, ..soon }), Culprit::Timeout);
         assert_eq!(of(Part::Waiting, timeout), Culprit::Timeout);
         assert_eq!(of(Part::Connecting, Evidence { syn_again: 1, ..timeout }), Culprit::SynAgain);
     }

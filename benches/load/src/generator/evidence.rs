@@ -11,7 +11,9 @@ use crate::system::clock::Nanos;
 /// How many words of it are read: all that Linux has had since `TCP_INFO` came.
 const WORDS: usize = 26;
 
-/// Where `tcpi_last_ack_recv`, `tcpi_rtt` and `tcpi_total_retrans` are (linux/tcp.h).
+/// Where `tcpi_unacked`, `tcpi_last_data_sent`, `tcpi_last_ack_recv`, `tcpi_rtt` and `tcpi_total_retrans` are (linux/tcp.h).
+const NOT_ACKNOWLEDGED: usize = 6;
+const LAST_DATA_SENT: usize = 11;
 const LAST_ACK_RECEIVED: usize = 14;
 const ROUND_TRIP: usize = 17;
 const TOTAL_RETRANS: usize = 25;
@@ -38,6 +40,10 @@ pub(super) struct Known {
     pub(super) round_trip: Nanos,
     /// How many segments were sent again.
     pub(super) sent_again: u32,
+    /// How long ago data was sent last, for the first time or again, to the exactness of a [`TICK`].
+    pub(super) last_sent_ago: Nanos,
+    /// Whether some of it is not acknowledged.
+    pub(super) is_unacknowledged: bool,
 }
 
 /// What is known of `socket`, which is of this kind: nothing, unless that is TCP.
@@ -51,6 +57,8 @@ pub(super) fn known(kind: Kind, socket: &OwnedFd) -> Option<Known> {
         last_segment_ago: Nanos::from(word(LAST_ACK_RECEIVED)) * 1_000_000,
         round_trip: Nanos::from(word(ROUND_TRIP)) * 1000,
         sent_again: word(TOTAL_RETRANS),
+        last_sent_ago: Nanos::from(word(LAST_DATA_SENT)) * 1_000_000,
+        is_unacknowledged: word(NOT_ACKNOWLEDGED) > 0,
     })
 }
 

@@ -189,8 +189,17 @@ impl Timing {
         // TCP sends nothing again before that.
         let known = (self.kernel_time() > TICK).then(known).flatten();
         let again = known.map_or(0, |known| known.sent_again.saturating_sub(self.again_before));
-        let (syn_again, sent_again) =
-            if connected { (self.syn_again, again.saturating_sub(self.syn_again)) } else { (again, 0) };
-        Evidence { syn_again, sent_again, timed_out }
+        if !connected {
+            return Evidence { syn_again: again, sent_again: 0, timed_out };
+        }
+        let known = known.filter(|_| again > self.syn_again);
+        let sent_again = known.map_or(0, |known| self.sent_again_for(known, now()));
+        Evidence { syn_again: self.syn_again, sent_again, timed_out }
+    }
+
+    /// How long its request was being sent again, where that is `known` at `now`.
+    fn sent_again_for(&self, known: Known, now: Nanos) -> Nanos {
+        let last = if known.is_unacknowledged { now } else { now.saturating_sub(known.last_sent_ago) };
+        last.saturating_sub(self.moments.sent).max(1)
     }
 }
