@@ -86,9 +86,9 @@ impl Timing {
         self.moments.sending = at;
         self.moments.connected = match known {
             None => seen,
-            // The answer to its only SYN came after one round trip, however late that was noticed.
+            // The answer to its only SYN came after one round trip, however late that was noticed, and however late the SYN left.
             Some(Known { sent_again: 0, round_trip, .. }) if round_trip > 0 => {
-                (self.moments.started + round_trip).clamp(self.blocked, at)
+                (self.moments.started + round_trip).min(at)
             }
             Some(Known { sent_again, last_segment_ago, .. }) => {
                 self.syn_again = sent_again;
@@ -201,5 +201,35 @@ impl Timing {
     fn sent_again_for(&self, known: Known, now: Nanos) -> Nanos {
         let last = if known.is_unacknowledged { now } else { now.saturating_sub(known.last_sent_ago) };
         last.saturating_sub(self.moments.sent).max(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::figures::parts::Part;
+
+    #[test]
+    fn a_connection_that_was_asked_for_late_took_one_round_trip() {
+        let clock = KernelClock::new();
+        let mut timing = Timing::begin(now(), now());
+        let started = timing.moments.started;
+        // The generator is interrupted before its SYN leaves.
+        while now() < started + SECOND / 200 {
+            std::thread::yield_now();
+        }
+        timing.block();
+        let known = Known {
+            last_segment_ago: 0,
+            round_trip: SECOND / 5000,
+            sent_again: 0,
+            last_sent_ago: 0,
+            is_unacknowledged: false,
+        };
+        timing.connect(now(), Some(known), &clock);
+        timing.finish(now());
+        let parts = timing.moments.parts();
+        assert_eq!(parts.of(Part::Connecting), SECOND / 5000);
+        assert!(parts.of(Part::ReadingLag) >= SECOND / 250, "{parts:?}");
     }
 }
