@@ -9,6 +9,7 @@ mod machine;
 mod any_server;
 mod comparison;
 mod comparison_cut_short;
+mod culprits;
 mod http;
 mod installed;
 mod intervals;

@@ -56,10 +56,10 @@ def serve(delay):
 
 
 class Capture:
-    def __init__(self, file):
+    def __init__(self, file, interface="lo", condition=f"tcp port {PORT}"):
         self.file = file
-        command = ["tcpdump", "-i", "lo", "-s", "100", "-B", "65536", "--time-stamp-precision=nano", "-U", "-w", file]
-        self.tcpdump = subprocess.Popen([*command, f"tcp port {PORT}"], stderr=subprocess.PIPE, text=True)
+        command = ["tcpdump", "-i", interface, "-s", "100", "-B", "65536", "--time-stamp-precision=nano", "-U", "-w", file]
+        self.tcpdump = subprocess.Popen([*command, condition], stderr=subprocess.PIPE, text=True)
         for line in self.tcpdump.stderr:
             if "listening on" in line:
                 break
@@ -69,15 +69,18 @@ class Capture:
         until = time.monotonic() + 10
         while len(self.times()) < visits and time.monotonic() < until:
             time.sleep(0.2)
+        self.stop()
+        return sorted(self.times())
+
+    def stop(self):
         self.tcpdump.send_signal(signal.SIGINT)
         said = self.tcpdump.stderr.read()
         self.tcpdump.wait()
         assert "\n0 packets dropped by kernel" in said, said
-        return sorted(self.times())
 
     def times(self):
         visits, times = {}, []
-        for at, source, destination, flags, length in packets(self.file):
+        for at, source, destination, flags, length, _ in packets(self.file):
             if destination == PORT and flags & SYN:
                 visits.setdefault(source, [at])
             elif destination == PORT and length > 0 and len(visits.get(source, [])) == 2:
@@ -91,21 +94,23 @@ class Capture:
 
 
 def packets(file):
-    """Time, ports, flags and length of data of each segment in a capture (pcap-savefile(5), with nanoseconds; Ethernet, IPv4)."""
+    """Time, ports, flags, length of data and the segment itself of all in a capture (pcap-savefile(5), with nanoseconds; IPv4)."""
     with open(file, "rb") as capture:
         data = capture.read()
     assert struct.unpack("<I", data[:4])[0] == 0xA1B23C4D
+    # Ethernet, or the bare packets of a tunnel.
+    before = 14 if struct.unpack("<I", data[20:24])[0] == 1 else 0
     place = 24
     while place + 16 <= len(data):
         seconds, nanos, captured, _ = struct.unpack("<IIII", data[place : place + 16])
         if place + 16 + captured > len(data):
             break  # it is being written
-        ip = data[place + 30 : place + 16 + captured]
+        ip = data[place + 16 + before : place + 16 + captured]
         place += 16 + captured
         header = (ip[0] & 15) * 4
         tcp = ip[header:]
         length = struct.unpack(">H", ip[2:4])[0] - header - (tcp[12] >> 4) * 4
-        yield seconds * 10**9 + nanos, *struct.unpack(">HH", tcp[:4]), tcp[13], length
+        yield seconds * 10**9 + nanos, *struct.unpack(">HH", tcp[:4]), tcp[13], length, tcp
 
 
 def stop_now_and_then(process, duration, every):
