@@ -16,11 +16,15 @@ const BUFFER_BYTES: usize = 64 * 1024;
 impl Flight {
     /// Reads some of the answer: bytes, a record, or the one datagram that it is. Gives how many bytes.
     pub(super) fn read_answer(&mut self, manners: &Manners, system: &mut System) -> Result<usize, Errno> {
+        if system.buffer.len() < BUFFER_BYTES {
+            system.buffer.resize(BUFFER_BYTES, 0);
+        }
+        if let Some(bytes) = self.look_at_answer(manners, system)? {
+            self.end_if_over(manners)?;
+            return Ok(bytes);
+        }
         let System { clock, along, buffer } = system;
         let Some(answer) = &mut self.answer else { return Ok(0) };
-        if buffer.len() < BUFFER_BYTES {
-            buffer.resize(BUFFER_BYTES, 0);
-        }
         let has_connections = manners.target.semantics().connections;
         let received = match manners.target.receive(&self.socket, buffer, along) {
             Err(Errno::INTR) => return Ok(0),
@@ -42,6 +46,13 @@ impl Flight {
         if !has_connections {
             answer.end_of_input();
         }
+        self.end_if_over(manners)?;
+        Ok(received.bytes)
+    }
+
+    /// Ends the visit if nothing more of its answer is to be read.
+    fn end_if_over(&mut self, manners: &Manners) -> Result<(), Errno> {
+        let Some(answer) = &self.answer else { return Ok(()) };
         if answer.sample() == self.visit.request() && manners.target.is_name_of(&self.socket) {
             return Err(Errno::CONNREFUSED);
         }
@@ -49,7 +60,7 @@ impl Flight {
             self.timing.end_with_data();
             self.visit.end(Event::EndOfInput);
         }
-        Ok(received.bytes)
+        Ok(())
     }
 
     /// The outcome of a visit whose answer has ended.

@@ -1,8 +1,10 @@
 //! When the server closed, by a stamp of the kernel.
 //!
 //! An end of input carries no stamp. But Linux joins a FIN to the data before it that is still in the socket, and these have the
-//! stamp of the FIN from then on (`tcp_try_coalesce`). So a welcome that has come without its end is looked at first, for its own
+//! stamp of the FIN from then on (`tcp_try_coalesce`). So a welcome or a page that has come without its end is looked at first, for its own
 //! stamp, and taken when the end is there. That needs one call more than to take it and to find that there is no end yet.
+
+use std::os::fd::OwnedFd;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -37,13 +39,53 @@ impl Flight {
         self.looked = Looked::Has;
         self.timing.receive(there.stamp, manners.target.is_stamped(), clock);
         // What has come before that look would not be reported again, nor is its stamp another one.
-        if self.has_end() { Ok(()) } else { Err(Errno::AGAIN) }
+        if has_end(&self.socket) { Ok(()) } else { Err(Errno::AGAIN) }
     }
 
-    /// Whether the server has closed.
-    fn has_end(&self) -> bool {
-        let mut asked = [PollFd::new(&self.socket, PollFlags::RDHUP)];
-        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
-        poll(&mut asked, Some(&now)).is_ok_and(|ready| ready > 0)
+    /// The same for the first bytes of an answer that ends as HTTP has it, where the server is to close behind it. Gives how many
+    /// were taken, if that was its turn.
+    pub(super) fn look_at_answer(
+        &mut self,
+        manners: &Manners,
+        system: &mut System,
+    ) -> Result<Option<usize>, Errno> {
+        let System { clock, along, buffer } = system;
+        let Some(answer) = &mut self.answer else { return Ok(None) };
+        let looks = self.looked == Looked::May && answer.came() == 0 && answer.is_to_close();
+        if looks && manners.target.kind() == Kind::Tcp {
+            self.looked = Looked::Not;
+            let there = match look(&self.socket, buffer, along) {
+                Err(Errno::INTR) => return Ok(None),
+                there => there?,
+            };
+            if there.bytes == 0 {
+                return Ok(None);
+            }
+            self.looked = Looked::Has;
+            self.timing.receive(there.stamp, manners.target.is_stamped(), clock);
+            answer.receive(buffer.get(..there.bytes).unwrap_or_default());
+            if answer.is_whole() && !answer.is_over() && !has_end(&self.socket) {
+                return Err(Errno::AGAIN);
+            }
+        }
+        if self.looked != Looked::Has {
+            return Ok(None);
+        }
+        let came = usize::try_from(answer.came()).unwrap_or(usize::MAX);
+        let taken =
+            match manners.target.receive(&self.socket, buffer.get_mut(..came).unwrap_or_default(), along) {
+                Err(Errno::INTR) => return Ok(Some(0)),
+                taken => taken?,
+            };
+        self.looked = Looked::Not;
+        self.timing.taken(taken.stamp, clock);
+        Ok(Some(taken.bytes))
     }
+}
+
+/// Whether the server has closed.
+fn has_end(socket: &OwnedFd) -> bool {
+    let mut asked = [PollFd::new(socket, PollFlags::RDHUP)];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut asked, Some(&now)).is_ok_and(|ready| ready > 0)
 }

@@ -146,6 +146,11 @@ impl Answer {
         }
     }
 
+    /// Whether the server is to close behind it.
+    pub(crate) fn is_to_close(&self) -> bool {
+        matches!(self.framing, Framing::Http { closes: true, .. })
+    }
+
     /// Whether it is whole, and the connection is kept for the next request.
     pub(crate) fn is_kept(&self) -> bool {
         let keeps = match &self.framing {
