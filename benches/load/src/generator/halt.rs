@@ -5,10 +5,10 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Lets all that look at this stop, if it is dropped by a panic.
-pub(super) struct HaltOnPanic<'a>(pub(super) &'a AtomicBool);
+/// Says so to the others, if it is dropped by a panic.
+pub(super) struct TellsOfPanic<'a>(pub(super) &'a AtomicBool);
 
-impl Drop for HaltOnPanic<'_> {
+impl Drop for TellsOfPanic<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.0.store(true, Ordering::Relaxed);

@@ -10,6 +10,8 @@ pub(crate) mod welcome;
 
 use std::io::{self, ErrorKind};
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use crate::plan::arrivals::{Arrivals, STAGES_MAX, Spacing, Stage};
@@ -69,6 +71,8 @@ pub struct Plan {
     /// else is of the whole run: its visits at a time, its rate, its count.
     pub threads: usize,
     pub(crate) share: Share,
+    /// Whether one of the threads that make a part of the visits has panicked.
+    pub(crate) panicked: Arc<AtomicBool>,
 }
 
 impl Plan {
@@ -96,6 +100,7 @@ impl Plan {
             server: None,
             threads: 1,
             share: Share::WHOLE,
+            panicked: Arc::default(),
         })
     }
 

@@ -1,5 +1,7 @@
 //! What each of several generators does of one plan. Together they do exactly what one would.
 
+use std::sync::Arc;
+
 use crate::plan::share::Share;
 use crate::plan::{Load, Plan};
 
@@ -12,7 +14,9 @@ impl Plan {
     ///   count it begins with the name at which the thread before it ends.
     pub(crate) fn shares(&self) -> Vec<Plan> {
         let threads = self.threads.max(1) as u64;
-        (0..threads).map(|thread| self.share(thread, threads)).collect()
+        let panicked = Arc::default();
+        let share = |thread| Plan { panicked: Arc::clone(&panicked), ..self.share(thread, threads) };
+        (0..threads).map(share).collect()
     }
 
     fn share(&self, thread: u64, threads: u64) -> Plan {

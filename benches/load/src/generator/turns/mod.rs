@@ -21,7 +21,7 @@ use crate::figures::tally::stage::StageTally;
 use crate::figures::timeline::{Slice, Timeline};
 use crate::generator::afterwards::Afterwards;
 use crate::generator::flight::{Flight, Progress, System, kept::Kept};
-use crate::generator::halt::HaltOnPanic;
+use crate::generator::halt::TellsOfPanic;
 use crate::generator::schedule::Schedule;
 use crate::generator::timing::Timing;
 use crate::generator::turns::rows::Rows;
@@ -117,9 +117,13 @@ impl<'a> Generator<'a> {
 
     pub(super) fn go(&mut self, stop: &AtomicBool, tell: &mut dyn FnMut(&Glimpse<'_>)) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS_PER_WAIT);
-        let _others = HaltOnPanic(stop);
+        let _others = TellsOfPanic(&self.plan.panicked);
         loop {
             self.at = now();
+            if self.plan.panicked.load(Ordering::Relaxed) {
+                // What is in flight is of no use any more.
+                return Ok(());
+            }
             if stop.load(Ordering::Relaxed) {
                 self.schedule.stop(self.at);
             }
