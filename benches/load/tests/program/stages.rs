@@ -10,7 +10,7 @@ use crate::any_server::server;
 use crate::described::breach;
 use crate::machine::{PROGRAM, run, text};
 
-/// Where a server is that lets clients 40 to 159 wait for 20 ms, and answers the 161st with something else.
+/// Where a server is that lets clients 40 to 159 wait for 20 ms, and answers the 167th with something else.
 fn moody() -> String {
     let (address, _) = server(|mut client, number| {
         use std::io::{Read as _, Write as _};
@@ -19,7 +19,7 @@ fn moody() -> String {
             #[expect(clippy::disallowed_methods, reason = "the delay is the server's")]
             std::thread::sleep(Duration::from_millis(20));
         }
-        let _ = client.write_all(if number == 160 { b"go away" } else { b"welcome " });
+        let _ = client.write_all(if number == 166 { b"go away" } else { b"welcome " });
     });
     address.to_string()
 }
