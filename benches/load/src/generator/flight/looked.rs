@@ -15,11 +15,16 @@ use crate::plan::manners::Manners;
 use crate::plan::target::look;
 
 impl Flight {
-    /// The kernel has reported it, and whether the server has closed.
-    pub(crate) fn reported(&mut self, closed: bool) {
-        if self.looked != Looked::Has {
-            self.looked = if closed { Looked::Not } else { Looked::May };
+    /// The kernel has reported it, and whether the server has closed. Gives whether it can go on: what was looked at may have been
+    /// reported behind that.
+    pub(crate) fn reported(&mut self, closed: bool) -> bool {
+        if self.looked == Looked::Has {
+            let there = rustix::io::ioctl_fionread(&self.socket).unwrap_or(u64::MAX);
+            let looked_at = self.answer.as_ref().map_or(self.expected.len() as u64, |answer| answer.came());
+            return closed || there != looked_at;
         }
+        self.looked = if closed { Looked::Not } else { Looked::May };
+        true
     }
 
     /// Looks at a welcome that may be there, without its end. `EAGAIN`: it is whole, and its end is waited for.

@@ -72,9 +72,9 @@ const CALL_BYTES_MIN: usize = BYTES_PER_DRIVE / 64;
 /// Whether a welcome is looked at before it is taken.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Looked {
-    /// Not now: nothing says that the end has yet to come. The kernel reports it only if it comes later.
+    /// Not now: the end is there already, or some of it was taken.
     Not,
-    /// It may be: when the kernel reported that something was there, the end was not.
+    /// It may be: no end was reported.
     May,
     /// It was.
     Has,
@@ -128,7 +128,7 @@ impl Flight {
             timing,
             allowed: usize::MAX,
             registered: None,
-            looked: Looked::Not,
+            looked: Looked::May,
             requests: 1,
             sent_again: 0,
             error: None,

@@ -13,10 +13,10 @@ const LAST_LOOKS: usize = 4;
 impl Generator<'_> {
     /// Drives the flight that the kernel has reported, `closed` by the server or not.
     pub(super) fn reported(&mut self, key: usize, closed: bool) {
-        if let Some((_, flight)) = self.flights.get_mut(key) {
-            flight.reported(closed);
+        let goes_on = self.flights.get_mut(key).is_some_and(|(_, flight)| flight.reported(closed));
+        if goes_on {
+            self.drive(key);
         }
-        self.drive(key);
     }
 
     /// Sends the next byte of every name that is due.
