@@ -61,7 +61,7 @@ class Flow:
     def __init__(self, first):
         self.first = first
         self.syns, self.sent, self.came, self.data = [], {}, [], b""
-        self.sent_twice, self.taken, self.connected, self.end, self.client_end = False, False, None, None, None
+        self.sent_again, self.taken, self.connected, self.end, self.client_end = None, False, None, None, None
 
     def take(self, at, to_server, flags, length, tcp):
         if to_server and flags & wire.SYN:
@@ -70,8 +70,9 @@ class Flow:
             self.connected = self.connected or at
         elif to_server and length:
             sequence = faulty.sequence(tcp)
-            self.sent_twice |= sequence in self.sent
-            if sequence not in self.sent:
+            if sequence in self.sent:
+                self.sent_again = at
+            else:
                 self.sent[sequence] = at
                 self.data += tcp[(tcp[12] >> 4) * 4 :]
         elif length:
@@ -148,7 +149,7 @@ def injected(case, name, flow, due, stops, relay):
     """How long each cause has made a visit, of those that were injected."""
     causes = collections.Counter()
     if name[0] in LETTERS:
-        causes[LETTERS[name[0]]] = {"x": 2000 * MS, "d": 200 * MS}.get(name[0], int(faulty.HOLD * 1e9))
+        causes[LETTERS[name[0]]] = int(faulty.HOLD * 1e9)
     if "--slow" in case.options:
         sent = sorted(flow.sent.values())
         causes["own_gap"] = sent[-1] - sent[0]
@@ -157,14 +158,13 @@ def injected(case, name, flow, due, stops, relay):
     elif relay and flow.first in relay.held:
         causes["connecting"] = int(faulty.HOLD * 1e9)
     named, came = max(flow.sent.values()), flow.came[0] if flow.came else None
-    if flow.sent_twice and not flow.taken:
-        causes["sent_again"] = (flow.client_end or named) - named
-        causes.pop("timeout", None)
+    if flow.sent_again:
+        # As long as nothing is acknowledged, it is being sent again.
+        causes["sent_again"] = (flow.sent_again if flow.taken else flow.client_end or named) - named
+    if "timeout" in causes:
+        causes["timeout"] = (flow.client_end or named) - max(named, flow.sent_again or 0) if flow.taken else 0
     for began, ended in stops.get("server", ()):
-        if came and flow.sent_twice and began <= named < ended:
-            # It came while the queue was full, and was not taken.
-            causes["sent_again"] = came - named
-        elif came and named < ended <= came:
+        if came and named < ended <= came and not flow.sent_again:
             causes["waiting"] += ended - max(began, named)
     for began, ended in stops.get("generator", ()):
         if due and began < due < ended and flow.syns[0] >= ended:
@@ -180,7 +180,7 @@ def shown(parts, usual, flow):
     causes = {cause: parts[cause] - usual[cause] for cause in parts if parts[cause] - usual[cause] >= SHOWN}
     if len(flow.syns) > 1:
         causes["syn_again"] = causes.get("connecting", 0)
-    if flow.sent_twice:
+    if flow.sent_again:
         causes["sent_again"] = causes.get("waiting", 0)
     # An answer that is read when the server has closed has the stamp of the end. All of that is the server's side.
     if "closing" in causes:
@@ -193,18 +193,31 @@ def shown(parts, usual, flow):
     return causes
 
 
+def usual_so_far(ended):
+    """For each visit the median of each part, of all visits or of those up to then: the load test knows no later ones."""
+    numbers, usual, before = sorted(ended), {}, None
+    parts = next(iter(ended.values()))
+    medians = lambda some: {part: statistics.median(ended[number][part] for number in some) for part in parts}
+    whole = medians(numbers)
+    for place, number in enumerate(numbers):
+        if place % 64 == 0:
+            before = medians(numbers[: place + 64])
+        usual[number] = {part: min(before[part], whole[part]) for part in parts}
+        usual[number] |= dict.fromkeys(["started_late", "own_gap", "read_late"], 0)
+    return usual
+
+
 def judge(case, rows, names, on_wire, stops, relay):
     """For each cause: injected, made slow, named, named otherwise, by itself, false."""
     first = min(flow.syns[0] - number * 10**9 // case.rate for number, flow in on_wire.items()) if case.rate else 0
     due = {number: first + number * 10**9 // case.rate if case.rate else None for number in on_wire}
     ended = {number: flow.parts(due[number]) for number, flow in on_wire.items() if flow.came and flow.end and flow.client_end}
-    usual = {part: statistics.median(parts[part] for parts in ended.values()) for part in next(iter(ended.values()))}
-    usual |= dict.fromkeys(["started_late", "own_gap", "read_late"], 0)
+    usual = usual_so_far(ended)
     table = collections.defaultdict(collections.Counter)
     for number, row in rows.items():
         flow, said = on_wire[number], row["culprit"]
         causes = injected(case, names[number], flow, due[number], stops, relay)
-        truly = shown(ended[number], usual, flow) if number in ended else {}
+        truly = shown(ended[number], usual[number], flow) if number in ended else {}
         longest = max(causes.values(), default=0)
         for cause in causes:
             table[cause]["injected"] += 1
