@@ -85,6 +85,8 @@ fn every_mutation_is_found_and_named() {
             Suite::Beside => ["--test", "status", "beside::every_promise"],
         };
         let mut cargo = Command::new(env!("CARGO"));
+        // Some of them are found after thousands of schedules.
+        cargo.env("CARGO_PROFILE_TEST_OPT_LEVEL", "2").env("CARGO_PROFILE_DEV_OPT_LEVEL", "2");
         cargo.arg("test").args(arguments).current_dir(&copied).env("CARGO_TARGET_DIR", target.join("target"));
         let played = output(cargo.env_remove("RUST_BACKTRACE"));
         fs::write(&place, fs::read(Path::new(ROOT).join("src").join(file)).unwrap()).unwrap();
