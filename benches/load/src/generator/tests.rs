@@ -342,6 +342,33 @@ fn a_server_that_sends_for_ever_keeps_no_other_visit_waiting() {
     }
 }
 
+/// Six of ten answers have no end, and are read on as long as what came in time lasts. The silent ones beside them are given up.
+#[test]
+fn answers_without_an_end_keep_no_silent_visit_open() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let target = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        let mut silent = Vec::new();
+        for (mut client, number) in listener.incoming().flatten().zip(0..) {
+            if number % 10 > 5 {
+                silent.push(client);
+                continue;
+            }
+            thread::spawn(move || {
+                let until = crate::system::clock::now() + nanos(30 * SECOND);
+                while crate::system::clock::now() < until && client.write_all(&vec![b'x'; 1 << 20]).is_ok() {}
+            });
+        }
+    });
+    let load = Load::Open(150.0, Spacing::Uniform);
+    let mut plan = Plan { timeout: SECOND / 2, ..Plan::plain(target, load, SECOND).unwrap() };
+    let ends = Ends::Until(Until::End);
+    plan.manners.exchange = Some(Exchange { ends, takes_any: false, requests: 1, last_request: None });
+    let measured = run_and(&plan, &mut || {});
+    assert!(measured.seconds() < 3.0, "{measured}");
+    assert_eq!((measured.welcomed(), measured.begun()), (0, measured.tally.failures()));
+}
+
 /// Where a sum that is too large panics.
 #[cfg(debug_assertions)]
 #[test]

@@ -48,6 +48,7 @@ impl Generator<'_> {
 
     /// Ends the flights that have lasted too long.
     pub(super) fn expire(&mut self) {
+        let mut read_on = Vec::new();
         while let Some((at, key, serial)) = self.deadlines.front().copied()
             && (at <= self.at || self.flights.get(key).is_none_or(|(flying, _)| *flying != serial))
         {
@@ -61,9 +62,9 @@ impl Generator<'_> {
             }
             let Some((_, flight)) = self.flights.get_mut(key) else { continue };
             if progress == Progress::GoesOn && flight.timing.has_stamp_before(at) {
-                // What it has read had come in time, and so can the rest: for the next turn, which comes at once.
-                self.deadlines.push_front((self.at + 1, key, serial));
-                return;
+                // What it has read had come in time, and so can the rest.
+                read_on.push((at, key, serial));
+                continue;
             }
             let late = flight.timing.late_sending();
             let had_less = at < flight.timing.moments.started.saturating_add(self.timeout + late);
@@ -74,6 +75,10 @@ impl Generator<'_> {
                 let progress = flight.timed_out(&self.plan.manners, at);
                 self.came_to(key, progress);
             }
+        }
+        // They are due still: the next turn comes at once, and in it the others have had theirs.
+        for deadline in read_on.into_iter().rev() {
+            self.deadlines.push_front(deadline);
         }
     }
 
