@@ -145,6 +145,8 @@ impl Schedule {
 
     /// How many visits were due before this moment and have not begun yet.
     pub(super) fn overdue(&self, at: Nanos) -> u64 {
+        // Behind a stop nothing is due any more.
+        let at = self.stopped.map_or(at, |stopped| at.min(stopped));
         let until = at.saturating_sub(self.began).min(self.duration);
         let late = self.arrivals.as_ref().filter(|arrivals| arrivals.next() < until);
         let Some(mut arrivals) = late.cloned() else { return 0 };
@@ -252,6 +254,9 @@ mod tests {
         assert_eq!(open.overdue(open.began + SECOND / 20), 0, "all of then have begun");
         open.most = 120;
         assert_eq!(open.overdue(at), 20);
+        open.most = 1000;
+        open.stop(at);
+        assert_eq!(open.overdue(open.began + 2 * SECOND), 400, "nothing is due behind a stop");
         assert_eq!(schedule(Load::Closed(3)).overdue(at), 0);
         // Of too many to draw it is the mean.
         let many = schedule(Load::Open(1e6, Spacing::Uniform));
