@@ -216,8 +216,10 @@ impl Connection {
     }
 
     /// Its time is over. Gives whether it is to be closed: what has come of a name is waited for until it is silent.
-    pub(crate) fn is_late(&mut self, welcome: &mut WelcomeStreams, now: Instant) -> bool {
-        let Some(gap) = self.gap.filter(|_| self.conversation.is_late(welcome, now)) else { return true };
+    pub(crate) fn ends_by_its_time(&mut self, welcome: &mut WelcomeStreams, now: Instant) -> bool {
+        let Some(gap) = self.gap.filter(|_| self.conversation.waits_for_silence(welcome, now)) else {
+            return true;
+        };
         self.due = Some((Phase::Reading, gap + Duration::from_nanos(1)));
         false
     }

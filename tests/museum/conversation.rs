@@ -87,7 +87,7 @@ impl Conversation {
     }
 
     /// The time of its name is over, which is the first of the service's waits. Gives whether the name can still end by silence.
-    pub(crate) fn is_late(&mut self, welcome: &mut WelcomeStreams, now: Instant) -> bool {
+    pub(crate) fn waits_for_silence(&mut self, welcome: &mut WelcomeStreams, now: Instant) -> bool {
         let _ = welcome.on(&mut self.session, Input::Elapsed(0), now);
         self.session.state() == State::ReadingName
     }

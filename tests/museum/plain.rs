@@ -231,7 +231,7 @@ impl Plain {
             if silent.is_some_and(|gap| late.is_none_or(|(_, late)| gap < late)) {
                 connection.conversation.is_silent(&mut self.welcome, now);
                 self.serve(key)?;
-            } else if late.is_some() && connection.is_late(&mut self.welcome, now) {
+            } else if late.is_some() && connection.ends_by_its_time(&mut self.welcome, now) {
                 self.remove(key);
             }
         }
